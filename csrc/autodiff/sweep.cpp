@@ -1,0 +1,234 @@
+#include "autodiff/sweep.h"
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+#include "base/error.h"
+#include "graph/apply.h"
+#include "graph/slot.h"
+#include "ops/ops.h"
+
+namespace bs {
+namespace {
+
+// Node::mark is scratch of a walk; graphs of several threads may share nodes.
+std::mutex walk_lock;
+
+// The part of the graph between the outputs and what is wanted, inputs before consumers. Positions are 32-bit.
+struct Walk {
+  std::vector<Node*> nodes;
+  std::vector<uint32_t> first_edge;    // of node i in `source`
+  std::vector<uint32_t> source;        // position of each edge's node, kNone where the edge is not followed
+  std::vector<uint32_t> first_output;  // of node i in lists of gradients
+  std::vector<bool> relevant;          // something wanted lies at or below
+  std::vector<uint32_t> output_at, input_at;  // where outputs and inputs stand in the lists of gradients, or kNone
+};
+constexpr uint32_t kNone = 0xffffffffu;
+
+// `inputs` null: the leaves with cells are wanted. `stop`: the inputs' own histories are not entered.
+Walk walk(std::span<const Tensor> outputs, const std::span<const Tensor>* inputs, bool stop) {
+  Walk w;
+  struct Frame {
+    Node* node;
+    int next;
+  };
+  std::vector<Frame> stack;
+  constexpr uint32_t kOpen = kNone;  // on the stack
+  std::lock_guard lock(walk_lock);
+  std::vector<Node*> barred;
+  constexpr uint32_t kBarred = kNone - 1;
+  if (inputs && stop)
+    for (const Tensor& t : *inputs)
+      if (t.node()->mark == 0) {
+        t.node()->mark = kBarred;
+        barred.push_back(t.node());
+      }
+  auto enter = [&](Node* n) {
+    if (!n->requires_grad || (n->mark != 0 && n->mark != kBarred)) return;
+    const bool closed = n->mark == kBarred || n->cell;  // a leaf, even where a capture made it out of a written value
+    n->mark = kOpen;
+    stack.push_back({n, closed ? n->n_inputs : 0});
+  };
+  for (const Tensor& t : outputs) {
+    enter(t.node());
+    while (!stack.empty()) {
+      Frame& f = stack.back();
+      if (f.next < f.node->n_inputs) {
+        enter(f.node->in(f.next++).node);
+        continue;
+      }
+      w.nodes.push_back(f.node);
+      f.node->mark = static_cast<uint32_t>(w.nodes.size());  // position + 1
+      stack.pop_back();
+    }
+  }
+  const size_t n = w.nodes.size();
+  w.first_edge.reserve(n + 1);
+  w.first_output.reserve(n + 1);
+  w.relevant.assign(n, false);
+  uint32_t outs = 0;
+  if (inputs)
+    for (const Tensor& t : *inputs)
+      if (uint32_t m = t.node()->mark; m != 0 && m != kBarred) w.relevant[m - 1] = true;
+  for (size_t i = 0; i < n; ++i) {
+    Node* node = w.nodes[i];
+    w.first_edge.push_back(static_cast<uint32_t>(w.source.size()));
+    w.first_output.push_back(outs);
+    outs += node->n_outputs;
+    bool any = inputs ? w.relevant[i] : static_cast<bool>(node->cell);
+    for (int e = 0; e < node->n_inputs; ++e) {
+      const uint32_t m = node->in(e).node->mark;
+      const bool follow = m != 0 && m <= i && !node->cell;  // a node behind `stop` may stand later, or nowhere
+      w.source.push_back(follow ? m - 1 : kNone);
+      if (follow && w.relevant[m - 1]) any = true;
+    }
+    w.relevant[i] = any;
+  }
+  w.first_edge.push_back(static_cast<uint32_t>(w.source.size()));
+  w.first_output.push_back(outs);
+  auto place = [&](const Tensor& t) {
+    const uint32_t m = t.node()->mark;
+    return m == 0 || m == kBarred ? kNone : w.first_output[m - 1] + static_cast<uint32_t>(t.output());
+  };
+  for (const Tensor& t : outputs) w.output_at.push_back(place(t));
+  if (inputs)
+    for (const Tensor& t : *inputs) w.input_at.push_back(place(t));
+  for (Node* node : w.nodes) node->mark = 0;
+  for (Node* node : barred) node->mark = 0;
+  return w;
+}
+
+void accumulate(Tensor& into, const Tensor& g) { into = into ? ops::add(into, g) : g; }
+
+std::vector<Tensor> sweep(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs,
+                          const std::span<const Tensor>* inputs, bool stop, bool create_graph);
+
+// The derivative of a node through the composition of its op.
+void by_composition(const Node& node, const Tensor* grads, Tensor* results, uint32_t needed, bool create_graph) {
+  static const Op* const reshape = find_op("reshape");
+  std::vector<Tensor> in, wanted, outputs, out_grads;
+  std::vector<int> which;
+  std::vector<Tensor> composed;
+  {
+    RecordingGuard on(true);
+    for (int i = 0; i < node.n_inputs; ++i) {
+      Tensor t(node.in(i).node, static_cast<int>(node.in(i).output));
+      if ((needed >> i) & 1) {
+        // A node of its own: the derivative is by this operand alone, even where another one depends on it.
+        t = apply(*reshape, {t}, Attrs::make({t.shape()}));
+        wanted.push_back(t);
+        which.push_back(i);
+      }
+      in.push_back(std::move(t));
+    }
+    composed = node.op->compose(node.attrs.get(), in);
+  }
+  for (size_t k = 0; k < composed.size(); ++k) {
+    if (!grads[k]) continue;
+    outputs.push_back(composed[k]);
+    out_grads.push_back(grads[k]);
+  }
+  std::span<const Tensor> by(wanted);
+  std::vector<Tensor> made = sweep(outputs, out_grads, &by, true, create_graph);
+  for (size_t k = 0; k < made.size(); ++k) results[which[k]] = std::move(made[k]);
+}
+
+std::vector<Tensor> sweep(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs,
+                          const std::span<const Tensor>* inputs, bool stop, bool create_graph) {
+  const Walk w = walk(outputs, inputs, stop);
+  const size_t n = w.nodes.size();
+  std::vector<Tensor> result(inputs ? inputs->size() : 0);
+  if (n == 0) return result;
+
+  // Who wants what: the gradient of (position, output) goes to result k.
+  std::vector<Tensor> grads(w.first_output[n]);
+  std::vector<std::pair<uint32_t, size_t>> want;
+  for (size_t k = 0; k < w.input_at.size(); ++k)
+    if (w.input_at[k] != kNone) want.push_back({w.input_at[k], k});
+  std::sort(want.begin(), want.end());
+
+  RecordingGuard mode(create_graph);
+  for (size_t k = 0; k < outputs.size(); ++k)
+    if (w.output_at[k] != kNone) accumulate(grads[w.output_at[k]], grad_outputs[k]);
+  size_t next_want = want.size();
+  for (size_t i = n; i-- > 0;) {
+    Node* node = w.nodes[i];
+    Tensor* own = &grads[w.first_output[i]];
+    while (next_want > 0 && want[next_want - 1].first >= w.first_output[i]) {
+      --next_want;
+      result[want[next_want].second] = grads[want[next_want].first];
+    }
+    bool any = false, beyond_first = false;
+    for (int k = 0; k < node->n_outputs; ++k) {
+      any |= static_cast<bool>(own[k]);
+      beyond_first |= k > 0 && own[k];
+    }
+    if (any && w.relevant[i]) {
+      if (!inputs && node->cell) {
+        Tensor before = read_grad(*node->cell);
+        write_grad(*node->cell, before ? ops::add(before, own[0]) : own[0]);
+      }
+      uint32_t needed = 0;
+      const uint32_t* source = &w.source[w.first_edge[i]];
+      for (int e = 0; e < node->n_inputs; ++e) {
+        if (source[e] == kNone || !w.relevant[source[e]]) continue;
+        const Edge& edge = node->in(e);
+        if (is_float(edge.node->out(static_cast<int>(edge.output)).spec.dtype)) needed |= 1u << e;
+      }
+      if (needed) {
+        Tensor made[kMaxInputs];
+        const Op& op = *node->op;
+        if (op.compose && (!op.grad || beyond_first || !own[0])) {
+          by_composition(*node, own, made, needed, create_graph);
+        } else if (op.grad && own[0]) {
+          GradCall call(*node, own, made, needed);
+          op.grad(call);
+        } else if (!op.grad) {
+          throw GraphError(cat("[", op.name, "] has no derivative"));
+        }
+        for (int e = 0; e < node->n_inputs; ++e)
+          if (((needed >> e) & 1) && made[e])
+            accumulate(grads[w.first_output[source[e]] + node->in(e).output], made[e]);
+      }
+    }
+    for (int k = 0; k < node->n_outputs; ++k) own[k] = Tensor();
+  }
+  return result;
+}
+
+// grad_outputs with ones where they are empty. Throws ShapeError, DTypeError, GraphError.
+std::vector<Tensor> seeds(const char* name, std::span<const Tensor> outputs, std::span<const Tensor> given) {
+  std::vector<Tensor> made;
+  for (size_t k = 0; k < outputs.size(); ++k) {
+    const Tensor& y = outputs[k];
+    if (!y.requires_grad())
+      throw GraphError(cat("[", name, "] output ", k, " has no history to differentiate: it was made under no_grad, from tensors that "
+                           "need no gradient, or by a compiled function (call backward inside that)"));
+    if (k < given.size() && given[k]) {
+      if (!(given[k].shape() == y.shape()))
+        throw ShapeError(cat("[", name, "] output ", k, " is ", str(y.shape()), ", its gradient is ", str(given[k].shape())));
+      made.push_back(ops::cast(given[k], y.dtype()));
+      continue;
+    }
+    if (y.numel() != 1)
+      throw ShapeError(cat("[", name, "] output ", k, " is ", str(y.shape()),
+                           ": only a single number has a gradient by itself; take a sum or mean, or give the gradient"));
+    made.push_back(ops::full(y.shape(), 1, y.dtype()));
+  }
+  return made;
+}
+
+}  // namespace
+
+std::vector<Tensor> gradients(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs,
+                              std::span<const Tensor> inputs, bool create_graph) {
+  return sweep(outputs, seeds("grad", outputs, grad_outputs), &inputs, false, create_graph);
+}
+
+void backward(const Tensor& root, const Tensor& gradient, bool create_graph) {
+  std::span<const Tensor> roots(&root, 1), given(&gradient, gradient ? 1 : 0);
+  sweep(roots, seeds("backward", roots, given), nullptr, false, create_graph);
+}
+
+}  // namespace bs

@@ -1,0 +1,23 @@
+// The reverse sweep: gradients of everything by anything, as nodes made of ops.
+//
+// Nodes are visited once, in reverse topological order; gradients into one output are added in a fixed order. Time and
+// memory are linear in the number of nodes, without recursion.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "graph/tensor.h"
+
+namespace bs {
+
+// The gradients of sum_k <outputs[k], grad_outputs[k]> by each of `inputs`, which may be any nodes of the graph. An
+// empty grad_output stands for ones of a single-element output. With create_graph the results carry a history of
+// their own. A result is empty where the outputs do not depend on the input. Throws GraphError, ShapeError.
+std::vector<Tensor> gradients(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs,
+                              std::span<const Tensor> inputs, bool create_graph);
+
+// Adds the gradients of root by all leaves that collect them to their cells.
+void backward(const Tensor& root, const Tensor& gradient, bool create_graph);
+
+}  // namespace bs

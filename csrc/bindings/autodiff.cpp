@@ -1,0 +1,175 @@
+// grad(), and whether operations are recorded: no_grad, enable_grad.
+#include "bindings/autodiff.h"
+
+#include <vector>
+
+#include "autodiff/sweep.h"
+#include "base/error.h"
+#include "bindings/tensor.h"
+#include "graph/apply.h"
+
+namespace bs::bindings {
+namespace {
+
+// A tensor alone or a sequence of them. `single`: it was one.
+std::vector<Tensor> tensors(py::handle o, const char* argument, bool allow_none, bool* single) {
+  std::vector<Tensor> r;
+  *single = is_tensor(o.ptr());
+  if (*single) {
+    r.push_back(unwrap(o.ptr()));
+    return r;
+  }
+  if (!PyList_Check(o.ptr()) && !PyTuple_Check(o.ptr()) && (PyUnicode_Check(o.ptr()) || !PyObject_HasAttrString(o.ptr(), "__iter__")))
+    throw py::type_error(cat("[grad] ", argument, " is a tensor or a sequence of tensors, not ", type_name(o.ptr())));
+  for (py::handle item : py::reinterpret_borrow<py::object>(o)) {
+    if (allow_none && item.is_none()) {
+      r.emplace_back();
+    } else if (is_tensor(item.ptr())) {
+      r.push_back(unwrap(item.ptr()));
+    } else {
+      throw py::type_error(cat("[grad] ", argument, " holds a ", type_name(item.ptr()), ", not a tensor"));
+    }
+  }
+  return r;
+}
+
+py::object grad(py::object outputs, py::object inputs, py::object grad_outputs, bool create_graph, bool allow_unused) {
+  bool single, ignored;
+  std::vector<Tensor> out = tensors(outputs, "outputs", false, &ignored);
+  std::vector<Tensor> in = tensors(inputs, "inputs", false, &single);
+  std::vector<Tensor> seeds(out.size());
+  if (!grad_outputs.is_none()) {
+    seeds = tensors(grad_outputs, "grad_outputs", true, &ignored);
+    if (seeds.size() != out.size())
+      throw ValueError(cat("[grad] there are ", out.size(), " outputs and ", seeds.size(), " grad_outputs"));
+  }
+  std::vector<Tensor> result;
+  {
+    // Always: a sweep may call back into Python while it holds a lock that another thread's sweep waits for.
+    py::gil_scoped_release release;
+    result = gradients(out, seeds, in, create_graph);
+  }
+  py::tuple t(result.size());
+  for (size_t i = 0; i < result.size(); ++i) {
+    if (!result[i] && !allow_unused)
+      throw GraphError(cat("[grad] inputs[", i, "] is not used by the outputs: no recorded op leads from it to them. Was it computed "
+                           "under no_grad, detached, or does it not require gradients? allow_unused=True gives None"));
+    t[i] = py::reinterpret_steal<py::object>(wrap_or_none(std::move(result[i])));
+  }
+  if (single) return t[0];
+  return t;
+}
+
+// ---- no_grad, enable_grad ------------------------------------------------------------------------------------
+
+// Both a context manager and a decorator. An instance may be entered again inside itself.
+struct GradMode {
+  PyObject_HEAD
+  uint64_t before;  // what to go back to, one bit per level
+  int depth;
+};
+PyTypeObject* no_grad_type = nullptr;
+PyTypeObject* enable_grad_type = nullptr;
+PyObject* decorate = nullptr;
+
+bool mode_of(PyTypeObject* t) { return t == enable_grad_type || PyType_IsSubtype(t, enable_grad_type); }
+
+PyObject* enter(PyObject* self, PyObject*) {
+  return guarded([&] {
+    auto* g = reinterpret_cast<GradMode*>(self);
+    if (g->depth == 64) throw ValueError("[no_grad] one instance is entered 64 times inside itself");
+    g->before = g->before << 1 | static_cast<uint64_t>(recording());
+    ++g->depth;
+    set_recording(mode_of(Py_TYPE(self)));
+    return Py_NewRef(self);
+  });
+}
+
+PyObject* leave(PyObject* self, PyObject* const*, Py_ssize_t) {
+  auto* g = reinterpret_cast<GradMode*>(self);
+  if (g->depth > 0) {
+    set_recording(g->before & 1);
+    g->before >>= 1;
+    --g->depth;
+  }
+  Py_RETURN_NONE;
+}
+
+PyObject* decorated(PyObject* maker, PyObject* fn) {
+  if (!PyCallable_Check(fn)) {
+    PyErr_Format(PyExc_TypeError, "[no_grad] decorates a function, not %s", Py_TYPE(fn)->tp_name);
+    return nullptr;
+  }
+  return PyObject_CallFunctionObjArgs(decorate, maker, fn, nullptr);
+}
+
+PyObject* mode_call(PyObject* self, PyObject* args, PyObject*) {
+  PyObject* fn;
+  if (!PyArg_ParseTuple(args, "O:no_grad", &fn)) return nullptr;
+  return decorated(reinterpret_cast<PyObject*>(Py_TYPE(self)), fn);
+}
+
+PyObject* mode_new(PyTypeObject* t, PyObject* args, PyObject*) {
+  PyObject* fn = nullptr;
+  if (!PyArg_ParseTuple(args, "|O:no_grad", &fn)) return nullptr;
+  if (fn) return decorated(reinterpret_cast<PyObject*>(t), fn);  // @bs.no_grad without brackets
+  return t->tp_alloc(t, 0);
+}
+
+PyMethodDef mode_methods[] = {
+    {"__enter__", enter, METH_NOARGS, nullptr},
+    {"__exit__", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(leave)), METH_FASTCALL, nullptr},
+    {nullptr, nullptr, 0, nullptr}};
+
+PyTypeObject* make_mode(const char* name, const char* doc) {
+  PyType_Slot slots[] = {{Py_tp_doc, const_cast<char*>(doc)},
+                         {Py_tp_new, reinterpret_cast<void*>(mode_new)},
+                         {Py_tp_call, reinterpret_cast<void*>(mode_call)},
+                         {Py_tp_methods, mode_methods},
+                         {0, nullptr}};
+  PyType_Spec spec = {name, sizeof(GradMode), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
+  return reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)));
+}
+
+// In Python: a wrapper with the name, the signature and the binding of a method.
+constexpr const char* kDecorate = R"(
+import functools, inspect
+
+def decorate(make, fn):
+    if inspect.isgeneratorfunction(fn):
+        raise TypeError("[no_grad] a generator's body runs between its yields: use `with bs.no_grad():` inside it")
+
+    @functools.wraps(fn)
+    def inner(*args, **kwargs):
+        with make():
+            return fn(*args, **kwargs)
+
+    return inner
+)";
+
+}  // namespace
+
+void register_autodiff(py::module_& m) {
+  no_grad_type = make_mode("backsweep.no_grad",
+                           "no_grad()\n--\n\nInside, operations are not recorded for derivatives. Context manager and decorator.");
+  enable_grad_type =
+      make_mode("backsweep.enable_grad", "enable_grad()\n--\n\nInside, operations are recorded again. Context manager and decorator.");
+  m.attr("no_grad") = py::handle(reinterpret_cast<PyObject*>(no_grad_type));
+  m.attr("enable_grad") = py::handle(reinterpret_cast<PyObject*>(enable_grad_type));
+  py::dict scope;
+  scope["__builtins__"] = py::module_::import("builtins");
+  scope["__name__"] = "backsweep._core";
+  // The file name marks its frames as ours: errors point at the caller.
+  py::object code = py::module_::import("builtins").attr("compile")(kDecorate, "<backsweep>", "exec");
+  owned(PyEval_EvalCode(code.ptr(), scope.ptr(), scope.ptr()));
+  decorate = py::object(scope["decorate"]).release().ptr();
+
+  m.def("is_grad_enabled", [] { return recording(); }, "Whether operations are recorded for derivatives on this thread.");
+  m.def("grad", grad, py::arg("outputs"), py::arg("inputs"), py::arg("grad_outputs") = py::none(), py::arg("create_graph") = false,
+        py::arg("allow_unused") = false,
+        "The derivatives of outputs by inputs, any node by any node: a tuple, or one tensor where inputs is one.\n\n"
+        "Several outputs are summed, each weighted by its grad_outputs (ones where None). create_graph records the sweep, so\n"
+        "that the result can be differentiated again. GraphError where an input is not used, unless allow_unused.");
+}
+
+}  // namespace bs::bindings

@@ -1,0 +1,26 @@
+// bs.float32 and friends: one Python object per element type.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include "base/dtype.h"
+
+namespace bs::bindings {
+
+namespace py = pybind11;
+
+// The singleton (borrowed).
+PyObject* dtype_object(DType t);
+// Whatever names an element type: bs.float32, "float32", a NumPy dtype or scalar type, float (float64, as in PyTorch
+// and NumPy), int, bool. False, with no Python error set, for anything else.
+bool parse_dtype(PyObject* o, DType* out);
+// The same, or TypeError "[op] dtype ...".
+DType dtype_argument(const char* op, PyObject* o);
+// False where we have no such type.
+bool from_numpy_dtype(const py::dtype& d, DType* out);
+py::dtype numpy_dtype(DType t);
+
+void register_dtypes(py::module_& m);
+
+}  // namespace bs::bindings

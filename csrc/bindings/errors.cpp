@@ -1,0 +1,108 @@
+#include "bindings/errors.h"
+
+#include <new>
+
+#include "base/error.h"
+#include "graph/slot.h"
+
+namespace bs::bindings {
+namespace {
+
+// Made once at import; they live as long as the process.
+PyObject* shape_error = nullptr;
+PyObject* dtype_error = nullptr;
+PyObject* graph_error = nullptr;
+
+PyObject* new_class(py::module_& m, const char* name, const char* doc, PyObject* base) {
+  std::string full = std::string("backsweep.") + name;
+  PyObject* cls = checked(PyErr_NewExceptionWithDoc(full.c_str(), doc, base, nullptr));
+  m.attr(name) = py::handle(cls);
+  return cls;
+}
+
+// The folder of a loaded module's file, with the separator at its end; empty where it has none.
+std::string folder_of(const char* module_name) {
+  PyObject* modules = PyImport_GetModuleDict();  // borrowed
+  PyObject* module = PyDict_GetItemString(modules, module_name);
+  if (!module) return {};
+  py::object file = py::reinterpret_steal<py::object>(PyObject_GetAttrString(module, "__file__"));
+  if (!file || !PyUnicode_Check(file.ptr())) {
+    PyErr_Clear();
+    return {};
+  }
+  std::string path = py::cast<std::string>(file);
+  size_t slash = path.find_last_of("/\\");
+  return slash == std::string::npos ? std::string() : path.substr(0, slash + 1);
+}
+
+}  // namespace
+
+void set_python_error() noexcept {
+  try {
+    throw;
+  } catch (py::error_already_set& e) {
+    e.restore();
+  } catch (const py::builtin_exception& e) {
+    e.set_error();
+  } catch (const ShapeError& e) {
+    PyErr_SetString(shape_error, e.what());
+  } catch (const DTypeError& e) {
+    PyErr_SetString(dtype_error, e.what());
+  } catch (const GraphError& e) {
+    PyErr_SetString(graph_error, e.what());
+  } catch (const IndexError& e) {
+    PyErr_SetString(PyExc_IndexError, e.what());
+  } catch (const ValueError& e) {
+    PyErr_SetString(PyExc_ValueError, e.what());
+  } catch (const std::bad_alloc&) {
+    PyErr_NoMemory();
+  } catch (const std::exception& e) {
+    PyErr_SetString(PyExc_RuntimeError, e.what());
+  } catch (...) {
+    PyErr_SetString(PyExc_RuntimeError, "unknown C++ exception");
+  }
+}
+
+std::string user_location() {
+  // Two folders: in an editable install the extension does not lie beside the Python files.
+  const std::string ours[2] = {folder_of("backsweep"), folder_of("backsweep._core")};
+  py::object frame = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(PyEval_GetFrame()));
+  while (frame) {
+    auto* f = reinterpret_cast<PyFrameObject*>(frame.ptr());
+    py::object code = py::reinterpret_steal<py::object>(reinterpret_cast<PyObject*>(PyFrame_GetCode(f)));
+    std::string file = py::cast<std::string>(code.attr("co_filename"));
+    bool mine = file.rfind("<backsweep", 0) == 0;
+    for (const std::string& folder : ours) mine |= !folder.empty() && file.rfind(folder, 0) == 0;
+    if (!mine) return file + ":" + std::to_string(PyFrame_GetLineNumber(f));
+    frame = py::reinterpret_steal<py::object>(reinterpret_cast<PyObject*>(PyFrame_GetBack(f)));
+  }
+  return "<unknown>";
+}
+
+void throw_reads_value() {
+  if (!current_capture())
+    throw GraphError(cat("[compile] ", user_location(),
+                         ": this tensor was made while bs.compile recorded the graph and has no value outside the "
+                         "compiled function: return it, and use what the call gives"));
+  throw GraphError(cat("[compile] ", user_location(),
+                       ": this reads the value of a tensor while bs.compile records the graph; the value exists only "
+                       "when the program runs. Use bs.where(...) for a choice, or return the tensor and read it after "
+                       "the call"));
+}
+
+void register_errors(py::module_& m) {
+  shape_error = new_class(m, "ShapeError", "Sizes that do not go together.", PyExc_ValueError);
+  dtype_error = new_class(m, "DTypeError", "Element types that do not go together.", PyExc_TypeError);
+  graph_error = new_class(m, "GraphError",
+                          "The graph is used in a way it does not allow: no derivative, a value read while recording.",
+                          PyExc_RuntimeError);
+  py::register_exception_translator([](std::exception_ptr p) {
+    try {
+      if (p) std::rethrow_exception(p);
+    } catch (...) {
+      set_python_error();
+    }
+  });
+}
+
+}  // namespace bs::bindings

@@ -1,0 +1,93 @@
+// What bs.Function is made of: derivatives stated in Python, and call-backs into NumPy.
+#include <pybind11/stl.h>
+
+#include <cstring>
+
+#include "base/error.h"
+#include "bindings/dtype.h"
+#include "bindings/tensor.h"
+#include "ops/custom.h"
+
+namespace bs::bindings {
+namespace {
+
+// A Python object that C++ code holds and may drop without the interpreter's lock.
+std::shared_ptr<py::object> hold(py::object o) {
+  return std::shared_ptr<py::object>(new py::object(std::move(o)), [](py::object* p) {
+    py::gil_scoped_acquire gil;
+    delete p;
+  });
+}
+
+py::list wrap_all(std::span<const Tensor> tensors) {
+  py::list made;
+  for (const Tensor& t : tensors) made.append(py::reinterpret_steal<py::object>(wrap_or_none(t)));
+  return made;
+}
+
+std::vector<Tensor> custom(py::object backward, const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs) {
+  auto rule = std::make_shared<ops::CustomGrad>();
+  auto fn = hold(std::move(backward));
+  rule->backward = [fn](std::span<const Tensor> grads, std::span<const Tensor> in, std::span<const Tensor> out) {
+    py::gil_scoped_acquire gil;
+    py::sequence made = (*fn)(wrap_all(grads), wrap_all(in), wrap_all(out));
+    if (py::len(made) != in.size())
+      throw GraphError(cat("[custom] backward gave ", py::len(made), " gradients for ", in.size(), " inputs"));
+    std::vector<Tensor> result;
+    for (py::handle g : made) {
+      if (!g.is_none() && !is_tensor(g.ptr())) throw py::type_error(cat("[custom] backward gave a ", type_name(g.ptr()), ", not a tensor or None"));
+      result.push_back(g.is_none() ? Tensor() : unwrap(g.ptr()));
+    }
+    return result;
+  };
+  return ops::with_grad(rule, inputs, outputs);
+}
+
+// Arrays of their own: the call may keep them, the program's memory goes on being used.
+py::array copy_of(const View& v) {
+  py::array a(numpy_dtype(v.dtype()), std::vector<py::ssize_t>(v.shape().begin(), v.shape().end()));
+  std::memcpy(a.mutable_data(), v.data, static_cast<size_t>(a.nbytes()));
+  return a;
+}
+
+std::vector<Tensor> host_call(py::object function, const std::vector<Tensor>& inputs, const std::vector<std::vector<int64_t>>& shapes,
+                              const py::list& dtypes) {
+  if (shapes.size() != py::len(dtypes)) throw ValueError("[host_call] shapes and dtypes differ in number");
+  auto host = std::make_shared<ops::HostFunction>();
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    Spec s;
+    s.dtype = dtype_argument("host_call", dtypes[i].ptr());
+    for (int64_t d : shapes[i]) s.shape.push(d);
+    host->outputs.push_back(s);
+  }
+  auto fn = hold(std::move(function));
+  host->run = [fn](const Call& call) {
+    py::gil_scoped_acquire gil;
+    py::tuple args(call.n_in);
+    for (int i = 0; i < call.n_in; ++i) args[i] = copy_of(call.in[i]);
+    py::object result = (*fn)(*args);
+    py::sequence made = py::isinstance<py::array>(result) ? py::sequence(py::make_tuple(result)) : py::sequence(result);
+    if (static_cast<int>(py::len(made)) != call.n_out)
+      throw ShapeError(cat("[host_call] the function gave ", py::len(made), " arrays, ", call.n_out, " were announced"));
+    for (int i = 0; i < call.n_out; ++i) {
+      Tensor t = from_array(py::array::ensure(made[i]), nullptr, false, "host_call");
+      if (!(t.shape() == call.out[i].shape()))
+        throw ShapeError(cat("[host_call] array ", i, " is ", str(t.shape()), ", announced was ", str(call.out[i].shape())));
+      if (t.dtype() != call.out[i].dtype())
+        throw DTypeError(cat("[host_call] array ", i, " is ", name_of(t.dtype()), ", announced was ", name_of(call.out[i].dtype())));
+      std::memcpy(call.out[i].data, t.data(), static_cast<size_t>(t.numel()) * size_of(t.dtype()));
+    }
+  };
+  return ops::host_call(host, inputs);
+}
+
+}  // namespace
+
+void register_function(py::module_& m) {
+  m.def("custom", &custom, py::arg("backward"), py::arg("inputs"), py::arg("outputs"),
+        "The outputs as given, with backward(grads, inputs, outputs) -> gradients as their derivative by the inputs.");
+  m.def("host_call", &host_call, py::arg("function"), py::arg("inputs"), py::arg("shapes"), py::arg("dtypes"),
+        "function(*arrays) -> arrays of these shapes and dtypes; inside a program it is called at each run.");
+}
+
+}  // namespace bs::bindings

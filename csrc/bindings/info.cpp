@@ -1,0 +1,132 @@
+#include "bindings/info.h"
+
+#include "base/alloc.h"
+#include "base/cpu.h"
+#include "base/error.h"
+#include "base/parallel.h"
+#include "bindings/op_args.h"
+#include "graph/op.h"
+#include "graph/slot.h"
+#include "kernels/kernels.h"
+#include "ops/ops.h"
+
+#ifndef BACKSWEEP_VERSION
+#define BACKSWEEP_VERSION "unknown"
+#endif
+
+namespace bs::bindings {
+namespace {
+
+const char* text_of(AttrType t) {
+  switch (t) {
+    case AttrType::integer: return "int";
+    case AttrType::real: return "float";
+    case AttrType::boolean: return "bool";
+    case AttrType::dims: return "dims";
+    case AttrType::dtype: return "dtype";
+    case AttrType::object: return "object";
+  }
+  return "object";
+}
+
+const char* text_of(Visibility v) {
+  return v == Visibility::hidden ? "hidden" : v == Visibility::function ? "function" : "method";
+}
+
+py::dict describe(const Op& op) {
+  py::dict d;
+  d["name"] = op.name;
+  d["doc"] = op.doc ? op.doc : "";
+  d["signature"] = Signature(op).text;
+  py::list inputs, attrs, outputs;
+  for (const InputSchema& s : op.inputs) {
+    py::dict e;
+    e["name"] = s.name;
+    e["optional"] = s.optional;
+    inputs.append(e);
+  }
+  for (const AttrSchema& s : op.attrs) {
+    py::dict e;
+    e["name"] = s.name;
+    e["type"] = text_of(s.type);
+    e["required"] = s.required;
+    e["default"] = attr_object(s.default_value);
+    attrs.append(e);
+  }
+  for (const char* s : op.outputs) outputs.append(s);
+  d["inputs"] = inputs;
+  d["attrs"] = attrs;
+  d["outputs"] = outputs;
+  d["visibility"] = text_of(op.visibility);
+  d["elementwise"] = op.elementwise;
+  d["view"] = op.view;
+  d["differentiable"] = op.differentiable();
+  d["has_grad"] = op.grad != nullptr;
+  d["has_compose"] = op.compose != nullptr;
+  d["reads"] = op.reads;
+  d["host"] = op.host;
+  d["effect"] = op.effect;
+  // Rows of elementwise.def say where tests draw their inputs; cast and contiguous share a code and have no row.
+  if (op.elementwise >= 0 && op.elementwise < static_cast<int>(kernels::Ew::copy)) {
+    ops::Interval i = ops::elementwise_interval(static_cast<kernels::Ew>(op.elementwise));
+    d["interval"] = py::make_tuple(i.lo, i.hi);
+  } else {
+    d["interval"] = py::none();
+  }
+  return d;
+}
+
+py::dict info() {
+  py::dict d;
+  d["version"] = BACKSWEEP_VERSION;
+  d["isa"] = kernels::active().isa;
+  py::list isas, features;
+  for (const kernels::Kernels* const* k = kernels::available(); *k; ++k) isas.append((*k)->isa);
+  d["available_isas"] = isas;
+  d["threads"] = num_threads();
+  CpuFeatures cpu = cpu_features();
+  if (cpu.v2) features.append("x86-64-v2");
+  if (cpu.v3) features.append("x86-64-v3");
+  if (cpu.v4) features.append("x86-64-v4");
+  if (cpu.neon) features.append("neon");
+  d["cpu_features"] = features;
+#if defined(__clang__)
+  d["compiler"] = "clang " __clang_version__;
+#elif defined(__GNUC__)
+  d["compiler"] = "gcc " __VERSION__;
+#else
+  d["compiler"] = "unknown";
+#endif
+  return d;
+}
+
+}  // namespace
+
+void register_info(py::module_& m) {
+  m.attr("__version__") = BACKSWEEP_VERSION;
+  m.def("info", info, "Version, instruction sets, threads and compiler of this build on this machine.");
+  m.def("set_num_threads", set_num_threads, py::arg("n"), "Threads that parallel work uses, 1 to 1024. No result depends on it.");
+  m.def("get_num_threads", num_threads, "Threads that parallel work uses.");
+  m.def(
+      "registry",
+      [] {
+        py::list r;
+        for (const Op* op : all_ops()) r.append(describe(*op));
+        return r;
+      },
+      "Every op, described: what stubs and tests are made from.");
+  m.def("live_nodes", live_nodes, "Graph nodes that exist now.");
+  m.def("allocated_bytes", allocated_bytes, "Bytes of tensor and node memory in use now.");
+  m.def("release_cached", release_cached, "Gives memory kept for reuse back to the system.");
+  m.def("node_bytes", node_bytes, py::arg("n_inputs"), py::arg("n_outputs"), "Bytes of one graph node, buffers apart.");
+  m.def("structure_epoch", structure_epoch, "What compiled functions compare to see that modules have changed.");
+  m.def("bump_structure_epoch", bump_structure_epoch, "Says that modules, parameter groups or slots' flags have changed.");
+  m.def(
+      "_use_isa",
+      [](const std::string& name) {
+        if (!kernels::activate(name.c_str())) throw ValueError(cat("[_use_isa] this machine or build has no '", name, "'"));
+      },
+      py::arg("name"), "Makes the kernels of one instruction set active. For tests.");
+}
+
+}  // namespace bs::bindings

@@ -1,0 +1,45 @@
+// The Python module backsweep._core: a table of contents.
+#include <pybind11/pybind11.h>
+
+#include "bindings/autodiff.h"
+#include "bindings/dtype.h"
+#include "bindings/errors.h"
+#include "bindings/info.h"
+#include "bindings/op_call.h"
+#include "bindings/random.h"
+#include "bindings/tensor.h"
+#include "kernels/kernels.h"
+
+namespace bs::bindings {
+void register_program(py::module_& m);   // program.cpp
+void register_function(py::module_& m);  // function.cpp
+void register_train(py::module_& m);     // train.cpp
+}  // namespace bs::bindings
+
+// Free-threaded Python: imports take the GIL back, since the free list, the generator's read-advance-write and the
+// kernels' table are not guarded without it.
+PYBIND11_MODULE(_core, m) {
+  using namespace bs::bindings;
+  m.doc() = "The C++ core of backsweep. Use it through the package.";
+  if (const char* error = bs::kernels::selection_error()) throw py::import_error(error);
+  register_errors(m);
+  register_dtypes(m);
+  register_tensor(m);
+  register_ops(m);
+  register_convert(m);
+  register_create(m);
+  register_autodiff(m);
+  register_random(m);
+  register_info(m);
+  register_program(m);
+  register_function(m);
+  register_train(m);
+
+  py::list names;
+  for (py::handle name : py::dict(m.attr("__dict__")).attr("keys")()) {
+    const std::string text = py::cast<std::string>(name);
+    if (text[0] != '_') names.append(name);
+  }
+  names.attr("sort")();
+  m.attr("__all__") = names;
+}

@@ -1,0 +1,228 @@
+#include "bindings/op_args.h"
+
+#include <cstring>
+
+#include "base/error.h"
+#include "bindings/dtype.h"
+#include "bindings/op_call.h"
+#include "bindings/random.h"
+#include "kernels/kernels.h"
+#include "ops/ops.h"
+
+namespace bs::bindings {
+namespace {
+
+// Second names that every op accepts.
+struct Alias {
+  const char *alias, *name;
+};
+constexpr Alias kAliases[] = {{"axis", "dim"}, {"keepdims", "keepdim"}};
+
+std::string text_of(PyObject* name) { return py::cast<std::string>(py::handle(name)); }
+
+int position_of(const Signature& s, PyObject* name) {
+  const int n = static_cast<int>(s.names.size());
+  for (int i = 0; i < n; ++i)  // names in source code are interned
+    if (s.names[static_cast<size_t>(i)] == name) return i;
+  for (int i = 0; i < n; ++i)
+    if (PyUnicode_Compare(s.names[static_cast<size_t>(i)], name) == 0) return i;
+  for (const Alias& a : kAliases) {
+    if (PyUnicode_CompareWithASCIIString(name, a.alias) != 0) continue;
+    for (int i = 0; i < n; ++i)
+      if (PyUnicode_CompareWithASCIIString(s.names[static_cast<size_t>(i)], a.name) == 0) return i;
+  }
+  return -1;
+}
+
+bool is_numpy_bool(PyObject* o) {
+  static PyObject* type = imported("numpy", "bool_");
+  return PyObject_TypeCheck(o, reinterpret_cast<PyTypeObject*>(type));
+}
+
+Attr parse_attr(const Op& op, const AttrSchema& schema, PyObject* o) {
+  if (o == Py_None && !schema.required && schema.default_value.index() == 0) return {};
+  switch (schema.type) {
+    case AttrType::integer: return int_argument(o, op.name, schema.name);
+    case AttrType::real: {
+      // No bool: dropout(x, True) means something else.
+      if (!PyBool_Check(o) && !PyUnicode_Check(o) && PyNumber_Check(o)) {
+        double v = PyFloat_AsDouble(o);
+        if (v != -1.0 || !PyErr_Occurred()) return v;
+        if (!PyErr_ExceptionMatches(PyExc_TypeError)) throw py::error_already_set();
+        PyErr_Clear();
+      }
+      throw py::type_error(cat("[", op.name, "] ", schema.name, " is a number, not ", type_name(o)));
+    }
+    case AttrType::boolean:
+      if (PyBool_Check(o)) return o == Py_True;
+      if (is_numpy_bool(o)) return PyObject_IsTrue(o) == 1;
+      throw py::type_error(cat("[", op.name, "] ", schema.name, " is True or False, not ", type_name(o)));
+    case AttrType::dims: return dims_argument(o, op.name, schema.name);
+    case AttrType::dtype: return dtype_argument(op.name, o);
+    case AttrType::object: break;
+  }
+  throw py::type_error(cat("[", op.name, "] ", schema.name, " cannot be given from Python"));
+}
+
+// Python numbers among the inputs of an elementwise op: they take the dtype of the tensors, or of their own kind.
+void push_weak(const Signature& s, PyObject* const* args, int n, Operands* in) {
+  // The condition of a choice has no say in the dtype of the choices.
+  const int first = s.op.elementwise == static_cast<int>(kernels::Ew::where) ? 1 : 0;
+  bool numbers = false;
+  for (int i = first; i < n; ++i) numbers |= is_number(args[i]);
+  if (!numbers) {
+    for (int i = 0; i < n; ++i) in->push(to_tensor(args[i], s.op.name, s.op.inputs[static_cast<size_t>(i)].name));
+    return;
+  }
+  Tensor made[kMaxInputs];
+  Specs specs;
+  specs.n = 0;
+  bool any_float = false, any_int = false;
+  for (int i = 0; i < n; ++i) {
+    if (i >= first && is_number(args[i])) {
+      any_float |= PyFloat_Check(args[i]);
+      any_int |= !PyFloat_Check(args[i]) && !PyBool_Check(args[i]);
+      continue;
+    }
+    made[i] = to_tensor(args[i], s.op.name, s.op.inputs[static_cast<size_t>(i)].name);
+    if (i >= first) specs.s[specs.n++] = &made[i].spec();
+  }
+  // Of numbers alone, the highest kind.
+  const DType t = specs.n ? ops::promote(specs) : any_float ? DType::f32 : any_int ? DType::i64 : DType::b8;
+  for (int i = 0; i < n; ++i)
+    in->push(made[i] ? std::move(made[i]) : scalar_tensor(args[i], weak_dtype(t, args[i])));
+}
+
+Ref<Attrs> parse_attrs(const Signature& s, PyObject* const* bound, PyObject* const* rest, Py_ssize_t n_rest) {
+  const Op& op = s.op;
+  std::vector<Attr> values;
+  values.reserve(op.attrs.size());
+  for (size_t k = 0; k < op.attrs.size(); ++k) {
+    const AttrSchema& schema = op.attrs[k];
+    PyObject* o = bound[static_cast<size_t>(s.n_inputs) + k];
+    if (n_rest > 0 && k + 1 == op.attrs.size()) {
+      Dims d;
+      d.push(int_argument(o, op.name, schema.name));
+      for (Py_ssize_t i = 0; i < n_rest; ++i) d.push(int_argument(rest[i], op.name, schema.name));
+      values.push_back(d);
+    } else if (o) {
+      values.push_back(parse_attr(op, schema, o));
+    } else if (schema.required) {
+      throw py::type_error(cat("[", op.name, "] missing argument '", schema.name, "'"));
+    } else {
+      values.push_back(schema.default_value);
+    }
+  }
+  return Attrs::make(std::move(values));
+}
+
+}  // namespace
+
+Ref<Attrs> parse(const Signature& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames, Operands* in) {
+  const Op& op = s.op;
+  PyObject* bound[kMaxParams];
+  const int n_params = static_cast<int>(s.names.size());
+  std::memset(bound, 0, sizeof(PyObject*) * static_cast<size_t>(n_params));
+  const Py_ssize_t n_rest = n > s.n_positional ? n - s.n_positional : 0;
+  if (n_rest > 0 && !s.variadic)
+    throw py::type_error(cat("[", op.name, "] takes ", s.n_positional, " arguments ", s.text, ", not ", n));
+  for (Py_ssize_t i = 0; i < n - n_rest; ++i) bound[i] = args[i];
+  bool attrs_given = n > s.n_inputs;
+  const Py_ssize_t n_kw = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
+  for (Py_ssize_t k = 0; k < n_kw; ++k) {
+    PyObject* name = PyTuple_GET_ITEM(kwnames, k);
+    const int i = position_of(s, name);
+    if (i < 0) throw py::type_error(cat("[", op.name, "] there is no argument '", text_of(name), "' in ", s.text));
+    if (bound[i])
+      throw py::type_error(cat("[", op.name, "] got two values for '", text_of(s.names[static_cast<size_t>(i)]), "'"));
+    bound[i] = args[n + k];
+    attrs_given |= i >= s.n_inputs && i < s.n_positional;
+  }
+
+  int given = 0;
+  while (given < s.n_inputs && bound[given] && bound[given] != Py_None) ++given;
+  for (int i = 0; i < s.n_inputs; ++i) {
+    const InputSchema& schema = op.inputs[static_cast<size_t>(i)];
+    if (i >= given && !schema.optional)
+      throw py::type_error(bound[i] ? cat("[", op.name, "] ", schema.name, " is a tensor, not None")
+                                    : cat("[", op.name, "] missing argument '", schema.name, "'"));
+    if (i > given && bound[i] && bound[i] != Py_None)
+      throw py::type_error(cat("[", op.name, "] ", schema.name, " is given without ",
+                               op.inputs[static_cast<size_t>(given)].name, ", which stands before it"));
+  }
+  Ref<Attrs> attrs;
+  if (!op.attrs.empty())
+    attrs = attrs_given || !s.defaults ? parse_attrs(s, bound, args + s.n_positional, n_rest) : s.defaults;
+  if (op.elementwise >= 0) {
+    push_weak(s, bound, given, in);
+  } else {
+    for (int i = 0; i < given; ++i) {
+      PyObject* o = bound[i];
+      in->push(is_tensor(o) ? unwrap(o) : to_tensor(o, op.name, op.inputs[static_cast<size_t>(i)].name));
+    }
+  }
+  // Last, so that a call with wrong arguments draws nothing.
+  if (s.key >= 0) {
+    PyObject* key = bound[s.key];
+    in->push(key && key != Py_None ? to_tensor(key, op.name, "key") : next_key());
+  }
+  return attrs;
+}
+
+std::string attr_text(const Attr& a) {
+  if (const auto* t = std::get_if<DType>(&a)) return cat("'", name_of(*t), "'");
+  return py::cast<std::string>(py::repr(attr_object(a)));
+}
+
+py::object attr_object(const Attr& a) {
+  if (const auto* v = std::get_if<int64_t>(&a)) return py::int_(*v);
+  if (const auto* v = std::get_if<double>(&a)) return py::float_(*v);
+  if (const auto* v = std::get_if<bool>(&a)) return py::bool_(*v);
+  if (const auto* v = std::get_if<DType>(&a)) return py::reinterpret_borrow<py::object>(dtype_object(*v));
+  if (const auto* v = std::get_if<Dims>(&a)) {
+    py::tuple t(v->size());
+    for (int i = 0; i < v->size(); ++i) t[static_cast<size_t>(i)] = (*v)[i];
+    return t;
+  }
+  return py::none();
+}
+
+Signature::Signature(const Op& o) : op(o) {
+  const size_t n_in = op.inputs.size();
+  const bool has_key = n_in > 0 && !op.inputs.back().optional && std::strcmp(op.inputs.back().name, "key") == 0 &&
+                       std::strcmp(op.name, "advance_key") != 0;
+  n_inputs = static_cast<int>(n_in) - has_key;
+  n_positional = n_inputs + static_cast<int>(op.attrs.size());
+  auto add_name = [&](const char* name) { names.push_back(checked(PyUnicode_InternFromString(name))); };
+  bool optional = false, all_default = true;
+  auto add_text = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
+  for (int i = 0; i < n_inputs; ++i) {
+    const InputSchema& s = op.inputs[static_cast<size_t>(i)];
+    add_name(s.name);
+    optional |= s.optional;
+    add_text(optional ? cat(s.name, "=None") : s.name);
+  }
+  std::vector<Attr> values;
+  for (const AttrSchema& s : op.attrs) {
+    add_name(s.name);
+    all_default &= !s.required;
+    objects |= s.type == AttrType::object;
+    values.push_back(s.default_value);
+    // Python wants a default after a default; a required attribute there shows None and is asked for all the same.
+    optional |= !s.required;
+    add_text(!optional ? s.name : cat(s.name, "=", attr_text(s.default_value)));
+  }
+  if (has_key) {
+    key = n_positional;
+    add_name("key");
+    add_text("*, key=None");
+  }
+  text = "(" + text + ")";
+  if (all_default && !op.attrs.empty()) defaults = Attrs::make(std::move(values));
+  if (!op.attrs.empty()) {
+    const AttrSchema& last = op.attrs.back();
+    variadic = last.type == AttrType::dims && (std::strcmp(last.name, "shape") == 0 || std::strcmp(last.name, "dims") == 0);
+  }
+}
+
+}  // namespace bs::bindings

@@ -1,0 +1,59 @@
+// From Python arguments to an op's inputs and attributes, by its schema.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "bindings/tensor.h"
+#include "graph/op.h"
+
+namespace bs::bindings {
+
+constexpr int kMaxParams = 40;
+
+// What is parsed for one op, worked out once. Parameters stand in the order inputs, attributes; a trailing required
+// input named `key` stands last and by name only, since callers leave it out.
+struct Signature {
+  explicit Signature(const Op& op);
+
+  const Op& op;
+  std::vector<PyObject*> names;  // interned, of all parameters; live as long as the process
+  int n_inputs = 0;              // without `key`
+  int n_positional = 0;          // n_inputs + attributes
+  int key = -1;                  // position in names, or -1
+  bool variadic = false;         // the last attribute takes the rest of the positional arguments: reshape(x, 2, 3)
+  bool objects = false;          // has attributes that only C++ can make
+  Ref<Attrs> defaults;           // shared by calls that give no attribute; null where one is required
+  std::string text;              // "(x, dim=None, keepdim=False)"
+};
+
+// Handles held in place, so that a call allocates nothing for them.
+class Operands {
+ public:
+  Operands() = default;
+  Operands(const Operands&) = delete;
+  Operands& operator=(const Operands&) = delete;
+  ~Operands() {
+    for (int i = 0; i < n_; ++i) at(i)->~Tensor();
+  }
+  void push(Tensor t) { new (at(n_++)) Tensor(std::move(t)); }
+  int size() const { return n_; }
+  Tensor& operator[](int i) { return *at(i); }
+  std::span<const Tensor> span() const {
+    return {reinterpret_cast<const Tensor*>(storage_), static_cast<size_t>(n_)};
+  }
+
+ private:
+  Tensor* at(int i) { return reinterpret_cast<Tensor*>(storage_) + i; }
+  alignas(Tensor) unsigned char storage_[sizeof(Tensor) * kMaxInputs];
+  int n_ = 0;
+};
+
+// Fills `in` and gives the attributes of one call. Throws TypeError "[op] ..." for what does not fit.
+Ref<Attrs> parse(const Signature& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames, Operands* in);
+
+// A default as Python source, for signatures; and as an object, for registry().
+std::string attr_text(const Attr& a);
+py::object attr_object(const Attr& a);
+
+}  // namespace bs::bindings

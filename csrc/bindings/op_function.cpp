@@ -1,0 +1,139 @@
+// One Python callable per op of the registry: a function of the module, and where the op says so a method of Tensor.
+#include <Python.h>
+// After Python.h.
+#include <structmember.h>
+
+#include <cstddef>
+#include <map>
+
+#include "base/error.h"
+#include "bindings/op_args.h"
+#include "bindings/op_call.h"
+
+namespace bs::bindings {
+namespace {
+
+struct OpFunction {
+  PyObject_HEAD
+  vectorcallfunc vectorcall;
+  const Signature* signature;  // lives as long as the process
+};
+
+PyTypeObject* type = nullptr;
+PyObject* rebuild = nullptr;  // _core._op
+
+const Signature& signature_of(PyObject* self) { return *reinterpret_cast<OpFunction*>(self)->signature; }
+
+PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  return guarded([&] {
+    const Signature& s = signature_of(self);
+    Operands in;
+    Ref<Attrs> attrs = parse(s, args, PyVectorcall_NARGS(nargsf), kwnames, &in);
+    Tensor first = call(s.op, in.span(), std::move(attrs));
+    const int n_out = static_cast<int>(s.op.outputs.size());
+    if (n_out == 1) return wrap(std::move(first));
+    py::object t = owned(PyTuple_New(n_out));
+    for (int i = 0; i < n_out; ++i) PyTuple_SET_ITEM(t.ptr(), i, wrap(i == 0 ? first : sibling(first, i)));
+    return t.release().ptr();
+  });
+}
+
+PyObject* bind(PyObject* self, PyObject* object, PyObject*) {
+  return object && object != Py_None ? PyMethod_New(self, object) : Py_NewRef(self);
+}
+
+PyObject* repr(PyObject* self) { return PyUnicode_FromFormat("<op %s%s>", signature_of(self).op.name, signature_of(self).text.c_str()); }
+PyObject* get_name(PyObject* self, void*) { return PyUnicode_FromString(signature_of(self).op.name); }
+PyObject* get_doc(PyObject* self, void*) { return PyUnicode_FromString(signature_of(self).op.doc ? signature_of(self).op.doc : ""); }
+PyObject* get_text(PyObject* self, void*) { return PyUnicode_FromString(signature_of(self).text.c_str()); }
+PyObject* get_module(PyObject* self, void*) {
+  return PyUnicode_FromString(signature_of(self).op.visibility == Visibility::hidden ? "backsweep._core.ops" : "backsweep");
+}
+// A copy of a module that holds ops holds the same ops.
+PyObject* reduce(PyObject* self, PyObject*) { return Py_BuildValue("O(s)", rebuild, signature_of(self).op.name); }
+
+PyMemberDef members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(OpFunction, vectorcall), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr}};
+PyGetSetDef getset[] = {{"__name__", get_name, nullptr, nullptr, nullptr},
+                        {"__qualname__", get_name, nullptr, nullptr, nullptr},
+                        {"__doc__", get_doc, nullptr, nullptr, nullptr},
+                        {"__text_signature__", get_text, nullptr, nullptr, nullptr},
+                        {"__module__", get_module, nullptr, nullptr, nullptr},
+                        {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyMethodDef methods[] = {{"__reduce__", reduce, METH_NOARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
+PyType_Slot slots[] = {{Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
+                       {Py_tp_descr_get, reinterpret_cast<void*>(bind)},
+                       {Py_tp_repr, reinterpret_cast<void*>(repr)},
+                       {Py_tp_members, members},
+                       {Py_tp_getset, getset},
+                       {Py_tp_methods, methods},
+                       {0, nullptr}};
+PyType_Spec spec = {"backsweep._core.OpFunction", sizeof(OpFunction), 0,
+                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR |
+                        Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                    slots};
+
+}  // namespace
+
+bool is_long(const Op& op, std::span<const Tensor> in) {
+  constexpr int64_t kElements = 16384;  // about 20 us in one pass over memory that is not in the cache
+  constexpr int64_t kProducts = 100000;
+  if (op.host) return false;
+  int64_t product = 1;
+  for (const Tensor& t : in) {
+    if (t.symbolic()) return false;  // only recorded
+    const int64_t n = t.numel();
+    if (n >= kElements) return true;
+    if (product < kProducts && n > 1) product *= n;
+  }
+  if (op.elementwise < 0) return product >= kProducts;  // no matrix product has more terms than its sizes multiplied
+  if (product < kElements) return false;
+  Dims shape = in[0].shape();
+  for (const Tensor& t : in.subspan(1)) {
+    Dims both;
+    if (!broadcast(shape, t.shape(), &both)) return false;
+    shape = both;
+  }
+  return numel(shape) >= kElements;
+}
+
+const Op& need_op(const char* name, const char* user) {
+  const Op* op = find_op(name);
+  if (!op) throw GraphError(cat("[", user, "] this build has no op '", name, "'"));
+  return *op;
+}
+
+PyObject* op_function(const Op& op) {
+  static std::map<const Op*, PyObject*> made;
+  PyObject*& f = made[&op];
+  if (!f) {
+    auto* self = reinterpret_cast<OpFunction*>(checked(type->tp_alloc(type, 0)));
+    self->vectorcall = vectorcall;
+    self->signature = new Signature(op);
+    f = reinterpret_cast<PyObject*>(self);
+  }
+  return f;
+}
+
+void register_ops(py::module_& m) {
+  type = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)));
+  m.attr("OpFunction") = py::handle(reinterpret_cast<PyObject*>(type));
+  m.def("_op", [](const std::string& name) {
+    return py::reinterpret_borrow<py::object>(op_function(need_op(name.c_str(), "unpickle")));
+  });
+  rebuild = py::object(m.attr("_op")).release().ptr();
+  py::module_ ops = m.def_submodule("ops", "Every op of the registry, the hidden ones too.");
+  py::handle tensor(reinterpret_cast<PyObject*>(tensor_type));
+  py::dict own = py::reinterpret_borrow<py::dict>(tensor_type->tp_dict);
+  for (const Op* op : all_ops()) {
+    py::handle f(op_function(*op));
+    ops.attr(op->name) = f;
+    if (op->visibility == Visibility::hidden) continue;
+    m.attr(op->name) = f;
+    // A method written by hand goes first: detach() of a plain tensor makes no node.
+    if (op->visibility == Visibility::method && !own.contains(op->name)) tensor.attr(op->name) = f;
+  }
+}
+
+}  // namespace bs::bindings

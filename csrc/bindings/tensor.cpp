@@ -1,0 +1,234 @@
+#include "bindings/tensor.h"
+
+#include <structmember.h>
+
+#include <cstddef>
+#include <new>
+#include <vector>
+
+#include "base/error.h"
+#include "graph/apply.h"
+#include "ops/ops.h"
+
+namespace bs::bindings {
+
+PyTypeObject* tensor_type = nullptr;
+PyTypeObject* parameter_type = nullptr;
+PyTypeObject* buffer_type = nullptr;
+
+namespace {
+
+#ifndef Py_GIL_DISABLED
+// Memory of freed plain Tensors: a chain of small ops makes and frees one object each, and this halves its cost.
+constexpr int kFree = 128;
+PyTensor* free_list[kFree];
+int n_free = 0;
+#endif
+
+PyTensor* new_object(PyTypeObject* type) {
+  PyTensor* self;
+#ifndef Py_GIL_DISABLED
+  if (type == tensor_type && n_free > 0) {
+    self = free_list[--n_free];
+    PyObject_Init(reinterpret_cast<PyObject*>(self), type);
+  } else
+#endif
+  {
+    self = reinterpret_cast<PyTensor*>(checked(type->tp_alloc(type, 0)));
+  }
+  new (&self->t) Tensor;
+  new (&self->slot) Ref<Slot>;
+  self->weakrefs = nullptr;
+  return self;
+}
+
+void dealloc(PyObject* o) {
+  PyTensor* self = as_tensor(o);
+  PyTypeObject* type = Py_TYPE(o);
+  if (self->weakrefs) PyObject_ClearWeakRefs(o);
+  self->t.~Tensor();
+  self->slot.~Ref<Slot>();
+#ifndef Py_GIL_DISABLED
+  if (type == tensor_type && n_free < kFree) {
+    free_list[n_free++] = self;
+    Py_DECREF(type);
+    return;
+  }
+#endif
+  type->tp_free(o);
+  Py_DECREF(type);
+}
+
+bool bool_argument(PyObject* o, const char* op, const char* argument) {
+  if (!PyBool_Check(o))
+    throw py::type_error(cat("[", op, "] ", argument, " is True or False, not ", type_name(o)));
+  return o == Py_True;
+}
+
+PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+  return guarded([&] {
+    static const char* names[] = {"data", "requires_grad", nullptr};
+    PyObject *data, *flag = nullptr;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:Tensor", const_cast<char**>(names), &data, &flag))
+      throw py::error_already_set();
+    Tensor t = detached(to_tensor(data, "Tensor"));
+    if (flag && bool_argument(flag, "Tensor", "requires_grad")) t = with_requires_grad(std::move(t), "Tensor");
+    return wrap_as(type, std::move(t));
+  });
+}
+
+// The value that a new slot starts with.
+Tensor slot_data(PyObject* data, const char* op) {
+  Tensor t = to_tensor(data, op);
+  if (t.symbolic())
+    throw GraphError(cat("[", op, "] ", user_location(), ": a ", op,
+                         " is made from a tensor that bs.compile records: make it before the compiled call"));
+  return t;
+}
+
+PyObject* parameter_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+  return guarded([&] {
+    static const char* names[] = {"data", "requires_grad", nullptr};
+    PyObject *data, *flag = nullptr;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:Parameter", const_cast<char**>(names), &data, &flag))
+      throw py::error_already_set();
+    Tensor t = slot_data(data, "Parameter");
+    bool on = !flag || bool_argument(flag, "Parameter", "requires_grad");
+    if (on && !is_float(t.dtype()))
+      throw DTypeError(cat("[Parameter] only float tensors collect gradients, this one is ", name_of(t.dtype()),
+                           ": pass requires_grad=False"));
+    return wrap_slot(type, Slot::make(t, on));
+  });
+}
+
+PyObject* buffer_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+  return guarded([&] {
+    static const char* names[] = {"data", nullptr};
+    PyObject* data;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:Buffer", const_cast<char**>(names), &data))
+      throw py::error_already_set();
+    return wrap_slot(type, Slot::make(slot_data(data, "Buffer"), false));
+  });
+}
+
+PyMemberDef members[] = {{"__weaklistoffset__", T_PYSSIZET, offsetof(PyTensor, weakrefs), READONLY, nullptr},
+                         {nullptr, 0, 0, 0, nullptr}};
+
+constexpr const char* kTensorDoc =
+    "Tensor(data, requires_grad=False)\n--\n\n"
+    "An array with its place in the graph of derivatives. Its value never changes.\n\n"
+    "data is a tensor, a NumPy array, a number or a nested sequence; its values are copied.";
+constexpr const char* kParameterDoc =
+    "Parameter(data, requires_grad=True)\n--\n\n"
+    "A tensor whose value an optimizer, copy_() and the other in-place methods may replace.\n\n"
+    "NumPy views and tensors taken from it before keep the old value.";
+constexpr const char* kBufferDoc =
+    "Buffer(data)\n--\n\n"
+    "State that is no parameter: running statistics, an optimizer's moments, a generator. It has no gradient.";
+
+PyTypeObject* make_type(PyType_Spec& spec, PyTypeObject* base) {
+  PyObject* bases = base ? checked(PyTuple_Pack(1, base)) : nullptr;
+  PyObject* type = PyType_FromSpecWithBases(&spec, bases);
+  Py_XDECREF(bases);
+  return reinterpret_cast<PyTypeObject*>(checked(type));
+}
+
+}  // namespace
+
+PyObject* wrap_as(PyTypeObject* type, Tensor t) {
+  PyTensor* self = new_object(type);
+  self->t = std::move(t);
+  return reinterpret_cast<PyObject*>(self);
+}
+
+PyObject* wrap(Tensor t) { return wrap_as(tensor_type, std::move(t)); }
+
+PyObject* wrap_or_none(Tensor t) {
+  if (!t) Py_RETURN_NONE;
+  return wrap(std::move(t));
+}
+
+PyObject* wrap_slot(PyTypeObject* type, Ref<Slot> slot) {
+  PyTensor* self = new_object(type);
+  self->slot = std::move(slot);
+  return reinterpret_cast<PyObject*>(self);
+}
+
+Tensor unwrap_value(PyObject* o) {
+  Tensor t = unwrap(o);
+  if (t.symbolic()) throw_reads_value();
+  return t;
+}
+
+Tensor detached(const Tensor& t) { return t.symbolic() ? ops::detach(t) : t.alias(); }
+
+Tensor with_requires_grad(Tensor leaf, const char* op) {
+  if (!is_float(leaf.dtype()))
+    throw DTypeError(cat("[", op, "] only float tensors have gradients, this one is ", name_of(leaf.dtype()),
+                         ": cast it first, with .float()"));
+  leaf.node()->requires_grad = true;
+  if (!leaf.node()->cell) leaf.node()->cell = GradCell::make();
+  return leaf;
+}
+
+bool requires_grad(PyObject* o) {
+  const PyTensor* p = as_tensor(o);
+  return p->slot ? static_cast<bool>(p->slot->cell) : p->t.requires_grad();
+}
+
+bool is_leaf(PyObject* o) {
+  const PyTensor* p = as_tensor(o);
+  return p->slot || !p->t.node()->op || !p->t.requires_grad();
+}
+
+GradCell* cell_of(PyObject* o) {
+  const PyTensor* p = as_tensor(o);
+  return p->slot ? p->slot->cell.get() : p->t.node()->cell.get();
+}
+
+void register_tensor(py::module_& m) {
+  prepare_number_slots();
+  // One table for both: a plain tensor has the in-place names to say what to use instead. Types keep a pointer to it.
+  static std::vector<PyMethodDef> methods;
+  for (PyMethodDef* table : {tensor_methods, slot_methods})
+    for (PyMethodDef* d = table; d->ml_name; ++d) methods.push_back(*d);
+  methods.push_back({nullptr, nullptr, 0, nullptr});
+  std::vector<PyType_Slot> slots = {{Py_tp_doc, const_cast<char*>(kTensorDoc)},
+                                    {Py_tp_new, reinterpret_cast<void*>(tensor_new)},
+                                    {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
+                                    {Py_tp_repr, reinterpret_cast<void*>(tensor_repr)},
+                                    {Py_tp_methods, methods.data()},
+                                    {Py_tp_getset, tensor_getset},
+                                    {Py_tp_members, members}};
+  for (PyType_Slot* table : {tensor_number_slots, tensor_index_slots})
+    for (PyType_Slot* s = table; s->slot; ++s) slots.push_back(*s);
+  slots.push_back({0, nullptr});
+  PyType_Spec spec = {"backsweep.Tensor", sizeof(PyTensor), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots.data()};
+  tensor_type = make_type(spec, nullptr);
+
+  // NumPy leaves array * tensor to Tensor.__rmul__.
+  py::handle(reinterpret_cast<PyObject*>(tensor_type)).attr("__array_ufunc__") = py::none();
+  py::handle(reinterpret_cast<PyObject*>(tensor_type)).attr("__array_priority__") = 1000.0;
+
+  PyType_Slot parameter_slots[] = {{Py_tp_doc, const_cast<char*>(kParameterDoc)},
+                                   {Py_tp_new, reinterpret_cast<void*>(parameter_new)},
+                                   {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
+                                   {0, nullptr}};
+  PyType_Spec parameter_spec = {"backsweep.Parameter", sizeof(PyTensor), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+                                parameter_slots};
+  parameter_type = make_type(parameter_spec, tensor_type);
+
+  PyType_Slot buffer_slots[] = {{Py_tp_doc, const_cast<char*>(kBufferDoc)},
+                                {Py_tp_new, reinterpret_cast<void*>(buffer_new)},
+                                {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
+                                {0, nullptr}};
+  PyType_Spec buffer_spec = {"backsweep.Buffer", sizeof(PyTensor), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+                             buffer_slots};
+  buffer_type = make_type(buffer_spec, tensor_type);
+
+  m.attr("Tensor") = py::handle(reinterpret_cast<PyObject*>(tensor_type));
+  m.attr("Parameter") = py::handle(reinterpret_cast<PyObject*>(parameter_type));
+  m.attr("Buffer") = py::handle(reinterpret_cast<PyObject*>(buffer_type));
+}
+
+}  // namespace bs::bindings

@@ -1,0 +1,113 @@
+// Attributes of Tensor: shape, dtype, grad, requires_grad and the like. None reads a value.
+#include "base/error.h"
+#include "bindings/dtype.h"
+#include "bindings/op_call.h"
+#include "bindings/tensor.h"
+#include "ops/ops.h"
+
+namespace bs::bindings {
+namespace {
+
+PyObject* get_shape(PyObject* self, void*) {
+  return guarded([&] {
+    const Dims& shape = spec_of(self).shape;
+    py::object t = owned(PyTuple_New(shape.size()));
+    for (int i = 0; i < shape.size(); ++i) PyTuple_SET_ITEM(t.ptr(), i, checked(PyLong_FromLongLong(shape[i])));
+    return t.release().ptr();
+  });
+}
+
+PyObject* get_dtype(PyObject* self, void*) { return Py_NewRef(dtype_object(spec_of(self).dtype)); }
+PyObject* get_ndim(PyObject* self, void*) { return PyLong_FromLong(spec_of(self).shape.size()); }
+PyObject* get_requires_grad(PyObject* self, void*) { return PyBool_FromLong(requires_grad(self)); }
+PyObject* get_is_leaf(PyObject* self, void*) { return PyBool_FromLong(is_leaf(self)); }
+PyObject* get_is_symbolic(PyObject* self, void*) {
+  return guarded([&] { return PyBool_FromLong(unwrap(self).symbolic()); });
+}
+
+int set_requires_grad(PyObject* self, PyObject* value, void*) {
+  return guarded([&] {
+    if (!value || !PyBool_Check(value)) throw py::type_error("[requires_grad] the flag is True or False");
+    change_requires_grad(self, value == Py_True);
+    return 0;
+  });
+}
+
+PyObject* get_grad(PyObject* self, void*) {
+  return guarded([&] {
+    GradCell* cell = is_leaf(self) ? cell_of(self) : nullptr;
+    return wrap_or_none(cell ? read_grad(*cell) : Tensor());
+  });
+}
+
+int set_grad(PyObject* self, PyObject* value, void*) {
+  return guarded([&] {
+    GradCell* cell = is_leaf(self) ? cell_of(self) : nullptr;
+    if (!value || value == Py_None) {
+      if (cell) write_grad(*cell, Tensor());
+      return 0;
+    }
+    if (!cell)
+      throw GraphError("[grad] only leaves that require gradients have a .grad to set: parameters, and tensors after "
+                       "requires_grad_()");
+    if (!is_tensor(value)) throw py::type_error(cat("[grad] a gradient is a tensor or None, not ", type_name(value)));
+    Tensor g = unwrap(value);
+    const Spec& spec = spec_of(self);
+    if (!(g.shape() == spec.shape))
+      throw ShapeError(cat("[grad] the gradient is ", str(g.shape()), ", the tensor is ", str(spec.shape)));
+    if (g.dtype() != spec.dtype)
+      throw DTypeError(cat("[grad] the gradient is ", name_of(g.dtype()), ", the tensor is ", name_of(spec.dtype)));
+    write_grad(*cell, g);
+    return 0;
+  });
+}
+
+PyObject* get_T(PyObject* self, void*) {
+  return guarded([&] {
+    Tensor x = unwrap(self);
+    const int n = x.shape().size();
+    if (n < 2) return wrap(std::move(x));
+    if (n == 2) return wrap(ops::transpose(x, 0, 1));
+    Dims order;
+    for (int i = n - 1; i >= 0; --i) order.push(i);
+    const Tensor in[1] = {x};
+    return wrap(apply(need_op("permute", "T"), in, Attrs::make({order})));
+  });
+}
+
+}  // namespace
+
+void change_requires_grad(PyObject* self, bool on) {
+  PyTensor* p = as_tensor(self);
+  if (p->slot) {
+    if (on && !is_float(p->slot->spec().dtype))
+      throw DTypeError(cat("[requires_grad] only float tensors have gradients, this one is ", name_of(p->slot->spec().dtype)));
+    p->slot->set_requires_grad(on);
+    return;
+  }
+  if (on == p->t.requires_grad()) return;
+  if (!is_leaf(self))
+    throw GraphError("[requires_grad] this tensor was computed from one that requires gradients: use detach() for a tensor that "
+                     "does not");
+  if (!on) {
+    p->t.node()->requires_grad = false;
+    p->t.node()->cell = Ref<GradCell>();
+    return;
+  }
+  // The flag belongs to the node: one with siblings, or one that a capture recorded, gets a leaf of its own.
+  if (p->t.node()->op || p->t.node()->n_outputs > 1) p->t = detached(p->t);
+  with_requires_grad(p->t, "requires_grad");
+}
+
+PyGetSetDef tensor_getset[] = {
+    {"shape", get_shape, nullptr, "The sizes, a tuple.", nullptr},
+    {"dtype", get_dtype, nullptr, "The element type.", nullptr},
+    {"ndim", get_ndim, nullptr, "The number of axes.", nullptr},
+    {"requires_grad", get_requires_grad, set_requires_grad, "Whether gradients by this tensor are recorded.", nullptr},
+    {"is_leaf", get_is_leaf, nullptr, "Whether no recorded op has computed it.", nullptr},
+    {"is_symbolic", get_is_symbolic, nullptr, "Whether it stands for a value that exists only when a program runs.", nullptr},
+    {"grad", get_grad, set_grad, "The gradient that backward() has gathered in this leaf, or None.", nullptr},
+    {"T", get_T, nullptr, "The axes in reverse order.", nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
+
+}  // namespace bs::bindings

@@ -1,0 +1,312 @@
+// Between tensors and NumPy arrays, Python numbers and nested sequences.
+#include <cstring>
+#include <vector>
+
+#include "base/error.h"
+#include "bindings/dtype.h"
+#include "bindings/tensor.h"
+#include "ops/ops.h"
+
+namespace bs::bindings {
+namespace {
+
+// Gives back the array whose memory a tensor shared; tensors may die on threads that do not hold the GIL.
+void release_array(void* owner) {
+#if PY_VERSION_HEX >= 0x030D0000
+  const bool ending = Py_IsFinalizing();
+#else
+  const bool ending = _Py_IsFinalizing();
+#endif
+  if (!Py_IsInitialized() || ending) return;  // the process ends: there is no interpreter to give it back to
+  PyGILState_STATE state = PyGILState_Ensure();
+  PyObject *kind, *value, *trace;  // an array's destructor must not disturb an error in flight
+  PyErr_Fetch(&kind, &value, &trace);
+  Py_DECREF(static_cast<PyObject*>(owner));
+  PyErr_Restore(kind, value, trace);
+  PyGILState_Release(state);
+}
+
+// A leaf on somebody's memory.
+Tensor leaf_on(DType dtype, const Dims& shape, Ref<Buffer> buffer) {
+  Tensor t(Node::make(nullptr, 0, 1), 0);
+  t.out().spec.dtype = dtype;
+  t.out().spec.shape = shape;
+  t.out().buffer = std::move(buffer);
+  return t;
+}
+
+// Whether the first leaf of a nested sequence is a plain Python number: those have our dtypes, not NumPy's.
+bool holds_python_numbers(PyObject* o) {
+  for (int depth = 0; depth <= kMaxDims; ++depth) {
+    if (PyFloat_CheckExact(o) || PyLong_CheckExact(o) || PyBool_Check(o)) return true;
+    if (!PyList_Check(o) && !PyTuple_Check(o)) return false;
+    if (PySequence_Fast_GET_SIZE(o) == 0) return true;
+    o = PySequence_Fast_GET_ITEM(o, 0);
+  }
+  return false;
+}
+
+// A tensor among the items, whose value NumPy is going to read: a symbolic one must say so itself.
+bool holds_symbolic(PyObject* o) {
+  if (is_tensor(o)) return unwrap(o).symbolic();
+  if (!PyList_Check(o) && !PyTuple_Check(o)) return false;
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i) {
+    PyObject* item = PySequence_Fast_GET_ITEM(o, i);
+    if (is_number(item)) return false;
+    if (holds_symbolic(item)) return true;
+  }
+  return false;
+}
+
+std::string error_text(const py::error_already_set& e) {
+  try {
+    return py::cast<std::string>(py::str(e.value()));
+  } catch (...) {
+    return "";
+  }
+}
+
+Tensor from_sequence(PyObject* o, const DType* dtype, const char* op) {
+  if (holds_symbolic(o)) throw_reads_value();
+  static PyObject* asarray = imported("numpy", "asarray");
+  py::array a;
+  try {
+    a = py::array(py::handle(asarray)(py::handle(o)));
+  } catch (py::error_already_set& e) {
+    if (!e.matches(PyExc_ValueError)) throw;
+    throw ShapeError(cat("[", op, "] the rows of a nested sequence have different lengths (NumPy: ", error_text(e), ")"));
+  }
+  if (a.dtype().kind() == 'O')
+    throw py::type_error(cat("[", op, "] a sequence holds something that is no number, or an int beyond 64 bits"));
+  DType f32 = DType::f32;
+  if (!dtype && a.dtype().kind() == 'f' && holds_python_numbers(o)) dtype = &f32;
+  return from_array(std::move(a), dtype, false, op);
+}
+
+template <class T>
+PyObject* to_python(const char* p) {
+  T v;
+  std::memcpy(&v, p, sizeof v);
+  if constexpr (std::is_floating_point_v<T>) {
+    return checked(PyFloat_FromDouble(static_cast<double>(v)));
+  } else {
+    return checked(PyLong_FromLongLong(v));
+  }
+}
+
+// tensor(), and Tensor's constructor with a dtype: always a copy.
+Tensor new_tensor(PyObject* data, const py::object& dtype, const char* op) {
+  DType want = DType::f32;
+  const DType* asked = nullptr;
+  if (!dtype.is_none()) {
+    want = dtype_argument(op, dtype.ptr());
+    asked = &want;
+  }
+  if (is_tensor(data)) {
+    Tensor t = unwrap(data);
+    return asked && want != t.dtype() ? detached(ops::cast(t, want)) : detached(t);
+  }
+  if (is_number(data)) return scalar_tensor(data, asked ? want : number_dtype(data));
+  if (PyList_Check(data) || PyTuple_Check(data)) return from_sequence(data, asked, op);
+  Tensor t;
+  if (asked && (py::isinstance<py::array>(data) || PyObject_HasAttrString(data, "__array__")))
+    return from_array(py::array(py::reinterpret_borrow<py::object>(data)), asked, false, op);
+  t = to_tensor(data, op);
+  return asked && want != t.dtype() ? detached(ops::cast(t, want)) : t;
+}
+
+}  // namespace
+
+DType number_dtype(PyObject* o) { return PyFloat_Check(o) ? DType::f32 : PyBool_Check(o) ? DType::b8 : DType::i64; }
+
+Tensor scalar_tensor(PyObject* o, DType dtype) {
+  if (PyFloat_Check(o)) return Tensor::scalar(PyFloat_AS_DOUBLE(o), dtype);
+  if (is_float(dtype)) {
+    double v = PyLong_AsDouble(o);
+    if (v == -1.0 && PyErr_Occurred()) throw py::error_already_set();
+    return Tensor::scalar(v, dtype);
+  }
+  if (dtype == DType::b8) {
+    int v = PyObject_IsTrue(o);
+    if (v < 0) throw py::error_already_set();
+    return Tensor::scalar(v, dtype);
+  }
+  int overflow = 0;  // not through a double, which holds 53 bits
+  long long v = PyLong_AsLongLongAndOverflow(o, &overflow);
+  if (v == -1 && !overflow && PyErr_Occurred()) throw py::error_already_set();
+  if (overflow || (dtype == DType::i32 && v != static_cast<int32_t>(v)))
+    throw ValueError(cat("[tensor] the number ", py::cast<std::string>(py::str(o)), " does not fit ", name_of(dtype)));
+  Tensor t = Tensor::empty(dtype, {});
+  if (dtype == DType::i32) {
+    *reinterpret_cast<int32_t*>(t.data()) = static_cast<int32_t>(v);
+  } else {
+    *reinterpret_cast<int64_t*>(t.data()) = v;
+  }
+  return t;
+}
+
+Tensor from_array(py::array a, const DType* asked, bool share, const char* op) {
+  DType dtype;
+  if (asked) {
+    dtype = *asked;
+  } else if (!from_numpy_dtype(a.dtype(), &dtype)) {
+    throw DTypeError(cat("[", op, "] NumPy's ", py::cast<std::string>(py::str(a.dtype())),
+                         " has no counterpart here: convert it first, for example with .astype(np.float32)"));
+  }
+  if (a.ndim() > kMaxDims) throw ShapeError(cat("[", op, "] an array of ", a.ndim(), " dimensions: there are at most 8"));
+  const py::dtype want = numpy_dtype(dtype);
+  if (!a.dtype().equal(want)) {  // another type, or the same in foreign byte order
+    const char kind = a.dtype().kind();
+    if (!std::strchr("biuf", kind))
+      throw DTypeError(cat("[", op, "] NumPy's ", py::cast<std::string>(py::str(a.dtype())), " cannot become ",
+                           name_of(dtype)));
+    a = py::array(a.attr("astype")(want));
+    share = true;
+  }
+  Dims shape;
+  for (py::ssize_t i = 0; i < a.ndim(); ++i) shape.push(a.shape(i));
+  const int packed = int{py::array::c_style} | int{py::detail::npy_api::NPY_ARRAY_ALIGNED_};
+  if ((a.flags() & packed) != packed) {
+    static PyObject* copy = imported("numpy", "array");
+    a = py::array(py::handle(copy)(a, py::arg("order") = "C"));
+    share = true;
+  }
+  const int64_t bytes = checked_bytes(numel(shape), static_cast<int64_t>(size_of(dtype)));
+  if (!share) {
+    Tensor t = Tensor::empty(dtype, shape);
+    if (bytes) std::memcpy(t.data(), a.data(), static_cast<size_t>(bytes));
+    return t;
+  }
+  void* data = const_cast<void*>(a.data());
+  return leaf_on(dtype, shape,
+                 Buffer::wrap(data, static_cast<size_t>(bytes), release_array, a.release().ptr()));
+}
+
+Tensor to_tensor(PyObject* o, const char* op, const char* argument) {
+  if (is_tensor(o)) return unwrap(o);
+  if (PyFloat_CheckExact(o) || PyLong_Check(o)) return scalar_tensor(o, number_dtype(o));
+  if (py::isinstance<py::array>(o)) return from_array(py::reinterpret_borrow<py::array>(o), nullptr, false, op);
+  if (PyList_Check(o) || PyTuple_Check(o)) return from_sequence(o, nullptr, op);
+  // NumPy's scalars, and other libraries' arrays.
+  if (!PyType_Check(o) && PyObject_HasAttrString(o, "__array__"))
+    return from_array(py::array(py::reinterpret_borrow<py::object>(o)), nullptr, false, op);
+  if (PyFloat_Check(o)) return scalar_tensor(o, number_dtype(o));
+  throw py::type_error(cat("[", op, "] ", argument, " is a tensor, an array, a number or a nested sequence, not ",
+                           type_name(o)));
+}
+
+py::array numpy_view(const Tensor& t) {
+  char* data = t.data();
+  const Spec& spec = t.spec();
+  const Dims strides = spec.full_strides();
+  std::vector<py::ssize_t> sizes(spec.shape.begin(), spec.shape.end()), steps;
+  for (int64_t s : strides) steps.push_back(static_cast<py::ssize_t>(s) * static_cast<py::ssize_t>(size_of(spec.dtype)));
+  Ref<Buffer> keep = t.out().buffer;
+  py::capsule base(keep.get(), [](void* p) { Ref<Buffer>::adopt(static_cast<Buffer*>(p)); });
+  keep.release();  // the capsule's now
+  py::array a(numpy_dtype(spec.dtype), std::move(sizes), std::move(steps), data, base);
+  py::detail::array_proxy(a.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
+  return a;
+}
+
+PyObject* element(const Tensor& t, const char* op) {
+  if (t.numel() != 1)
+    throw ShapeError(cat("[", op, "] a tensor of shape ", str(t.shape()), " is not a single value: it has ", t.numel(),
+                         " elements; use .tolist() or .numpy()"));
+  const char* p = t.data();
+  switch (t.dtype()) {
+    case DType::f32: return to_python<float>(p);
+    case DType::f64: return to_python<double>(p);
+    case DType::i32: return to_python<int32_t>(p);
+    case DType::i64: return to_python<int64_t>(p);
+    case DType::b8: return PyBool_FromLong(*p);
+  }
+  return nullptr;
+}
+
+int64_t int_argument(PyObject* o, const char* op, const char* argument) {
+  if (!PyBool_Check(o) && PyIndex_Check(o)) {
+    py::object i = py::reinterpret_steal<py::object>(PyNumber_Index(o));
+    if (i) {
+      int overflow = 0;
+      long long v = PyLong_AsLongLongAndOverflow(i.ptr(), &overflow);
+      if (overflow) throw ValueError(cat("[", op, "] ", argument, " does not fit in 64 bits"));
+      if (v == -1 && PyErr_Occurred()) throw py::error_already_set();
+      return v;
+    }
+    if (!PyErr_ExceptionMatches(PyExc_TypeError)) throw py::error_already_set();
+    PyErr_Clear();
+  }
+  throw py::type_error(cat("[", op, "] ", argument, " is an int, not ", type_name(o)));
+}
+
+Dims dims_argument(PyObject* o, const char* op, const char* argument) {
+  Dims d;
+  if (PyLong_Check(o) || (PyIndex_Check(o) && !PySequence_Check(o))) {
+    d.push(int_argument(o, op, argument));
+    return d;
+  }
+  py::object items;
+  if (PySequence_Check(o) && !PyUnicode_Check(o) && !PyBytes_Check(o)) {
+    items = py::reinterpret_steal<py::object>(PySequence_Fast(o, ""));
+    if (!items) PyErr_Clear();
+  }
+  if (!items) throw py::type_error(cat("[", op, "] ", argument, " is an int or a sequence of ints, not ", type_name(o)));
+  const Py_ssize_t n = PySequence_Fast_GET_SIZE(items.ptr());
+  if (n > kMaxDims) throw ShapeError(cat("[", op, "] ", argument, " has ", n, " entries: there are at most 8 dimensions"));
+  for (Py_ssize_t i = 0; i < n; ++i) d.push(int_argument(PySequence_Fast_GET_ITEM(items.ptr(), i), op, argument));
+  return d;
+}
+
+Dims dims_from_args(const py::args& args, const char* op, const char* argument) {
+  return dims_argument(args.size() == 1 ? PyTuple_GET_ITEM(args.ptr(), 0) : args.ptr(), op, argument);
+}
+
+void register_convert(py::module_& m) {
+  m.def(
+      "tensor",
+      [](py::object data, py::object dtype, bool requires_grad) {
+        Tensor t = new_tensor(data.ptr(), dtype, "tensor");
+        return requires_grad ? with_requires_grad(std::move(t), "tensor") : t;
+      },
+      py::arg("data"), py::arg("dtype") = py::none(), py::arg("requires_grad") = false,
+      "A tensor with a copy of data: a NumPy array (keeps its dtype), a number or a nested sequence.\n\n"
+      "Python floats become float32, ints int64, bools bool_.");
+  auto share = [](py::object data, py::object dtype) {
+    DType want = DType::f32;
+    if (!dtype.is_none()) want = dtype_argument("asarray", dtype.ptr());
+    if (is_tensor(data.ptr())) {
+      Tensor t = unwrap(data.ptr());
+      return dtype.is_none() || t.dtype() == want ? t : ops::cast(t, want);
+    }
+    if (!py::isinstance<py::array>(data)) return new_tensor(data.ptr(), dtype, "asarray");
+    return from_array(py::reinterpret_borrow<py::array>(data), dtype.is_none() ? nullptr : &want, true, "asarray");
+  };
+  constexpr const char* kDoc =
+      "A tensor on the memory of a NumPy array, without a copy where it is contiguous, aligned and of a known dtype.\n\n"
+      "A tensor's value never changes, so the array must not be written to any more: what was computed from the tensor\n"
+      "may still read it for derivatives. bs.tensor copies and has no such condition.";
+  m.def("asarray", share, py::arg("data"), py::arg("dtype") = py::none(), kDoc);
+  m.def(
+      "from_numpy",
+      [](py::object a) {
+        if (!py::isinstance<py::array>(a))
+          throw py::type_error(cat("[from_numpy] a is a NumPy array, not ", type_name(a.ptr())));
+        return from_array(py::reinterpret_borrow<py::array>(a), nullptr, true, "from_numpy");
+      },
+      py::arg("a"), kDoc);
+  // What pickle calls.
+  m.def("_rebuild_tensor", [](py::handle type, py::array a, bool requires_grad) {
+    // Past the constructors of Python subclasses, whose arguments only they know.
+    PyTypeObject* t = reinterpret_cast<PyTypeObject*>(type.ptr());
+    if (!PyType_Check(type.ptr()) || !PyType_IsSubtype(t, tensor_type))
+      throw py::type_error("[Tensor] what is unpickled is no tensor type");
+    Tensor value = from_array(std::move(a), nullptr, false, "Tensor");
+    if (PyType_IsSubtype(t, parameter_type) || PyType_IsSubtype(t, buffer_type))
+      return py::reinterpret_steal<py::object>(wrap_slot(t, Slot::make(value, requires_grad)));
+    if (requires_grad) value = with_requires_grad(std::move(value), "Tensor");
+    return py::reinterpret_steal<py::object>(wrap_as(t, std::move(value)));
+  });
+}
+
+}  // namespace bs::bindings

@@ -1,0 +1,31 @@
+#include "graph/op.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace bs {
+namespace {
+
+std::vector<const Op*>& registry() {
+  static std::vector<const Op*> ops;
+  return ops;
+}
+
+bool before(const Op* a, const char* name) { return std::strcmp(a->name, name) < 0; }
+
+}  // namespace
+
+Registrar::Registrar(const Op& op) {
+  auto& ops = registry();
+  ops.insert(std::lower_bound(ops.begin(), ops.end(), op.name, before), &op);
+}
+
+const std::vector<const Op*>& all_ops() { return registry(); }
+
+const Op* find_op(const std::string& name) {
+  auto& ops = registry();
+  auto it = std::lower_bound(ops.begin(), ops.end(), name.c_str(), before);
+  return it != ops.end() && name == (*it)->name ? *it : nullptr;
+}
+
+}  // namespace bs

@@ -1,0 +1,104 @@
+#include "graph/slot.h"
+
+#include "base/error.h"
+#include "graph/apply.h"
+
+namespace bs {
+namespace {
+
+thread_local CaptureHooks* capture = nullptr;
+std::atomic<uint64_t> epoch{1};
+
+// A fresh leaf that holds `buffer` with the spec and the gradient cell of a slot.
+Tensor leaf(const Spec& spec, Ref<Buffer> buffer, const Ref<GradCell>& cell) {
+  Tensor t(Node::make(nullptr, 0, 1), 0);
+  t.out().spec.dtype = spec.dtype;
+  t.out().spec.shape = spec.shape;
+  t.out().buffer = std::move(buffer);
+  t.node()->cell = cell;
+  t.node()->requires_grad = static_cast<bool>(cell);
+  return t;
+}
+
+}  // namespace
+
+CaptureHooks* current_capture() { return capture; }
+void set_current_capture(CaptureHooks* c) { capture = c; }
+uint64_t structure_epoch() { return epoch.load(std::memory_order_relaxed); }
+void bump_structure_epoch() { epoch.fetch_add(1, std::memory_order_relaxed); }
+
+Ref<Slot> Slot::make(const Tensor& value, bool requires_grad) {
+  if (value.symbolic()) throw GraphError("[slot] a slot is made inside bs.compile: make it before the compiled call");
+  if (requires_grad && !is_float(value.dtype()))
+    throw DTypeError(cat("[slot] only float tensors collect gradients, this one is ", name_of(value.dtype())));
+  RecordingGuard off(false);
+  // A copy: the value that came in may be shared.
+  Tensor copy = apply(*find_op("contiguous"), {value});
+  Ref<GradCell> cell = requires_grad ? GradCell::make() : Ref<GradCell>();
+  Ref<Slot> s = Ref<Slot>::adopt(new Slot(leaf(copy.spec(), copy.out().buffer, cell)));
+  s->cell = cell;
+  return s;
+}
+
+Tensor Slot::read() { return capture ? capture->read_slot(*this) : value_; }
+
+void Slot::write(const Tensor& value) {
+  if (!(value.shape() == spec().shape))
+    throw ShapeError(cat("[assign] a value of shape ", str(value.shape()), " does not fit a slot of shape ",
+                         str(spec().shape), ": a slot keeps its shape"));
+  if (value.dtype() != spec().dtype)
+    throw DTypeError(cat("[assign] a ", name_of(value.dtype()), " value does not fit a ", name_of(spec().dtype),
+                         " slot: cast it first, with .to(bs.", name_of(spec().dtype), ")"));
+  if (capture) {
+    capture->write_slot(*this, value);
+    return;
+  }
+  if (value.symbolic()) throw GraphError("[assign] a tensor of a finished or other capture is written to a slot");
+  // Programs bind bare addresses: a slot's value is contiguous, starts its buffer and is our own memory.
+  const Output& o = value.out();
+  if (!value.spec().contiguous() || o.offset != 0 || !o.buffer || o.buffer->release) {
+    RecordingGuard off(false);
+    commit(apply(*find_op("contiguous"), {value}).out().buffer);
+    return;
+  }
+  commit(value.out().buffer);
+}
+
+Ref<Buffer> Slot::writable_buffer() {
+  const Output& o = value_.out();
+  if (value_.node()->refs.load(std::memory_order_acquire) == 1 && o.buffer.unique() && o.offset == 0 &&
+      !o.buffer->release)
+    return o.buffer;
+  return Buffer::make(static_cast<size_t>(numel(spec().shape)) * size_of(spec().dtype));
+}
+
+void Slot::commit(Ref<Buffer> buffer) {
+  if (buffer.get() == value_.out().buffer.get()) return;
+  value_ = leaf(spec(), std::move(buffer), cell);
+}
+
+void Slot::set_requires_grad(bool on) {
+  if (on == static_cast<bool>(cell)) return;
+  cell = on ? GradCell::make() : Ref<GradCell>();
+  value_ = leaf(spec(), value_.out().buffer, cell);
+  bump_structure_epoch();
+}
+
+Tensor read_grad(GradCell& cell) {
+  if (capture) return capture->read_grad(cell);
+  if (cell.stale)
+    throw GraphError("[grad] a compiled step has run since and kept no gradients: return them from the compiled function, or "
+                     "run the step without bs.compile to look at .grad");
+  return cell.grad;
+}
+
+void write_grad(GradCell& cell, const Tensor& grad) {
+  if (capture) {
+    capture->write_grad(cell, grad);
+    return;
+  }
+  cell.grad = grad;
+  cell.stale = false;
+}
+
+}  // namespace bs

@@ -1,0 +1,57 @@
+// Slots: the only mutable state. A parameter, a buffer, optimizer state, a generator: each is a slot that holds a
+// value; programs reach it through a table bound at call.
+#pragma once
+
+#include <atomic>
+
+#include "graph/tensor.h"
+
+namespace bs {
+
+class Slot : public Counted {
+ public:
+  // Takes the value; `requires_grad` slots collect gradients in a cell.
+  static Ref<Slot> make(const Tensor& value, bool requires_grad);
+  static void destroy(Slot* s) { delete s; }
+
+  // The value as the thread sees it: under capture, the capture's symbol for it.
+  Tensor read();
+  // Under capture the write becomes part of the program. shape and dtype are fixed: ShapeError, DTypeError.
+  void write(const Tensor& value);
+  // For write(): a buffer to put the next value in. The current one if nothing else holds it, else a new one.
+  Ref<Buffer> writable_buffer();
+  // Replaces the value at once, whatever captures run.
+  void commit(Ref<Buffer> buffer);
+
+  const Tensor& value() const { return value_; }
+  const Spec& spec() const { return value_.spec(); }
+  Ref<GradCell> cell;  // null if it collects no gradients
+  void set_requires_grad(bool on);
+
+ private:
+  explicit Slot(const Tensor& value) : value_(value) {}
+  Tensor value_;
+};
+
+// What a capture does with slots, gradients and reads of values: implemented by program/.
+class CaptureHooks {
+ public:
+  virtual ~CaptureHooks() = default;
+  virtual Tensor read_slot(Slot& slot) = 0;
+  virtual void write_slot(Slot& slot, const Tensor& value) = 0;
+  virtual Tensor read_grad(GradCell& cell) = 0;
+  virtual void write_grad(GradCell& cell, const Tensor& grad) = 0;
+};
+// The capture that runs on this thread, or null.
+CaptureHooks* current_capture();
+void set_current_capture(CaptureHooks* c);
+
+// The gradient of a leaf's cell and how to set it, eager or captured. Reading a stale one throws GraphError.
+Tensor read_grad(GradCell& cell);
+void write_grad(GradCell& cell, const Tensor& grad);
+
+// Bumped when modules, parameter groups or slots' flags change; compiled functions compare it at each call.
+uint64_t structure_epoch();
+void bump_structure_epoch();
+
+}  // namespace bs

@@ -1,0 +1,129 @@
+#include "graph/tensor.h"
+
+#include <new>
+
+#include "base/error.h"
+#include "graph/op.h"
+
+namespace bs {
+namespace {
+
+std::atomic<int64_t> nodes{0};
+
+// Nodes whose last reference went while another was being destroyed on this thread, linked by `next`.
+thread_local Node* pending = nullptr;
+thread_local bool destroying = false;
+thread_local uint64_t made = 0;
+
+}  // namespace
+
+int64_t live_nodes() { return nodes.load(std::memory_order_relaxed); }
+
+size_t node_bytes(int n_inputs, int n_outputs) {
+  return sizeof(Node) + static_cast<size_t>(n_outputs) * sizeof(Output) + static_cast<size_t>(n_inputs) * sizeof(Edge);
+}
+
+void Spec::set_strides(const Dims& s) {
+  strides = is_contiguous(shape, s) ? nullptr : std::make_shared<const Dims>(s);
+}
+
+Ref<Node> Node::make(const Op* op, int n_inputs, int n_outputs) {
+  static_assert(sizeof(Node) % alignof(Output) == 0 && sizeof(Output) % alignof(Edge) == 0);
+  Node* n = new (allocate(node_bytes(n_inputs, n_outputs))) Node;
+  n->op = op;
+  n->sequence = made++;
+  n->n_outputs = static_cast<uint8_t>(n_outputs);
+  n->n_inputs = 0;  // counts the edges that are filled
+  for (int i = 0; i < n_outputs; ++i) new (&n->out(i)) Output;
+  // The block's size must be known again in destroy(): edges are always filled after a successful infer.
+  n->edge_room_ = static_cast<uint16_t>(n_inputs);
+  nodes.fetch_add(1, std::memory_order_relaxed);
+  return Ref<Node>::adopt(n);
+}
+
+void Node::connect(const Tensor& input, bool keeps_value) {
+  Node* source = input.node();
+  source->refs.fetch_add(1, std::memory_order_relaxed);
+  if (keeps_value) input.out().value_refs.fetch_add(1, std::memory_order_relaxed);
+  in(n_inputs++) = Edge{source, static_cast<uint32_t>(input.output()), keeps_value};
+}
+
+void Node::destroy(Node* first) {
+  first->next = pending;
+  pending = first;
+  if (destroying) return;
+  destroying = true;
+  while (Node* n = pending) {
+    pending = n->next;
+    for (int i = 0; i < n->n_inputs; ++i) {
+      const Edge& e = n->in(i);
+      Output& o = e.node->out(static_cast<int>(e.output));
+      if (e.keeps_value && o.value_refs.fetch_sub(1, std::memory_order_acq_rel) == 1) o.buffer = Ref<Buffer>();
+      if (e.node->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+        e.node->next = pending;
+        pending = e.node;
+      }
+    }
+    size_t bytes = node_bytes(n->edge_room_, n->n_outputs);
+    for (int i = 0; i < n->n_outputs; ++i) n->out(i).~Output();
+    n->~Node();
+    deallocate(n, bytes);
+    nodes.fetch_sub(1, std::memory_order_relaxed);
+  }
+  destroying = false;
+}
+
+Tensor Tensor::empty(DType dtype, const Dims& shape) {
+  int64_t bytes = checked_bytes(bs::numel(shape), static_cast<int64_t>(size_of(dtype)));
+  Tensor t(Node::make(nullptr, 0, 1), 0);
+  Output& o = t.out();
+  o.spec.dtype = dtype;
+  o.spec.shape = shape;
+  o.buffer = Buffer::make(static_cast<size_t>(bytes));
+  return t;
+}
+
+Tensor Tensor::scalar(double value, DType dtype) {
+  Tensor t = empty(dtype, {});
+  char* p = t.data();
+  switch (dtype) {
+    case DType::f32: *reinterpret_cast<float*>(p) = static_cast<float>(value); break;
+    case DType::f64: *reinterpret_cast<double*>(p) = value; break;
+    case DType::i32: *reinterpret_cast<int32_t*>(p) = static_cast<int32_t>(value); break;
+    case DType::i64: *reinterpret_cast<int64_t*>(p) = static_cast<int64_t>(value); break;
+    case DType::b8: *reinterpret_cast<uint8_t*>(p) = value != 0; break;
+  }
+  return t;
+}
+
+double Tensor::item() const {
+  if (numel() != 1) throw ShapeError(cat("[item] a tensor of shape ", str(shape()), " has no single value"));
+  const char* p = data();
+  switch (dtype()) {
+    case DType::f32: return *reinterpret_cast<const float*>(p);
+    case DType::f64: return *reinterpret_cast<const double*>(p);
+    case DType::i32: return *reinterpret_cast<const int32_t*>(p);
+    case DType::i64: return static_cast<double>(*reinterpret_cast<const int64_t*>(p));
+    case DType::b8: return *reinterpret_cast<const uint8_t*>(p);
+  }
+  return 0;
+}
+
+Tensor Tensor::alias() const {
+  Tensor t(Node::make(nullptr, 0, 1), 0);
+  Output& o = t.out();
+  o.spec = spec();
+  o.offset = out().offset;
+  o.buffer = out().buffer;
+  return t;
+}
+
+void Tensor::no_value() const {
+  if (symbolic())
+    throw GraphError("[compile] the value of a tensor is read while bs.compile records the graph; it exists only when the "
+                     "program runs");
+  throw GraphError(cat("[", node_->op ? node_->op->name : "tensor",
+                       "] this value was not kept: the op's `reads` does not name it"));
+}
+
+}  // namespace bs

@@ -1,0 +1,120 @@
+// Softmax cross entropy of rows of logits x (rows, cols) with integer targets t (rows):
+//   m_i = max_j x_ij,  s_i = sum_j exp(x_ij - m_i),  lse_i = m_i + log s_i,  loss_i = log s_i - (x_it - m_i),
+// and its derivative dx_ij = scale_i (exp(x_ij - lse_i) - [j == t_i]).
+//
+// No finite logit overflows: the largest exponent is 0. The loss is not formed as lse_i - x_it, which would cancel
+// when the logits are large. m_i is kept finite, which gives infinite logits their limits: -inf has probability 0, a
+// row of nothing but -inf has lse = -inf, a row with +inf has lse = +inf. NaN anywhere in a row makes its lse NaN.
+#include "kernels/kernels.h"
+#include "kernels/math.h"
+#include "kernels/reduce.h"
+
+namespace bs::kernels::BS_ISA {
+namespace {
+
+template <class T>
+constexpr T kLargest = sizeof(T) == 4 ? static_cast<T>(__FLT_MAX__) : static_cast<T>(__DBL_MAX__);
+
+// Rows in groups: one join of lanes, one log and one store serve as many rows as a vector has lanes.
+template <class T>
+void forward(int64_t cols, const T* x, const int64_t* target, int64_t ignore_index, T* loss, T* lse, int64_t lo,
+             int64_t hi) {
+  constexpr int lanes = kLanes<T>;
+  const int group = group_rows<T>(cols);
+  for (int64_t i = lo; i < hi; i += group) {
+    const int n = static_cast<int>(least(group, hi - i));
+    const T* row = x + i * cols;
+    // The sums, bound by exp, fetch the next group: 1.4 times as fast as without on 4096 rows of 1000.
+    const int64_t ahead = i + group < hi ? group * cols : 0;
+
+    // Begins at the lowest finite number and passes NaN over: exp(NaN - m) brings it back.
+    Vec<T> m[1], s[1];
+    fold_group<T, MaxOfNumbers, 1>(
+        cols, n, -kLargest<T>,
+        [=](int r, int64_t j, auto part, Vec<T>* acc) {
+          acc[0] = MaxOfNumbers::of(acc[0], part.load(row + r * cols + j));
+        },
+        m);
+    m[0] = m[0] > v_set(kLargest<T>) ? v_set(kLargest<T>) : m[0];
+    T shift[lanes];
+    v_store(shift, m[0]);
+    fold_group<T, Add, 1, 1>(
+        cols, n, T(0),
+        [=, &shift](int r, int64_t j, auto part, Vec<T>* acc) {
+          const T* at = row + r * cols + j;
+          __builtin_prefetch(at + ahead);
+          acc[0] += v_exp(part.load(at) - v_set(shift[r]));
+        },
+        s);
+
+    T at_target[lanes] = {};
+    typename IntOf<T>::type counts[lanes] = {};
+    for (int r = 0; r < n; ++r) {
+      const int64_t t = target[i + r];
+      if (t == ignore_index) continue;
+      at_target[r] = row[r * cols + t];
+      counts[r] = -1;
+    }
+    const Vec<T> log_s = v_log(s[0]);
+    const Vec<T> l = v_load(counts) ? log_s - (v_load(at_target) - m[0]) : v_set(T(0));
+    v_store_part(loss + i, l, n);
+    v_store_part(lse + i, m[0] + log_s, n);
+  }
+}
+
+template <class T>
+void backward(int64_t cols, const T* x, const int64_t* target, int64_t ignore_index, const T* lse, const T* scale,
+              int64_t scale_stride, T* dx, int64_t lo, int64_t hi) {
+  using Int = typename IntOf<T>::type;
+  const Mask<T> lane = v_iota<T>();
+  for (int64_t i = lo; i < hi; ++i) {
+    const T* row = x + i * cols;
+    T* drow = dx + i * cols;
+    const int64_t t = target[i];
+    const T factor = scale[i * scale_stride];
+    if (t == ignore_index || factor == 0) {
+      each_vector<T>(0, cols, [=](int64_t j, auto part) { part.store(drow + j, v_set(T(0))); });
+      continue;
+    }
+    const Vec<T> shift = v_set(lse[i]), k = v_set(factor);
+    each_vector<T>(0, cols, [=](int64_t j, auto part) {
+      const Vec<T> p = v_exp(part.load(row + j) - shift);
+      // Subtracted before scaling: p - 1 is exact where p is near 1. No lane has number -1.
+      const int64_t at = t - j;
+      const Int hit = static_cast<Int>(at >= 0 && at < kLanes<T> ? at : -1);
+      part.store(drow + j, k * (lane == hit ? p - T(1) : p));
+    });
+  }
+}
+
+}  // namespace
+
+int64_t cross_entropy(DType dtype, int64_t cols, const void* logits, const int64_t* target, int64_t ignore_index,
+                      void* loss, void* lse, int64_t lo, int64_t hi) {
+  // Before anything is read at a target.
+  for (int64_t i = lo; i < hi; ++i) {
+    if (target[i] != ignore_index && (target[i] < 0 || target[i] >= cols)) return i;
+  }
+  if (dtype == DType::f32) {
+    forward(cols, static_cast<const float*>(logits), target, ignore_index, static_cast<float*>(loss),
+            static_cast<float*>(lse), lo, hi);
+  } else {
+    forward(cols, static_cast<const double*>(logits), target, ignore_index, static_cast<double*>(loss),
+            static_cast<double*>(lse), lo, hi);
+  }
+  return -1;
+}
+
+void cross_entropy_backward(DType dtype, int64_t cols, const void* logits, const int64_t* target, int64_t ignore_index,
+                            const void* lse, const void* scale, int64_t scale_stride, void* dlogits, int64_t lo,
+                            int64_t hi) {
+  if (dtype == DType::f32) {
+    backward(cols, static_cast<const float*>(logits), target, ignore_index, static_cast<const float*>(lse),
+             static_cast<const float*>(scale), scale_stride, static_cast<float*>(dlogits), lo, hi);
+  } else {
+    backward(cols, static_cast<const double*>(logits), target, ignore_index, static_cast<const double*>(lse),
+             static_cast<const double*>(scale), scale_stride, static_cast<double*>(dlogits), lo, hi);
+  }
+}
+
+}  // namespace bs::kernels::BS_ISA

@@ -1,0 +1,315 @@
+// C = A B (+ bias) by register tiles: R rows of A, by broadcast, times V vectors of columns of B.
+//
+//   for blocks of rows (A's part fits L2), blocks of columns, chunks of k:
+//     for strips of V vectors (B's part, kc x V vectors, fits L1):    pack the strip if that pays
+//       for groups of R rows:                                         one tile
+//
+// Chunks of k resume the accumulators from C, which is exact, so each element stays one chain of fma over k.
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm_pack.h"
+#include "kernels/kernels.h"
+#include "kernels/simd.h"
+
+namespace bs::kernels::BS_ISA {
+namespace {
+
+// Where the chain of an element restarts (kernels.h).
+constexpr int64_t kRestart = 4096;
+
+// The register tile. Accumulators plus V vectors of B plus one of A fill the register file (32 for v4 and NEON, 16 for
+// v3 and v2; v2 needs one more for the product); at least 8 independent chains cover the latency of two fma a cycle.
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int kRows = 8;
+constexpr int kAccumulators = 24;
+#elif defined(__AVX2__)
+constexpr int kRows = 6;
+constexpr int kAccumulators = 12;
+#else
+constexpr int kRows = 4;
+constexpr int kAccumulators = 8;
+#endif
+constexpr int kMaxVecs = 8;
+
+// The widest tile of so many rows.
+constexpr int max_vecs(int rows) {
+  const int cap = rows <= 2 ? kMaxVecs : 4;
+  return kAccumulators / rows < cap ? kAccumulators / rows : cap;
+}
+
+// Without masked loads a strip that ends inside a vector is always packed, padded with zeros.
+#if defined(__AVX2__)
+constexpr bool kMaskedLoads = true;
+#else
+constexpr bool kMaskedLoads = false;
+#endif
+
+constexpr int64_t kStripBytes = 48 * 1024;
+#ifndef PAS
+#define PAS 4
+#define PAR 64
+#define PAK 256
+#define PBG 4
+#define PBS 65536
+#endif
+constexpr int64_t kPackAStrips = PAS, kPackARows = PAR, kPackAK = PAK, kPackBGroups = PBG, kPackBSpan = PBS;
+
+inline int64_t div_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// [0, total), total > 0, in the fewest parts of at most `most`, as even as possible: part i is [begin(i),
+// begin(i + 1)).
+struct Parts {
+  int64_t count, size, longer;  // the first `longer` parts have size + 1
+  Parts(int64_t total, int64_t most)
+      : count(div_up(total, most)), size(total / count), longer(total % count) {}
+  int64_t length(int64_t i) const { return size + (i < longer); }
+  int64_t begin(int64_t i) const { return i * size + min_of(i, longer); }
+  int64_t widest() const { return size + (longer > 0); }
+};
+
+// ---- The register tile ---------------------------------------------------------------------------------------
+
+template <class T>
+struct Tile {
+  const T* a;
+  int64_t a_row, a_col;
+  const T* b;  // unit stride along columns
+  int64_t b_row;
+  int64_t k;
+  int64_t tail;          // columns in the last vector, 1 .. lanes
+  const T* sum;          // where the chain stands, if `resume`
+  int64_t sum_row;
+  T* out;
+  int64_t out_row;
+  const T* bias;         // or null
+  const T* next;         // the sum of the tile to come, worth fetching now; or null
+  bool resume;           // the chain goes on from sum; else it starts at 0
+  bool add;              // out = out + chain; else out = chain. Then + bias.
+};
+
+template <class T, int R, int V>
+void tile(const Tile<T>& t) {
+  constexpr int L = kLanes<T>;
+  const int64_t tail = t.tail;
+  Vec<T> acc[R][V] = {};
+  if (t.resume) {
+    BS_UNROLL
+    for (int i = 0; i < R; ++i) {
+      BS_UNROLL
+      for (int v = 0; v < V - 1; ++v) acc[i][v] = v_load(t.sum + i * t.sum_row + v * L);
+      acc[i][V - 1] = v_load_part(t.sum + i * t.sum_row + (V - 1) * L, tail);
+    }
+  }
+  if (t.next) {
+    for (int i = 0; i < R; ++i)
+      for (int v = 0; v < V; ++v) __builtin_prefetch(t.next + i * t.sum_row + v * L, 1);
+  }
+  const T* a[R];
+  BS_UNROLL
+  for (int i = 0; i < R; ++i) a[i] = t.a + i * t.a_row;
+  const T* b = t.b;
+  const int64_t a_col = t.a_col, b_row = t.b_row;
+  int64_t at = 0;
+  for (int64_t p = t.k; p > 0; --p) {
+    Vec<T> bv[V];
+    BS_UNROLL
+    for (int v = 0; v < V - 1; ++v) bv[v] = v_load(b + v * L);
+    bv[V - 1] = kMaskedLoads ? v_load_part(b + (V - 1) * L, tail) : v_load(b + (V - 1) * L);
+    BS_UNROLL
+    for (int i = 0; i < R; ++i) {
+      const Vec<T> ai = v_set(a[i][at]);
+      BS_UNROLL
+      for (int v = 0; v < V; ++v) acc[i][v] = v_fma(ai, bv[v], acc[i][v]);
+    }
+    at += a_col;
+    b += b_row;
+  }
+  if (t.add) {
+    BS_UNROLL
+    for (int i = 0; i < R; ++i) {
+      BS_UNROLL
+      for (int v = 0; v < V - 1; ++v) acc[i][v] = v_load(t.out + i * t.out_row + v * L) + acc[i][v];
+      acc[i][V - 1] = v_load_part(t.out + i * t.out_row + (V - 1) * L, tail) + acc[i][V - 1];
+    }
+  }
+  if (t.bias) {
+    BS_UNROLL
+    for (int v = 0; v < V; ++v) {
+      const Vec<T> z = v_load_part(t.bias + v * L, v < V - 1 ? L : tail);
+      BS_UNROLL
+      for (int i = 0; i < R; ++i) acc[i][v] = acc[i][v] + z;
+    }
+  }
+  BS_UNROLL
+  for (int i = 0; i < R; ++i) {
+    BS_UNROLL
+    for (int v = 0; v < V - 1; ++v) v_store(t.out + i * t.out_row + v * L, acc[i][v]);
+    v_store_part(t.out + i * t.out_row + (V - 1) * L, acc[i][V - 1], tail);
+  }
+}
+
+template <class T>
+struct TileTable {
+  void (*fn[kRows][kMaxVecs])(const Tile<T>&);
+};
+template <class T, int R, int V>
+constexpr void fill(TileTable<T>& table) {
+  table.fn[R - 1][V - 1] = tile<T, R, V>;
+  if constexpr (V > 1) {
+    fill<T, R, V - 1>(table);
+  } else if constexpr (R > 1) {
+    fill<T, R - 1, max_vecs(R - 1)>(table);
+  }
+}
+template <class T>
+constexpr TileTable<T> make_tiles() {
+  TileTable<T> table = {};
+  fill<T, kRows, max_vecs(kRows)>(table);
+  return table;
+}
+template <class T>
+constexpr TileTable<T> kTiles = make_tiles<T>();
+
+// ---- Blocking ------------------------------------------------------------------------------------------------
+
+// Scratch: [strip of B | block of A | partial sums of a block of C].
+template <class T>
+constexpr int64_t kRowBlock = 2048 / static_cast<int64_t>(sizeof(T));
+constexpr int64_t kColBlock = 512;
+constexpr int64_t kMaxChunk = 256;
+template <class T>
+constexpr int64_t kBlockBytes = (kRowBlock<T> + kRows) * kMaxChunk * static_cast<int64_t>(sizeof(T));
+
+// Packing A pays where it is read by many strips and is too large to stay in L1/L2 as it lies.
+inline bool may_pack_a(const Gemm& g) {
+  return g.n >= kPackAStrips * kAccumulators / kRows * (kVecBytes / 4) && g.m >= kPackARows && g.k >= kPackAK;
+}
+
+template <class T>
+struct Call {
+  const Gemm& g;
+  const T *a, *b, *bias;
+  T* c;
+  char* scratch;
+
+  // Rows [row, row + rows) and columns [col, col + cols), small enough for the scratch.
+  void block(int64_t row, int64_t rows, int64_t col, int64_t cols) const {
+    constexpr int L = kLanes<T>;
+    const Parts groups(rows, kRows);
+    const Parts strips(div_up(cols, L), max_vecs(static_cast<int>(groups.widest())));
+    const int64_t chunk = min_of(kMaxChunk, kStripBytes / (strips.widest() * kVecBytes));
+    T* const strip_at = reinterpret_cast<T*>(scratch);
+    T* const a_at = reinterpret_cast<T*>(scratch + kStripBytes);
+    T* const partial = reinterpret_cast<T*>(scratch + kStripBytes + (may_pack_a(g) ? kBlockBytes<T> : 0));
+    const bool pack_a = may_pack_a(g) && strips.count >= kPackAStrips && groups.count > 1;
+    const bool pack_b = g.b_col != 1 || (groups.count >= kPackBGroups && g.k * g.b_row >= kPackBSpan);
+
+    for (int64_t start = 0; start < g.k; start += kRestart) {
+      const int64_t stop = min_of(g.k, start + kRestart);
+      const Parts chunks(stop - start, chunk);
+      for (int64_t q = 0; q < chunks.count; ++q) {
+        const int64_t p = start + chunks.begin(q);
+        const bool last = q == chunks.count - 1;
+        Tile<T> t;
+        t.k = chunks.length(q);
+        t.resume = q > 0;
+        if (pack_a) {
+          for (int64_t i = 0; i < groups.count; ++i) {
+            pack_group<kRows>(a + (row + groups.begin(i)) * g.a_row + p * g.a_col, g.a_row, g.a_col, groups.length(i), t.k,
+                       a_at + i * kRows * t.k);
+          }
+        }
+        t.a_row = !pack_a ? g.a_row : g.a_row == 1 ? 1 : t.k;
+        t.a_col = !pack_a ? g.a_col : g.a_row == 1 ? kRows : 1;
+        for (int64_t s = 0; s < strips.count; ++s) {
+          const int64_t vecs = strips.length(s);
+          const int64_t j = strips.begin(s) * L;
+          t.tail = min_of(L, cols - j - (vecs - 1) * L);
+          t.b = b + p * g.b_row + (col + j) * g.b_col;
+          t.b_row = g.b_row;
+          if (pack_b || (!kMaskedLoads && t.tail < L)) {
+            pack_strip(t.b, g.b_row, g.b_col, t.k, vecs, t.tail, strip_at);
+            t.b = strip_at;
+            t.b_row = vecs * L;
+          }
+          t.bias = bias && last && stop == g.k ? bias + col + j : nullptr;
+          for (int64_t i = 0; i < groups.count; ++i) {
+            const int64_t r = groups.begin(i);
+            t.a = pack_a ? a_at + i * kRows * t.k : a + (row + r) * g.a_row + p * g.a_col;
+            // The first chain grows in C itself, later ones beside it, to be added when they are whole.
+            t.out = c + (row + r) * g.c_row + col + j;
+            t.out_row = g.c_row;
+            if (start > 0 && !last) {
+              t.out = partial + r * kColBlock + j;
+              t.out_row = kColBlock;
+            }
+            t.sum = start > 0 ? partial + r * kColBlock + j : t.out;
+            t.sum_row = start > 0 ? kColBlock : t.out_row;
+            t.add = start > 0 && last;
+            t.next = t.resume && i < groups.count - 1 ? t.sum + groups.length(i) * t.sum_row : nullptr;
+            kTiles<T>.fn[groups.length(i) - 1][vecs - 1](t);
+          }
+        }
+      }
+    }
+  }
+
+  void part(int64_t row_lo, int64_t row_hi, int64_t col_lo, int64_t col_hi) const {
+    const int64_t rows = row_hi - row_lo, cols = col_hi - col_lo;
+    // Cut at multiples of the tile, so that inner blocks have no ragged edge.
+    const Parts down(div_up(rows, kRows), may_pack_a(g) || g.k > kRestart ? kRowBlock<T> / kRows : rows);
+    const Parts across(div_up(cols, kLanes<T>), g.k > kRestart ? kColBlock / kLanes<T> : cols);
+    for (int64_t i = 0; i < down.count; ++i) {
+      const int64_t r = down.begin(i) * kRows;
+      for (int64_t j = 0; j < across.count; ++j) {
+        const int64_t l = across.begin(j) * kLanes<T>;
+        block(row_lo + r, min_of(rows, down.begin(i + 1) * kRows) - r, col_lo + l,
+              min_of(cols, across.begin(j + 1) * kLanes<T>) - l);
+      }
+    }
+  }
+};
+
+template <class T>
+void gemm_of(const Gemm& g, const void* a, const void* b, const void* bias, void* c, int64_t row_lo, int64_t row_hi,
+             int64_t col_lo, int64_t col_hi, void* scratch) {
+  const T* const x = static_cast<const T*>(a);
+  const T* const y = static_cast<const T*>(b);
+  const T* const z = static_cast<const T*>(bias);
+  T* const out = static_cast<T*>(c);
+  char* const room = static_cast<char*>(scratch);
+  if (g.k == 0) {
+    for (int64_t i = row_lo; i < row_hi; ++i)
+      for (int64_t j = col_lo; j < col_hi; ++j) out[i * g.c_row + j] = T{0} + (z ? z[j] : T{0});
+    return;
+  }
+  if (g.n == 1 && g.c_row == 1) {
+    // One column: C^T = B^T A^T fills the vectors, and its terms and their order are the same.
+    const Gemm h = {g.dtype, 1, g.m, g.k, 0, g.b_row, g.a_col, g.a_row, g.m};
+    Call<T>{h, y, x, nullptr, out, room}.part(0, 1, row_lo, row_hi);
+    for (int64_t i = row_lo; z && i < row_hi; ++i) out[i] += z[0];
+  } else {
+    Call<T>{g, x, y, z, out, room}.part(row_lo, row_hi, col_lo, col_hi);
+  }
+}
+
+template <class T>
+size_t scratch_of(const Gemm& g) {
+  int64_t bytes = kStripBytes;
+  if (may_pack_a(g)) bytes += kBlockBytes<T>;
+  if (g.k > kRestart) bytes += kRowBlock<T> * kColBlock * static_cast<int64_t>(sizeof(T));
+  return static_cast<size_t>(bytes);
+}
+
+}  // namespace
+
+size_t gemm_scratch(const Gemm& g) { return g.dtype == DType::f64 ? scratch_of<double>(g) : scratch_of<float>(g); }
+
+void gemm(const Gemm& g, const void* a, const void* b, const void* bias, void* c, int64_t row_lo, int64_t row_hi,
+          int64_t col_lo, int64_t col_hi, void* scratch) {
+  if (row_lo >= row_hi || col_lo >= col_hi) return;
+  (g.dtype == DType::f64 ? gemm_of<double> : gemm_of<float>)(g, a, b, bias, c, row_lo, row_hi, col_lo, col_hi, scratch);
+}
+
+}  // namespace bs::kernels::BS_ISA

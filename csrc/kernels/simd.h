@@ -1,0 +1,146 @@
+// Vectors of the instruction set that this file is compiled for, written once with GCC/Clang vector extensions;
+// intrinsics only where the language has no operator (fma, sqrt). Internal linkage throughout.
+//
+// Vec<T> is the register type for T = float, double, int32_t, int64_t; Mask<T> the integer vector of a comparison.
+// + - * / and comparisons are the compiler's; v_select(mask, a, b) picks lanes.
+#pragma once
+
+#include <cstdint>
+#include <cstring>  // memcpy: a C function, or a builtin
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+// Each instruction set's code lives in its own namespace (BS_ISA is v2, v3, v4 or neon, from CMake), so that no two
+// objects define the same symbol.
+#ifndef BS_ISA
+#error "compile this file through the kernels_<isa> targets"
+#endif
+
+namespace bs::kernels::BS_ISA {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kVecBytes = 64;
+#elif defined(__AVX2__)
+constexpr int kVecBytes = 32;
+#else
+constexpr int kVecBytes = 16;
+#endif
+
+template <class T>
+struct VecOf {
+  typedef T type __attribute__((vector_size(kVecBytes)));
+  typedef T unaligned __attribute__((vector_size(kVecBytes), aligned(sizeof(T)), may_alias));
+};
+template <class T>
+using Vec = typename VecOf<T>::type;
+template <class T>
+constexpr int kLanes = kVecBytes / static_cast<int>(sizeof(T));
+
+template <class T>
+struct IntOf;
+template <>
+struct IntOf<float> { using type = int32_t; };
+template <>
+struct IntOf<double> { using type = int64_t; };
+template <>
+struct IntOf<int32_t> { using type = int32_t; };
+template <>
+struct IntOf<int64_t> { using type = int64_t; };
+template <class T>
+using Mask = Vec<typename IntOf<T>::type>;
+
+template <class T>
+inline Vec<T> v_load(const T* p) {
+  return *reinterpret_cast<const typename VecOf<T>::unaligned*>(p);
+}
+template <class T>
+inline void v_store(T* p, Vec<T> v) {
+  *reinterpret_cast<typename VecOf<T>::unaligned*>(p) = v;
+}
+// 0, 1, 2, .. in the lanes of T's mask.
+template <class T>
+inline Mask<T> v_iota() {
+  Mask<T> v = {};
+  for (int i = 0; i < kLanes<T>; ++i) v[i] = i;
+  return v;
+}
+// The first n elements, 0 <= n <= lanes; the rest reads as 0. Touches no byte outside them.
+template <class T>
+inline Vec<T> v_load_part(const T* p, int64_t n) {
+#if defined(__AVX512F__)
+  const uint32_t m = (1u << n) - 1;
+  if constexpr (sizeof(T) == 4) return (Vec<T>)_mm512_maskz_loadu_epi32(static_cast<__mmask16>(m), p);
+  if constexpr (sizeof(T) == 8) return (Vec<T>)_mm512_maskz_loadu_epi64(static_cast<__mmask8>(m), p);
+#elif defined(__AVX2__)
+  const __m256i m = (__m256i)(v_iota<T>() < static_cast<typename IntOf<T>::type>(n));
+  if constexpr (sizeof(T) == 4) return (Vec<T>)_mm256_maskload_epi32(reinterpret_cast<const int*>(p), m);
+  if constexpr (sizeof(T) == 8) return (Vec<T>)_mm256_maskload_epi64(reinterpret_cast<const long long*>(p), m);
+#else
+  T lanes[kLanes<T>] = {};
+  for (int i = 0; i < kLanes<T>; ++i)
+    if (i < n) lanes[i] = p[i];
+  return v_load(lanes);
+#endif
+}
+template <class T>
+inline void v_store_part(T* p, Vec<T> v, int64_t n) {
+#if defined(__AVX512F__)
+  const uint32_t m = (1u << n) - 1;
+  if constexpr (sizeof(T) == 4) _mm512_mask_storeu_epi32(p, static_cast<__mmask16>(m), (__m512i)v);
+  if constexpr (sizeof(T) == 8) _mm512_mask_storeu_epi64(p, static_cast<__mmask8>(m), (__m512i)v);
+#elif defined(__AVX2__)
+  const __m256i m = (__m256i)(v_iota<T>() < static_cast<typename IntOf<T>::type>(n));
+  if constexpr (sizeof(T) == 4) _mm256_maskstore_epi32(reinterpret_cast<int*>(p), m, (__m256i)v);
+  if constexpr (sizeof(T) == 8) _mm256_maskstore_epi64(reinterpret_cast<long long*>(p), m, (__m256i)v);
+#else
+  T lanes[kLanes<T>];
+  v_store(lanes, v);
+  for (int i = 0; i < kLanes<T>; ++i)
+    if (i < n) p[i] = lanes[i];
+#endif
+}
+// s in every lane. s - 0 is s for every s, -0.0 too (0 + -0.0 is not), so the compiler folds it to a broadcast.
+template <class T>
+inline Vec<T> v_set(T s) {
+  return s - Vec<T>{};
+}
+template <class T>
+inline Vec<T> v_select(Mask<T> m, Vec<T> a, Vec<T> b) {
+  return m ? a : b;
+}
+
+// a b + c with one rounding. v2 has no such instruction: there it rounds twice.
+#if defined(__AVX512F__)
+inline Vec<float> v_fma(Vec<float> a, Vec<float> b, Vec<float> c) { return _mm512_fmadd_ps(a, b, c); }
+inline Vec<double> v_fma(Vec<double> a, Vec<double> b, Vec<double> c) { return _mm512_fmadd_pd(a, b, c); }
+// maskz with a full mask is the plain instruction; GCC 12 warns (-Wuninitialized) inside its own _mm512_sqrt_ps.
+inline Vec<float> v_sqrt(Vec<float> a) { return _mm512_maskz_sqrt_ps(static_cast<__mmask16>(-1), a); }
+inline Vec<double> v_sqrt(Vec<double> a) { return _mm512_maskz_sqrt_pd(static_cast<__mmask8>(-1), a); }
+#elif defined(__AVX2__)
+inline Vec<float> v_fma(Vec<float> a, Vec<float> b, Vec<float> c) { return _mm256_fmadd_ps(a, b, c); }
+inline Vec<double> v_fma(Vec<double> a, Vec<double> b, Vec<double> c) { return _mm256_fmadd_pd(a, b, c); }
+inline Vec<float> v_sqrt(Vec<float> a) { return _mm256_sqrt_ps(a); }
+inline Vec<double> v_sqrt(Vec<double> a) { return _mm256_sqrt_pd(a); }
+#elif defined(__x86_64__)
+inline Vec<float> v_fma(Vec<float> a, Vec<float> b, Vec<float> c) { return a * b + c; }
+inline Vec<double> v_fma(Vec<double> a, Vec<double> b, Vec<double> c) { return a * b + c; }
+inline Vec<float> v_sqrt(Vec<float> a) { return _mm_sqrt_ps(a); }
+inline Vec<double> v_sqrt(Vec<double> a) { return _mm_sqrt_pd(a); }
+#elif defined(__aarch64__)
+inline Vec<float> v_fma(Vec<float> a, Vec<float> b, Vec<float> c) {
+  return (Vec<float>)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+}
+inline Vec<double> v_fma(Vec<double> a, Vec<double> b, Vec<double> c) {
+  return (Vec<double>)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+}
+inline Vec<float> v_sqrt(Vec<float> a) { return (Vec<float>)vsqrtq_f32((float32x4_t)a); }
+inline Vec<double> v_sqrt(Vec<double> a) { return (Vec<double>)vsqrtq_f64((float64x2_t)a); }
+#endif
+
+}  // namespace
+}  // namespace bs::kernels::BS_ISA

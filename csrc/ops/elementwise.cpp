@@ -1,0 +1,236 @@
+// The elementwise ops: one Op object per row of kernels/elementwise.def.
+#include <vector>
+
+#include "base/error.h"
+#include "ops/loop.h"
+#include "ops/ops.h"
+
+namespace bs::ops {
+
+using kernels::Ew;
+using kernels::EwList;
+
+void set_loop(EwList& list, const Dims& shape, const Spec* const* operands, int n_operands) {
+  int64_t stride[kernels::kMaxListArgs][kMaxDims];
+  const int n = shape.size();
+  for (int k = 0; k < n_operands; ++k) {
+    const Spec& s = *operands[k];
+    const Dims own = s.full_strides();
+    const int skip = n - s.shape.size();
+    for (int d = 0; d < n; ++d) stride[k][d] = d < skip || s.shape[d - skip] == 1 ? 0 : own[d - skip];
+  }
+  int out = 0;
+  for (int d = 0; d < n; ++d) {
+    if (shape[d] == 1) continue;
+    bool merged = out > 0;
+    for (int k = 0; merged && k < n_operands; ++k)
+      merged = list.arg[k].stride[out - 1] == stride[k][d] * shape[d];
+    if (!merged) list.size[out++] = 1;
+    list.size[out - 1] *= shape[d];
+    for (int k = 0; k < n_operands; ++k) list.arg[k].stride[out - 1] = stride[k][d];
+  }
+  list.n_dims = static_cast<uint8_t>(out);
+}
+
+int64_t loop_extent(const Dims& shape) {
+  constexpr int64_t kEnoughRows = 8;  // fewer leave threads idle
+  return shape.size() > 0 && shape[0] >= kEnoughRows ? shape[0] : numel(shape);
+}
+
+Placement place_loop(const Dims& shape, const Specs& in) {
+  Placement p;
+  p.extent = loop_extent(shape);
+  for (int i = 0; i < in.n; ++i)
+    if (in[i].contiguous() && in[i].shape == shape) p.aligned |= 1u << i;
+  return p;
+}
+
+namespace {
+
+enum class Types { FLOATS, NUMBERS, TEST, SELECT };
+constexpr Types FLOATS = Types::FLOATS, NUMBERS = Types::NUMBERS, TEST = Types::TEST, SELECT = Types::SELECT;
+const Tensor NONE;
+
+const Op* table[static_cast<int>(Ew::count_)];
+
+DType arithmetic(Types types, const Specs& in) {
+  DType t = promote(in, types == SELECT ? 1 : 0);
+  if (types == FLOATS && !is_float(t)) return DType::f32;
+  return t == DType::b8 ? DType::i64 : t;
+}
+
+template <Ew code, Types types>
+void infer(const Attrs*, const Specs& in, Spec* out) {
+  Dims shape = in[0].shape;
+  for (int i = 1; i < in.n; ++i) {
+    Dims both;
+    if (!broadcast(shape, in[i].shape, &both)) {
+      std::string shapes;
+      for (int k = 0; k < in.n; ++k) shapes += (k ? " and " : "") + str(in[k].shape);
+      throw ShapeError(cat("[", table[static_cast<int>(code)]->name, "] shapes ", shapes,
+                           " do not broadcast: sizes must be equal, or 1, counted from the last axis"));
+    }
+    shape = both;
+  }
+  if (types == SELECT && in[0].dtype != DType::b8)
+    throw DTypeError(cat("[", table[static_cast<int>(code)]->name, "] the condition is ", name_of(in[0].dtype),
+                         ", not bool: compare first, as in x != 0"));
+  out[0].shape = shape;
+  out[0].dtype = types == TEST ? DType::b8 : arithmetic(types, in);
+}
+
+template <Ew code, Types types>
+int64_t forward(const Call& call, int64_t lo, int64_t hi) {
+  EwList list;
+  const Spec* operands[4];
+  void* args[4];
+  Specs in;
+  in.n = call.n_in;
+  for (int i = 0; i < call.n_in; ++i) {
+    operands[i] = in.s[i] = call.in[i].spec;
+    args[i] = call.in[i].data;
+    list.arg[i].dtype = call.in[i].dtype();
+  }
+  operands[call.n_in] = call.out[0].spec;
+  args[call.n_in] = call.out[0].data;
+  list.arg[call.n_in].dtype = call.out[0].dtype();
+  list.compute = arithmetic(types, in);
+  list.n_in = static_cast<uint8_t>(call.n_in);
+  list.n_temp = 0;
+  list.n_out = 1;
+  list.n_instr = 1;
+  list.instr[0] = {code, list.n_in, 0, 1, 2};
+  const Dims& shape = call.out[0].shape();
+  set_loop(list, shape, operands, call.n_in + 1);
+  const int64_t extent = loop_extent(shape);
+  const int64_t each = extent ? numel(shape) / extent : 0;
+  kernels::active().elementwise(list, args, lo * each, hi * each);
+  return -1;
+}
+
+Placement place(const Attrs*, const Specs& in, const Spec* out) { return place_loop(out[0].shape, in); }
+
+// An input's gradient has its shape and dtype: broadcasting repeats, promotion casts; the derivative undoes both.
+void give(GradCall& call, int i, const Tensor& g) {
+  if (!g) return;
+  const Spec& want = call.in(i).spec();
+  Tensor r = sum_to(g, want.shape);
+  call.set(i, r.dtype() == want.dtype ? r : cast(r, want.dtype));
+}
+
+#define BS_GRAD1(a) \
+  if (call.needs(0)) give(call, 0, a);
+#define BS_GRAD2(a, b)                 \
+  if (call.needs(0)) give(call, 0, a); \
+  if (call.needs(1)) give(call, 1, b);
+#define BS_GRAD3(a, b, c)              \
+  if (call.needs(0)) give(call, 0, a); \
+  if (call.needs(1)) give(call, 1, b); \
+  if (call.needs(2)) give(call, 2, c);
+
+#define BS_EW1(name, types, value, reads, gradient, lo, hi, doc) \
+  void grad_##name(GradCall& call) {                             \
+    [[maybe_unused]] const Tensor g = call.grad(), x = call.in(0), out = call.out(); \
+    BS_GRAD1(gradient)                                           \
+  }
+#define BS_EW2(name, types, value, reads, gradients, lo, hi, doc)                                       \
+  void grad_##name(GradCall& call) {                                                                    \
+    [[maybe_unused]] const Tensor g = call.grad(), x = call.in(0), y = call.in(1), out = call.out();    \
+    BS_GRAD2 gradients                                                                                  \
+  }
+#define BS_EW3(name, types, value, reads, gradients, lo, hi, doc)                                                      \
+  void grad_##name(GradCall& call) {                                                                                   \
+    [[maybe_unused]] const Tensor g = call.grad(), x = call.in(0), y = call.in(1), z = call.in(2), out = call.out();   \
+    BS_GRAD3 gradients                                                                                                 \
+  }
+#include "kernels/elementwise.def"
+
+constexpr Types types_of[] = {
+#define BS_EW1(name, types, ...) types,
+#define BS_EW2(name, types, ...) types,
+#define BS_EW3(name, types, ...) types,
+#include "kernels/elementwise.def"
+};
+
+Op make(const char* name, const char* doc, int n_in, Types types, Ew code, uint32_t reads, void (*grad)(GradCall&),
+        void (*infer)(const Attrs*, const Specs&, Spec*), int64_t (*forward)(const Call&, int64_t, int64_t)) {
+  static const char* const names[3] = {"x", "y", "z"};
+  Op op;
+  op.name = name;
+  op.doc = doc;
+  for (int i = 0; i < n_in; ++i) op.inputs.push_back({names[i]});
+  op.visibility = Visibility::method;
+  op.infer = infer;
+  op.forward = forward;
+  op.place = place;
+  op.strided = 7;
+  op.elementwise = static_cast<int>(code);
+  op.grad = types == TEST ? nullptr : grad;
+  op.reads = reads;
+  return op;
+}
+
+#define BS_ROW(n, name, types, reads, doc)                                                                        \
+  const Op op_##name = make(#name, doc, n, types, Ew::name, reads, grad_##name, infer<Ew::name, types>,            \
+                            forward<Ew::name, types>);                                                             \
+  BS_REGISTER(op_##name);                                                                                          \
+  const bool in_table_##name = (table[static_cast<int>(Ew::name)] = &op_##name);
+#define BS_EW1(name, types, value, reads, gradient, lo, hi, doc) BS_ROW(1, name, types, reads, doc)
+#define BS_EW2(name, types, value, reads, gradients, lo, hi, doc) BS_ROW(2, name, types, reads, doc)
+#define BS_EW3(name, types, value, reads, gradients, lo, hi, doc) BS_ROW(3, name, types, reads, doc)
+#include "kernels/elementwise.def"
+
+constexpr Interval intervals[] = {
+#define BS_EW1(name, types, value, reads, gradient, lo, hi, doc) {lo, hi},
+#define BS_EW2(name, types, value, reads, gradient, lo, hi, doc) {lo, hi},
+#define BS_EW3(name, types, value, reads, gradient, lo, hi, doc) {lo, hi},
+#include "kernels/elementwise.def"
+};
+
+int kind(DType t) { return is_float(t) ? 2 : t == DType::b8 ? 0 : 1; }
+DType wider(DType a, DType b) {
+  if (kind(a) != kind(b)) return kind(a) > kind(b) ? a : b;
+  return size_of(a) >= size_of(b) ? a : b;
+}
+
+}  // namespace
+
+DType promote(const Specs& in, int first) {
+  // Of tensors with dimensions and of 0-d ones apart; then the 0-d ones count only where their kind is higher.
+  DType full = DType::b8, zero = DType::b8;
+  bool any_full = false, any_zero = false;
+  for (int i = first; i < in.n; ++i) {
+    bool dims = in[i].shape.size() > 0;
+    DType& t = dims ? full : zero;
+    bool& any = dims ? any_full : any_zero;
+    t = any ? wider(t, in[i].dtype) : in[i].dtype;
+    any = true;
+  }
+  if (!any_full) return zero;
+  if (!any_zero || kind(zero) <= kind(full)) return full;
+  return zero;
+}
+
+DType list_dtype(const Op& op, const Specs& in, const Spec& out) {
+  if (op.elementwise != static_cast<int>(Ew::copy)) return arithmetic(types_of[op.elementwise], in);
+  // A copy converts as it loads; to bool it compares with 0 in the input's arithmetic.
+  if (out.dtype != DType::b8) return out.dtype;
+  return in[0].dtype == DType::b8 ? DType::i32 : in[0].dtype;
+}
+
+const char* list_op_name(int code) { return code == static_cast<int>(Ew::copy) ? "copy" : table[code]->name; }
+
+const Op& elementwise_op(Ew code) { return *table[static_cast<int>(code)]; }
+Interval elementwise_interval(Ew code) { return intervals[static_cast<int>(code)]; }
+
+Tensor elementwise(Ew code, std::initializer_list<Arg> args) {
+  DType dtype = DType::f32;
+  for (const Arg& a : args)
+    if (a.tensor() && is_float(a.tensor()->dtype())) dtype = a.tensor()->dtype();
+  Tensor in[3];
+  int n = 0;
+  for (const Arg& a : args) in[n++] = a.tensor() ? *a.tensor() : Tensor::scalar(a.number(), dtype);
+  return apply(*table[static_cast<int>(code)], std::span<const Tensor>(in, static_cast<size_t>(n)));
+}
+
+}  // namespace bs::ops

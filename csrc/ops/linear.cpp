@@ -1,0 +1,226 @@
+// Matrix products. Closed under their own three forms: the derivatives of a product are products of transposed views.
+#include "base/error.h"
+#include "ops/ops.h"
+
+namespace bs::ops {
+namespace {
+
+using kernels::Gemm;
+
+constexpr double kFlopsPerNanosecond = 60;  // multiply-adds of one core, about half of its peak
+constexpr int64_t kEnoughRows = 16;
+
+// (batch..., m, k) x (batch..., k, n); a vector counts as one row or one column.
+struct Product {
+  Gemm gemm;
+  Dims batch;
+  Dims x_step, y_step;  // strides of the batch axes, 0 where broadcast
+  int64_t batches = 1;
+};
+
+Product product_of(const Specs& in) {
+  const Spec &x = in[0], &y = in[1];
+  const int xn = x.shape.size(), yn = y.shape.size();
+  if (xn == 0 || yn == 0)
+    throw ShapeError(cat("[matmul] x is ", str(x.shape), ", y is ", str(y.shape),
+                         ": a product needs at least one axis each; for numbers use *"));
+  if (x.dtype != y.dtype || !is_float(x.dtype))
+    throw DTypeError(cat("[matmul] x is ", name_of(x.dtype), ", y is ", name_of(y.dtype),
+                         ": both must be float32 or both float64; cast one with .to(", "bs.float32)"));
+  Dims xs = x.full_strides(), ys = y.full_strides();
+  Product p;
+  Gemm& g = p.gemm;
+  g.dtype = x.dtype;
+  g.m = xn > 1 ? x.shape[xn - 2] : 1;
+  g.k = x.shape[xn - 1];
+  g.n = yn > 1 ? y.shape[yn - 1] : 1;
+  const int64_t yk = yn > 1 ? y.shape[yn - 2] : y.shape[0];
+  if (g.k != yk)
+    throw ShapeError(cat("[matmul] x is ", str(x.shape), ", y is ", str(y.shape), ": inner sizes ", g.k, " and ", yk, " differ"));
+  g.a_row = xn > 1 ? xs[xn - 2] : 0;
+  g.a_col = xs[xn - 1];
+  g.b_row = yn > 1 ? ys[yn - 2] : ys[0];
+  g.b_col = yn > 1 ? ys[yn - 1] : 0;
+  g.c_row = g.n;
+  Dims xb, yb;
+  for (int i = 0; i < xn - 2; ++i) xb.push(x.shape[i]);
+  for (int i = 0; i < yn - 2; ++i) yb.push(y.shape[i]);
+  if (!broadcast(xb, yb, &p.batch))
+    throw ShapeError(cat("[matmul] x is ", str(x.shape), ", y is ", str(y.shape), ": leading sizes ", str(xb), " and ", str(yb),
+                         " do not broadcast"));
+  p.x_step = p.y_step = Dims::filled(p.batch.size(), 0);
+  for (int i = 0; i < p.batch.size(); ++i) {
+    const int xi = i - (p.batch.size() - xb.size()), yi = i - (p.batch.size() - yb.size());
+    if (xi >= 0 && xb[xi] != 1) p.x_step[i] = xs[xi];
+    if (yi >= 0 && yb[yi] != 1) p.y_step[i] = ys[yi];
+  }
+  p.batches = bs::numel(p.batch);
+  return p;
+}
+
+// A single product with few rows is cut by columns, all others by rows of all batches.
+bool by_columns(const Product& p) { return p.batches == 1 && p.gemm.m < kEnoughRows && p.gemm.n >= kEnoughRows; }
+
+Specs specs_of(const Call& call) {
+  Specs in;
+  in.n = call.n_in;
+  for (int i = 0; i < in.n; ++i) in.s[i] = call.in[i].spec;
+  return in;
+}
+
+size_t aligned_scratch(const Gemm& g) { return (kernels::active().gemm_scratch(g) + 63) / 64 * 64; }
+
+Placement place_product(const Product& p, const Spec& x) {
+  Placement place;
+  if (by_columns(p)) {
+    place = {p.gemm.n, 16, 0, true};
+  } else {
+    place.extent = p.batches * p.gemm.m;
+    if (x.contiguous() && bs::numel(x.shape) == p.batches * p.gemm.m * p.gemm.k) place.aligned = 1;
+  }
+  return place;
+}
+
+void run_product(const Product& p, const Call& call, const void* bias, int64_t lo, int64_t hi) {
+  const auto& kernels = kernels::active();
+  const Gemm& g = p.gemm;
+  const int64_t item = static_cast<int64_t>(size_of(g.dtype));
+  char* scratch = call.scratch + static_cast<size_t>(call.member) * aligned_scratch(g);
+  if (by_columns(p)) {
+    kernels.gemm(g, call.in[0].data, call.in[1].data, bias, call.out[0].data, 0, g.m, lo, hi, scratch);
+    return;
+  }
+  for (int64_t row = lo; row < hi;) {
+    const int64_t batch = row / g.m, first = row % g.m;
+    const int64_t last = std::min(g.m, first + hi - row);
+    int64_t x_at = 0, y_at = 0;
+    for (int64_t rest = batch, d = p.batch.size() - 1; d >= 0; --d) {
+      x_at += rest % p.batch[static_cast<int>(d)] * p.x_step[static_cast<int>(d)];
+      y_at += rest % p.batch[static_cast<int>(d)] * p.y_step[static_cast<int>(d)];
+      rest /= p.batch[static_cast<int>(d)];
+    }
+    kernels.gemm(g, call.in[0].data + x_at * item, call.in[1].data + y_at * item, bias,
+                 call.out[0].data + batch * g.m * g.n * item, first, last, 0, g.n, scratch);
+    row += last - first;
+  }
+}
+
+double product_cost(const Product& p) {
+  const double flops = static_cast<double>(p.batches) * static_cast<double>(p.gemm.m) * static_cast<double>(p.gemm.n) *
+                       static_cast<double>(p.gemm.k);
+  return flops / kFlopsPerNanosecond;
+}
+
+Tensor swap_last(const Tensor& t) { return transpose(t, -2, -1); }
+
+const Op matmul_op{
+    .name = "matmul",
+    .doc = "x y: (..., m, k) by (..., k, n) gives (..., m, n), leading axes broadcast; a 1-d x is a row, a 1-d y a column. "
+           "Each element is one chain of fused multiply-adds over k ascending.",
+    .inputs = {{"x"}, {"y"}},
+    .visibility = Visibility::method,
+    .infer =
+        [](const Attrs*, const Specs& in, Spec* out) {
+          Product p = product_of(in);
+          Dims shape = p.batch;
+          if (in[0].shape.size() > 1) shape.push(p.gemm.m);
+          if (in[1].shape.size() > 1) shape.push(p.gemm.n);
+          out[0].dtype = p.gemm.dtype;
+          out[0].shape = shape;
+        },
+    .forward =
+        [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
+          run_product(product_of(specs_of(call)), call, nullptr, lo, hi);
+          return -1;
+        },
+    .scratch_bytes = [](const Attrs*, const Specs& in, const Spec*,
+                        int members) { return aligned_scratch(product_of(in).gemm) * static_cast<size_t>(members); },
+    .place = [](const Attrs*, const Specs& in, const Spec*) { return place_product(product_of(in), in[0]); },
+    .cost = [](const Attrs*, const Specs& in, const Spec*) { return product_cost(product_of(in)); },
+    .strided = 3,
+    .grad =
+        [](GradCall& call) {
+          const Tensor x = call.in(0), y = call.in(1);
+          Tensor a = x.shape().size() == 1 ? unsqueeze(x, 0) : x;  // (..., m, k)
+          Tensor b = y.shape().size() == 1 ? unsqueeze(y, 1) : y;  // (..., k, n)
+          Dims shape = call.grad().shape();                        // (..., m, n)
+          if (x.shape().size() == 1) shape.insert(shape.size() - (y.shape().size() == 1 ? 0 : 1), 1);
+          if (y.shape().size() == 1) shape.push(1);
+          Tensor g = reshape(call.grad(), shape);
+          if (call.needs(0)) call.set(0, reshape(sum_to(matmul(g, swap_last(b)), a.shape()), x.shape()));
+          if (call.needs(1)) call.set(1, reshape(sum_to(matmul(swap_last(a), g), b.shape()), y.shape()));
+        },
+    .reads = IN_0 | IN_1,
+};
+BS_REGISTER(matmul_op);
+
+// x (..., k) as a matrix of rows times the transposed weight.
+Product layer_of(const Specs& in) {
+  const Spec &x = in[0], &w = in[1];
+  Product p;
+  Dims strides = w.full_strides();
+  const int64_t k = x.shape.back();
+  int64_t rows = 1;
+  for (int i = 0; i + 1 < x.shape.size(); ++i) rows *= x.shape[i];
+  p.gemm = Gemm{x.dtype, rows, w.shape[0], k, k, 1, strides[1], strides[0], w.shape[0]};
+  return p;
+}
+
+const Op linear_op{
+    .name = "linear",
+    .doc = "x W^T + b: x is (..., in), weight (out, in), bias (out,) or None; the result is (..., out).",
+    .inputs = {{"x"}, {"weight"}, {"bias", true}},
+    .visibility = Visibility::function,
+    .infer =
+        [](const Attrs*, const Specs& in, Spec* out) {
+          const Spec &x = in[0], &w = in[1];
+          auto shapes = [&] {
+            std::string s = cat("x is ", str(x.shape), ", weight is ", str(w.shape));
+            return in.n > 2 ? cat(s, ", bias is ", str(in[2].shape)) : s;
+          };
+          if (w.shape.size() != 2 || x.shape.size() < 1)
+            throw ShapeError(cat("[linear] ", shapes(), ": x must be (..., in) and weight (out, in)"));
+          if (x.shape.back() != w.shape[1])
+            throw ShapeError(cat("[linear] ", shapes(), ": inner sizes ", x.shape.back(), " and ", w.shape[1], " differ"));
+          if (in.n > 2 && !(in[2].shape == Dims{w.shape[0]}))
+            throw ShapeError(cat("[linear] ", shapes(), ": bias must be (", w.shape[0], ",)"));
+          for (int i = 0; i < in.n; ++i)
+            if (in[i].dtype != x.dtype || !is_float(x.dtype))
+              throw DTypeError(cat("[linear] x is ", name_of(x.dtype), ", weight is ", name_of(w.dtype),
+                                   in.n > 2 ? cat(", bias is ", name_of(in[2].dtype)) : std::string(),
+                                   ": all must be float32 or all float64; cast x with .to(bs.", name_of(w.dtype), ")"));
+          Dims shape = x.shape;
+          shape[shape.size() - 1] = w.shape[0];
+          bs::numel(shape);
+          out[0].dtype = x.dtype;
+          out[0].shape = shape;
+        },
+    .forward =
+        [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
+          run_product(layer_of(specs_of(call)), call, call.n_in > 2 ? call.in[2].data : nullptr, lo, hi);
+          return -1;
+        },
+    .scratch_bytes = [](const Attrs*, const Specs& in, const Spec*,
+                        int members) { return aligned_scratch(layer_of(in).gemm) * static_cast<size_t>(members); },
+    .place = [](const Attrs*, const Specs& in, const Spec*) { return place_product(layer_of(in), in[0]); },
+    .cost = [](const Attrs*, const Specs& in, const Spec*) { return product_cost(layer_of(in)); },
+    .strided = 2,
+    .grad =
+        [](GradCall& call) {
+          const Tensor x = call.in(0), w = call.in(1);
+          const Dims rows{-1, w.shape()[0]};
+          if (call.needs(0)) call.set(0, matmul(call.grad(), w));
+          if (!call.needs(1) && !call.needs(2)) return;
+          Tensor g = call.grad().shape().size() == 2 ? call.grad() : reshape(call.grad(), rows);
+          if (call.needs(1)) call.set(1, matmul(swap_last(g), x.shape().size() == 2 ? x : reshape(x, {-1, w.shape()[1]})));
+          if (call.needs(2)) call.set(2, sum(g, Dims{0}));
+        },
+    .reads = IN_0 | IN_1,
+};
+BS_REGISTER(linear_op);
+
+}  // namespace
+
+Tensor matmul(const Tensor& x, const Tensor& y) { return apply(matmul_op, {x, y}); }
+
+}  // namespace bs::ops

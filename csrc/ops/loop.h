@@ -1,0 +1,24 @@
+// Loop spaces of elementwise lists: broadcasting, and dimensions merged so that the innermost one is long.
+#pragma once
+
+#include "graph/op.h"
+#include "kernels/kernels.h"
+
+namespace bs::ops {
+
+// Sets n_dims, size and the strides of `operands` (inputs, then outputs) in `list` for the loop shape `shape`, to which
+// every operand broadcasts.
+void set_loop(kernels::EwList& list, const Dims& shape, const Spec* const* operands, int n_operands);
+
+// The arithmetic in which an elementwise op (or a copy) computes: EwList::compute.
+DType list_dtype(const Op& op, const Specs& in, const Spec& out);
+
+// The name of an instruction of a list (kernels::Ew).
+const char* list_op_name(int code);
+
+// How an elementwise loop over `shape` is cut: by rows of the first axis, or by elements where that is short.
+int64_t loop_extent(const Dims& shape);
+// The Placement for inputs that broadcast to `shape`.
+Placement place_loop(const Dims& shape, const Specs& in);
+
+}  // namespace bs::ops

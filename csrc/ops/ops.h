@@ -1,0 +1,73 @@
+// Builders: what derivative rules, compositions and bindings call to put ops together. One per elementwise row, and
+// those of the other families that C++ code uses.
+#pragma once
+
+#include <initializer_list>
+#include <optional>
+
+#include "graph/apply.h"
+#include "kernels/kernels.h"
+
+namespace bs::ops {
+
+// An operand of an elementwise op: a tensor, or a number that takes its partners' dtype.
+class Arg {
+ public:
+  Arg(const Tensor& t) : tensor_(t) {}
+  Arg(double number) : number_(number) {}
+  const Tensor* tensor() const { return tensor_ ? &tensor_ : nullptr; }
+  double number() const { return number_; }
+
+ private:
+  Tensor tensor_;
+  double number_ = 0;
+};
+
+Tensor elementwise(kernels::Ew code, std::initializer_list<Arg> args);
+
+#define BS_EW1(name, ...) \
+  inline Tensor name(const Arg& x) { return elementwise(kernels::Ew::name, {x}); }
+#define BS_EW2(name, ...) \
+  inline Tensor name(const Arg& x, const Arg& y) { return elementwise(kernels::Ew::name, {x, y}); }
+#define BS_EW3(name, ...) \
+  inline Tensor name(const Arg& x, const Arg& y, const Arg& z) { return elementwise(kernels::Ew::name, {x, y, z}); }
+#include "kernels/elementwise.def"
+
+// The op of a row, and the interval that its tests draw inputs from.
+const Op& elementwise_op(kernels::Ew code);
+struct Interval {
+  double lo, hi;
+};
+Interval elementwise_interval(kernels::Ew code);
+
+// Elementwise promotion as in PyTorch: bool < integers < floats; a 0-d tensor counts only where its kind is higher.
+DType promote(const Specs& in, int first = 0);
+
+// ---- shape ----
+Tensor reshape(const Tensor& x, const Dims& shape);
+Tensor transpose(const Tensor& x, int dim0, int dim1);
+Tensor expand(const Tensor& x, const Dims& shape);
+Tensor contiguous(const Tensor& x);
+Tensor cast(const Tensor& x, DType dtype);
+Tensor detach(const Tensor& x);
+// Inserts a dimension of size 1.
+Tensor unsqueeze(const Tensor& x, int dim);
+
+// ---- reduction ---- an absent dim means all.
+Tensor sum(const Tensor& x, std::optional<Dims> dim = {}, bool keepdim = false);
+Tensor mean(const Tensor& x, std::optional<Dims> dim = {}, bool keepdim = false);
+Tensor amax(const Tensor& x, std::optional<Dims> dim = {}, bool keepdim = false);
+// Sums over what broadcasting to x's shape has repeated.
+Tensor sum_to(const Tensor& x, const Dims& shape);
+
+// ---- linear ----
+Tensor matmul(const Tensor& x, const Tensor& y);
+
+// ---- constants ----
+Tensor full(const Dims& shape, double value, DType dtype);
+Tensor arange(int64_t n, DType dtype);
+
+// dim in [-n, n) as [0, n); throws IndexError that begins with "[op]".
+int normal_dim(const char* op, int64_t dim, int n);
+
+}  // namespace bs::ops

@@ -1,0 +1,380 @@
+// Shape ops: views (no data moves) and the copies that undo them.
+#include <algorithm>
+#include <cstring>
+
+#include "base/error.h"
+#include "ops/loop.h"
+#include "ops/ops.h"
+
+namespace bs::ops {
+
+int normal_dim(const char* op, int64_t dim, int n) {
+  if (dim < -n || dim >= n)
+    throw IndexError(cat("[", op, "] dim ", dim, " is outside a tensor of ", n, " dimensions: use ", -n, " to ", n - 1));
+  return static_cast<int>(dim < 0 ? dim + n : dim);
+}
+
+namespace {
+
+// ---- copies: a one-instruction list --------------------------------------------------------------------------
+
+int64_t forward_copy(const Call& call, int64_t lo, int64_t hi) {
+  kernels::EwList list;
+  const Spec* operands[2] = {call.in[0].spec, call.out[0].spec};
+  void* args[2] = {call.in[0].data, call.out[0].data};
+  list.arg[0].dtype = call.in[0].dtype();
+  list.arg[1].dtype = call.out[0].dtype();
+  static const Op* const copy = find_op("contiguous");
+  list.compute = list_dtype(*copy, Specs{1, {call.in[0].spec}}, *call.out[0].spec);
+  list.n_in = list.n_out = list.n_instr = 1;
+  list.n_temp = 0;
+  list.instr[0] = {kernels::Ew::copy, 1, 0, 0, 0};
+  const Dims& shape = call.out[0].shape();
+  set_loop(list, shape, operands, 2);
+  const int64_t extent = loop_extent(shape);
+  const int64_t each = extent ? bs::numel(shape) / extent : 0;
+  kernels::active().elementwise(list, args, lo * each, hi * each);
+  return -1;
+}
+
+Placement place_copy(const Attrs*, const Specs& in, const Spec* out) { return place_loop(out[0].shape, in); }
+
+void infer_same(const Attrs*, const Specs& in, Spec* out) {
+  out[0].dtype = in[0].dtype;
+  out[0].shape = in[0].shape;
+}
+
+const Op contiguous_op{
+    .name = "contiguous",
+    .doc = "A copy of x whose elements lie in row-major order.",
+    .inputs = {{"x"}},
+    .visibility = Visibility::method,
+    .infer = infer_same,
+    .forward = forward_copy,
+    .place = place_copy,
+    .strided = 1,
+    .elementwise = static_cast<int>(kernels::Ew::copy),
+    .grad = [](GradCall& call) { call.set(0, call.grad()); },
+};
+BS_REGISTER(contiguous_op);
+
+const Op cast_op{
+    .name = "cast",
+    .doc = "x with another dtype; to bool, x != 0; floats to integers are cut towards zero.",
+    .inputs = {{"x"}},
+    .attrs = {{"dtype", AttrType::dtype, true}},
+    .visibility = Visibility::method,
+    .infer =
+        [](const Attrs* attrs, const Specs& in, Spec* out) {
+          out[0].dtype = attrs->get<DType>(0);
+          out[0].shape = in[0].shape;
+        },
+    .forward = forward_copy,
+    .place = place_copy,
+    .strided = 1,
+    .elementwise = static_cast<int>(kernels::Ew::copy),
+    .grad =
+        [](GradCall& call) {
+          if (is_float(call.out().dtype())) call.set(0, cast(call.grad(), call.in(0).dtype()));
+        },
+};
+BS_REGISTER(cast_op);
+
+// ---- views ---------------------------------------------------------------------------------------------------
+
+const Op detach_op{
+    .name = "detach",
+    .doc = "x without its history: no derivative flows through.",
+    .inputs = {{"x"}},
+    .visibility = Visibility::method,
+    .infer =
+        [](const Attrs*, const Specs& in, Spec* out) { out[0] = in[0]; },
+    .view = true,
+    .strided = 1,
+};
+BS_REGISTER(detach_op);
+
+// Sizes with one -1 filled in so that the number of elements stays.
+Dims resolve_shape(const Dims& from, const Dims& to) {
+  const int64_t n = bs::numel(from);
+  int hole = -1;
+  Dims r = to;
+  for (int i = 0; i < r.size(); ++i) {
+    if (r[i] < -1 || (r[i] == -1 && hole >= 0))
+      throw ShapeError(cat("[reshape] ", str(to), " is no shape: sizes are 0 or more, and at most one is -1"));
+    if (r[i] == -1) hole = i;
+  }
+  if (hole >= 0) {
+    r[hole] = 1;
+    int64_t rest = bs::numel(r);
+    if (rest == 0 || n % rest != 0)
+      throw ShapeError(cat("[reshape] ", n, " elements of shape ", str(from), " do not divide into ", str(to)));
+    r[hole] = n / rest;
+  }
+  if (bs::numel(r) != n)
+    throw ShapeError(cat("[reshape] x of shape ", str(from), " has ", n, " elements, shape ", str(to), " has ", bs::numel(r)));
+  return r;
+}
+
+const Op reshape_op{
+    .name = "reshape",
+    .doc = "The elements of x in row-major order under another shape; one size may be -1. A view where x is contiguous.",
+    .inputs = {{"x"}},
+    .attrs = {{"shape", AttrType::dims, true}},
+    .visibility = Visibility::method,
+    .infer =
+        [](const Attrs* attrs, const Specs& in, Spec* out) {
+          out[0].dtype = in[0].dtype;
+          out[0].shape = resolve_shape(in[0].shape, attrs->get<Dims>(0));
+        },
+    .view = true,
+    .grad = [](GradCall& call) { call.set(0, reshape(call.grad(), call.in(0).shape())); },
+};
+BS_REGISTER(reshape_op);
+
+const Op permute_op{
+    .name = "permute",
+    .doc = "x with its axes in the order `dims`. A view.",
+    .inputs = {{"x"}},
+    .attrs = {{"dims", AttrType::dims, true}},
+    .visibility = Visibility::method,
+    .infer =
+        [](const Attrs* attrs, const Specs& in, Spec* out) {
+          const Dims& order = attrs->get<Dims>(0);
+          const int n = in[0].shape.size();
+          if (order.size() != n)
+            throw ShapeError(cat("[permute] dims ", str(order), " must name each axis of ", str(in[0].shape), " once"));
+          Dims shape, strides, own = in[0].full_strides();
+          uint32_t seen = 0;
+          for (int i = 0; i < n; ++i) {
+            int d = normal_dim("permute", order[i], n);
+            if ((seen >> d) & 1)
+              throw ShapeError(cat("[permute] dims ", str(order), " names axis ", d, " twice"));
+            seen |= 1u << d;
+            shape.push(in[0].shape[d]);
+            strides.push(own[d]);
+          }
+          out[0].dtype = in[0].dtype;
+          out[0].shape = shape;
+          out[0].set_strides(strides);
+        },
+    .view = true,
+    .strided = 1,
+    .grad =
+        [](GradCall& call) {
+          const Dims& order = call.attrs().get<Dims>(0);
+          Dims back = order;
+          for (int i = 0; i < order.size(); ++i) back[normal_dim("permute", order[i], order.size())] = i;
+          call.set(0, apply(*find_op("permute"), {call.grad()}, Attrs::make({back})));
+        },
+};
+BS_REGISTER(permute_op);
+
+const Op transpose_op{
+    .name = "transpose",
+    .doc = "x with axes dim0 and dim1 exchanged. A view.",
+    .inputs = {{"x"}},
+    .attrs = {{"dim0", AttrType::integer, true}, {"dim1", AttrType::integer, true}},
+    .visibility = Visibility::method,
+    .infer =
+        [](const Attrs* attrs, const Specs& in, Spec* out) {
+          const int n = in[0].shape.size();
+          int a = normal_dim("transpose", attrs->get<int64_t>(0), n), b = normal_dim("transpose", attrs->get<int64_t>(1), n);
+          Dims shape = in[0].shape, strides = in[0].full_strides();
+          std::swap(shape[a], shape[b]);
+          std::swap(strides[a], strides[b]);
+          out[0].dtype = in[0].dtype;
+          out[0].shape = shape;
+          out[0].set_strides(strides);
+        },
+    .view = true,
+    .strided = 1,
+    .grad =
+        [](GradCall& call) {
+          call.set(0, transpose(call.grad(), static_cast<int>(call.attrs().get<int64_t>(0)),
+                                static_cast<int>(call.attrs().get<int64_t>(1))));
+        },
+};
+BS_REGISTER(transpose_op);
+
+const Op expand_op{
+    .name = "expand",
+    .doc = "x repeated to a shape that it broadcasts to; -1 keeps a size. A view.",
+    .inputs = {{"x"}},
+    .attrs = {{"shape", AttrType::dims, true}},
+    .visibility = Visibility::method,
+    .infer =
+        [](const Attrs* attrs, const Specs& in, Spec* out) {
+          Dims shape = attrs->get<Dims>(0);
+          const Dims& own = in[0].shape;
+          const int skip = shape.size() - own.size();
+          Dims strides = Dims::filled(shape.size(), 0), from = in[0].full_strides();
+          bool fits = skip >= 0;
+          for (int d = 0; fits && d < shape.size(); ++d) {
+            if (d < skip) {
+              fits = shape[d] >= 0;
+              continue;
+            }
+            if (shape[d] == -1) shape[d] = own[d - skip];
+            fits = own[d - skip] == shape[d] || own[d - skip] == 1;
+            if (own[d - skip] == shape[d]) strides[d] = from[d - skip];
+          }
+          if (!fits) throw ShapeError(cat("[expand] x of shape ", str(own), " does not broadcast to ", str(shape)));
+          bs::numel(shape);
+          out[0].dtype = in[0].dtype;
+          out[0].shape = shape;
+          out[0].set_strides(strides);
+        },
+    .view = true,
+    .strided = 1,
+    .grad = [](GradCall& call) { call.set(0, sum_to(call.grad(), call.in(0).shape())); },
+};
+BS_REGISTER(expand_op);
+
+// Python's slice on one axis: first element, count. Throws where step is 0.
+struct Cut {
+  int dim;
+  int64_t start, step, count;
+};
+Cut cut_of(const char* name, const Attrs* attrs, const Dims& shape) {
+  Cut c;
+  c.dim = normal_dim(name, attrs->get<int64_t>(0), shape.size());
+  const int64_t n = shape[c.dim];
+  c.step = std::max(attrs->get<int64_t>(3), -INT64_MAX);  // so that -step exists
+  if (c.step == 0) throw ValueError(cat("[", name, "] the step of a slice is not 0"));
+  const bool up = c.step > 0;
+  auto clip = [&](int64_t i) {
+    if (i < 0) i = i < -n ? -n - 1 + n : i + n;  // Python: -1 is the last, what lies before the first is clipped
+    const int64_t low = up ? 0 : -1, high = up ? n : n - 1;
+    return i < low ? low : i > high ? high : i;
+  };
+  c.start = attrs->has(1) ? clip(attrs->get<int64_t>(1)) : up ? 0 : n - 1;
+  const int64_t stop = attrs->has(2) ? clip(attrs->get<int64_t>(2)) : up ? n : -1;
+  const int64_t span = up ? stop - c.start : c.start - stop;
+  c.count = span <= 0 ? 0 : (span - 1) / (up ? c.step : -c.step) + 1;
+  if (c.count == 0) c.start = 0;
+  return c;
+}
+
+const std::vector<AttrSchema> slice_attrs{{"dim", AttrType::integer, true},
+                                          {"start", AttrType::integer},
+                                          {"stop", AttrType::integer},
+                                          {"step", AttrType::integer, false, int64_t{1}}};
+
+Spec sliced(const char* name, const Attrs* attrs, const Spec& in) {
+  Cut c = cut_of(name, attrs, in.shape);
+  Spec out;
+  out.dtype = in.dtype;
+  out.shape = in.shape;
+  out.shape[c.dim] = c.count;
+  Dims strides = in.full_strides();
+  if (c.count > 1) strides[c.dim] *= c.step;
+  out.set_strides(strides);
+  return out;
+}
+
+const Op slice_op{
+    .name = "slice",
+    .doc = "x[start:stop:step] on axis dim, with Python's rules. A view.",
+    .inputs = {{"x"}},
+    .attrs = slice_attrs,
+    .infer = [](const Attrs* attrs, const Specs& in, Spec* out) { out[0] = sliced("slice", attrs, in[0]); },
+    .view = true,
+    .view_offset =
+        [](const Attrs* attrs, const Spec& in) {
+          Cut c = cut_of("slice", attrs, in.shape);
+          return c.start * in.full_strides()[c.dim];
+        },
+    .strided = 1,
+    .grad =
+        [](GradCall& call) {
+          std::vector<Attr> attrs = call.attrs().values;
+          attrs.push_back(call.in(0).shape());
+          call.set(0, apply(*find_op("slice_backward"), {call.grad()}, Attrs::make(attrs)));
+        },
+};
+BS_REGISTER(slice_op);
+
+std::vector<AttrSchema> with_shape(std::vector<AttrSchema> attrs) {
+  attrs.push_back({"shape", AttrType::dims, true});
+  return attrs;
+}
+
+const Op slice_backward_op{
+    .name = "slice_backward",
+    .doc = "Zeros of a shape, with g at x[start:stop:step] on axis dim: the transpose of slice.",
+    .inputs = {{"g"}},
+    .attrs = with_shape(slice_attrs),
+    .infer =
+        [](const Attrs* attrs, const Specs& in, Spec* out) {
+          Spec whole;
+          whole.shape = attrs->get<Dims>(4);
+          Spec part = sliced("slice_backward", attrs, whole);
+          if (!(part.shape == in[0].shape))
+            throw ShapeError(cat("[slice_backward] g is ", str(in[0].shape), ", the slice is ", str(part.shape)));
+          out[0].dtype = in[0].dtype;
+          out[0].shape = whole.shape;
+        },
+    .forward =
+        [](const Call& call, int64_t, int64_t) -> int64_t {
+          std::memset(call.out[0].data, 0,
+                      static_cast<size_t>(bs::numel(call.out[0].shape())) * size_of(call.out[0].dtype()));
+          // The slice of the output is one strided store; lists store contiguously, so rows are copied one by one.
+          const Dims& whole = call.out[0].shape();
+          Cut c = cut_of("slice_backward", call.attrs, whole);
+          int64_t outer = 1, inner = static_cast<int64_t>(size_of(call.out[0].dtype()));
+          for (int d = 0; d < c.dim; ++d) outer *= whole[d];
+          for (int d = c.dim + 1; d < whole.size(); ++d) inner *= whole[d];
+          const char* from = call.in[0].data;
+          for (int64_t o = 0; o < outer; ++o)
+            for (int64_t i = 0; i < c.count; ++i, from += inner)
+              std::memcpy(call.out[0].data + (o * whole[c.dim] + c.start + i * c.step) * inner, from,
+                          static_cast<size_t>(inner));
+          return -1;
+        },
+    .grad =
+        [](GradCall& call) {
+          std::vector<Attr> attrs = call.attrs().values;
+          attrs.pop_back();
+          call.set(0, apply(*find_op("slice"), {call.grad()}, Attrs::make(attrs)));
+        },
+};
+BS_REGISTER(slice_backward_op);
+
+}  // namespace
+
+// ---- builders ------------------------------------------------------------------------------------------------
+
+Tensor reshape(const Tensor& x, const Dims& shape) {
+  if (x.shape() == shape) return x;
+  return apply(reshape_op, {x}, Attrs::make({shape}));
+}
+Tensor transpose(const Tensor& x, int dim0, int dim1) {
+  return apply(transpose_op, {x}, Attrs::make({int64_t{dim0}, int64_t{dim1}}));
+}
+Tensor expand(const Tensor& x, const Dims& shape) {
+  if (x.shape() == shape) return x;
+  return apply(expand_op, {x}, Attrs::make({shape}));
+}
+Tensor contiguous(const Tensor& x) { return x.spec().contiguous() ? x : apply(contiguous_op, {x}); }
+Tensor cast(const Tensor& x, DType dtype) {
+  return x.dtype() == dtype ? x : apply(cast_op, {x}, Attrs::make({dtype}));
+}
+Tensor detach(const Tensor& x) { return apply(detach_op, {x}); }
+Tensor unsqueeze(const Tensor& x, int dim) {
+  Dims shape = x.shape();
+  shape.insert(dim < 0 ? dim + shape.size() + 1 : dim, 1);
+  return reshape(x, shape);
+}
+
+Tensor full(const Dims& shape, double value, DType dtype) {
+  RecordingGuard off(false);
+  return contiguous(expand(Tensor::scalar(value, dtype), shape));
+}
+Tensor arange(int64_t n, DType dtype) {
+  Tensor t = Tensor::empty(DType::i64, {n});
+  for (int64_t i = 0; i < n; ++i) reinterpret_cast<int64_t*>(t.data())[i] = i;
+  return cast(t, dtype);
+}
+
+}  // namespace bs::ops

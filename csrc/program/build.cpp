@@ -1,0 +1,194 @@
+// Capture to IR: dead code, common subexpressions, views.
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "program/capture.h"
+#include "program/ir.h"
+
+namespace bs {
+namespace {
+
+// Nodes that the roots need, in the order in which they were made.
+std::vector<Node*> needed(const std::vector<Tensor>& roots) {
+  std::vector<Node*> found, stack;
+  std::unordered_map<Node*, bool> seen;
+  auto visit = [&](Node* n) {
+    if (n->symbolic && seen.emplace(n, true).second) stack.push_back(n);
+  };
+  for (const Tensor& t : roots) visit(t.node());
+  while (!stack.empty()) {
+    Node* n = stack.back();
+    stack.pop_back();
+    found.push_back(n);
+    for (int i = 0; i < n->n_inputs; ++i) visit(n->in(i).node);
+  }
+  std::sort(found.begin(), found.end(), [](Node* a, Node* b) { return a->sequence < b->sequence; });
+  return found;
+}
+
+void append(std::string& key, const void* p, size_t n) { key.append(static_cast<const char*>(p), n); }
+template <class T>
+void append(std::string& key, const T& v) {
+  append(key, &v, sizeof v);
+}
+
+// Equal for steps that compute equal values.
+std::string key_of(const Node& n, const std::vector<int>& in) {
+  std::string key;
+  append(key, n.op);
+  for (int v : in) append(key, v);
+  if (!n.attrs) return key;
+  for (const Attr& a : n.attrs->values) {
+    append(key, static_cast<int>(a.index()));
+    std::visit(
+        [&](const auto& v) {
+          using T = std::decay_t<decltype(v)>;
+          if constexpr (std::is_same_v<T, Dims>) {
+            for (int64_t d : v) append(key, d);
+            append(key, v.size());
+          } else if constexpr (std::is_same_v<T, std::shared_ptr<Object>>) {
+            append(key, v.get());
+          } else if constexpr (!std::is_same_v<T, std::monostate>) {
+            append(key, v);
+          }
+        },
+        a);
+  }
+  return key;
+}
+
+struct Builder {
+  const Capture& capture;
+  Ir ir;
+  std::unordered_map<const Node*, std::vector<int>> values;  // of a node's outputs
+  std::map<std::string, std::vector<int>> made;              // equal steps
+  std::map<std::string, int> scalars;                        // equal constants of one element
+
+  int constant(const Tensor& t) {
+    auto it = values.find(t.node());
+    if (it != values.end() && it->second[static_cast<size_t>(t.output())] >= 0)
+      return it->second[static_cast<size_t>(t.output())];
+    Value v;
+    v.spec = t.spec();
+    v.home = Home::constant;
+    v.constant = t;
+    std::string key;
+    if (t.shape().size() == 0) {
+      append(key, t.dtype());
+      append(key, t.data(), size_of(t.dtype()));
+      if (auto same = scalars.find(key); same != scalars.end()) return same->second;
+    }
+    int id = ir.add(std::move(v));
+    auto& ids = values.try_emplace(t.node(), static_cast<size_t>(t.node()->n_outputs), -1).first->second;
+    ids[static_cast<size_t>(t.output())] = id;
+    if (!key.empty()) scalars[key] = id;
+    return id;
+  }
+
+  int value(const Tensor& t) {
+    return t.symbolic() ? values.at(t.node())[static_cast<size_t>(t.output())] : constant(t);
+  }
+
+  void leaf(const Tensor& t, Home home, int index) {
+    Value v;
+    v.spec = t.spec();
+    v.home = home;
+    v.index = index;
+    values[t.node()] = {ir.add(std::move(v))};
+  }
+
+  std::vector<int> view(const Node& n, int base) {
+    const Value& from = ir.values[static_cast<size_t>(base)];
+    Value v;
+    v.spec = n.out(0).spec;
+    v.home = Home::view;
+    v.base = ir.root(base);
+    int64_t at = n.op->view_offset ? n.op->view_offset(n.attrs.get(), from.spec) : 0;
+    v.offset = from.offset + at * static_cast<int64_t>(size_of(v.spec.dtype));
+    return {ir.add(std::move(v))};
+  }
+
+  std::vector<int> step(const Op* op, Ref<Attrs> attrs, std::vector<int> in, const std::vector<Spec>& out) {
+    Step s;
+    s.op = op;
+    s.attrs = std::move(attrs);
+    s.in = std::move(in);
+    for (const Spec& spec : out) {
+      Value v;
+      v.spec = spec;
+      v.maker = static_cast<int>(ir.steps.size());
+      s.out.push_back(ir.add(std::move(v)));
+    }
+    ir.steps.push_back(std::move(s));
+    return ir.steps.back().out;
+  }
+
+  void node(Node* n) {
+    if (values.count(n)) return;  // a leaf
+    if (!n->op) throw GraphError("[compile] a tensor of another capture is used: it has no value here");
+    std::vector<int> in;
+    for (int i = 0; i < n->n_inputs; ++i) in.push_back(value(Tensor(n->in(i).node, static_cast<int>(n->in(i).output))));
+    std::string key = key_of(*n, in);
+    if (!n->op->effect)
+      if (auto same = made.find(key); same != made.end()) {
+        values[n] = same->second;
+        return;
+      }
+    std::vector<int> ids;
+    if (n->op->view) {
+      ids = view(*n, in[0]);
+    } else {
+      std::vector<Spec> specs;
+      for (int i = 0; i < n->n_outputs; ++i) specs.push_back(n->out(i).spec);
+      ids = step(n->op, n->attrs, std::move(in), specs);
+    }
+    values[n] = ids;
+    made.emplace(std::move(key), std::move(ids));
+  }
+
+  // v, or a copy of it, as a value that a step makes and that nothing else claims.
+  int claim(int v, Home home, int index) {
+    Value& own = ir.values[static_cast<size_t>(v)];
+    if (own.home != Home::arena) {
+      Spec spec;
+      spec.dtype = own.spec.dtype;
+      spec.shape = own.spec.shape;
+      static const Op* const contiguous = find_op("contiguous");
+      v = step(contiguous, {}, {v}, {spec})[0];
+    }
+    ir.values[static_cast<size_t>(v)].home = home;
+    ir.values[static_cast<size_t>(v)].index = index;
+    return v;
+  }
+};
+
+}  // namespace
+
+Ir build_ir(const Capture& capture, const std::vector<Tensor>& outputs) {
+  std::vector<Tensor> roots = outputs;
+  for (const auto& s : capture.slots)
+    if (s.written) roots.push_back(s.current);
+  Builder b{capture, {}, {}, {}, {}};
+  for (size_t i = 0; i < capture.inputs.size(); ++i) b.leaf(capture.inputs[i], Home::input, static_cast<int>(i));
+  for (size_t i = 0; i < capture.slots.size(); ++i) b.leaf(capture.slots[i].symbol, Home::slot, static_cast<int>(i));
+  for (Node* n : needed(roots)) b.node(n);
+  // Written slots first: they may then be made in place, and an output that is the same value is a copy.
+  for (size_t i = 0; i < capture.slots.size(); ++i) {
+    const auto& s = capture.slots[i];
+    if (!s.written || s.current.same(s.symbol)) continue;
+    int v = b.value(s.current);
+    // A detached value is a view of all of what was computed.
+    const Value& own = b.ir.values[static_cast<size_t>(v)];
+    if (own.home == Home::view && own.offset == 0 && own.spec.contiguous() && b.ir.bytes(own.base) == b.ir.bytes(v) &&
+        b.ir.values[static_cast<size_t>(own.base)].spec.dtype == own.spec.dtype)
+      v = own.base;
+    b.ir.commits.push_back({static_cast<int>(i), b.claim(v, Home::next, static_cast<int>(i))});
+  }
+  for (size_t i = 0; i < outputs.size(); ++i)
+    b.ir.outputs.push_back(b.claim(b.value(outputs[i]), Home::output, static_cast<int>(i)));
+  return std::move(b.ir);
+}
+
+}  // namespace bs

@@ -1,0 +1,73 @@
+#include "program/capture.h"
+
+#include "base/error.h"
+#include "ops/ops.h"
+
+namespace bs {
+namespace {
+
+Tensor symbol(const Spec& spec, const Ref<GradCell>& cell) {
+  Tensor t(Node::make(nullptr, 0, 1), 0);
+  t.out().spec.dtype = spec.dtype;
+  t.out().spec.shape = spec.shape;
+  t.node()->symbolic = true;
+  t.node()->cell = cell;
+  t.node()->requires_grad = static_cast<bool>(cell);
+  return t;
+}
+
+}  // namespace
+
+Tensor Capture::input(const Spec& spec, bool requires_grad) {
+  Ref<GradCell> cell;
+  if (requires_grad) {
+    cell = GradCell::make();
+    input_cells_.push_back(cell);
+  }
+  inputs.push_back(symbol(spec, cell));
+  return inputs.back();
+}
+
+Capture::SlotUse& Capture::use(Slot& slot) {
+  auto [it, added] = slot_index_.try_emplace(&slot, slots.size());
+  if (added) {
+    Tensor s = symbol(slot.spec(), slot.cell);
+    slots.push_back({Ref<Slot>::share(&slot), s, s});
+  }
+  return slots[it->second];
+}
+
+Tensor Capture::read_slot(Slot& slot) { return use(slot).current; }
+
+void Capture::write_slot(Slot& slot, const Tensor& value) {
+  SlotUse& u = use(slot);
+  RecordingGuard off(false);
+  // What was written is a new leaf: it collects gradients of its own and hides how it was made.
+  Tensor leaf = value.symbolic() ? ops::detach(value) : value.alias();
+  leaf.node()->cell = slot.cell;
+  leaf.node()->requires_grad = static_cast<bool>(slot.cell);
+  u.current = leaf;
+  u.written = true;
+}
+
+Tensor Capture::read_grad(GradCell& cell) {
+  auto it = cell_index_.find(&cell);
+  if (it != cell_index_.end()) return cells[it->second].current;
+  if (cell.grad && !cell.stale)
+    throw GraphError(
+        "[compile] .grad holds a gradient from before the compiled call: start the step with optimizer.zero_grad(), or set "
+        ".grad = None");
+  return {};
+}
+
+void Capture::write_grad(GradCell& cell, const Tensor& grad) {
+  for (const Ref<GradCell>& c : input_cells_)
+    if (c.get() == &cell)
+      throw GraphError("[compile] backward() reaches an argument that requires a gradient: inside bs.compile take it with "
+                       "bs.grad(loss, x) and return it");
+  auto [it, added] = cell_index_.try_emplace(&cell, cells.size());
+  if (added) cells.push_back({Ref<GradCell>::share(&cell), {}});
+  cells[it->second].current = grad;
+}
+
+}  // namespace bs

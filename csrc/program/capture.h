@@ -1,0 +1,54 @@
+// Capture: while one is current on a thread, slots and gradients read as symbols, and ops on symbols record nodes.
+#pragma once
+
+#include <unordered_map>
+#include <vector>
+
+#include "graph/slot.h"
+
+namespace bs {
+
+class Capture : public CaptureHooks {
+ public:
+  // An argument of the captured function. One that requires a gradient can be differentiated by, inside.
+  Tensor input(const Spec& spec, bool requires_grad);
+
+  Tensor read_slot(Slot& slot) override;
+  void write_slot(Slot& slot, const Tensor& value) override;
+  Tensor read_grad(GradCell& cell) override;
+  void write_grad(GradCell& cell, const Tensor& grad) override;
+
+  struct SlotUse {
+    Ref<Slot> slot;
+    Tensor symbol;   // the value at the start of the program
+    Tensor current;  // as the captured function sees it now
+    bool written = false;
+  };
+  struct CellUse {
+    Ref<GradCell> cell;
+    Tensor current;  // empty: cleared
+  };
+  std::vector<Tensor> inputs;
+  std::vector<SlotUse> slots;
+  std::vector<CellUse> cells;
+
+ private:
+  SlotUse& use(Slot& slot);
+  std::unordered_map<const Slot*, size_t> slot_index_;
+  std::unordered_map<const GradCell*, size_t> cell_index_;
+  std::vector<Ref<GradCell>> input_cells_;
+};
+
+// Makes a capture current for a scope.
+class CaptureScope {
+ public:
+  explicit CaptureScope(Capture& c) : before_(current_capture()) { set_current_capture(&c); }
+  ~CaptureScope() { set_current_capture(before_); }
+  CaptureScope(const CaptureScope&) = delete;
+  CaptureScope& operator=(const CaptureScope&) = delete;
+
+ private:
+  CaptureHooks* before_;
+};
+
+}  // namespace bs

@@ -1,0 +1,259 @@
+// Fusing: elementwise steps of one loop shape become one list, which reads each operand once and keeps what lies
+// between in tiles. Then the order of the steps.
+#include <algorithm>
+#include <map>
+#include <queue>
+#include <set>
+#include <tuple>
+
+#include "ops/loop.h"
+#include "program/ir.h"
+
+namespace bs {
+namespace {
+
+using kernels::EwInstr;
+using kernels::EwList;
+
+// A set of steps that will be one; single steps are groups too.
+struct Group {
+  std::vector<int> members;  // ascending
+  int min() const { return members.front(); }
+  int max() const { return members.back(); }
+};
+
+class Fuser {
+ public:
+  explicit Fuser(Ir& ir) : ir_(ir), readers_(ir.values.size()) {
+    const int n = static_cast<int>(ir.steps.size());
+    for (int s = 0; s < n; ++s) {
+      group_of_.push_back(s);
+      groups_.push_back({{s}});
+      for (int v : step(s).in) readers_[static_cast<size_t>(ir.root(v))].push_back(s);
+    }
+  }
+
+  void run() {
+    const int n = static_cast<int>(ir_.steps.size());
+    for (int s = 0; s < n; ++s) {
+      if (!elementwise(s)) continue;
+      for (int v : step(s).in) {
+        const int maker = value(v).maker;  // of views: none
+        if (maker >= 0 && elementwise(maker)) try_join(group_of_[static_cast<size_t>(maker)], group_of_[static_cast<size_t>(s)]);
+      }
+    }
+    rebuild();
+  }
+
+ private:
+  Step& step(int s) { return ir_.steps[static_cast<size_t>(s)]; }
+  Value& value(int v) { return ir_.values[static_cast<size_t>(v)]; }
+  Group& group(int g) { return groups_[static_cast<size_t>(g)]; }
+  int group_of(int s) const { return group_of_[static_cast<size_t>(s)]; }
+  bool elementwise(int s) { return step(s).op->elementwise >= 0; }
+  const Spec& out_spec(int s) { return value(step(s).out[0]).spec; }
+  DType compute(int s) {
+    Specs in;
+    in.n = static_cast<int>(step(s).in.size());
+    for (int i = 0; i < in.n; ++i) in.s[i] = &value(step(s).in[static_cast<size_t>(i)]).spec;
+    return ops::list_dtype(*step(s).op, in, out_spec(s));
+  }
+  // Steps that make what step s reads.
+  template <class Fn>
+  void each_source(int s, Fn fn) {
+    for (int v : step(s).in)
+      if (int maker = value(ir_.root(v)).maker; maker >= 0) fn(maker);
+  }
+
+  // Whether group `below` depends on group `above` through a third one: joining them would close a cycle.
+  bool around(int above, int below) {
+    std::vector<int> stack;
+    std::set<int> seen;
+    const int floor = group(above).min();
+    auto push = [&](int s) {
+      const int g = group_of(s);
+      // A group that depends on `above` has a member after its first.
+      if (g != above && g != below && group(g).max() > floor && seen.insert(g).second) stack.push_back(g);
+    };
+    for (int s : group(below).members) each_source(s, push);
+    while (!stack.empty()) {
+      const int g = stack.back();
+      stack.pop_back();
+      bool found = false;
+      for (int s : group(g).members)
+        each_source(s, [&](int source) {
+          if (group_of(source) == above) found = true;
+          push(source);
+        });
+      if (found) return true;
+    }
+    return false;
+  }
+
+  void try_join(int a, int b) {
+    if (a == b) return;
+    const int first = group(a).min(), second = group(b).min();
+    if (!(out_spec(first).shape == out_spec(second).shape) || compute(first) != compute(second)) return;
+    Group both;
+    std::merge(group(a).members.begin(), group(a).members.end(), group(b).members.begin(), group(b).members.end(),
+               std::back_inserter(both.members));
+    EwList list;
+    std::vector<int> in, out;
+    // A value that crosses inside must have the list's arithmetic, or be a truth value.
+    const DType dtype = compute(first);
+    for (int s : both.members)
+      for (int v : step(s).in) {
+        const Value& w = value(v);
+        // A view of a member's output needs all of it in memory.
+        if (w.home == Home::view && value(w.base).maker >= 0 && contains(both, value(w.base).maker)) return;
+        if (w.maker >= 0 && contains(both, w.maker) && w.spec.dtype != dtype && w.spec.dtype != DType::b8) return;
+      }
+    if (!make_list(both, list, in, out) || around(a, b) || around(b, a)) return;
+    for (int s : group(b).members) group_of_[static_cast<size_t>(s)] = a;
+    group(a) = std::move(both);
+    group(b).members.clear();
+  }
+
+  bool contains(const Group& g, int s) { return std::binary_search(g.members.begin(), g.members.end(), s); }
+
+  // The list of a group and its operands; false if it does not fit the limits of lists.
+  bool make_list(const Group& g, EwList& list, std::vector<int>& in, std::vector<int>& out) {
+    if (g.members.size() > kernels::kMaxListInstr) return false;
+    std::map<int, int> reg, last_use;  // of values: register number; last member that reads it inside
+    for (int s : g.members)
+      for (int v : step(s).in) {
+        if (value(v).maker >= 0 && contains(g, value(v).maker))
+          last_use[v] = s;
+        else if (reg.try_emplace(v, static_cast<int>(in.size())).second)
+          in.push_back(v);
+      }
+    std::vector<int> temps;
+    for (int s : g.members) {
+      const int v = step(s).out[0];
+      bool outside = value(v).home != Home::arena;
+      for (int r : readers_[static_cast<size_t>(v)]) outside |= !contains(g, r) || value_is_viewed(r, v);
+      (outside ? out : temps).push_back(v);
+    }
+    if (in.size() + out.size() > kernels::kMaxListArgs) return false;
+    // Temporaries share tiles: a tile is free after its value's last use.
+    std::vector<int> free;
+    int n_temp = 0;
+    list.n_in = static_cast<uint8_t>(in.size());
+    std::vector<EwInstr> code;
+    std::map<int, int> temp_of;
+    const int temp_base = static_cast<int>(in.size());
+    std::set<int> is_temp(temps.begin(), temps.end());
+    for (int s : g.members) {
+      EwInstr instr{static_cast<kernels::Ew>(step(s).op->elementwise), 0, 0, 0, 0};
+      uint8_t* operand[3] = {&instr.a, &instr.b, &instr.c};
+      for (size_t i = 0; i < step(s).in.size(); ++i) *operand[i] = static_cast<uint8_t>(reg.at(step(s).in[i]));
+      for (int v : step(s).in)
+        if (auto it = temp_of.find(v); it != temp_of.end() && last_use[v] == s) {
+          free.push_back(it->second);
+          temp_of.erase(it);
+        }
+      const int v = step(s).out[0];
+      if (is_temp.count(v)) {
+        int t = n_temp;
+        if (free.empty()) {
+          ++n_temp;
+        } else {
+          t = free.back();
+          free.pop_back();
+        }
+        if (t >= kernels::kMaxListTemps) return false;
+        temp_of[v] = t;
+        reg[v] = temp_base + t;
+        instr.dst = static_cast<uint8_t>(temp_base + t);
+      } else {
+        // Outputs come after the temporaries, whose number is known at the end.
+        reg[v] = kOutput + static_cast<int>(std::find(out.begin(), out.end(), v) - out.begin());
+        instr.dst = static_cast<uint8_t>(reg[v]);
+      }
+      code.push_back(instr);
+    }
+    auto settle = [&](uint8_t& r) {
+      if (r >= kOutput) r = static_cast<uint8_t>(r - kOutput + temp_base + n_temp);
+    };
+    for (size_t i = 0; i < code.size(); ++i) {
+      settle(code[i].dst);
+      settle(code[i].a);
+      settle(code[i].b);
+      settle(code[i].c);
+      list.instr[i] = code[i];
+    }
+    list.compute = compute(g.min());
+    list.n_temp = static_cast<uint8_t>(n_temp);
+    list.n_out = static_cast<uint8_t>(out.size());
+    list.n_instr = static_cast<uint8_t>(code.size());
+    std::vector<const Spec*> operands;
+    for (int v : in) operands.push_back(&value(v).spec);
+    for (int v : out) operands.push_back(&value(v).spec);
+    for (size_t i = 0; i < operands.size(); ++i) list.arg[i].dtype = operands[i]->dtype;
+    ops::set_loop(list, out_spec(g.min()).shape, operands.data(), static_cast<int>(operands.size()));
+    return true;
+  }
+  static constexpr int kOutput = 128;  // marks output registers until n_temp is known
+
+  // Whether step r reads v only through a view of it.
+  bool value_is_viewed(int r, int v) { return std::find(step(r).in.begin(), step(r).in.end(), v) == step(r).in.end(); }
+
+  bool writes_slot(const Group& g) {
+    for (int s : g.members)
+      for (int v : step(s).out)
+        if (value(v).home == Home::next) return true;
+    return false;
+  }
+
+  // Steps of the groups in an order that their inputs allow: those that write slots as late as they can, so that the
+  // old values have been read and nothing can fail any more; else as captured.
+  void rebuild() {
+    const size_t n = groups_.size();
+    std::vector<std::set<int>> after(n);
+    std::vector<int> waits(n, 0);
+    for (size_t g = 0; g < n; ++g) {
+      std::set<int> sources;
+      for (int s : groups_[g].members)
+        each_source(s, [&](int source) {
+          if (group_of(source) != static_cast<int>(g)) sources.insert(group_of(source));
+        });
+      for (int source : sources) after[static_cast<size_t>(source)].insert(static_cast<int>(g));
+      waits[g] = static_cast<int>(sources.size());
+    }
+    using Key = std::tuple<bool, int, int>;
+    std::priority_queue<Key, std::vector<Key>, std::greater<>> ready;
+    auto push = [&](int g) { ready.emplace(writes_slot(group(g)), group(g).max(), g); };
+    for (size_t g = 0; g < n; ++g)
+      if (!groups_[g].members.empty() && waits[g] == 0) push(static_cast<int>(g));
+    std::vector<Step> steps;
+    while (!ready.empty()) {
+      const int g = std::get<2>(ready.top());
+      ready.pop();
+      Step made;
+      if (elementwise(group(g).min())) {
+        made.list = std::make_unique<EwList>();
+        make_list(group(g), *made.list, made.in, made.out);
+      } else {
+        made = std::move(step(group(g).min()));
+      }
+      steps.push_back(std::move(made));
+      for (int next : after[static_cast<size_t>(g)])
+        if (--waits[static_cast<size_t>(next)] == 0) push(next);
+    }
+    ir_.steps = std::move(steps);
+    for (Value& v : ir_.values) v.maker = -1;
+    for (size_t s = 0; s < ir_.steps.size(); ++s)
+      for (int v : ir_.steps[s].out) value(v).maker = static_cast<int>(s);
+  }
+
+  Ir& ir_;
+  std::vector<std::vector<int>> readers_;  // of root values: steps that read them
+  std::vector<int> group_of_;
+  std::vector<Group> groups_;
+};
+
+}  // namespace
+
+void fuse(Ir& ir) { Fuser(ir).run(); }
+
+}  // namespace bs

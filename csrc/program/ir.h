@@ -1,0 +1,86 @@
+// What a program is made of between capture and run: values and the steps that compute them.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "graph/op.h"
+#include "kernels/kernels.h"
+
+namespace bs {
+
+class Capture;
+
+// Where the memory of a value is.
+enum class Home : uint8_t {
+  arena,     // made by a step, at an offset that the memory plan chooses
+  input,     // argument `index` of the call
+  slot,      // what slot `index` held when the program began
+  next,      // what slot `index` will hold: made by a step
+  output,    // result `index`: made by a step
+  constant,  // a tensor that the capture met
+  view,      // part of value `base`
+};
+
+struct Value {
+  Spec spec;
+  Home home = Home::arena;
+  int index = -1;      // of input, slot or output
+  int base = -1;       // of a view, never itself a view
+  int64_t offset = 0;  // of a view, in bytes
+  Tensor constant;
+  int maker = -1;  // step
+};
+
+struct Step {
+  const Op* op = nullptr;
+  Ref<Attrs> attrs;
+  std::vector<int> in, out;  // values
+  // Several elementwise ops as one list; `in` and `out` are its operands.
+  std::unique_ptr<kernels::EwList> list;
+  Placement place;
+  double cost = 0;  // nanoseconds on one thread
+  // Steps of a phase that hand shards to each other are cut at the same fractions: at multiples of `cut_granule` of
+  // [0, cut), where `cut` divides place.extent.
+  int64_t cut = 1, cut_granule = 1;
+};
+
+struct Ir {
+  std::vector<Value> values;
+  std::vector<Step> steps;
+  std::vector<int> outputs;                  // values of home `output`, in order
+  std::vector<std::pair<int, int>> commits;  // (slot, value of home `next`)
+
+  int add(Value v) {
+    values.push_back(std::move(v));
+    return static_cast<int>(values.size()) - 1;
+  }
+  // The value that holds v's memory.
+  int root(int v) const { return values[static_cast<size_t>(v)].base >= 0 ? values[static_cast<size_t>(v)].base : v; }
+  int64_t bytes(int v) const {
+    const Spec& s = values[static_cast<size_t>(v)].spec;
+    return numel(s.shape) * static_cast<int64_t>(size_of(s.dtype));
+  }
+};
+
+// From the recorded nodes that `outputs` and the capture's written slots need: dead code never enters, equal steps are
+// one, views are resolved. Every output and every written slot ends as a value of its own, made by a step.
+Ir build_ir(const Capture& capture, const std::vector<Tensor>& outputs);
+
+// Joins elementwise steps of one loop shape and one arithmetic into lists, and sorts the steps so that those that
+// write slots come as late as they can.
+void fuse(Ir& ir);
+
+// Steps whose parts may run without waiting for other threads, in order; between phases all threads meet.
+struct Phase {
+  int first, last;  // steps [first, last)
+  bool parallel;    // worth more than one thread
+};
+// Places every step (Shard, Replicate or Partial: see Placement) and gathers them in phases.
+std::vector<Phase> place(Ir& ir);
+
+// One line per step, for people and tests.
+std::string str(const Ir& ir, const std::vector<Phase>& phases);
+
+}  // namespace bs

@@ -1,0 +1,168 @@
+// Placement over the batch. A step is cut into shards; a step that reads only the same shard of what an earlier step
+// of the phase made may follow it without waiting. All else begins a new phase.
+#include <algorithm>
+#include <numeric>
+#include <sstream>
+
+#include "graph/apply.h"
+#include "ops/loop.h"
+#include "program/ir.h"
+
+namespace bs {
+namespace {
+
+// A phase shorter than this runs on one thread: two threads meet in about 2 us here (spinning), 5 us with a wake-up.
+constexpr double kPhaseNanoseconds = 10e3;
+// Chains of shards are kept only while they leave enough to share out.
+constexpr int64_t kEnoughShards = 8;
+// One instruction of a list on one element, from L1.
+constexpr double kInstructionNanoseconds = 0.06;
+constexpr double kBytesPerNanosecond = 20;
+
+void place_step(const Ir& ir, Step& s) {
+  auto spec = [&](int v) -> const Spec& { return ir.values[static_cast<size_t>(v)].spec; };
+  Specs in;
+  in.n = static_cast<int>(s.in.size());
+  if (s.list) {
+    const Dims& shape = spec(s.out[0]).shape;
+    Placement p;
+    p.extent = ops::loop_extent(shape);
+    for (size_t i = 0; i < s.in.size() && i < 32; ++i)
+      if (spec(s.in[i]).contiguous() && spec(s.in[i]).shape == shape) p.aligned |= 1u << i;
+    s.place = p;
+    double bytes = 0;
+    for (int v : s.in) bytes += static_cast<double>(ir.bytes(v));
+    for (int v : s.out) bytes += static_cast<double>(ir.bytes(v));
+    s.cost = bytes / kBytesPerNanosecond + static_cast<double>(numel(shape)) * s.list->n_instr * kInstructionNanoseconds;
+  } else {
+    std::vector<Spec> out;
+    for (int v : s.out) out.push_back(spec(v));
+    for (int i = 0; i < in.n; ++i) in.s[i] = &spec(s.in[static_cast<size_t>(i)]);
+    s.place = s.op->place ? s.op->place(s.attrs.get(), in, out.data()) : Placement{};
+    s.cost = forward_cost(*s.op, s.attrs.get(), in, out.data(), static_cast<int>(out.size()));
+  }
+  s.cut = s.place.extent;
+  s.cut_granule = s.place.granule;
+}
+
+// A view that keeps the row-major order of all elements hands shards on.
+bool whole(const Ir& ir, int v) {
+  const Value& w = ir.values[static_cast<size_t>(v)];
+  return w.home != Home::view || (w.offset == 0 && w.spec.contiguous() && ir.bytes(v) == ir.bytes(w.base));
+}
+
+}  // namespace
+
+std::vector<Phase> place(Ir& ir) {
+  for (Step& s : ir.steps) place_step(ir, s);
+  const int n = static_cast<int>(ir.steps.size());
+  std::vector<int> chain(static_cast<size_t>(n));  // steps that hand shards to each other, as a forest
+  std::iota(chain.begin(), chain.end(), 0);
+  auto find = [&](int s) {
+    while (chain[static_cast<size_t>(s)] != s) s = chain[static_cast<size_t>(s)];
+    return s;
+  };
+  auto step = [&](int s) -> Step& { return ir.steps[static_cast<size_t>(s)]; };
+  std::vector<Phase> phases;
+  int first = 0;
+  auto close = [&](int last) {
+    double cost = 0;
+    bool cuts = false;
+    for (int s = first; s < last; ++s) {
+      step(s).cut = step(find(s)).cut;
+      step(s).cut_granule = step(find(s)).cut_granule;
+      cost += step(s).cost;
+      cuts |= step(s).cut > step(s).cut_granule;
+    }
+    phases.push_back({first, last, cuts && cost > kPhaseNanoseconds});
+    first = last;
+  };
+  for (int s = 0; s < n; ++s) {
+    std::vector<int> makers;
+    bool wait = false;
+    for (size_t i = 0; i < step(s).in.size(); ++i) {
+      const int v = step(s).in[i];
+      const int maker = ir.values[static_cast<size_t>(ir.root(v))].maker;
+      if (maker < first) continue;
+      makers.push_back(maker);
+      wait |= step(maker).place.outputs_whole || i >= 32 || !((step(s).place.aligned >> i) & 1) || !whole(ir, v);
+    }
+    // A new value of a slot may overwrite the old one: its readers come first.
+    for (int v : step(s).out) {
+      const Value& w = ir.values[static_cast<size_t>(v)];
+      if (w.home != Home::next) continue;
+      for (int r = first; r < s; ++r)
+        for (int u : step(r).in) {
+          const Value& old = ir.values[static_cast<size_t>(ir.root(u))];
+          wait |= old.home == Home::slot && old.index == w.index;
+        }
+    }
+    // One cut for the whole chain, or a new phase.
+    int64_t cut = step(s).place.extent, most = cut;
+    for (int m : makers) {
+      const int64_t other = step(find(m)).cut;
+      most = std::max(most, other);
+      const int64_t common = std::gcd(cut, other);
+      wait |= common != std::min(cut, other);
+      cut = common;
+    }
+    wait |= cut < most && cut < kEnoughShards;
+    // Places where all extents of the chain, `cut` times something, may be cut.
+    int64_t granule = 1;
+    auto fit = [&](int64_t extent, int64_t own) {
+      const int64_t each = cut > 0 ? std::max<int64_t>(extent / cut, 1) : 1;
+      granule = std::lcm(granule, own / std::gcd(own, each));
+    };
+    fit(step(s).place.extent, step(s).place.granule);
+    for (int m : makers) fit(step(find(m)).cut, step(find(m)).cut_granule);
+    wait |= !makers.empty() && granule >= cut && granule > 1;
+    if (wait && s > first) close(s);
+    if (wait || makers.empty()) continue;
+    for (int m : makers) chain[static_cast<size_t>(find(m))] = s;
+    step(s).cut = cut;
+    step(s).cut_granule = granule;
+  }
+  if (first < n) close(n);
+  // Neighbours that run on one thread need no meeting.
+  std::vector<Phase> joined;
+  for (const Phase& p : phases) {
+    if (!joined.empty() && !joined.back().parallel && !p.parallel)
+      joined.back().last = p.last;
+    else
+      joined.push_back(p);
+  }
+  return joined;
+}
+
+std::string str(const Ir& ir, const std::vector<Phase>& phases) {
+  std::ostringstream text;
+  auto name = [&](int v) {
+    const Value& w = ir.values[static_cast<size_t>(v)];
+    static const char* const homes[] = {"t", "in", "slot", "next", "out", "const", "view"};
+    std::string s = homes[static_cast<int>(w.home)] + std::to_string(w.index >= 0 ? w.index : v);
+    return s + str(w.spec.shape);
+  };
+  for (size_t p = 0; p < phases.size(); ++p) {
+    text << "phase " << p << (phases[p].parallel ? ", all threads" : ", one thread") << "\n";
+    for (int i = phases[p].first; i < phases[p].last; ++i) {
+      const Step& s = ir.steps[static_cast<size_t>(i)];
+      text << "  ";
+      for (size_t k = 0; k < s.out.size(); ++k) text << (k ? ", " : "") << name(s.out[k]);
+      text << " = ";
+      if (s.list) {
+        for (int k = 0; k < s.list->n_instr; ++k) {
+          const int code = static_cast<int>(s.list->instr[k].op);
+          text << (k ? "+" : "") << ops::list_op_name(code);
+        }
+      } else {
+        text << s.op->name;
+      }
+      text << "(";
+      for (size_t k = 0; k < s.in.size(); ++k) text << (k ? ", " : "") << name(s.in[k]);
+      text << ")\n";
+    }
+  }
+  return text.str();
+}
+
+}  // namespace bs

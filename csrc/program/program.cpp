@@ -1,0 +1,318 @@
+#include "program/program.h"
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+
+#include "base/error.h"
+#include "base/parallel.h"
+#include "graph/apply.h"
+
+namespace bs {
+namespace {
+
+constexpr int64_t kAlign = 64;
+// Shorter programs run on one thread: a team costs about 5 us.
+constexpr double kTeamNanoseconds = 20e3;
+
+int64_t round_up(int64_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
+
+}  // namespace
+
+Program::Program(const Capture& capture, const std::vector<Tensor>& outputs, bool keep_grads)
+    : n_inputs_(capture.inputs.size()), n_results_(outputs.size()) {
+  std::vector<Tensor> roots = outputs;
+  for (const auto& c : capture.cells) {
+    if (!c.current) {
+      cleared_cells_.push_back(c.cell);
+    } else if (keep_grads) {
+      kept_cells_.push_back(c.cell);
+      roots.push_back(c.current);
+    } else {
+      stale_cells_.push_back(c.cell);
+    }
+  }
+  for (const Tensor& t : roots) {
+    Spec s;
+    s.dtype = t.dtype();
+    s.shape = t.shape();
+    output_specs_.push_back(s);
+  }
+  ir_ = build_ir(capture, roots);
+  fuse(ir_);
+  phases_ = place(ir_);
+  for (const auto& s : capture.slots) slots_.push_back({s.slot});
+  next_.resize(slots_.size());
+  for (auto [slot, value] : ir_.commits) slots_[static_cast<size_t>(slot)].written = true;
+  for (const Step& s : ir_.steps) {
+    cost_ += s.cost;
+    calls_host_ |= s.op && s.op->host;
+  }
+  find_shadows();
+}
+
+// The new value of a slot is made in place of the old one, unless a step still reads the old one then, or a step that
+// may fail comes later.
+void Program::find_shadows() {
+  int last_failing = -1;
+  for (size_t s = 0; s < ir_.steps.size(); ++s)
+    if (const Op* op = ir_.steps[s].op; op && (op->explain || op->host)) last_failing = static_cast<int>(s);
+  for (auto [slot, value] : ir_.commits) {
+    const int maker = ir_.values[static_cast<size_t>(value)].maker;
+    bool& shadow = slots_[static_cast<size_t>(slot)].shadow;
+    shadow |= maker < last_failing;
+    const Spec& spec = ir_.values[static_cast<size_t>(value)].spec;
+    for (size_t s = static_cast<size_t>(maker); s < ir_.steps.size(); ++s)
+      for (int v : ir_.steps[s].in) {
+        const Value& read = ir_.values[static_cast<size_t>(v)];
+        const Value& root = ir_.values[static_cast<size_t>(ir_.root(v))];
+        if (root.home != Home::slot || root.index != slot) continue;
+        // A list may read element i and then write it.
+        const bool same_place = static_cast<int>(s) == maker && ir_.steps[s].list && read.spec.contiguous() &&
+                                read.offset == 0 && read.spec.shape == spec.shape;
+        shadow |= !same_place;
+      }
+  }
+}
+
+void Program::lay_out(int members) {
+  members_ = members;
+  const size_t n_steps = ir_.steps.size();
+  // One thread takes steps one by one; several run through a phase each at its own pace.
+  std::vector<int> time(n_steps);
+  for (size_t p = 0; p < phases_.size(); ++p)
+    for (int s = phases_[p].first; s < phases_[p].last; ++s)
+      time[static_cast<size_t>(s)] = members == 1 ? s : static_cast<int>(p);
+
+  struct Block {
+    int64_t bytes, offset;
+    int first, last;
+  };
+  std::vector<Block> blocks;
+  std::vector<int> block_of(ir_.values.size(), -1);
+  std::vector<int64_t> scratch_of(n_steps, -1);
+  for (size_t s = 0; s < n_steps; ++s) {
+    const Step& step = ir_.steps[s];
+    for (int v : step.out)
+      if (ir_.values[static_cast<size_t>(v)].home == Home::arena) {
+        block_of[static_cast<size_t>(v)] = static_cast<int>(blocks.size());
+        blocks.push_back({round_up(ir_.bytes(v)), 0, time[s], time[s]});
+      }
+    for (int v : step.in)
+      if (int b = block_of[static_cast<size_t>(ir_.root(v))]; b >= 0) blocks[static_cast<size_t>(b)].last = time[s];
+    if (step.op && step.op->scratch_bytes) {
+      Specs in;
+      in.n = static_cast<int>(step.in.size());
+      for (int i = 0; i < in.n; ++i) in.s[i] = &ir_.values[static_cast<size_t>(step.in[static_cast<size_t>(i)])].spec;
+      std::vector<Spec> out;
+      for (int v : step.out) out.push_back(ir_.values[static_cast<size_t>(v)].spec);
+      if (size_t bytes = step.op->scratch_bytes(step.attrs.get(), in, out.data(), members)) {
+        scratch_of[s] = static_cast<int64_t>(blocks.size());
+        blocks.push_back({round_up(static_cast<int64_t>(bytes)), 0, time[s], time[s]});
+      }
+    }
+  }
+
+  // Largest first, each at the lowest place that is free for its whole life.
+  std::vector<size_t> order(blocks.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return blocks[a].bytes > blocks[b].bytes; });
+  std::vector<size_t> placed;  // by offset
+  arena_bytes_ = 0;
+  for (size_t i : order) {
+    Block& b = blocks[i];
+    int64_t at = 0;
+    for (size_t j : placed) {
+      const Block& other = blocks[j];
+      if (other.last < b.first || b.last < other.first) continue;
+      if (at + b.bytes <= other.offset) break;
+      at = std::max(at, other.offset + other.bytes);
+    }
+    b.offset = at;
+    arena_bytes_ = std::max(arena_bytes_, at + b.bytes);
+    placed.insert(std::upper_bound(placed.begin(), placed.end(), i,
+                                   [&](size_t x, size_t y) { return blocks[x].offset < blocks[y].offset; }),
+                  i);
+  }
+  arena_ = Buffer::make(static_cast<size_t>(arena_bytes_));
+  char* base = static_cast<char*>(arena_->data);
+
+  // Addresses: fixed ones now, the others as patches at each call. Vectors reach their size first, since patches
+  // point into them.
+  calls_.assign(n_steps, Call{});
+  operands_.assign(n_steps, {});
+  patches_.clear();
+  auto resolve = [&](int v, char** where) {
+    const Value& value = ir_.values[static_cast<size_t>(v)];
+    const int64_t offset = value.home == Home::view ? value.offset : 0;
+    const Value& root = ir_.values[static_cast<size_t>(ir_.root(v))];
+    switch (root.home) {
+      case Home::arena: *where = base + blocks[static_cast<size_t>(block_of[static_cast<size_t>(ir_.root(v))])].offset + offset; break;
+      case Home::constant: *where = root.constant.data() + offset; break;
+      default: patches_.push_back({where, root.home, root.index, offset});
+    }
+  };
+  for (size_t s = 0; s < n_steps; ++s) {
+    const Step& step = ir_.steps[s];
+    if (step.list) {
+      auto& args = operands_[s];
+      args.resize(step.in.size() + step.out.size());
+      for (size_t i = 0; i < step.in.size(); ++i) resolve(step.in[i], reinterpret_cast<char**>(&args[i]));
+      for (size_t i = 0; i < step.out.size(); ++i) resolve(step.out[i], reinterpret_cast<char**>(&args[step.in.size() + i]));
+      continue;
+    }
+    Call& call = calls_[s];
+    call.attrs = step.attrs.get();
+    call.n_in = static_cast<int>(step.in.size());
+    call.n_out = static_cast<int>(step.out.size());
+    call.scratch = scratch_of[s] >= 0 ? base + blocks[static_cast<size_t>(scratch_of[s])].offset : nullptr;
+    call.member = 0;
+    for (int i = 0; i < call.n_in; ++i) {
+      call.in[i].spec = &ir_.values[static_cast<size_t>(step.in[static_cast<size_t>(i)])].spec;
+      resolve(step.in[static_cast<size_t>(i)], &call.in[i].data);
+    }
+    for (int i = 0; i < call.n_out; ++i) {
+      call.out[i].spec = &ir_.values[static_cast<size_t>(step.out[static_cast<size_t>(i)])].spec;
+      resolve(step.out[static_cast<size_t>(i)], &call.out[i].data);
+    }
+  }
+}
+
+void Program::bind(std::span<char* const> inputs, std::span<char* const> out) {
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    SlotBinding& s = slots_[i];
+    if (!s.written) continue;
+    next_[i] = s.shadow ? Buffer::make(s.slot->value().out().buffer->bytes) : s.slot->writable_buffer();
+  }
+  for (const Patch& p : patches_) {
+    char* at = nullptr;
+    const size_t i = static_cast<size_t>(p.index);
+    switch (p.home) {
+      case Home::input: at = inputs[i]; break;
+      case Home::slot: at = static_cast<char*>(slots_[i].slot->value().out().buffer->data); break;
+      case Home::next: at = static_cast<char*>(next_[i]->data); break;
+      default: at = out[i];
+    }
+    *p.where = at + p.offset;
+  }
+}
+
+int64_t Program::run_step(size_t s, int member, int members) {
+  const Step& step = ir_.steps[s];
+  const Range r = part_of(step.cut, step.cut_granule, member, members);
+  if (r.lo == r.hi && members > 1) return -1;
+  const int64_t each = step.cut > 0 ? step.place.extent / step.cut : 0;
+  const int64_t lo = r.lo * each, hi = r.hi * each;
+  if (step.list) {
+    const Dims& shape = ir_.values[static_cast<size_t>(step.out[0])].spec.shape;
+    const int64_t inner = step.place.extent > 0 ? numel(shape) / step.place.extent : 0;
+    kernels::active().elementwise(*step.list, operands_[s].data(), lo * inner, hi * inner);
+    return -1;
+  }
+  if (members == 1) return step.op->forward(calls_[s], lo, hi);
+  Call mine = calls_[s];
+  mine.member = member;
+  return step.op->forward(mine, lo, hi);
+}
+
+// All phases on a team. Throws what a step throws, after every thread has stopped.
+void Program::execute(int members) {
+  std::atomic<int> failed_step{-1};
+  std::atomic<int64_t> failed_at{0};
+  std::exception_ptr error;
+  auto work = [&](int member, int team) {
+    for (const Phase& phase : phases_) {
+      const bool together = team > 1 && phase.parallel;
+      const int parts = together ? team : 1;
+      if (member < parts) {
+        for (int i = phase.first; i < phase.last && failed_step.load(std::memory_order_relaxed) < 0; ++i) {
+          const size_t s = static_cast<size_t>(i);
+          int64_t bad = -1;
+          try {
+            bad = run_step(s, member, parts);
+            if (bad < 0 && parts == 1 && ir_.steps[s].op && ir_.steps[s].op->merge) ir_.steps[s].op->merge(calls_[s]);
+          } catch (...) {
+            // Only steps that call the host throw, and they run on one thread.
+            error = std::current_exception();
+            failed_step.store(i);
+          }
+          if (bad >= 0) {
+            failed_at.store(bad);
+            failed_step.store(i);
+          }
+        }
+      }
+      if (team == 1) {
+        if (failed_step.load() >= 0) return;
+        continue;
+      }
+      team_barrier();
+      if (failed_step.load() >= 0) return;
+      if (!together) continue;
+      bool merges = false;
+      for (int i = phase.first; i < phase.last; ++i) merges |= ir_.steps[static_cast<size_t>(i)].op && ir_.steps[static_cast<size_t>(i)].op->merge;
+      if (!merges) continue;
+      if (member == 0)
+        for (int i = phase.first; i < phase.last; ++i)
+          if (const Op* op = ir_.steps[static_cast<size_t>(i)].op; op && op->merge) op->merge(calls_[static_cast<size_t>(i)]);
+      team_barrier();
+    }
+  };
+  run_team(members, work);
+  if (error) std::rethrow_exception(error);
+  if (int s = failed_step.load(); s >= 0)
+    ir_.steps[static_cast<size_t>(s)].op->explain(calls_[static_cast<size_t>(s)], failed_at.load());
+}
+
+void Program::commit() {
+  for (size_t i = 0; i < slots_.size(); ++i)
+    if (slots_[i].written) slots_[i].slot->commit(std::move(next_[i]));
+  for (auto& c : stale_cells_) {
+    c->grad = Tensor();
+    c->stale = true;
+  }
+  for (auto& c : cleared_cells_) {
+    c->grad = Tensor();
+    c->stale = false;
+  }
+}
+
+void Program::run_into(std::span<char* const> inputs, std::span<char* const> out) {
+  std::lock_guard guard(lock_);
+  int members = cost_ > kTeamNanoseconds ? num_threads() : 1;
+  if (members > 1 && std::none_of(phases_.begin(), phases_.end(), [](const Phase& p) { return p.parallel; })) members = 1;
+  if (members != members_) lay_out(members);
+  bind(inputs, out);
+  try {
+    execute(members);
+  } catch (...) {
+    for (auto& b : next_) b = Ref<Buffer>();
+    throw;
+  }
+  commit();
+}
+
+std::vector<Tensor> Program::run(std::span<char* const> inputs) {
+  std::vector<Tensor> results;
+  char* out[64];
+  std::vector<char*> many;
+  char** at = out;
+  if (output_specs_.size() > 64) {
+    many.resize(output_specs_.size());
+    at = many.data();
+  }
+  results.reserve(output_specs_.size());
+  for (size_t i = 0; i < output_specs_.size(); ++i) {
+    results.push_back(Tensor::empty(output_specs_[i].dtype, output_specs_[i].shape));
+    at[i] = results.back().data();
+  }
+  run_into(inputs, std::span<char* const>(at, output_specs_.size()));
+  for (size_t i = 0; i < kept_cells_.size(); ++i) {
+    kept_cells_[i]->grad = results[n_results_ + i];
+    kept_cells_[i]->stale = false;
+  }
+  results.resize(n_results_);
+  return results;
+}
+
+}  // namespace bs

@@ -1,0 +1,80 @@
+// A program: one captured function as static steps over one arena, run without Python and without allocation in the
+// steps. The memory plan is known before the first run.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "graph/slot.h"
+#include "program/capture.h"
+#include "program/ir.h"
+
+namespace bs {
+
+class Program {
+ public:
+  // Plans what `outputs` and the written slots of the capture need. With keep_grads the gradients that the captured
+  // function left in cells are kept too; else their cells are stale after a run.
+  Program(const Capture& capture, const std::vector<Tensor>& outputs, bool keep_grads);
+
+  // Runs on the data of the arguments (contiguous, of the captured specs). Slots change only if all went well.
+  // Returns the outputs in fresh buffers. Thread-safe: one run at a time. Must be called without the interpreter's lock
+  // wherever steps call back.
+  std::vector<Tensor> run(std::span<char* const> inputs);
+
+  // As run(), without making outputs: output k goes to out[k], memory of its size.
+  void run_into(std::span<char* const> inputs, std::span<char* const> out);
+
+  const std::vector<Spec>& output_specs() const { return output_specs_; }
+  size_t n_inputs() const { return n_inputs_; }
+  // Bytes of the arena for so many threads.
+  int64_t arena_bytes() const { return arena_bytes_; }
+  double cost() const { return cost_; }
+  bool calls_host() const { return calls_host_; }
+  std::string text() const { return str(ir_, phases_); }
+
+ private:
+  struct Run;
+  // An operand whose address is known only at the call.
+  struct Patch {
+    char** where;
+    Home home;
+    int index;
+    int64_t offset;
+  };
+  struct SlotBinding {
+    Ref<Slot> slot;
+    bool written = false;
+    bool shadow = false;  // the new value must not overwrite the old one
+  };
+
+  void lay_out(int members);
+  void find_shadows();
+  void bind(std::span<char* const> inputs, std::span<char* const> out);
+  void execute(int members);
+  int64_t run_step(size_t s, int member, int members);
+  void commit();
+
+  Ir ir_;
+  std::vector<Phase> phases_;
+  std::vector<SlotBinding> slots_;
+  std::vector<Ref<GradCell>> stale_cells_, cleared_cells_, kept_cells_;
+  size_t n_inputs_, n_results_;  // results: outputs without kept gradients
+  std::vector<Spec> output_specs_;
+  double cost_ = 0;
+  bool calls_host_ = false;
+
+  std::mutex lock_;
+  int members_ = 0;  // what the layout is for
+  Ref<Buffer> arena_;
+  int64_t arena_bytes_ = 0;
+  std::vector<Call> calls_;                  // per step that is an op
+  std::vector<std::vector<void*>> operands_; // per step that is a list
+  std::vector<Patch> patches_;
+  std::vector<Ref<Buffer>> next_;  // per slot that is written
+};
+
+}  // namespace bs

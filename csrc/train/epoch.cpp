@@ -1,0 +1,95 @@
+#include "train/epoch.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/philox.h"
+#include "graph/apply.h"
+#include "kernels/kernels.h"
+
+namespace bs {
+
+EpochLoop::EpochLoop(std::vector<Tensor> arrays, int64_t batch_size, std::shared_ptr<Program> step,
+                     std::shared_ptr<Program> tail, bool shuffle, Ref<Slot> key)
+    : arrays_(std::move(arrays)), step_(std::move(step)), tail_(std::move(tail)), key_(std::move(key)),
+      batch_size_(batch_size), shuffle_(shuffle) {
+  samples_total_ = arrays_[0].shape()[0];
+  for (const Tensor& a : arrays_) {
+    const int64_t rows = std::max<int64_t>(samples_total_, 1);
+    row_bytes_.push_back(a.numel() / rows * static_cast<int64_t>(size_of(a.dtype())));
+    batch_.push_back(Buffer::make(static_cast<size_t>(row_bytes_.back() * batch_size)));
+  }
+  const int64_t full = samples_total_ / batch_size;
+  total_ = full + (tail_ && samples_total_ % batch_size ? 1 : 0);
+  order_.resize(static_cast<size_t>(samples_total_));
+  for (int64_t i = 0; i < samples_total_; ++i) order_[static_cast<size_t>(i)] = i;
+  inputs_.resize(arrays_.size());
+  for (const Spec& s : (step_ ? step_ : tail_)->output_specs()) {
+    results_.push_back(Buffer::make(static_cast<size_t>(numel(s.shape)) * size_of(s.dtype)));
+    outputs_.push_back(static_cast<char*>(results_.back()->data));
+  }
+}
+
+void EpochLoop::begin() {
+  done_ = samples_ = 0;
+  loss_sum_ = 0;
+  if (!shuffle_) return;
+  const Tensor key = key_->value();
+  const uint64_t* k = reinterpret_cast<const uint64_t*>(key.data());
+  // Fisher and Yates from the identity, so that an epoch's order depends on its draw alone. A number below n out of 64
+  // random bits, by the high half of their product: the bias is below n / 2^64.
+  for (int64_t i = 0; i < samples_total_; ++i) order_[static_cast<size_t>(i)] = i;
+  for (int64_t i = samples_total_ - 1; i > 0; --i) {
+    const Philox4 bits = philox(k[0], k[1], static_cast<uint64_t>(i));
+    const uint64_t word = static_cast<uint64_t>(bits.v[0]) << 32 | bits.v[1];
+    const auto j = static_cast<uint64_t>(static_cast<unsigned __int128>(word) * static_cast<uint64_t>(i + 1) >> 64);
+    std::swap(order_[static_cast<size_t>(i)], order_[j]);
+  }
+  key_->write(apply(*find_op("advance_key"), {key}));
+}
+
+void EpochLoop::one_step(int64_t first, int64_t rows, Program& program) {
+  const auto& kernels = kernels::active();
+  for (size_t a = 0; a < arrays_.size(); ++a) {
+    char* source = arrays_[a].data();
+    if (!shuffle_) {
+      inputs_[a] = source + first * row_bytes_[a];
+      continue;
+    }
+    inputs_[a] = static_cast<char*>(batch_[a]->data);
+    kernels.gather_rows(row_bytes_[a], source, samples_total_, order_.data() + first, inputs_[a], 0, rows);
+  }
+  program.run_into(inputs_, outputs_);
+  double loss;
+  if (program.output_specs()[0].dtype == DType::f64) {
+    std::memcpy(&loss, outputs_[0], sizeof loss);
+  } else {
+    float f;
+    std::memcpy(&f, outputs_[0], sizeof f);
+    loss = f;
+  }
+  loss_sum_ += loss * static_cast<double>(rows);
+  samples_ += rows;
+  ++done_;
+}
+
+bool EpochLoop::run(double seconds) {
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + std::chrono::duration<double>(seconds);
+  // Reading the clock costs as much as a small step: once per so many steps.
+  constexpr int kStepsPerLook = 16;
+  for (int look = 0; done_ < total_; ++look) {
+    if (look == kStepsPerLook) {
+      if (Clock::now() >= end) return false;
+      look = 0;
+    }
+    const int64_t first = done_ * batch_size_;
+    const int64_t rows = std::min(batch_size_, samples_total_ - first);
+    one_step(first, rows, rows == batch_size_ ? *step_ : *tail_);
+  }
+  return true;
+}
+
+}  // namespace bs

@@ -1,0 +1,72 @@
+"""Batches over arrays in memory, for loops of your own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from backsweep import _core
+from backsweep._core import ShapeError, Tensor
+
+__all__ = ["Batches"]
+
+
+class Batches:
+    """Iterates over arrays in batches of rows; each loop over it is one epoch.
+
+    Parameters
+    ----------
+    *arrays : Tensor or array_like, shape (n, ...)
+        Arrays with the same number of rows.
+    batch_size : int, default 32
+    shuffle : bool, default False
+        Whether each epoch takes the rows in a new order, drawn from the default generator (`bs.manual_seed`).
+    drop_last : bool, default False
+        Whether to leave out a last batch that is not full.
+
+    Yields
+    ------
+    tuple of Tensor
+        The same rows of each array, with its dtype.
+
+    Raises
+    ------
+    ShapeError
+        If the arrays differ in their number of rows.
+
+    Examples
+    --------
+    >>> for x, y in Batches(X, labels, batch_size=64, shuffle=True):
+    ...     step(x, y)
+    """
+
+    def __init__(
+        self,
+        *arrays: Tensor | npt.ArrayLike,
+        batch_size: int = 32,
+        shuffle: bool = False,
+        drop_last: bool = False,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"[Batches] batch_size is {batch_size}; it must be at least 1")
+        self.arrays: tuple[npt.NDArray[Any], ...] = tuple(np.asarray(array) for array in arrays)
+        shapes = [array.shape for array in self.arrays]
+        if not shapes or not all(shapes) or len({shape[0] for shape in shapes}) != 1:
+            raise ShapeError(f"[Batches] the arrays are {shapes}: the first sizes, the rows, must be equal")
+        self.batch_size, self.shuffle, self.drop_last = batch_size, shuffle, drop_last
+
+    def __len__(self) -> int:
+        rows, size = len(self.arrays[0]), self.batch_size
+        return rows // size if self.drop_last else -(-rows // size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
+        rows = len(self.arrays[0])
+        order = (
+            np.argsort(np.asarray(_core.uniform((rows,))), kind="stable") if self.shuffle else np.arange(rows)
+        )
+        for i in range(len(self)):
+            part = order[i * self.batch_size : (i + 1) * self.batch_size]
+            yield tuple(_core.from_numpy(array[part]) for array in self.arrays)

@@ -1,0 +1,33 @@
+"""Layers, losses and what networks are made of, under PyTorch's names."""
+
+from backsweep.nn import functional, init
+from backsweep.nn.activation import ReLU, Sigmoid, Softplus
+from backsweep.nn.container import ModuleDict, ModuleList, Sequential
+from backsweep.nn.dropout import Dropout
+from backsweep.nn.linear import Flatten, Identity, Linear
+from backsweep.nn.loss import BCEWithLogitsLoss, CrossEntropyLoss, LogisticLoss, MSELoss
+from backsweep.nn.module import Buffer, Module, Parameter
+from backsweep.nn.normalization import LayerNorm
+
+__all__ = [
+    "BCEWithLogitsLoss",
+    "Buffer",
+    "CrossEntropyLoss",
+    "Dropout",
+    "Flatten",
+    "Identity",
+    "LayerNorm",
+    "Linear",
+    "LogisticLoss",
+    "MSELoss",
+    "Module",
+    "ModuleDict",
+    "ModuleList",
+    "Parameter",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Softplus",
+    "functional",
+    "init",
+]

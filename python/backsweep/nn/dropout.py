@@ -1,0 +1,46 @@
+"""Dropout."""
+
+from __future__ import annotations
+
+from backsweep._core import Tensor
+from backsweep.nn import functional as F
+from backsweep.nn.module import Module
+
+__all__ = ["Dropout"]
+
+
+class Dropout(Module):
+    """While training, sets each element to 0 with probability p and multiplies the others by 1 / (1 - p).
+
+    Parameters
+    ----------
+    p : float, default 0.5
+        The probability, from 0 to 1.
+    inplace : bool
+        Taken for PyTorch's sake; changes nothing.
+
+    Raises
+    ------
+    ValueError
+        If p is not between 0 and 1.
+
+    Notes
+    -----
+    Source: Srivastava et al. (2014), Dropout, JMLR 15.
+    """
+
+    __constants__ = ("p",)
+
+    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
+        super().__init__()
+        if not 0.0 <= p <= 1.0:
+            raise ValueError(f"[dropout] p is {p}; it must be between 0 and 1")
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Give x with elements dropped, or x as it is after `eval`."""
+        return F.dropout(x, self.p) if self.training else x
+
+    def extra_repr(self) -> str:
+        """Give p."""
+        return f"p={self.p}"

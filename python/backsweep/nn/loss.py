@@ -1,0 +1,92 @@
+"""Losses as modules; `backsweep.nn.functional` has their formulas."""
+
+from __future__ import annotations
+
+from backsweep._core import Tensor
+from backsweep.nn import functional as F
+from backsweep.nn.functional import Reduction
+from backsweep.nn.module import Module
+
+__all__ = ["BCEWithLogitsLoss", "CrossEntropyLoss", "LogisticLoss", "MSELoss"]
+
+
+class _Loss(Module):
+    __constants__ = ("reduction",)
+
+    def __init__(self, *, reduction: Reduction = "mean") -> None:
+        super().__init__()
+        self.reduction = reduction
+
+
+class CrossEntropyLoss(_Loss):
+    """Softmax cross entropy: `functional.cross_entropy`.
+
+    Parameters
+    ----------
+    ignore_index : int, default -100
+        Samples with this target count as none.
+    reduction : {"mean", "sum", "none"}, default "mean"
+    """
+
+    __constants__ = ("ignore_index", "reduction")
+
+    def __init__(self, *, ignore_index: int = -100, reduction: Reduction = "mean") -> None:
+        super().__init__(reduction=reduction)
+        self.ignore_index = ignore_index
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """Give the loss of scores (N, C) against class numbers (N,)."""
+        return F.cross_entropy(input, target, ignore_index=self.ignore_index, reduction=self.reduction)
+
+
+class BCEWithLogitsLoss(_Loss):
+    """Cross entropy for labels from 0 to 1: `functional.binary_cross_entropy_with_logits`.
+
+    Parameters
+    ----------
+    weight : Tensor, optional
+        Multiplies the loss of each element.
+    reduction : {"mean", "sum", "none"}, default "mean"
+    pos_weight : Tensor, optional
+        Multiplies the part of label 1.
+    """
+
+    def __init__(
+        self, weight: Tensor | None = None, *, reduction: Reduction = "mean", pos_weight: Tensor | None = None
+    ) -> None:
+        super().__init__(reduction=reduction)
+        self.register_buffer("weight", weight)
+        self.register_buffer("pos_weight", pos_weight)
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """Give the loss of scores against labels of the same shape."""
+        weight, pos_weight = self._buffers["weight"], self._buffers["pos_weight"]
+        return F.binary_cross_entropy_with_logits(
+            input, target, weight, reduction=self.reduction, pos_weight=pos_weight
+        )
+
+
+class LogisticLoss(_Loss):
+    """log(1 + exp(-y z)) for labels -1 and +1: `functional.logistic_loss`.
+
+    Parameters
+    ----------
+    reduction : {"mean", "sum", "none"}, default "mean"
+    """
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """Give the loss of scores against labels of the same shape."""
+        return F.logistic_loss(input, target, reduction=self.reduction)
+
+
+class MSELoss(_Loss):
+    """(x - y)²: `functional.mse_loss`.
+
+    Parameters
+    ----------
+    reduction : {"mean", "sum", "none"}, default "mean"
+    """
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """Give the loss of predictions against targets of the same shape."""
+        return F.mse_loss(input, target, reduction=self.reduction)

@@ -1,0 +1,386 @@
+"""Module: the base class of networks and layers."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, NamedTuple, TypeVar
+
+import numpy as np
+
+from backsweep import _core
+from backsweep._core import Buffer, DType, DTypeError, GraphError, Parameter, ShapeError, Tensor
+from backsweep._structure import Structure
+
+__all__ = ["Buffer", "Module", "Parameter"]
+
+M = TypeVar("M", bound="Module")
+
+_is_capturing = _core.is_capturing
+_guard = _core.guard
+_TABLES = ("_parameters", "_buffers", "_modules")
+
+
+class IncompatibleKeys(NamedTuple):
+    """What `Module.load_state_dict` could not match."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+class Module:
+    """A network or a layer: parameters, buffers and child modules under names, and a `forward`.
+
+    Parameters, buffers and modules register themselves when they are set as attributes. The names, the keys
+    of `state_dict` and the results are those of PyTorch's `torch.nn.Module`.
+
+    Attributes
+    ----------
+    training : bool
+        Whether `train` (the start) or `eval` was called last; Dropout reads it.
+
+    Notes
+    -----
+    A compiled program that calls a module is captured anew when its training flag or what it registers
+    changes, and when an attribute named in the class attribute `__constants__` changes. Other attributes are
+    read at capture only.
+    """
+
+    __constants__: ClassVar[tuple[str, ...]] = ()
+    training: bool
+    _parameters: dict[str, Parameter | None]
+    _buffers: dict[str, Buffer | None]
+    _modules: dict[str, Module | None]
+    _transient: set[str]  # buffers that state_dict leaves out
+    _structure: Structure
+
+    def __init__(self) -> None:
+        self.__dict__.update(
+            training=True, _parameters={}, _buffers={}, _modules={}, _transient=set(), _structure=Structure()
+        )
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the output; each subclass states its own."""
+        raise NotImplementedError(f"[{type(self).__name__}] has no forward method")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Give what `forward` gives; errors in it name this module's path."""
+        if _is_capturing():
+            _guard(self._structure, "key")
+        try:
+            return self.forward(*args, **kwargs)
+        except (ShapeError, DTypeError, GraphError) as error:
+            _add_path(error, self)
+            raise
+
+    # ---- Registration: values stand in __dict__ too, so that reading an attribute costs little --------
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if "_modules" not in self.__dict__:
+            raise AttributeError(f"[{type(self).__name__}] call super().__init__() before setting `{name}`")
+        if isinstance(value, Parameter):
+            self._register("_parameters", name, value)
+        elif isinstance(value, Module):
+            self._register("_modules", name, value)
+        elif isinstance(value, Buffer):
+            self._register("_buffers", name, value)
+        elif (table := self._table_of(name)) is not None:
+            old = self.__dict__[table][name]
+            if value is None:
+                self._register(table, name, None)
+            elif isinstance(old, Buffer) and isinstance(value, Tensor):
+                old.copy_(value)
+            else:
+                kind = table[1:-1] if table != "_parameters" else "bs.nn.Parameter"
+                raise TypeError(
+                    f"[{type(self).__name__}] `{name}` takes a {kind} or None, not {type(value).__name__}"
+                )
+        elif name == "training":
+            self._structure.train(bool(value))
+            self.__dict__[name] = bool(value)
+        else:
+            if name in self.__constants__ and self.__dict__.get(name, value) != value:
+                self._structure.changed()
+            super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        table = self._table_of(name)
+        super().__delattr__(name)
+        if table is not None:
+            del self.__dict__[table][name]
+            self._transient.discard(name)
+            self._structure.changed(replaced=True)
+
+    def _table_of(self, name: str) -> str | None:
+        return next((table for table in _TABLES if name in self.__dict__[table]), None)
+
+    def _register(self, table: str, name: str, value: Parameter | Buffer | Module | None) -> None:
+        if not isinstance(name, str) or not name or "." in name:
+            raise ValueError(
+                f"[{type(self).__name__}] {name!r} is no name for a {table[1:-1]}: it must have no dots"
+            )
+        before = self._table_of(name)
+        if before == table and self.__dict__[table][name] is value:
+            return
+        if before is not None and before != table:
+            del self.__dict__[before][name]
+        self.__dict__[table][name] = value
+        self.__dict__[name] = value
+        self._structure.changed(replaced=before is not None)
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Add a parameter under a name; None keeps the name without a value."""
+        if param is not None and not isinstance(param, Parameter):
+            raise TypeError(f"[register_parameter] `{name}` must be a Parameter, not {type(param).__name__}")
+        self._register("_parameters", name, param)
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Add a tensor that is state but not trained.
+
+        Parameters
+        ----------
+        name : str
+            The attribute's name.
+        tensor : Tensor or None
+            The first value, of any dtype. Later assignments of tensors to the attribute write into the same
+            buffer.
+        persistent : bool, default True
+            Whether `state_dict` holds it.
+        """
+        if tensor is not None and not isinstance(tensor, Buffer):
+            tensor = Buffer(tensor)
+        self._register("_buffers", name, tensor)
+        (self._transient.discard if persistent else self._transient.add)(name)
+
+    def register_module(self, name: str, module: Module | None) -> None:
+        """Add a child module under a name; None keeps the name without a value."""
+        if module is not None and not isinstance(module, Module):
+            raise TypeError(f"[register_module] `{name}` must be a Module, not {type(module).__name__}")
+        self._register("_modules", name, module)
+
+    add_module = register_module
+
+    # ---- Walks ---------------------------------------------------------------------------------------------
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """Give each child module once, with its name."""
+        seen: set[int] = set()
+        for name, module in self._modules.items():
+            if module is not None and id(module) not in seen:
+                seen.add(id(module))
+                yield name, module
+
+    def children(self) -> Iterator[Module]:
+        """Give each child module once."""
+        return (module for _, module in self.named_children())
+
+    def named_modules(
+        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
+        """Give this module and all below it, parents first, with their paths."""
+        memo = set() if memo is None else memo
+        if self in memo:
+            return
+        if remove_duplicate:
+            memo.add(self)
+        yield prefix, self
+        for name, module in self._modules.items():
+            if module is not None:
+                path = f"{prefix}.{name}" if prefix else name
+                yield from module.named_modules(memo, path, remove_duplicate)
+
+    def modules(self) -> Iterator[Module]:
+        """Give this module and all below it, parents first."""
+        return (module for _, module in self.named_modules())
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """Give each parameter once, with its path."""
+        return self._named("_parameters", prefix, recurse, remove_duplicate)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """Give each parameter once."""
+        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Buffer]]:
+        """Give each buffer once, with its path."""
+        return self._named("_buffers", prefix, recurse, remove_duplicate)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Buffer]:
+        """Give each buffer once."""
+        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
+
+    def _named(self, table: str, prefix: str, recurse: bool, once: bool) -> Iterator[tuple[str, Any]]:
+        modules = self.named_modules(prefix=prefix, remove_duplicate=once) if recurse else [(prefix, self)]
+        seen: set[int] = set()
+        for path, module in modules:
+            for name, value in module.__dict__[table].items():
+                if value is not None and not (once and id(value) in seen):
+                    seen.add(id(value))
+                    yield (f"{path}.{name}" if path else name), value
+
+    def get_submodule(self, target: str) -> Module:
+        """Give the module at a path such as "encoder.layers.0"; "" is this module."""
+        module: Module | None = self
+        for name in target.split(".") if target else []:
+            module = module._modules.get(name) if module is not None else None
+        if module is None:
+            raise AttributeError(f"[{type(self).__name__}] has no module at {target!r}")
+        return module
+
+    # ---- State ---------------------------------------------------------------------------------------------
+
+    def state_dict(self, *, prefix: str = "") -> OrderedDict[str, Tensor]:
+        """Give all parameters and persistent buffers under their paths, with PyTorch's keys.
+
+        The values are those of now: later training does not change them.
+        """
+        slots = self._state_slots()
+        return OrderedDict((prefix + path, slot.detach()) for path, slot in slots.items())
+
+    def _state_slots(self) -> dict[str, Parameter | Buffer]:
+        slots: dict[str, Parameter | Buffer] = {}
+        for path, module in self.named_modules(remove_duplicate=False):
+            for name, slot in (*module._parameters.items(), *module._buffers.items()):
+                if slot is not None and name not in module._transient:
+                    slots[f"{path}.{name}" if path else name] = slot
+        return slots
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
+        """Write values into the parameters and buffers; nothing is written if anything does not fit.
+
+        Parameters
+        ----------
+        state_dict : mapping of str to Tensor or numpy.ndarray
+            As `state_dict`, `bs.load` or PyTorch gives it. Values are cast to the dtype of what they fill.
+        strict : bool, default True
+            Whether missing and unexpected keys are errors.
+
+        Returns
+        -------
+        IncompatibleKeys
+            `missing_keys` and `unexpected_keys`, both lists of str.
+
+        Raises
+        ------
+        ShapeError
+            If a value's shape is not that of the parameter.
+        RuntimeError
+            If keys are missing or unexpected, and `strict`.
+        """
+        slots = self._state_slots()
+        missing = [key for key in slots if key not in state_dict]
+        unexpected = [key for key in state_dict if key not in slots]
+        where = f"[load_state_dict] {type(self).__name__}"
+        if strict and (missing or unexpected):
+            parts = [f"missing keys {missing}"] * bool(missing) + [f"unexpected keys {unexpected}"] * bool(
+                unexpected
+            )
+            raise RuntimeError(f"{where}: {' and '.join(parts)}; strict=False ignores them")
+        values = {key: _as_tensor(state_dict[key], slot) for key, slot in slots.items() if key in state_dict}
+        wrong = [
+            f"{key} is {value.shape}, the model has {slots[key].shape}"
+            for key, value in values.items()
+            if value.shape != slots[key].shape
+        ]
+        if wrong:
+            raise ShapeError(f"{where}: {'; '.join(wrong)}")
+        for key, value in values.items():
+            slots[key].copy_(value)
+        return IncompatibleKeys(missing, unexpected)
+
+    def to(self: M, dtype: DType) -> M:
+        """Give all floating parameters and buffers another dtype.
+
+        They become new objects, so make the optimizer afterwards.
+        """
+        made: dict[int, Parameter | Buffer] = {}
+        for module in self.modules():
+            for slots in (module._parameters, module._buffers):
+                for name, slot in list(slots.items()):
+                    if slot is None or slot.dtype == dtype or not slot.dtype.is_floating_point:
+                        continue
+                    if id(slot) not in made:
+                        value = _core.cast(slot.detach(), dtype)
+                        made[id(slot)] = (
+                            Parameter(value, requires_grad=slot.requires_grad)
+                            if isinstance(slot, Parameter)
+                            else Buffer(value)
+                        )
+                    setattr(module, name, made[id(slot)])
+        return self
+
+    def float(self: M) -> M:
+        """Make all floating parameters and buffers float32."""
+        return self.to(_core.float32)
+
+    def double(self: M) -> M:
+        """Make all floating parameters and buffers float64."""
+        return self.to(_core.float64)
+
+    # ---- Modes ---------------------------------------------------------------------------------------------
+
+    def train(self: M, mode: bool = True) -> M:
+        """Set the training flag of this module and all below it."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self: M) -> M:
+        """Clear the training flag of this module and all below it."""
+        return self.train(False)
+
+    def requires_grad_(self: M, requires_grad: bool = True) -> M:
+        """Say for all parameters whether they collect gradients."""
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Clear the gradients of all parameters: to None, or to zeros."""
+        for parameter in self.parameters():
+            parameter.grad = None if set_to_none else _core.zeros_like(parameter)
+
+    def apply(self: M, fn: Callable[[Module], object]) -> M:
+        """Call `fn` with every module below this one and last with this one."""
+        for child in self.children():
+            child.apply(fn)
+        fn(self)
+        return self
+
+    # ---- Text ----------------------------------------------------------------------------------------------
+
+    def extra_repr(self) -> str:
+        """Give what `repr` shows inside the brackets."""
+        return ""
+
+    def __repr__(self) -> str:
+        name, extra = type(self).__name__, self.extra_repr()
+        children = [f"({key}): {module!r}".replace("\n", "\n  ") for key, module in self._modules.items()]
+        if not children:
+            return f"{name}({extra})"
+        return "\n  ".join([f"{name}({extra}", *children]) + "\n)"
+
+
+def _as_tensor(value: Any, slot: Tensor) -> Tensor:
+    tensor = value if isinstance(value, Tensor) else _core.tensor(np.asarray(value))
+    return tensor if tensor.dtype == slot.dtype else _core.cast(tensor, slot.dtype)
+
+
+def _add_path(error: Exception, module: Module) -> None:
+    """Put the module's path into the error's text: `[linear] net.3: x is ...`.
+
+    Each module that the error passes on its way up adds the name under which it knows the one before.
+    """
+    state = error.__dict__
+    text, path, inner = state.get("_module_path", (str(error), "", module))
+    if inner is not module:
+        name = next((name for name, child in module.named_modules() if child is inner), "")
+        path = f"{name}.{path}" if name and path else name or path
+    state["_module_path"] = (text, path, module)
+    if path:
+        op, bracket, rest = text.partition("] ") if text.startswith("[") else ("", "", text)
+        error.args = (f"{op}{bracket}{path}: {rest}",)

@@ -1,0 +1,328 @@
+"""Training and using a model: the loops that need no code of your own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+from weakref import WeakKeyDictionary, ref
+
+import numpy as np
+import numpy.typing as npt
+
+from backsweep import _core
+from backsweep._core import CompiledFunction, DType, ShapeError, Tensor
+from backsweep.nn import Module
+from backsweep.nn import functional as F
+from backsweep.optim import SGD, Optimizer
+
+__all__ = ["History", "evaluate", "fit", "predict"]
+
+Array: TypeAlias = Tensor | npt.ArrayLike
+Loss: TypeAlias = (
+    Literal["cross_entropy", "binary_cross_entropy_with_logits", "logistic_loss", "mse_loss"]
+    | Callable[[Any, Tensor], Tensor]
+)
+Callback: TypeAlias = Callable[[int, Mapping[str, float]], object]
+
+_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "cross_entropy": F.cross_entropy,
+    "binary_cross_entropy_with_logits": F.binary_cross_entropy_with_logits,
+    "logistic_loss": F.logistic_loss,
+    "mse_loss": F.mse_loss,
+}
+# How a model's output predicts the target, for losses where it is right or wrong.
+_CORRECT: dict[str, Callable[[npt.NDArray[Any], npt.NDArray[Any]], npt.NDArray[np.bool_]]] = {
+    "cross_entropy": lambda z, y: z.argmax(1) == y,
+    "binary_cross_entropy_with_logits": lambda z, y: (z > 0) == (y > 0.5),
+    "logistic_loss": lambda z, y: (z > 0) == (y > 0),
+}
+_SECONDS_BETWEEN_LOOKS = 0.1  # for the progress bar and Ctrl-C
+
+# Compiled steps and forward passes, so that a second call of fit or predict starts at once. Neither refers to
+# its key.
+_steps: WeakKeyDictionary[Optimizer, tuple[ref[Module], Loss, CompiledFunction]] = WeakKeyDictionary()
+_forwards: WeakKeyDictionary[Module, CompiledFunction] = WeakKeyDictionary()
+
+
+class History(dict[str, list[float]]):
+    """What `fit` has seen, one number per epoch.
+
+    "loss" and "seconds", and with validation data "val_loss" and "val_accuracy", each a list.
+    """
+
+    def append(self, record: Mapping[str, float]) -> None:
+        """Add one epoch."""
+        for name, value in record.items():
+            self.setdefault(name, []).append(value)
+
+
+def fit(
+    model: Module,
+    X: Array,
+    y: Array,
+    *,
+    loss: Loss = "cross_entropy",
+    optimizer: Optimizer | None = None,
+    epochs: int = 1,
+    batch_size: int = 32,
+    validation: tuple[Array, Array] | None = None,
+    shuffle: bool = True,
+    drop_last: bool = False,
+    progress: bool = True,
+    callbacks: Sequence[Callback] = (),
+) -> History:
+    """Train a model on arrays. The epochs run in C++: shuffle, gather, forward, backward, update.
+
+    Parameters
+    ----------
+    model : Module
+        Trained in place, in training mode; its modes are restored at the end.
+    X : Tensor or array_like, shape (n, ...)
+        The samples, cast to the dtype of the model's parameters.
+    y : Tensor or array_like, shape (n, ...)
+        The targets: class numbers for "cross_entropy", else numbers of the model's dtype.
+    loss : str or callable, default "cross_entropy"
+        The name of a loss in `backsweep.nn.functional`, or a function of (output, target) that gives the mean
+        loss.
+    optimizer : Optimizer, optional
+        ``SGD(model.parameters(), lr=0.01, momentum=0.9)`` if left out.
+    epochs : int, default 1
+    batch_size : int, default 32
+    validation : (X, y), optional
+        Evaluated after each epoch.
+    shuffle : bool, default True
+        Whether each epoch takes the samples in a new order, drawn from the default generator
+        (`bs.manual_seed`).
+    drop_last : bool, default False
+        Whether to leave out a last batch that is not full.
+    progress : bool, default True
+        Whether to show a progress bar on standard error.
+    callbacks : sequence of callable
+        Each is called after each epoch with (epoch, record), the record as in `History`; a True ends
+        training.
+
+    Returns
+    -------
+    History
+        Per epoch: "loss" (the mean over its samples, while training), "seconds", "val_loss", "val_accuracy".
+
+    Raises
+    ------
+    ShapeError
+        If X and y differ in length, are empty, or do not fit the model or the loss.
+    ValueError
+        If an argument is out of range.
+    KeyboardInterrupt
+        On Ctrl-C, between two steps: the parameters are those after the last whole step.
+    """
+    for name, number, least in (("epochs", epochs, 0), ("batch_size", batch_size, 1)):
+        if number < least:
+            raise ValueError(f"[fit] {name} is {number}; it must be at least {least}")
+    data = _as_data("fit", model, X, y, loss)
+    held_out = None if validation is None else _as_data("fit", model, *validation, loss)
+    if optimizer is None:
+        optimizer = SGD(model.parameters(), lr=0.01, momentum=0.9)
+    trainer = _core.Trainer(
+        _compiled_step(model, loss, optimizer), list(data), batch_size, shuffle, drop_last
+    )
+    history = History()
+    modes = [(module, module.training) for module in model.modules()]
+    bar = _bar(epochs, trainer.steps_total) if progress else None
+    try:
+        for epoch in range(epochs):
+            model.train()
+            start = time.perf_counter()
+            trainer.begin_epoch()
+            done = False
+            while not done:
+                done = trainer.run(_SECONDS_BETWEEN_LOOKS)
+                if bar is not None:
+                    bar.update(epoch * trainer.steps_total + trainer.steps_done - bar.n)
+                    bar.set_postfix(_shown(epoch, epochs, {"loss": trainer.loss}, history), refresh=False)
+            record = {"loss": trainer.loss, "seconds": time.perf_counter() - start}
+            if held_out is not None:
+                result = evaluate(model, *held_out, loss=loss, batch_size=max(batch_size, 256))
+                record |= {f"val_{name}": value for name, value in result.items()}
+            history.append(record)
+            if bar is not None:
+                bar.set_postfix(_shown(epoch, epochs, record, history))
+            stops = [callback(epoch, record) for callback in callbacks]
+            if True in stops:
+                break
+    finally:
+        for module, mode in modes:
+            module.training = mode
+        if bar is not None:
+            bar.close()
+    return history
+
+
+def predict(model: Module, X: Array, batch_size: int = 256) -> npt.NDArray[Any]:
+    """Give the model's output for each sample, in evaluation mode.
+
+    Parameters
+    ----------
+    model : Module
+        Its modes are restored at the end.
+    X : Tensor or array_like, shape (n, ...)
+        The samples, cast to the dtype of the model's parameters.
+    batch_size : int, default 256
+        How many samples run at once; it changes no bit of the result.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n, ...)
+        The outputs (for a classifier the scores, not the classes).
+
+    Raises
+    ------
+    ShapeError
+        If X is empty or does not fit the model.
+    """
+    if batch_size < 1:
+        raise ValueError(f"[predict] batch_size is {batch_size}; it must be at least 1")
+    x = _cast("predict", X, _dtype_of(model))
+    if not x.shape or x.shape[0] == 0:
+        raise ShapeError(f"[predict] X is {x.shape}: it needs at least one sample")
+    forward = _forwards.get(model)
+    if forward is None:
+        forward = _forwards[model] = _compiled_forward(model)
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with _core.no_grad():
+            parts = [np.asarray(forward(x[i : i + batch_size])) for i in range(0, x.shape[0], batch_size)]
+    finally:
+        for module, mode in modes:
+            module.training = mode
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def evaluate(
+    model: Module, X: Array, y: Array, *, loss: Loss = "cross_entropy", batch_size: int = 256
+) -> dict[str, float]:
+    """Give the loss over samples in evaluation mode and, for losses of classes, the accuracy.
+
+    Parameters
+    ----------
+    model, X, y, loss
+        As in `fit`.
+    batch_size : int, default 256
+        How many samples run at once.
+
+    Returns
+    -------
+    dict of str to float
+        "loss", and "accuracy" from 0 to 1 for the named losses except "mse_loss".
+
+    Raises
+    ------
+    ShapeError
+        If X and y differ in length, are empty, or do not fit the model or the loss.
+    """
+    x, target = _as_data("evaluate", model, X, y, loss)
+    output = predict(model, x, batch_size)
+    with _core.no_grad():
+        result = {"loss": float(_function_of(loss)(_core.from_numpy(output), target))}
+    if isinstance(loss, str) and loss in _CORRECT:
+        result["accuracy"] = float(_CORRECT[loss](output, np.asarray(target)).mean())
+    return result
+
+
+# ---- Data --------------------------------------------------------------------------------------------------
+
+
+def _function_of(loss: Loss) -> Callable[[Any, Tensor], Tensor]:
+    if callable(loss):
+        return loss
+    if loss not in _LOSSES:
+        raise ValueError(f"[fit] loss is {loss!r}; it must be a function or one of {list(_LOSSES)}")
+    return _LOSSES[loss]
+
+
+def _dtype_of(model: Module) -> DType:
+    return next((p.dtype for p in model.parameters()), _core.float32)
+
+
+def _cast(op: str, data: Array, dtype: DType) -> Tensor:
+    if isinstance(data, Tensor):
+        return data.detach() if data.dtype == dtype else _core.cast(data.detach(), dtype)
+    array = np.asarray(data)
+    if array.dtype.kind not in "biuf":
+        raise _core.DTypeError(f"[{op}] data of NumPy's dtype {array.dtype} is not numeric")
+    return _core.from_numpy(np.asarray(array, dtype=dtype.name, order="C"))
+
+
+def _as_data(op: str, model: Module, X: Array, y: Array, loss: Loss) -> tuple[Tensor, Tensor]:
+    _function_of(loss)
+    dtype = _dtype_of(model)
+    if isinstance(y, Tensor):
+        whole = not y.dtype.is_floating_point
+    else:
+        y = np.asarray(y)
+        whole = y.dtype.kind in "biu"
+    classes = loss == "cross_entropy" or (callable(loss) and whole)
+    if loss == "cross_entropy" and not whole:
+        raise _core.DTypeError(f"[{op}] y is {y.dtype}: cross_entropy takes class numbers, so integers")
+    x, target = _cast(op, X, dtype), _cast(op, y, _core.int64 if classes else dtype)
+    if not x.shape or not target.shape or x.shape[0] != target.shape[0]:
+        raise ShapeError(
+            f"[{op}] X is {x.shape}, y is {target.shape}: the first sizes, the samples, must be equal"
+        )
+    if x.shape[0] == 0:
+        raise ShapeError(f"[{op}] X is {x.shape}: it needs at least one sample")
+    return x, target
+
+
+# ---- Compiled functions ------------------------------------------------------------------------------------
+
+
+def _compiled_step(model: Module, loss: Loss, optimizer: Optimizer) -> CompiledFunction:
+    known = _steps.get(optimizer)
+    if known is not None and known[0]() is model and known[1] == loss:
+        return known[2]
+    function, weak_model, weak_optimizer = _function_of(loss), ref(model), ref(optimizer)
+
+    def step(x: Tensor, y: Tensor) -> Tensor:
+        net, opt = weak_model(), weak_optimizer()
+        assert net is not None  # fit holds both
+        assert opt is not None
+        value = function(net(x), y)
+        opt.zero_grad()
+        value.backward()
+        opt.step()
+        return value
+
+    compiled = _core.compile(step)
+    _steps[optimizer] = (weak_model, loss, compiled)
+    return compiled
+
+
+def _compiled_forward(model: Module) -> CompiledFunction:
+    weak = ref(model)
+
+    def forward(x: Tensor) -> Any:
+        module = weak()
+        assert module is not None  # predict holds it
+        return module(x)
+
+    return _core.compile(forward)
+
+
+# ---- The progress bar --------------------------------------------------------------------------------------
+
+
+def _bar(epochs: int, steps: int) -> Any:
+    from tqdm import tqdm
+
+    return tqdm(total=epochs * steps, unit="step", dynamic_ncols=True)
+
+
+def _shown(epoch: int, epochs: int, record: Mapping[str, float], history: History) -> dict[str, str]:
+    shown = {"epoch": f"{epoch + 1}/{epochs}", "loss": f"{record['loss']:.4f}"}
+    for name in ("val_loss", "val_accuracy"):
+        value = record.get(name, history[name][-1] if name in history else None)
+        if value is not None:
+            shown[name] = f"{value:.4f}"
+    return shown

@@ -1,0 +1,121 @@
+"""Layers against NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import backsweep as bs
+from backsweep import nn
+
+rng = np.random.default_rng(0)
+
+
+def values(*shape: int) -> np.ndarray:
+    return rng.standard_normal(shape)
+
+
+def numbers(tensor: bs.Tensor) -> np.ndarray:
+    return np.asarray(tensor.detach())
+
+
+@pytest.mark.parametrize("shape", [(4,), (3, 4), (2, 3, 4), (0, 4)])
+def test_linear(shape: tuple[int, ...]) -> None:
+    layer = nn.Linear(4, 5, dtype=bs.float64)
+    x = values(*shape)
+    want = x @ numbers(layer.weight).T + numbers(layer.bias)
+    np.testing.assert_allclose(numbers(layer(bs.tensor(x))), want, rtol=1e-12, atol=1e-14)
+
+
+def test_linear_without_bias() -> None:
+    layer = nn.Linear(4, 5, bias=False)
+    assert layer.bias is None
+    assert list(layer.state_dict()) == ["weight"]
+    assert layer(bs.ones((2, 4))).shape == (2, 5)
+
+
+def test_linear_first_values() -> None:
+    bs.manual_seed(3)
+    layer = nn.Linear(100, 200)
+    for parameter in (layer.weight, layer.bias):
+        p = numbers(parameter)
+        assert np.abs(p).max() <= 0.1
+        assert np.abs(p).max() > 0.09
+        assert abs(p.mean()) < 0.02
+    bs.manual_seed(3)
+    np.testing.assert_array_equal(numbers(nn.Linear(100, 200).weight), numbers(layer.weight))
+    assert not np.array_equal(numbers(nn.Linear(100, 200).weight), numbers(layer.weight))
+    with pytest.raises(bs.ShapeError):
+        nn.Linear(-1, 2)
+
+
+def test_flatten_and_identity() -> None:
+    x = bs.ones((2, 3, 4, 5))
+    assert nn.Flatten()(x).shape == (2, 60)
+    assert nn.Flatten(1, 2)(x).shape == (2, 12, 5)
+    assert nn.Flatten(0)(x).shape == (120,)
+    with pytest.raises(bs.ShapeError, match="flatten"):
+        nn.Flatten(2)(bs.ones(3))
+    assert nn.Identity(54, anything=True)(x) is x
+
+
+def test_activations() -> None:
+    x = np.array([-1000.0, -2.0, -0.0, 0.0, 0.5, 30.0, 1000.0])
+    t = bs.tensor(x)
+    np.testing.assert_array_equal(numbers(nn.ReLU(inplace=True)(t)), np.maximum(x, 0))
+    want = np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
+    np.testing.assert_allclose(numbers(nn.Sigmoid()(t)), want, rtol=1e-14)
+    np.testing.assert_allclose(numbers(nn.Softplus()(t)), np.logaddexp(0, x), rtol=1e-14)
+    np.testing.assert_allclose(numbers(nn.Softplus(2.0)(t)), np.logaddexp(0, 2 * x) / 2, rtol=1e-14)
+
+
+def test_dropout() -> None:
+    layer = nn.Dropout(0.25)
+    x = bs.ones((400, 50))
+    bs.manual_seed(0)
+    first, second = numbers(layer(x)), numbers(layer(x))
+    assert set(np.unique(first)) == {np.float32(0), np.float32(1 / 0.75)}
+    assert abs((first == 0).mean() - 0.25) < 0.01
+    assert not np.array_equal(first, second)
+    bs.manual_seed(0)
+    np.testing.assert_array_equal(numbers(layer(x)), first)
+    assert layer.eval()(x) is x
+    assert nn.Dropout(0.0)(x) is x
+    np.testing.assert_array_equal(numbers(nn.Dropout(1.0)(x)), np.zeros((400, 50), np.float32))
+    for p in (-0.1, 1.1, float("nan")):
+        with pytest.raises(ValueError, match="dropout"):
+            nn.Dropout(p)
+
+
+def test_dropout_gradient_uses_the_same_mask() -> None:
+    x = nn.Parameter(bs.ones(1000))
+    y = nn.Dropout(0.5)(x)
+    y.sum().backward()
+    assert x.grad is not None
+    np.testing.assert_array_equal(numbers(x.grad), numbers(y))
+
+
+@pytest.mark.parametrize("shape", [(5,), (3, 5)])
+@pytest.mark.parametrize(("affine", "bias"), [(True, True), (True, False), (False, True)])
+def test_layer_norm(shape: tuple[int, ...], affine: bool, bias: bool) -> None:
+    x = values(4, *shape)
+    layer = nn.LayerNorm(shape, elementwise_affine=affine, bias=bias, dtype=bs.float64)
+    assert len(list(layer.parameters())) == (1 + bias) * affine
+    axes = tuple(range(1, x.ndim))
+    want = (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + 1e-5)
+    for parameter, value in zip(layer.parameters(), (values(*shape), values(*shape)), strict=False):
+        parameter.copy_(value)
+    if layer.weight is not None:
+        want = want * numbers(layer.weight)
+    if layer.bias is not None:
+        want = want + numbers(layer.bias)
+    np.testing.assert_allclose(numbers(layer(bs.tensor(x))), want, rtol=1e-10, atol=1e-12)
+
+
+def test_layer_norm_errors() -> None:
+    with pytest.raises(bs.ShapeError, match="layer_norm"):
+        nn.LayerNorm(4)(bs.ones((2, 5)))
+    only_bias = nn.functional.layer_norm(bs.ones((2, 3)), 3, None, bs.tensor([1.0, 2.0, 3.0]))
+    np.testing.assert_allclose(numbers(only_bias), [[1, 2, 3]] * 2, atol=1e-6)
+    with pytest.raises(bs.ShapeError, match="weight"):
+        nn.functional.layer_norm(bs.ones((2, 3)), 3, bs.ones(2))

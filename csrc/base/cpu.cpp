@@ -35,8 +35,8 @@ CpuFeatures cpu_features() {
   // of a level have them.
   f.v2 = BS_HAS("sse3") && BS_HAS("ssse3") && BS_HAS("sse4.1") && BS_HAS("sse4.2") && BS_HAS("popcnt");
   f.v3 = f.v2 && BS_HAS("avx") && BS_HAS("avx2") && BS_HAS("bmi") && BS_HAS("bmi2") && BS_HAS("fma");
-  f.v4 = f.v3 && BS_HAS("avx512f") && BS_HAS("avx512bw") && BS_HAS("avx512cd") && BS_HAS("avx512dq") &&
-         BS_HAS("avx512vl");
+  f.v4 =
+      f.v3 && BS_HAS("avx512f") && BS_HAS("avx512bw") && BS_HAS("avx512cd") && BS_HAS("avx512dq") && BS_HAS("avx512vl");
 #endif
 #undef BS_HAS
 #elif defined(__aarch64__)

@@ -70,8 +70,15 @@ void push_weak(const Signature& s, PyObject* const* args, int n, Operands* in) {
   const int first = s.op.elementwise == static_cast<int>(kernels::Ew::where) ? 1 : 0;
   bool numbers = false;
   for (int i = first; i < n; ++i) numbers |= is_number(args[i]);
+  auto convert = [&](int i) { return to_tensor(args[i], s.op.name, s.op.inputs[static_cast<size_t>(i)].name); };
   if (!numbers) {
-    for (int i = 0; i < n; ++i) in->push(to_tensor(args[i], s.op.name, s.op.inputs[static_cast<size_t>(i)].name));
+    for (int i = 0; i < n; ++i) {
+      if (is_tensor(args[i])) {
+        in->push_borrowed(args[i]);
+      } else {
+        in->push(convert(i));
+      }
+    }
     return;
   }
   Tensor made[kMaxInputs];
@@ -84,7 +91,7 @@ void push_weak(const Signature& s, PyObject* const* args, int n, Operands* in) {
       any_int |= !PyFloat_Check(args[i]) && !PyBool_Check(args[i]);
       continue;
     }
-    made[i] = to_tensor(args[i], s.op.name, s.op.inputs[static_cast<size_t>(i)].name);
+    made[i] = convert(i);
     if (i >= first) specs.s[specs.n++] = &made[i].spec();
   }
   // Of numbers alone, the highest kind.
@@ -158,7 +165,11 @@ Ref<Attrs> parse(const Signature& s, PyObject* const* args, Py_ssize_t n, PyObje
   } else {
     for (int i = 0; i < given; ++i) {
       PyObject* o = bound[i];
-      in->push(is_tensor(o) ? unwrap(o) : to_tensor(o, op.name, op.inputs[static_cast<size_t>(i)].name));
+      if (is_tensor(o)) {
+        in->push_borrowed(o);
+      } else {
+        in->push(to_tensor(o, op.name, op.inputs[static_cast<size_t>(i)].name));
+      }
     }
   }
   // Last, so that a call with wrong arguments draws nothing.

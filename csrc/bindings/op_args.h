@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "bindings/tensor.h"
+#include "bindings/op_call.h"
 #include "graph/op.h"
 
 namespace bs::bindings {
@@ -25,28 +25,6 @@ struct Signature {
   bool objects = false;          // has attributes that only C++ can make
   Ref<Attrs> defaults;           // shared by calls that give no attribute; null where one is required
   std::string text;              // "(x, dim=None, keepdim=False)"
-};
-
-// Handles held in place, so that a call allocates nothing for them.
-class Operands {
- public:
-  Operands() = default;
-  Operands(const Operands&) = delete;
-  Operands& operator=(const Operands&) = delete;
-  ~Operands() {
-    for (int i = 0; i < n_; ++i) at(i)->~Tensor();
-  }
-  void push(Tensor t) { new (at(n_++)) Tensor(std::move(t)); }
-  int size() const { return n_; }
-  Tensor& operator[](int i) { return *at(i); }
-  std::span<const Tensor> span() const {
-    return {reinterpret_cast<const Tensor*>(storage_), static_cast<size_t>(n_)};
-  }
-
- private:
-  Tensor* at(int i) { return reinterpret_cast<Tensor*>(storage_) + i; }
-  alignas(Tensor) unsigned char storage_[sizeof(Tensor) * kMaxInputs];
-  int n_ = 0;
 };
 
 // Fills `in` and gives the attributes of one call. Throws TypeError "[op] ..." for what does not fit.

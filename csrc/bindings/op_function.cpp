@@ -29,7 +29,7 @@ PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObj
     const Signature& s = signature_of(self);
     Operands in;
     Ref<Attrs> attrs = parse(s, args, PyVectorcall_NARGS(nargsf), kwnames, &in);
-    Tensor first = call(s.op, in.span(), std::move(attrs));
+    Tensor first = call(s.op, in, std::move(attrs));
     const int n_out = static_cast<int>(s.op.outputs.size());
     if (n_out == 1) return wrap(std::move(first));
     py::object t = owned(PyTuple_New(n_out));

@@ -1,4 +1,6 @@
 // bs.compile: captures a Python function once per signature, then runs its program.
+#include "bindings/compiled.h"
+
 #include <structmember.h>
 
 #include <algorithm>
@@ -6,7 +8,6 @@
 #include <string>
 
 #include "base/error.h"
-#include "bindings/compiled.h"
 #include "graph/apply.h"
 #include "program/capture.h"
 

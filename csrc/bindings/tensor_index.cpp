@@ -52,7 +52,9 @@ Tensor rows(const Tensor& x, PyObject* key) {
     for (int64_t i = 0; i < index.numel(); ++i)
       if (v[i] < 0 && v[i] >= -n) v[i] += n;
   }
-  const Tensor in[2] = {x, index};
+  Operands in;
+  in.push(x);
+  in.push(std::move(index));
   return call(op, in);
 }
 

@@ -17,27 +17,33 @@ bool is_array(PyObject* o) {
   return py::isinstance<py::array>(o) || PyObject_TypeCheck(o, reinterpret_cast<PyTypeObject*>(generic));
 }
 
-// False where Python should try the other operand's method.
-bool operand(PyObject* o, const Tensor& other, const Op& op, Tensor* out) {
+// The operand that is no tensor, beside one of dtype `other`. False where Python should try the operand's own method.
+bool push_other(PyObject* o, DType other, const Op& op, Operands* in) {
   if (is_number(o)) {
     if (op.elementwise < 0) return false;
-    *out = scalar_tensor(o, weak_dtype(other.dtype(), o));
+    in->push(scalar_tensor(o, weak_dtype(other, o)));
     return true;
   }
   if (!is_array(o)) return false;
-  *out = to_tensor(o, op.name, "an operand");
+  in->push(to_tensor(o, op.name, "an operand"));
   return true;
 }
 
 PyObject* binary(const Op* op, PyObject* a, PyObject* b) noexcept {
   return guarded([&]() -> PyObject* {
     if (!op) Py_RETURN_NOTIMPLEMENTED;
-    Tensor in[2];
+    Operands in;
     const bool first = is_tensor(a), second = is_tensor(b);
-    if (first) in[0] = unwrap(a);
-    if (second) in[1] = unwrap(b);
-    if (!second && !operand(b, in[0], *op, &in[1])) Py_RETURN_NOTIMPLEMENTED;
-    if (!first && !operand(a, in[1], *op, &in[0])) Py_RETURN_NOTIMPLEMENTED;
+    if (first) {
+      in.push_borrowed(a);
+    } else if (!push_other(a, spec_of(b).dtype, *op, &in)) {
+      Py_RETURN_NOTIMPLEMENTED;
+    }
+    if (second) {
+      in.push_borrowed(b);
+    } else if (!push_other(b, spec_of(a).dtype, *op, &in)) {
+      Py_RETURN_NOTIMPLEMENTED;
+    }
     return wrap(call(*op, in));
   });
 }
@@ -45,7 +51,8 @@ PyObject* binary(const Op* op, PyObject* a, PyObject* b) noexcept {
 PyObject* unary(const Op* op, const char* sign, PyObject* a) noexcept {
   return guarded([&] {
     if (!op) throw py::type_error(cat("[", sign, "] tensors do not have this operator"));
-    const Tensor in[1] = {unwrap(a)};
+    Operands in;
+    in.push_borrowed(a);
     return wrap(call(*op, in));
   });
 }

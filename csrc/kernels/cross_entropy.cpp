@@ -48,15 +48,15 @@ void forward(int64_t cols, const T* x, const int64_t* target, int64_t ignore_ind
         s);
 
     T at_target[lanes] = {};
-    typename IntOf<T>::type counts[lanes] = {};
+    typename IntOf<T>::type live[lanes] = {};
     for (int r = 0; r < n; ++r) {
       const int64_t t = target[i + r];
       if (t == ignore_index) continue;
       at_target[r] = row[r * cols + t];
-      counts[r] = -1;
+      live[r] = -1;
     }
     const Vec<T> log_s = v_log(s[0]);
-    const Vec<T> l = v_load(counts) ? log_s - (v_load(at_target) - m[0]) : v_set(T(0));
+    const Vec<T> l = v_load(live) ? log_s - (v_load(at_target) - m[0]) : v_set(T(0));
     v_store_part(loss + i, l, n);
     v_store_part(lse + i, m[0] + log_s, n);
   }

@@ -1,15 +1,16 @@
-// Packing for the matrix product: strips of B, whatever their strides, and groups of rows of A, into contiguous
-// scratch.
+// Packing for the matrix product: strips of B, whatever their strides, into contiguous scratch.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 #include "kernels/simd.h"
 
 // Keeps arrays of vectors in registers: every index must be a constant.
+#if defined(__clang__)
+#define BS_UNROLL _Pragma("clang loop unroll(full)")
+#else
 #define BS_UNROLL _Pragma("GCC unroll 16")
+#endif
 
 namespace bs::kernels::BS_ISA {
 namespace {
@@ -125,7 +126,7 @@ void pack_transposed(const T* src, int64_t stride, int64_t n, int64_t k, T* dst,
   }
 }
 
-// ---- Strips of B, groups of rows of A ------------------------------------------------------------------------
+// ---- Strips --------------------------------------------------------------------------------------------------
 
 // k rows of a strip of B, `vecs` vectors wide of which the last has `tail` columns, to dst[k][vecs * lanes].
 template <class T>
@@ -146,30 +147,6 @@ void pack_strip(const T* b, int64_t b_row, int64_t b_col, int64_t k, int64_t vec
     for (int64_t p = 0; p < k; ++p) {
       for (int64_t j = 0; j < n; ++j) dst[p * step + j] = b[p * b_row + j * b_col];
       for (int64_t j = n; j < step; ++j) dst[p * step + j] = 0;
-    }
-  }
-}
-
-// nr rows of A, k columns, to dst in a layout that keeps A's contiguous direction: [k][kRows] where its rows are
-// contiguous downwards (a transposed matrix), else [nr][k].
-template <int kRows, class T>
-void pack_group(const T* a, int64_t a_row, int64_t a_col, int64_t nr, int64_t k, T* dst) {
-  if (a_row == 1) {
-    for (int64_t p = 0; p < k; ++p) {
-      const T* src = a + p * a_col;
-      if (nr == kRows) {
-        memcpy(dst + p * kRows, src, sizeof(T) * kRows);
-      } else {
-        for (int64_t i = 0; i < nr; ++i) dst[p * kRows + i] = src[i];
-      }
-    }
-  } else {
-    for (int64_t i = 0; i < nr; ++i) {
-      if (a_col == 1) {
-        memcpy(dst + i * k, a + i * a_row, sizeof(T) * static_cast<size_t>(k));
-      } else {
-        for (int64_t p = 0; p < k; ++p) dst[i * k + p] = a[i * a_row + p * a_col];
-      }
     }
   }
 }

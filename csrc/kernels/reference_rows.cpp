@@ -11,7 +11,7 @@ namespace bs::kernels::reference {
 void reduce(const Reduce& r, const double* x, double* y) {
   for (int64_t o = 0; o < r.outer; ++o) {
     for (int64_t c = 0; c < r.inner; ++c) {
-      double total = r.kind == Reduction::sum ? 0.0 : -std::numeric_limits<double>::infinity();
+      long double total = r.kind == Reduction::sum ? 0.0L : -std::numeric_limits<long double>::infinity();
       for (int64_t k = 0; k < r.reduce; ++k) {
         const double v = x[(o * r.reduce + k) * r.inner + c];
         if (r.kind == Reduction::sum) {
@@ -20,7 +20,7 @@ void reduce(const Reduce& r, const double* x, double* y) {
           total = v;
         }
       }
-      y[o * r.inner + c] = total;
+      y[o * r.inner + c] = static_cast<double>(total);
     }
   }
 }
@@ -49,8 +49,9 @@ int64_t cross_entropy(int64_t rows, int64_t cols, const double* logits, const in
     for (int64_t j = 0; j < cols; ++j) most = std::max(most, x[j]);
     // The limits: exp(x - max) has none to give when the max itself is infinite.
     const double shift = std::isfinite(most) ? most : 0.0;
-    double sum = 0.0;
-    for (int64_t j = 0; j < cols; ++j) sum += std::exp(x[j] - shift);
+    long double total = 0.0L;
+    for (int64_t j = 0; j < cols; ++j) total += std::exp(static_cast<long double>(x[j]) - shift);
+    const double sum = static_cast<double>(total);
     lse[i] = shift + std::log(sum);
     if (target[i] == ignore_index) {
       loss[i] = 0.0;
@@ -82,11 +83,12 @@ void layer_norm(int64_t rows, int64_t cols, const double* x, const double* gamma
   const double n = static_cast<double>(cols);
   for (int64_t i = 0; i < rows; ++i) {
     const double* row = x + i * cols;
-    double sum = 0.0, squares = 0.0;
+    long double sum = 0.0L, squares = 0.0L;
     for (int64_t j = 0; j < cols; ++j) sum += row[j];
-    mean[i] = sum / n;
-    for (int64_t j = 0; j < cols; ++j) squares += (row[j] - mean[i]) * (row[j] - mean[i]);
-    rstd[i] = 1.0 / std::sqrt(squares / n + eps);
+    const long double mu = sum / n;
+    for (int64_t j = 0; j < cols; ++j) squares += (row[j] - mu) * (row[j] - mu);
+    mean[i] = static_cast<double>(mu);
+    rstd[i] = static_cast<double>(1.0L / std::sqrt(squares / n + eps));
     for (int64_t j = 0; j < cols; ++j) {
       const double xhat = (row[j] - mean[i]) * rstd[i];
       y[i * cols + j] = xhat * (gamma ? gamma[j] : 1.0) + (beta ? beta[j] : 0.0);
@@ -98,7 +100,7 @@ void layer_norm_backward(int64_t rows, int64_t cols, const double* dy, const dou
                          const double* mean, const double* rstd, double* dx) {
   const double n = static_cast<double>(cols);
   for (int64_t i = 0; i < rows; ++i) {
-    double sum_h = 0.0, sum_hx = 0.0;
+    long double sum_h = 0.0L, sum_hx = 0.0L;
     for (int64_t j = 0; j < cols; ++j) {
       const double h = dy[i * cols + j] * (gamma ? gamma[j] : 1.0);
       sum_h += h;
@@ -107,7 +109,7 @@ void layer_norm_backward(int64_t rows, int64_t cols, const double* dy, const dou
     for (int64_t j = 0; j < cols; ++j) {
       const double h = dy[i * cols + j] * (gamma ? gamma[j] : 1.0);
       const double xhat = (x[i * cols + j] - mean[i]) * rstd[i];
-      dx[i * cols + j] = rstd[i] * (h - sum_h / n - xhat * sum_hx / n);
+      dx[i * cols + j] = static_cast<double>(rstd[i] * (h - sum_h / n - xhat * sum_hx / n));
     }
   }
 }
@@ -115,13 +117,13 @@ void layer_norm_backward(int64_t rows, int64_t cols, const double* dy, const dou
 void layer_norm_backward_params(int64_t rows, int64_t cols, const double* dy, const double* x, const double* mean,
                                 const double* rstd, double* dgamma, double* dbeta) {
   for (int64_t j = 0; j < cols; ++j) {
-    double sum_g = 0.0, sum_b = 0.0;
+    long double sum_g = 0.0L, sum_b = 0.0L;
     for (int64_t i = 0; i < rows; ++i) {
       sum_g += dy[i * cols + j] * (x[i * cols + j] - mean[i]) * rstd[i];
       sum_b += dy[i * cols + j];
     }
-    if (dgamma) dgamma[j] = sum_g;
-    if (dbeta) dbeta[j] = sum_b;
+    if (dgamma) dgamma[j] = static_cast<double>(sum_g);
+    if (dbeta) dbeta[j] = static_cast<double>(sum_b);
   }
 }
 

@@ -1,5 +1,6 @@
 // The oracles of the kernels that work on rows: the formulas of kernels.h over whole arrays in the plainest loops, in
-// double whatever the kernel's dtype. For tests only.
+// double whatever the kernel's dtype (sums in long double: in a test of f64 the oracle's own rounding must not show).
+// For tests only.
 #pragma once
 
 #include <cstdint>

@@ -44,13 +44,21 @@ constexpr int kLanes = kVecBytes / static_cast<int>(sizeof(T));
 template <class T>
 struct IntOf;
 template <>
-struct IntOf<float> { using type = int32_t; };
+struct IntOf<float> {
+  using type = int32_t;
+};
 template <>
-struct IntOf<double> { using type = int64_t; };
+struct IntOf<double> {
+  using type = int64_t;
+};
 template <>
-struct IntOf<int32_t> { using type = int32_t; };
+struct IntOf<int32_t> {
+  using type = int32_t;
+};
 template <>
-struct IntOf<int64_t> { using type = int64_t; };
+struct IntOf<int64_t> {
+  using type = int64_t;
+};
 template <class T>
 using Mask = Vec<typename IntOf<T>::type>;
 

@@ -69,7 +69,7 @@ class Function:
         with _core.no_grad():
             made = self._call_numpy(tensors) if self.numpy else self.forward(*tensors)
         single = isinstance(made, Tensor)
-        outputs = [made] if single else list(made)
+        outputs: list[Any] = [made] if single else list(made)
         for output in outputs:
             if not isinstance(output, Tensor):
                 raise TypeError(f"[{type(self).__name__}] forward gave {type(output).__name__}, not Tensor")

@@ -147,9 +147,9 @@ class Optimizer:
         ValueError
             If a parameter comes twice, or a hyperparameter is out of range.
         """
-        if not isinstance(param_group, Mapping):
-            given = type(param_group).__name__
-            raise TypeError(f"[{self._name}] a parameter group must be a dict, not {given}")
+        given: object = param_group
+        if not isinstance(given, Mapping):
+            raise TypeError(f"[{self._name}] a parameter group must be a dict, not {type(given).__name__}")
         unknown = [name for name in param_group if name not in ("params", *self.numbers, *self.flags)]
         if unknown:
             raise TypeError(f"[{self._name}] unknown hyperparameters: {unknown}")

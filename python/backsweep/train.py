@@ -41,8 +41,10 @@ _SECONDS_BETWEEN_LOOKS = 0.1  # for the progress bar and Ctrl-C
 
 # Compiled steps and forward passes, so that a second call of fit or predict starts at once. Neither refers to
 # its key.
-_steps: WeakKeyDictionary[Optimizer, tuple[ref[Module], Loss, CompiledFunction]] = WeakKeyDictionary()
-_forwards: WeakKeyDictionary[Module, CompiledFunction] = WeakKeyDictionary()
+_steps: WeakKeyDictionary[Optimizer, tuple[ref[Module], Loss, CompiledFunction[..., Any]]] = (
+    WeakKeyDictionary()
+)
+_forwards: WeakKeyDictionary[Module, CompiledFunction[..., Any]] = WeakKeyDictionary()
 
 
 class History(dict[str, list[float]]):
@@ -123,23 +125,24 @@ def fit(
     held_out = None if validation is None else _as_data("fit", model, *validation, loss)
     if optimizer is None:
         optimizer = SGD(model.parameters(), lr=0.01, momentum=0.9)
-    trainer = _core.Trainer(
-        _compiled_step(model, loss, optimizer), list(data), batch_size, shuffle, drop_last
-    )
+    step = _compiled_step(model, loss, optimizer)
     history = History()
     modes = [(module, module.training) for module in model.modules()]
-    bar = _bar(epochs, trainer.steps_total) if progress else None
+    bar = _bar() if progress else None
     try:
         for epoch in range(epochs):
             model.train()
             start = time.perf_counter()
+            # Made anew for each epoch, as what a callback has changed may need another program.
+            trainer = _core.Trainer(step, list(data), batch_size, shuffle, drop_last)
             trainer.begin_epoch()
             done = False
             while not done:
                 done = trainer.run(_SECONDS_BETWEEN_LOOKS)
                 if bar is not None:
-                    bar.update(epoch * trainer.steps_total + trainer.steps_done - bar.n)
+                    bar.total = epochs * trainer.steps_total
                     bar.set_postfix(_shown(epoch, epochs, {"loss": trainer.loss}, history), refresh=False)
+                    bar.update(epoch * trainer.steps_total + trainer.steps_done - bar.n)
             record = {"loss": trainer.loss, "seconds": time.perf_counter() - start}
             if held_out is not None:
                 result = evaluate(model, *held_out, loss=loss, batch_size=max(batch_size, 256))
@@ -278,7 +281,7 @@ def _as_data(op: str, model: Module, X: Array, y: Array, loss: Loss) -> tuple[Te
 # ---- Compiled functions ------------------------------------------------------------------------------------
 
 
-def _compiled_step(model: Module, loss: Loss, optimizer: Optimizer) -> CompiledFunction:
+def _compiled_step(model: Module, loss: Loss, optimizer: Optimizer) -> CompiledFunction[..., Any]:
     known = _steps.get(optimizer)
     if known is not None and known[0]() is model and known[1] == loss:
         return known[2]
@@ -299,7 +302,7 @@ def _compiled_step(model: Module, loss: Loss, optimizer: Optimizer) -> CompiledF
     return compiled
 
 
-def _compiled_forward(model: Module) -> CompiledFunction:
+def _compiled_forward(model: Module) -> CompiledFunction[..., Any]:
     weak = ref(model)
 
     def forward(x: Tensor) -> Any:
@@ -313,10 +316,10 @@ def _compiled_forward(model: Module) -> CompiledFunction:
 # ---- The progress bar --------------------------------------------------------------------------------------
 
 
-def _bar(epochs: int, steps: int) -> Any:
+def _bar() -> Any:
     from tqdm import tqdm
 
-    return tqdm(total=epochs * steps, unit="step", dynamic_ncols=True)
+    return tqdm(unit="step", dynamic_ncols=True)
 
 
 def _shown(epoch: int, epochs: int, record: Mapping[str, float], history: History) -> dict[str, str]:

@@ -46,7 +46,7 @@ def save(
     """
     from safetensors.numpy import save_file
 
-    tensors = obj.state_dict() if isinstance(obj, Module) else obj
+    tensors: Any = obj.state_dict() if isinstance(obj, Module) else obj
     if not isinstance(tensors, Mapping):
         raise TypeError(f"[save] takes a Module or a mapping of names to tensors, not {type(obj).__name__}")
     arrays = {}
@@ -54,7 +54,8 @@ def save(
         if not isinstance(name, str) or not isinstance(value, (Tensor, np.ndarray)):
             raise TypeError(f"[save] {name!r}: {type(value).__name__} is not a name with a tensor")
         arrays[name] = np.asarray(value, order="C")  # safetensors writes the memory as it lies
-    for key, note in (metadata or {}).items():
+    notes: Mapping[Any, Any] = metadata or {}
+    for key, note in notes.items():
         if not isinstance(key, str) or not isinstance(note, str):
             raise TypeError(f"[save] metadata must be str to str, not {key!r}: {note!r}")
     target = os.path.realpath(path)
@@ -65,7 +66,7 @@ def save(
         raise IsADirectoryError(f"[save] {target} is a folder")
     draft = os.path.join(folder, f".{name}.{secrets.token_hex(6)}.tmp")
     try:
-        save_file(arrays, draft, metadata=dict(metadata) if metadata else None)
+        save_file(arrays, draft, metadata=dict(notes) or None)
         _flush(draft)
         os.replace(draft, target)
     except BaseException:

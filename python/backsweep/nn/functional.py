@@ -147,9 +147,9 @@ def layer_norm(
         return _layer_norm(input, weight, bias, eps=eps)[0]
     # Several axes count as one.
     n = (prod(axes),)
-    flat = [None if t is None else _core.reshape(t, n) for t in (weight, bias)]
     rows = _core.reshape(input, shape[: -len(axes)] + n)
-    return _core.reshape(_layer_norm(rows, *flat, eps=eps)[0], shape)
+    weight, bias = (None if t is None else _core.reshape(t, n) for t in (weight, bias))
+    return _core.reshape(_layer_norm(rows, weight, bias, eps=eps)[0], shape)
 
 
 def cross_entropy(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from backsweep._core import Tensor
 from backsweep.nn import functional as F
 from backsweep.nn.functional import Reduction
@@ -11,7 +13,7 @@ __all__ = ["BCEWithLogitsLoss", "CrossEntropyLoss", "LogisticLoss", "MSELoss"]
 
 
 class _Loss(Module):
-    __constants__ = ("reduction",)
+    __constants__: ClassVar[tuple[str, ...]] = ("reduction",)
 
     def __init__(self, *, reduction: Reduction = "mean") -> None:
         super().__init__()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -58,6 +58,10 @@ class Module:
         self.__dict__.update(
             training=True, _parameters={}, _buffers={}, _modules={}, _transient=set(), _structure=Structure()
         )
+
+    if TYPE_CHECKING:  # what register_parameter, register_buffer and register_module add
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output; each subclass states its own."""
@@ -115,7 +119,7 @@ class Module:
         return next((table for table in _TABLES if name in self.__dict__[table]), None)
 
     def _register(self, table: str, name: str, value: Parameter | Buffer | Module | None) -> None:
-        if not isinstance(name, str) or not name or "." in name:
+        if not name or "." in name:
             raise ValueError(
                 f"[{type(self).__name__}] {name!r} is no name for a {table[1:-1]}: it must have no dots"
             )

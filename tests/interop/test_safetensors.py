@@ -1,0 +1,131 @@
+"""save and load: round trips, atomic writing, broken files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import backsweep as bs
+from backsweep import nn
+from backsweep.interop import read_metadata
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    model = nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2))
+    bs.save(model, path, metadata={"note": "ä"})
+    assert read_metadata(path) == {"note": "ä"}
+    state = bs.load(path)
+    assert set(state) == {"0.weight", "0.bias", "1.weight", "1.bias"}
+    twin = nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2))
+    twin.load_state_dict(state)
+    for a, b in zip(model.parameters(), twin.parameters(), strict=True):
+        np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
+    assert os.listdir(tmp_path) == ["model.safetensors"]
+
+
+def test_all_dtypes_and_layouts(tmp_path: Path) -> None:
+    path = str(tmp_path / "x.safetensors")
+    base = np.arange(6).reshape(2, 3)
+    tensors = {
+        "f32": bs.tensor(base.astype(np.float32)),
+        "f64": bs.tensor(base.astype(np.float64)),
+        "i32": bs.tensor(base.astype(np.int32)),
+        "i64": bs.tensor(base),
+        "bool": bs.tensor(base > 2),
+        "scalar": bs.tensor(np.float32(3)),
+        "empty": bs.zeros((0, 2)),
+        "turned": bs.tensor(base).transpose(0, 1),
+        "numpy": base.T,
+    }
+    bs.save(tensors, path)
+    loaded = bs.load(path)
+    for name, tensor in tensors.items():
+        want = np.asarray(tensor)
+        got = np.asarray(loaded[name])
+        assert got.dtype == want.dtype
+        np.testing.assert_array_equal(got, want)
+        assert got.shape == want.shape
+
+
+def test_a_failing_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.safetensors"
+    bs.save({"a": bs.ones(2)}, path)
+
+    def fail(*args: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        bs.save({"a": bs.zeros(2)}, path)
+    monkeypatch.undo()
+    assert bs.load(path)["a"].tolist() == [1.0, 1.0]
+    assert os.listdir(tmp_path) == ["x.safetensors"]
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real.safetensors").touch()
+    link = tmp_path / "link.safetensors"
+    link.symlink_to("real.safetensors")
+    bs.save({"a": bs.ones(2)}, link)
+    assert link.is_symlink()
+    assert bs.load(tmp_path / "real.safetensors")["a"].tolist() == [1.0, 1.0]
+
+
+def test_wrong_arguments(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    with pytest.raises(TypeError, match="mapping"):
+        bs.save(bs.ones(2), path)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="'a'"):
+        bs.save({"a": 3.0}, path)
+    with pytest.raises(TypeError, match="metadata"):
+        bs.save({"a": bs.ones(1)}, path, metadata={"n": 3})  # type: ignore[dict-item]
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        bs.save({"a": bs.ones(1)}, tmp_path / "none" / "x.safetensors")
+    with pytest.raises(IsADirectoryError):
+        bs.save({"a": bs.ones(1)}, tmp_path)
+    assert not path.exists()
+
+
+def test_broken_files(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    with pytest.raises(FileNotFoundError, match="safetensors"):
+        bs.load(path)
+    path.write_bytes(b"not a model")
+    with pytest.raises(ValueError, match="not a whole safetensors file"):
+        bs.load(path)
+    bs.save({"a": bs.ones(100)}, path)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ValueError, match="not a whole safetensors file"):
+        bs.load(path)
+
+
+def test_foreign_dtypes_are_named(tmp_path: Path) -> None:
+    from safetensors.numpy import save_file
+
+    path = tmp_path / "x.safetensors"
+    save_file({"half": np.zeros(2, np.float16)}, path)
+    with pytest.raises(bs.DTypeError, match="half is F16"):
+        bs.load(path)
+
+
+@pytest.mark.peers
+def test_pytorch_reads_and_writes_the_same(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import load_file, save_file
+
+    path = tmp_path / "x.safetensors"
+    ours = nn.Sequential(nn.Linear(3, 2), nn.ReLU(), nn.LayerNorm(2))
+    theirs = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.ReLU(), torch.nn.LayerNorm(2))
+    bs.save(ours, path)
+    theirs.load_state_dict(load_file(path))
+    x = np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)
+    want = theirs(torch.tensor(x)).detach().numpy()
+    np.testing.assert_allclose(bs.predict(ours, x), want, rtol=1e-5, atol=1e-6)
+    torch.nn.init.ones_(theirs[0].weight)
+    save_file(theirs.state_dict(), path)
+    ours.load_state_dict(bs.load(path))
+    assert ours[0].weight.tolist() == [[1.0] * 3] * 2

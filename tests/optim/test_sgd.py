@@ -1,0 +1,289 @@
+"""SGD: the formula, PyTorch's first steps, hyperparameters as inputs, structure, state."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+
+import backsweep as bs
+from backsweep import nn
+from backsweep.optim import SGD
+
+CONFIGS: list[dict[str, Any]] = [
+    {},
+    {"momentum": 0.9},
+    {"weight_decay": 0.1},
+    {"momentum": 0.9, "weight_decay": 0.1, "maximize": True},
+    {"momentum": 0.9, "dampening": 0.5},
+    {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
+]
+
+
+def reference(p: np.ndarray, gradients: list[np.ndarray], lr: float, **config: Any) -> np.ndarray:
+    """PyTorch's rule in float64."""
+    momentum, dampening = config.get("momentum", 0.0), config.get("dampening", 0.0)
+    buffer = None
+    for g in gradients:
+        g = -g if config.get("maximize") else g
+        g = g + config.get("weight_decay", 0.0) * p
+        if momentum:
+            buffer = g if buffer is None else momentum * buffer + (1 - dampening) * g
+            g = g + momentum * buffer if config.get("nesterov") else buffer
+        p = p - lr * g
+    return p
+
+
+def trained(optimizer: SGD, parameter: nn.Parameter, gradients: list[np.ndarray]) -> np.ndarray:
+    for g in gradients:
+        parameter.grad = bs.tensor(g, dtype=parameter.dtype)
+        optimizer.step()
+    return np.asarray(parameter.detach())
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+@pytest.mark.parametrize("dtype", [bs.float64, bs.float32], ids=["float64", "float32"])
+def test_rule(config: dict[str, Any], dtype: bs.DType) -> None:
+    rng = np.random.default_rng(0)
+    start, gradients = rng.standard_normal((3, 2)), [rng.standard_normal((3, 2)) for _ in range(4)]
+    parameter = nn.Parameter(bs.tensor(start, dtype=dtype))
+    got = trained(SGD([parameter], lr=0.1, **config), parameter, gradients)
+    tolerance = 1e-13 if dtype == bs.float64 else 1e-5
+    np.testing.assert_allclose(
+        got, reference(start, gradients, 0.1, **config), rtol=tolerance, atol=tolerance
+    )
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+def test_rule_is_pytorchs(config: dict[str, Any]) -> None:
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    start, gradients = rng.standard_normal(5), [rng.standard_normal(5) for _ in range(4)]
+    theirs = torch.nn.Parameter(torch.tensor(start))
+    optimizer = torch.optim.SGD([theirs], lr=0.1, **config)
+    for g in gradients:
+        theirs.grad = torch.tensor(g)
+        optimizer.step()
+    ours = nn.Parameter(bs.tensor(start))
+    got = trained(SGD([ours], lr=0.1, **config), ours, gradients)
+    np.testing.assert_allclose(got, theirs.detach().numpy(), rtol=1e-13)
+
+
+def test_parameters_without_gradients_stay() -> None:
+    a, b = nn.Parameter(bs.ones(2)), nn.Parameter(bs.ones(2))
+    optimizer = SGD([a, b], lr=1.0, momentum=0.9, weight_decay=0.1)
+    a.grad = bs.ones(2)
+    optimizer.step()
+    assert b.tolist() == [1.0, 1.0]
+    assert a.tolist() != [1.0, 1.0]
+    optimizer.zero_grad(set_to_none=False)
+    assert a.grad is not None
+    assert a.grad.tolist() == [0.0, 0.0]
+    optimizer.zero_grad()
+    assert a.grad is None
+
+
+def test_a_view_taken_before_a_step_is_unchanged() -> None:
+    p = nn.Parameter(bs.ones(3))
+    view = np.asarray(p)
+    p.grad = bs.ones(3)
+    SGD([p], lr=0.5).step()
+    assert view.tolist() == [1.0] * 3
+    assert p.tolist() == [0.5] * 3
+
+
+def test_groups_and_hyperparameters() -> None:
+    a, b = nn.Parameter(bs.zeros(1)), nn.Parameter(bs.zeros(1))
+    optimizer = SGD([{"params": [a]}, {"params": b, "lr": 1.0}], lr=0.1)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.1, 1.0]
+    assert dict(optimizer.param_groups[0])["momentum"] == 0.0
+    optimizer.param_groups[0]["lr"] = 0.01
+    a.grad, b.grad = bs.ones(1), bs.ones(1)
+    optimizer.step()
+    assert a.tolist() == [pytest.approx(-0.01)]
+    assert b.tolist() == [-1.0]
+    optimizer.param_groups[0].update(lr=0.5, momentum=0.9)
+    assert optimizer.param_groups[0]["lr"] == 0.5
+    optimizer.step()
+    assert a.tolist() == [pytest.approx(-0.51)]
+    c = nn.Parameter(bs.zeros(1))
+    optimizer.add_param_group({"params": [c], "lr": 2.0})
+    c.grad = bs.ones(1)
+    optimizer.step()
+    assert c.tolist() == [-2.0]
+
+
+def step_of(model: nn.Module, optimizer: SGD) -> Any:
+    captures = []
+
+    def step(x: bs.Tensor) -> bs.Tensor:
+        captures.append(1)
+        loss = model(x).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step, captures
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+def test_compiled_equals_eager(config: dict[str, Any]) -> None:
+    bs.manual_seed(0)
+    model = nn.Linear(3, 2)
+    twin = copy.deepcopy(model)
+    eager, _ = step_of(model, SGD(model.parameters(), lr=0.1, **config))
+    step, _ = step_of(twin, SGD(twin.parameters(), lr=0.1, **config))
+    compiled = bs.compile(step)
+    x = bs.ones((4, 3))
+    for _ in range(4):
+        eager(x)
+        compiled(x)
+    for p, q in zip(model.parameters(), twin.parameters(), strict=True):
+        np.testing.assert_allclose(np.asarray(p), np.asarray(q), rtol=1e-5, atol=1e-6)
+
+
+def test_hyperparameters_reach_compiled_steps() -> None:
+    bs.manual_seed(0)
+    model = nn.Linear(3, 1, bias=False)
+    optimizer = SGD(model.parameters(), lr=0.5)
+    step, captures = step_of(model, optimizer)
+    compiled = bs.compile(step)
+    x = bs.ones((1, 3))
+
+    def change() -> float:
+        before = np.array(model.weight)
+        compiled(x)
+        return float((before - np.asarray(model.weight))[0, 0])
+
+    assert change() == pytest.approx(0.5)
+    optimizer.param_groups[0]["lr"] = 0.25
+    assert change() == pytest.approx(0.25)
+    assert len(captures) == 1
+    optimizer.param_groups[0]["momentum"] = 0.5  # structure: a new capture
+    assert change() == pytest.approx(0.25)
+    assert change() == pytest.approx(0.375)
+    assert len(captures) == 2
+    optimizer.param_groups[0]["momentum"] = 0.0
+    assert change() == pytest.approx(0.25)
+
+
+def test_hyperparameters_read_while_capturing_are_guarded() -> None:
+    p = nn.Parameter(bs.ones(1))
+    optimizer = SGD([p], lr=0.5)
+
+    @bs.compile
+    def scaled(x: bs.Tensor) -> bs.Tensor:
+        return x * optimizer.param_groups[0]["lr"]
+
+    x = bs.ones(1)
+    assert scaled(x).tolist() == [0.5]
+    optimizer.param_groups[0]["lr"] = 0.25
+    assert scaled(x).tolist() == [0.25]
+
+
+def test_setting_while_capturing_is_an_error() -> None:
+    p = nn.Parameter(bs.ones(1))
+    optimizer = SGD([p], lr=0.5)
+
+    @bs.compile
+    def step(x: bs.Tensor) -> bs.Tensor:
+        optimizer.param_groups[0]["lr"] = 0.1
+        return x + 1
+
+    with pytest.raises(bs.GraphError, match="lr"):
+        step(bs.ones(1))
+    assert optimizer.param_groups[0]["lr"] == 0.5
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+def test_state_dict_resumes(config: dict[str, Any]) -> None:
+    rng = np.random.default_rng(0)
+    gradients = [rng.standard_normal(3).astype(np.float32) for _ in range(4)]
+    a, b = nn.Parameter(bs.ones(3)), nn.Parameter(bs.ones(3))
+    whole = trained(SGD([a], lr=0.1, **config), a, gradients)
+    first = SGD([b], lr=0.1, **config)
+    trained(first, b, gradients[:2])
+    state = first.state_dict()
+    c = nn.Parameter(bs.ones(3))
+    c.copy_(b)
+    second = SGD([c], lr=0.7)
+    second.load_state_dict(state)
+    assert second.param_groups[0]["lr"] == 0.1
+    np.testing.assert_array_equal(trained(second, c, gradients[2:]), whole)
+    assert np.array_equal(trained(first, b, gradients[2:]), whole)  # the state dict is a snapshot
+
+
+@pytest.mark.peers
+def test_state_dict_is_pytorchs() -> None:
+    torch = pytest.importorskip("torch")
+    theirs = torch.nn.Parameter(torch.ones(3))
+    optimizer = torch.optim.SGD([theirs], lr=0.1, momentum=0.9, dampening=0.5)
+    ours = nn.Parameter(bs.ones(3))
+    mine = SGD([ours], lr=0.5)
+    for i in range(4):
+        theirs.grad = torch.full((3,), float(i + 1))
+        optimizer.step()
+        if i == 1:
+            ours.copy_(theirs.detach().numpy())
+            mine.load_state_dict(optimizer.state_dict())
+        elif i > 1:
+            ours.grad = bs.tensor(np.full(3, i + 1, np.float32))
+            mine.step()
+    np.testing.assert_allclose(np.asarray(ours), theirs.detach().numpy(), rtol=1e-6)
+
+
+def test_closure() -> None:
+    p = nn.Parameter(bs.ones(1))
+    optimizer = SGD([p], lr=0.5)
+
+    def closure() -> bs.Tensor:
+        optimizer.zero_grad()
+        loss = (p * p).sum()
+        loss.backward()
+        return loss
+
+    with bs.no_grad():
+        assert float(optimizer.step(closure)) == 1.0
+    assert p.tolist() == [0.0]
+
+
+def test_wrong_arguments() -> None:
+    p = nn.Parameter(bs.ones(1))
+    with pytest.raises(ValueError, match="no parameters"):
+        SGD([])
+    with pytest.raises(TypeError, match="list"):
+        SGD(p)
+    with pytest.raises(TypeError, match="Parameter"):
+        SGD([bs.ones(1)])
+    with pytest.raises(ValueError, match="twice"):
+        SGD([p, p])
+    with pytest.raises(ValueError, match="twice"):
+        SGD([{"params": [p]}, {"params": [p]}])
+    with pytest.raises(TypeError, match="unknown"):
+        SGD([{"params": [p], "rate": 1.0}])
+    for bad in ({"lr": -1.0}, {"momentum": -1.0}, {"weight_decay": float("nan")}, {"nesterov": True}):
+        with pytest.raises(ValueError, match="SGD"):
+            SGD([p], **bad)
+    optimizer = SGD([p], lr=0.1)
+    with pytest.raises(ValueError, match="lr"):
+        optimizer.param_groups[0]["lr"] = -1
+    assert optimizer.param_groups[0]["lr"] == 0.1
+    with pytest.raises(TypeError, match="removed"):
+        del optimizer.param_groups[0]["lr"]
+    with pytest.raises(ValueError, match="state dict"):
+        optimizer.load_state_dict(SGD([nn.Parameter(bs.ones(1)) for _ in range(2)]).state_dict())
+
+
+def test_deepcopy_is_independent() -> None:
+    p = nn.Parameter(bs.ones(1))
+    optimizer = SGD([p], lr=0.5, momentum=0.9)
+    twin = copy.deepcopy(optimizer)
+    twin.param_groups[0]["lr"] = 0.1
+    p.grad = bs.ones(1)
+    optimizer.step()
+    assert p.tolist() == [0.5]
+    assert twin.param_groups[0]["params"][0].tolist() == [1.0]

@@ -1,0 +1,112 @@
+"""The command line, in this process and in one of its own."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import backsweep as bs
+from backsweep.__main__ import digits_network, main
+from backsweep.datasets import load_digits
+
+
+def test_train(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "digits.safetensors"
+    arguments = [
+        "train",
+        "--epochs",
+        "2",
+        "--seed",
+        "1",
+        "--hidden",
+        "32",
+        "--output",
+        str(path),
+        "--no-progress",
+    ]
+    assert main(arguments) == 0
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert err == ""
+    assert any(str(path) in line for line in lines[:-1])
+    match = re.fullmatch(r"test accuracy: (\d\.\d{4})", lines[-1])
+    assert match
+    accuracy = float(match[1])
+    assert 0.8 < accuracy <= 1.0
+    model = digits_network(32)
+    model.load_state_dict(bs.load(path))
+    X, y = load_digits("test")
+    assert (bs.predict(model, X / 16).argmax(1) == y).mean() == pytest.approx(accuracy, abs=1e-4)
+    state = bs.load(path)
+    assert main(arguments) == 0  # the seed repeats it to the bit
+    for name, value in bs.load(path).items():
+        np.testing.assert_array_equal(np.asarray(value), np.asarray(state[name]))
+
+
+@pytest.mark.slow
+def test_accuracy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    accuracies = []
+    for seed in range(5):
+        assert main(["train", "--seed", str(seed), "--output", str(tmp_path / "m"), "--no-progress"]) == 0
+        accuracies.append(float(capsys.readouterr().out.split()[-1]))
+    assert np.mean(accuracies) >= 0.975
+
+
+def test_info(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(rf"^version +{re.escape(bs.__version__)}$", out, re.MULTILINE)
+    assert re.search(r"^threads +\d+$", out, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["fly"],
+        ["train", "--epochs", "0"],
+        ["train", "--epochs", "many"],
+        ["train", "--seed", "-1"],
+        ["info", "x"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert "usage: backsweep" in capsys.readouterr().err
+
+
+def test_no_folder_to_write_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--output", str(tmp_path / "none" / "m.safetensors")]) == 1
+    assert "there is no folder" in capsys.readouterr().err
+    assert main(["train", "--epochs", "1", "--no-progress", "--output", str(tmp_path)]) == 1
+    assert "folder" in capsys.readouterr().err
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def test_as_a_module() -> None:
+    done = run("-m", "backsweep", "info")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert run("-m", "backsweep", "train", "--epochs", "x").returncode == 2
+    assert run("-m", "backsweep", "--version").stdout == f"backsweep {bs.__version__}\n"
+
+
+def test_import_is_light() -> None:
+    code = (
+        "import sys, numpy; import backsweep\n"
+        "heavy = {'tqdm', 'safetensors', 'argparse', 'scipy', 'sklearn', 'torch', 'matplotlib'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    assert run("-c", code).stdout.strip() == "[]"

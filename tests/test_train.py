@@ -1,0 +1,265 @@
+"""fit, predict, evaluate, Batches, summary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+import backsweep as bs
+import backsweep.nn.functional as F
+from backsweep import nn
+
+rng = np.random.default_rng(0)
+X = rng.standard_normal((200, 6)).astype(np.float32)
+Y = (X[:, :3].argmax(1)).astype(np.int64)
+
+
+def network(seed: int = 0) -> nn.Sequential:
+    bs.manual_seed(seed)
+    return nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Dropout(0.1), nn.Linear(16, 3))
+
+
+def weights(model: nn.Module) -> list[np.ndarray]:
+    return [np.array(p.detach()) for p in model.parameters()]
+
+
+def test_fit_learns() -> None:
+    model = network()
+    optimizer = bs.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    history = bs.fit(
+        model, X, Y, optimizer=optimizer, epochs=20, batch_size=16, validation=(X, Y), progress=False
+    )
+    assert set(history) == {"loss", "seconds", "val_loss", "val_accuracy"}
+    assert {len(values) for values in history.values()} == {20}
+    assert history["loss"][-1] < 0.3 < history["loss"][0]
+    assert history["val_accuracy"][-1] > 0.9
+    assert model.training
+
+
+def test_fit_is_the_plain_loop() -> None:
+    fitted, looped = network(), network()
+    fitted[2].p = looped[2].p = 0.0
+    optimizer = bs.optim.SGD(fitted.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01)
+    history = bs.fit(
+        fitted, X, Y, optimizer=optimizer, epochs=2, batch_size=32, shuffle=False, progress=False
+    )
+    optimizer = bs.optim.SGD(looped.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01)
+    losses = []
+    for _ in range(2):
+        total = 0.0
+        for x, y in bs.Batches(X, Y, batch_size=32):
+            loss = F.cross_entropy(looped(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += float(loss) * len(x)
+        losses.append(total / 200)
+    for a, b in zip(weights(fitted), weights(looped), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(history["loss"], losses, rtol=1e-4)
+
+
+def test_fit_repeats_with_the_seed() -> None:
+    runs = []
+    for _ in range(2):
+        model = network(5)
+        bs.fit(model, X, Y, epochs=2, progress=False)
+        runs.append(weights(model))
+    for a, b in zip(*runs, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_fit_shuffles_and_drops() -> None:
+    seen: list[int] = []
+
+    class Recorder(bs.Function):
+        numpy = True
+
+        def forward(self, x: np.ndarray) -> np.ndarray:
+            seen.extend(x[:, 0].astype(int).tolist())
+            return x
+
+        def backward(self, grad: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+            return grad
+
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = nn.Parameter(bs.zeros(1))
+
+        def forward(self, x: bs.Tensor) -> Any:
+            return Recorder()(x) * self.w
+
+    rows = np.arange(10, dtype=np.float32)[:, None]
+    options: dict[str, Any] = {"loss": "mse_loss", "batch_size": 4, "progress": False}
+    bs.manual_seed(0)
+    bs.fit(Model(), rows, rows, shuffle=False, **options)
+    assert seen == list(range(10))
+    seen.clear()
+    bs.fit(Model(), rows, rows, epochs=2, **options)
+    assert sorted(seen[:10]) == sorted(seen[10:]) == list(range(10))
+    assert seen[:10] != seen[10:]
+    assert seen[:10] != list(range(10))
+    seen.clear()
+    bs.fit(Model(), rows, rows, drop_last=True, **options)
+    assert len(seen) == len(set(seen)) == 8
+
+
+def test_fit_casts_and_takes_any_loss() -> None:
+    model = nn.Linear(6, 1, dtype=bs.float64)
+    y = X[:, :1]
+    history = bs.fit(
+        model, X, y, loss=lambda out, target: F.mse_loss(out, target) * 2, epochs=3, progress=False
+    )
+    assert history["loss"][-1] < history["loss"][0]
+    assert model.weight.dtype == bs.float64
+    images = (np.abs(X) * 100).astype(np.uint8)
+    bs.fit(network(), images, Y.astype(np.int32), progress=False)
+    binary = bs.fit(
+        nn.Linear(6, 1),
+        X,
+        (y > 0).astype(int),
+        loss="binary_cross_entropy_with_logits",
+        validation=(X, y > 0),
+        epochs=10,
+        progress=False,
+    )
+    assert binary["val_accuracy"][-1] > 0.9
+    signs = bs.fit(
+        nn.Linear(6, 1),
+        X,
+        np.sign(y),
+        loss="logistic_loss",
+        validation=(X, np.sign(y)),
+        epochs=10,
+        progress=False,
+    )
+    np.testing.assert_allclose(signs["val_accuracy"][-1], binary["val_accuracy"][-1], atol=0.05)
+
+
+def test_fit_compiles_once() -> None:
+    captures = []
+
+    class Model(nn.Linear):
+        def forward(self, x: bs.Tensor) -> bs.Tensor:
+            captures.append(x.shape)
+            return super().forward(x)
+
+    model = Model(6, 3)
+    optimizer = bs.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(3):
+        bs.fit(model, X[:96], Y[:96], optimizer=optimizer, epochs=2, batch_size=32, progress=False)
+    assert captures == [(32, 6)]
+
+
+def test_callbacks_and_learning_rates() -> None:
+    model = network()
+    optimizer = bs.optim.SGD(model.parameters(), lr=0.1)
+    seen: list[tuple[int, float]] = []
+
+    def callback(epoch: int, record: Mapping[str, float]) -> bool:
+        seen.append((epoch, record["loss"]))
+        optimizer.param_groups[0]["lr"] = 0.0
+        return epoch == 2
+
+    history = bs.fit(model, X, Y, optimizer=optimizer, epochs=10, progress=False, callbacks=[callback])
+    assert [epoch for epoch, _ in seen] == [0, 1, 2]
+    assert [loss for _, loss in seen] == history["loss"]
+    before = weights(model)
+    bs.fit(model, X, Y, optimizer=optimizer, epochs=1, progress=False)
+    for a, b in zip(before, weights(model), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_modes_are_restored() -> None:
+    model = network()
+    model[2].eval()
+    bs.fit(model, X, Y, progress=False, validation=(X, Y))
+    assert model.training
+    assert not model[2].training
+    bs.predict(model, X)
+    assert model[0].training
+    assert not model[2].training
+
+
+def test_progress_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    bs.fit(network(), X, Y, epochs=2, validation=(X, Y))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "14/14" in err
+    assert "val_accuracy" in err
+
+
+def test_predict_and_evaluate() -> None:
+    model = network()
+    want = np.asarray(model.eval()(bs.tensor(X)).detach())
+    model.train()
+    np.testing.assert_array_equal(bs.predict(model, X), want)
+    np.testing.assert_array_equal(bs.predict(model, X, batch_size=7), want)
+    result = bs.evaluate(model, X, Y)
+    assert result["accuracy"] == pytest.approx((want.argmax(1) == Y).mean())
+    assert result["loss"] == pytest.approx(float(F.cross_entropy(bs.tensor(want), bs.tensor(Y))))
+    model[0].weight.fill_(0.0)
+    assert not np.array_equal(bs.predict(model, X), want)  # the compiled pass reads the parameters anew
+
+
+def test_errors() -> None:
+    model = network()
+    with pytest.raises(bs.ShapeError, match=r"\(200, 6\), y is \(199,\)"):
+        bs.fit(model, X, Y[:-1])
+    with pytest.raises(bs.ShapeError, match="at least one sample"):
+        bs.fit(model, X[:0], Y[:0])
+    with pytest.raises(bs.ShapeError, match=r"\[linear\] 0: x is \(32, 5\)"):
+        bs.fit(model, X[:, :5], Y, progress=False)
+    with pytest.raises(bs.ShapeError, match="mse_loss"):
+        bs.fit(nn.Linear(6, 1), X, X[:, 0], loss="mse_loss", progress=False)
+    with pytest.raises(bs.DTypeError, match="class numbers"):
+        bs.fit(model, X, X[:, 0])
+    with pytest.raises(bs.DTypeError, match="not numeric"):
+        bs.fit(model, np.full((200, 6), "a"), Y)
+    with pytest.raises(ValueError, match="loss"):
+        bs.fit(model, X, Y, loss="entropy")  # type: ignore[arg-type]
+    for bad in ({"epochs": -1}, {"batch_size": 0}):
+        with pytest.raises(ValueError, match="at least"):
+            bs.fit(model, X, Y, **bad)  # type: ignore[arg-type]
+    with pytest.raises(bs.ShapeError, match="predict"):
+        bs.predict(model, X[:0])
+
+
+def test_batches() -> None:
+    bs.manual_seed(0)
+    batches = bs.Batches(X, Y, batch_size=64, shuffle=True)
+    assert len(batches) == 4
+    first, second = ([y.tolist() for _, y in batches] for _ in range(2))
+    assert [len(part) for part in first] == [64, 64, 64, 8]
+    assert first != second
+    assert sorted(label for part in first for label in part) == sorted(Y.tolist())
+    for x, y in bs.Batches(bs.tensor(X), Y, batch_size=50, drop_last=True):
+        assert x.dtype == bs.float32
+        assert y.dtype == bs.int64
+        np.testing.assert_array_equal(np.asarray(x)[:, :3].argmax(1), np.asarray(y))
+    assert len(bs.Batches(X, batch_size=64, drop_last=True)) == 3
+    with pytest.raises(bs.ShapeError, match="Batches"):
+        bs.Batches(X, Y[:3])
+    with pytest.raises(ValueError, match="batch_size"):
+        bs.Batches(X, batch_size=0)
+
+
+def test_summary() -> None:
+    model = network()
+    model[0].requires_grad_(False)
+    table = bs.summary(model, (5, 6))
+    assert table.parameters == 6 * 16 + 16 + 16 * 3 + 3
+    assert table.trainable == 16 * 3 + 3
+    assert [row.output_shape for row in table.rows] == ["(5, 3)", "(5, 16)", "(5, 16)", "(5, 16)", "(5, 3)"]
+    assert [row.path for row in table.rows] == ["", "0", "1", "2", "3"]
+    assert "163 parameters, 51 of them trained" in str(table)
+    assert model.training
+    assert "forward" not in model[0].__dict__
+    with pytest.raises(bs.ShapeError):
+        bs.summary(model, (5, 7))
+    assert "forward" not in model[0].__dict__
+    assert bs.summary(model).rows[0].output_shape == ""

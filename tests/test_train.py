@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -191,6 +195,18 @@ def test_progress_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> 
     assert out == ""
     assert "14/14" in err
     assert "val_accuracy" in err
+
+
+def test_ctrl_c_stops_between_steps() -> None:
+    model = network().eval()
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    start = time.perf_counter()
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        bs.fit(model, X, Y, epochs=10**9, progress=False)
+    assert time.perf_counter() - start < 5
+    assert not model.training
+    assert all(np.isfinite(p).all() for p in weights(model))
 
 
 def test_predict_and_evaluate() -> None:

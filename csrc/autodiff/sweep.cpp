@@ -18,10 +18,10 @@ std::mutex walk_lock;
 // The part of the graph between the outputs and what is wanted, inputs before consumers. Positions are 32-bit.
 struct Walk {
   std::vector<Node*> nodes;
-  std::vector<uint32_t> first_edge;    // of node i in `source`
-  std::vector<uint32_t> source;        // position of each edge's node, kNone where the edge is not followed
-  std::vector<uint32_t> first_output;  // of node i in lists of gradients
-  std::vector<bool> relevant;          // something wanted lies at or below
+  std::vector<uint32_t> first_edge;           // of node i in `source`
+  std::vector<uint32_t> source;               // position of each edge's node, kNone where the edge is not followed
+  std::vector<uint32_t> first_output;         // of node i in lists of gradients
+  std::vector<bool> relevant;                 // something wanted lies at or below
   std::vector<uint32_t> output_at, input_at;  // where outputs and inputs stand in the lists of gradients, or kNone
 };
 constexpr uint32_t kNone = 0xffffffffu;
@@ -203,17 +203,20 @@ std::vector<Tensor> seeds(const char* name, std::span<const Tensor> outputs, std
   for (size_t k = 0; k < outputs.size(); ++k) {
     const Tensor& y = outputs[k];
     if (!y.requires_grad())
-      throw GraphError(cat("[", name, "] output ", k, " has no history to differentiate: it was made under no_grad, from tensors that "
+      throw GraphError(cat("[", name, "] output ", k,
+                           " has no history to differentiate: it was made under no_grad, from tensors that "
                            "need no gradient, or by a compiled function (call backward inside that)"));
     if (k < given.size() && given[k]) {
       if (!(given[k].shape() == y.shape()))
-        throw ShapeError(cat("[", name, "] output ", k, " is ", str(y.shape()), ", its gradient is ", str(given[k].shape())));
+        throw ShapeError(
+            cat("[", name, "] output ", k, " is ", str(y.shape()), ", its gradient is ", str(given[k].shape())));
       made.push_back(ops::cast(given[k], y.dtype()));
       continue;
     }
     if (y.numel() != 1)
-      throw ShapeError(cat("[", name, "] output ", k, " is ", str(y.shape()),
-                           ": only a single number has a gradient by itself; take a sum or mean, or give the gradient"));
+      throw ShapeError(
+          cat("[", name, "] output ", k, " is ", str(y.shape()),
+              ": only a single number has a gradient by itself; take a sum or mean, or give the gradient"));
     made.push_back(ops::full(y.shape(), 1, y.dtype()));
   }
   return made;

@@ -10,9 +10,11 @@ namespace bs {
 namespace {
 
 constexpr size_t kAlign = 64;
-constexpr size_t kSmall = 64 << 10;       // up to here per thread
-constexpr size_t kSharedLimit = 64 << 20; // kept in shared lists at most
-constexpr size_t kThreadLimit = 4 << 20;  // kept per thread at most
+constexpr size_t kTiny = 1 << 10;          // up to here blocks are cut out of chunks, and stay ours
+constexpr size_t kChunk = 256 << 10;       // one request to the system for tiny blocks
+constexpr size_t kSmall = 64 << 10;        // up to here blocks are kept per thread
+constexpr size_t kSharedLimit = 64 << 20;  // large blocks kept in shared lists at most
+constexpr size_t kThreadLimit = 4 << 20;   // kept per thread at most
 constexpr int kClasses = 4 * 48;
 
 // Four size classes per power of two: at most a quarter is wasted.
@@ -42,56 +44,92 @@ struct FreeBlock {
 
 std::atomic<int64_t> in_use{0};
 
+struct Shared {
+  std::mutex mutex;
+  std::vector<void*> blocks[kClasses];       // large ones
+  std::vector<FreeBlock*> chains[kClasses];  // of tiny ones that threads had too many of
+  size_t kept = 0;                           // bytes of `blocks`
+};
+// Never destroyed: buffers may outlive static destructors.
+Shared& shared() {
+  static Shared* s = new Shared;
+  return *s;
+}
+
 struct ThreadCache {
   FreeBlock* head[kClasses] = {};
-  size_t kept = 0;
-  int64_t used = 0;  // not yet added to in_use
+  size_t kept[kClasses] = {};  // bytes of each list
+  char* chunk = nullptr;       // what is left of the last chunk
+  size_t chunk_left = 0;
 
   ~ThreadCache() {
     clear();
     dead = true;
   }
-  void clear() {
-    for (FreeBlock*& h : head)
-      while (h) {
-        FreeBlock* next = h->next;
-        std::free(h);
-        h = next;
-      }
-    kept = 0;
-  }
-  // Objects destroyed after this thread's cache (static destructors) go straight to the system.
+  // Objects destroyed after this thread's cache (static destructors) go to the shared lists.
   static thread_local bool dead;
+
+  void give_tiny(int c) {
+    if (!head[c]) return;
+    Shared& s = shared();
+    std::lock_guard lock(s.mutex);
+    s.chains[c].push_back(head[c]);
+    head[c] = nullptr;
+    kept[c] = 0;
+  }
+  void clear() {
+    for (int c = 0; c < kClasses; ++c) {
+      if (class_bytes(c) <= kTiny) {
+        give_tiny(c);
+        continue;
+      }
+      while (FreeBlock* h = head[c]) {
+        head[c] = h->next;
+        std::free(h);
+      }
+      kept[c] = 0;
+      if (class_bytes(c) > kSmall) break;
+    }
+  }
+
+  void* tiny(int c, size_t size) {
+    {
+      Shared& s = shared();
+      std::lock_guard lock(s.mutex);
+      if (!s.chains[c].empty()) {
+        head[c] = s.chains[c].back();
+        s.chains[c].pop_back();
+      }
+    }
+    if (FreeBlock* b = head[c]) {
+      head[c] = b->next;
+      return b;
+    }
+    if (chunk_left < size) {  // the rest of the old chunk, less than a block, is lost
+      chunk = static_cast<char*>(system_allocate(kChunk));
+      chunk_left = kChunk;
+    }
+    void* p = chunk;
+    chunk += size;
+    chunk_left -= size;
+    return p;
+  }
 };
 thread_local bool ThreadCache::dead = false;
 thread_local ThreadCache cache;
 
-struct SharedCache {
-  std::mutex mutex;
-  std::vector<void*> blocks[kClasses];
-  size_t kept = 0;
-};
-// Never destroyed: buffers may outlive static destructors.
-SharedCache& shared() {
-  static SharedCache* s = new SharedCache;
-  return *s;
-}
-
-}  // namespace
-
-void* allocate(size_t bytes) {
-  int c = class_of(bytes);
-  size_t size = class_bytes(c);
-  in_use.fetch_add(static_cast<int64_t>(size), std::memory_order_relaxed);
+// A block of class c: kept, cut or new.
+void* take(int c, size_t size) {
   if (size <= kSmall && !ThreadCache::dead) {
     ThreadCache& t = cache;
     if (FreeBlock* b = t.head[c]) {
       t.head[c] = b->next;
-      t.kept -= size;
+      if (t.kept[c] >= size) t.kept[c] -= size;  // lists taken over from other threads are not counted
       return b;
     }
+    if (size <= kTiny) return t.tiny(c, size);
   } else if (size > kSmall) {
-    SharedCache& s = shared();
+    Shared& s = shared();
     std::lock_guard lock(s.mutex);
     if (!s.blocks[c].empty()) {
       void* p = s.blocks[c].back();
@@ -103,25 +141,43 @@ void* allocate(size_t bytes) {
   return system_allocate(size);
 }
 
+}  // namespace
+
+void* allocate(size_t bytes) {
+  const int c = class_of(bytes);
+  const size_t size = class_bytes(c);
+  void* p = take(c, size);
+  in_use.fetch_add(static_cast<int64_t>(size), std::memory_order_relaxed);
+  return p;
+}
+
 void deallocate(void* p, size_t bytes) noexcept {
-  int c = class_of(bytes);
-  size_t size = class_bytes(c);
+  const int c = class_of(bytes);
+  const size_t size = class_bytes(c);
   in_use.fetch_sub(static_cast<int64_t>(size), std::memory_order_relaxed);
   if (size <= kSmall && !ThreadCache::dead) {
     ThreadCache& t = cache;
-    if (t.kept + size <= kThreadLimit) {
-      t.head[c] = new (p) FreeBlock{t.head[c]};
-      t.kept += size;
-      return;
+    if (t.kept[c] + size > kThreadLimit) {
+      if (size > kTiny) {
+        std::free(p);
+        return;
+      }
+      t.give_tiny(c);
     }
-  } else if (size > kSmall && size <= kSharedLimit) {
-    SharedCache& s = shared();
-    std::lock_guard lock(s.mutex);
-    if (s.kept + size <= kSharedLimit) {
-      s.blocks[c].push_back(p);
-      s.kept += size;
-      return;
-    }
+    t.head[c] = new (p) FreeBlock{t.head[c]};
+    t.kept[c] += size;
+    return;
+  }
+  Shared& s = shared();
+  std::lock_guard lock(s.mutex);
+  if (size <= kTiny) {
+    s.chains[c].push_back(new (p) FreeBlock{nullptr});
+    return;
+  }
+  if (size > kSmall && s.kept + size <= kSharedLimit) {
+    s.blocks[c].push_back(p);
+    s.kept += size;
+    return;
   }
   std::free(p);
 }
@@ -130,7 +186,7 @@ int64_t allocated_bytes() { return in_use.load(std::memory_order_relaxed); }
 
 void release_cached() {
   if (!ThreadCache::dead) cache.clear();
-  SharedCache& s = shared();
+  Shared& s = shared();
   std::lock_guard lock(s.mutex);
   for (auto& list : s.blocks) {
     for (void* p : list) std::free(p);
@@ -139,12 +195,16 @@ void release_cached() {
   s.kept = 0;
 }
 
-static_assert(sizeof(Buffer) <= kAlign);
+// A block is a header and the data behind it: at a multiple of 64 bytes, but that of one or two numbers shares the
+// header's own 64.
+constexpr size_t kInline = 16;
+static_assert(sizeof(Buffer) <= kAlign - kInline);
+size_t header_bytes(size_t bytes) { return bytes <= kInline ? kAlign - kInline : kAlign; }
 
 Ref<Buffer> Buffer::make(size_t bytes) {
-  char* p = static_cast<char*>(allocate(bytes + kAlign));
+  char* p = static_cast<char*>(allocate(header_bytes(bytes) + bytes));
   Buffer* b = new (p) Buffer;
-  b->data = p + kAlign;
+  b->data = p + header_bytes(bytes);
   b->bytes = bytes;
   b->release = nullptr;
   b->owner = nullptr;
@@ -165,7 +225,7 @@ void Buffer::destroy(Buffer* b) {
     b->release(b->owner);
     deallocate(b, sizeof(Buffer));
   } else {
-    deallocate(b, b->bytes + kAlign);
+    deallocate(b, header_bytes(b->bytes) + b->bytes);
   }
 }
 

@@ -15,7 +15,7 @@ void* allocate(size_t bytes);
 void deallocate(void* p, size_t bytes) noexcept;
 // Bytes that are handed out now (for tests and reports).
 int64_t allocated_bytes();
-// Gives all kept blocks of this thread and the shared lists back to the system.
+// Gives kept blocks of this thread and the shared lists back to the system; those up to 1 KiB stay for reuse.
 void release_cached();
 
 // Counted storage of tensors. `data` is ours, or belongs to somebody else whom `release` tells (NumPy, DLPack).

@@ -21,8 +21,7 @@ void run_team(int members, TeamFn fn, void* context);
 // runs with one member.
 template <class Fn>
 void run_team(int members, Fn&& fn) {
-  detail::run_team(
-      members, [](void* f, int m, int n) { (*static_cast<std::remove_reference_t<Fn>*>(f))(m, n); }, &fn);
+  detail::run_team(members, [](void* f, int m, int n) { (*static_cast<std::remove_reference_t<Fn>*>(f))(m, n); }, &fn);
 }
 
 // Every member waits for all others of its team.

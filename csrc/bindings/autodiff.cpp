@@ -19,7 +19,8 @@ std::vector<Tensor> tensors(py::handle o, const char* argument, bool allow_none,
     r.push_back(unwrap(o.ptr()));
     return r;
   }
-  if (!PyList_Check(o.ptr()) && !PyTuple_Check(o.ptr()) && (PyUnicode_Check(o.ptr()) || !PyObject_HasAttrString(o.ptr(), "__iter__")))
+  if (!PyList_Check(o.ptr()) && !PyTuple_Check(o.ptr()) &&
+      (PyUnicode_Check(o.ptr()) || !PyObject_HasAttrString(o.ptr(), "__iter__")))
     throw py::type_error(cat("[grad] ", argument, " is a tensor or a sequence of tensors, not ", type_name(o.ptr())));
   for (py::handle item : py::reinterpret_borrow<py::object>(o)) {
     if (allow_none && item.is_none()) {
@@ -52,7 +53,8 @@ py::object grad(py::object outputs, py::object inputs, py::object grad_outputs, 
   py::tuple t(result.size());
   for (size_t i = 0; i < result.size(); ++i) {
     if (!result[i] && !allow_unused)
-      throw GraphError(cat("[grad] inputs[", i, "] is not used by the outputs: no recorded op leads from it to them. Was it computed "
+      throw GraphError(cat("[grad] inputs[", i,
+                           "] is not used by the outputs: no recorded op leads from it to them. Was it computed "
                            "under no_grad, detached, or does it not require gradients? allow_unused=True gives None"));
     t[i] = py::reinterpret_steal<py::object>(wrap_or_none(std::move(result[i])));
   }
@@ -64,8 +66,7 @@ py::object grad(py::object outputs, py::object inputs, py::object grad_outputs, 
 
 // Both a context manager and a decorator. An instance may be entered again inside itself.
 struct GradMode {
-  PyObject_HEAD
-  uint64_t before;  // what to go back to, one bit per level
+  PyObject_HEAD uint64_t before;  // what to go back to, one bit per level
   int depth;
 };
 PyTypeObject* no_grad_type = nullptr;
@@ -150,10 +151,12 @@ def decorate(make, fn):
 }  // namespace
 
 void register_autodiff(py::module_& m) {
-  no_grad_type = make_mode("backsweep.no_grad",
-                           "no_grad()\n--\n\nInside, operations are not recorded for derivatives. Context manager and decorator.");
+  no_grad_type =
+      make_mode("backsweep.no_grad",
+                "no_grad()\n--\n\nInside, operations are not recorded for derivatives. Context manager and decorator.");
   enable_grad_type =
-      make_mode("backsweep.enable_grad", "enable_grad()\n--\n\nInside, operations are recorded again. Context manager and decorator.");
+      make_mode("backsweep.enable_grad",
+                "enable_grad()\n--\n\nInside, operations are recorded again. Context manager and decorator.");
   m.attr("no_grad") = py::handle(reinterpret_cast<PyObject*>(no_grad_type));
   m.attr("enable_grad") = py::handle(reinterpret_cast<PyObject*>(enable_grad_type));
   py::dict scope;
@@ -164,11 +167,13 @@ void register_autodiff(py::module_& m) {
   owned(PyEval_EvalCode(code.ptr(), scope.ptr(), scope.ptr()));
   decorate = py::object(scope["decorate"]).release().ptr();
 
-  m.def("is_grad_enabled", [] { return recording(); }, "Whether operations are recorded for derivatives on this thread.");
-  m.def("grad", grad, py::arg("outputs"), py::arg("inputs"), py::arg("grad_outputs") = py::none(), py::arg("create_graph") = false,
-        py::arg("allow_unused") = false,
+  m.def(
+      "is_grad_enabled", [] { return recording(); }, "Whether operations are recorded for derivatives on this thread.");
+  m.def("grad", grad, py::arg("outputs"), py::arg("inputs"), py::arg("grad_outputs") = py::none(),
+        py::arg("create_graph") = false, py::arg("allow_unused") = false,
         "The derivatives of outputs by inputs, any node by any node: a tuple, or one tensor where inputs is one.\n\n"
-        "Several outputs are summed, each weighted by its grad_outputs (ones where None). create_graph records the sweep, so\n"
+        "Several outputs are summed, each weighted by its grad_outputs (ones where None). create_graph records the "
+        "sweep, so\n"
         "that the result can be differentiated again. GraphError where an input is not used, unless allow_unused.");
 }
 

@@ -9,8 +9,7 @@ namespace bs::bindings {
 namespace {
 
 struct PyDType {
-  PyObject_HEAD
-  DType t;
+  PyObject_HEAD DType t;
 };
 
 PyTypeObject* type = nullptr;
@@ -57,12 +56,11 @@ PyObject* get_numpy(PyObject* self, void*) {
 
 PyObject* reduce(PyObject* self, PyObject*) { return Py_BuildValue("O(s)", rebuild, name_of(of(self))); }
 
-PyGetSetDef getset[] = {
-    {"name", get_name, nullptr, "The name, as NumPy has it.", nullptr},
-    {"itemsize", get_itemsize, nullptr, "Bytes per element.", nullptr},
-    {"is_floating_point", get_is_float, nullptr, "Whether gradients exist for it.", nullptr},
-    {"dtype", get_numpy, nullptr, "The NumPy dtype; makes np.dtype(bs.float32) work.", nullptr},
-    {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyGetSetDef getset[] = {{"name", get_name, nullptr, "The name, as NumPy has it.", nullptr},
+                        {"itemsize", get_itemsize, nullptr, "Bytes per element.", nullptr},
+                        {"is_floating_point", get_is_float, nullptr, "Whether gradients exist for it.", nullptr},
+                        {"dtype", get_numpy, nullptr, "The NumPy dtype; makes np.dtype(bs.float32) work.", nullptr},
+                        {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 PyMethodDef methods[] = {{"__reduce__", reduce, METH_NOARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
 
@@ -74,8 +72,8 @@ PyType_Slot slots[] = {
     {Py_tp_getset, getset},
     {Py_tp_methods, methods},
     {0, nullptr}};
-PyType_Spec spec = {"backsweep.DType", sizeof(PyDType), 0,
-                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+PyType_Spec spec = {"backsweep.DType", sizeof(PyDType), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                    slots};
 
 }  // namespace
 
@@ -83,11 +81,16 @@ PyObject* dtype_object(DType t) { return singleton[static_cast<int>(t)]; }
 
 py::dtype numpy_dtype(DType t) {
   switch (t) {
-    case DType::f32: return py::dtype::of<float>();
-    case DType::f64: return py::dtype::of<double>();
-    case DType::i32: return py::dtype::of<int32_t>();
-    case DType::i64: return py::dtype::of<int64_t>();
-    case DType::b8: return py::dtype::of<bool>();
+    case DType::f32:
+      return py::dtype::of<float>();
+    case DType::f64:
+      return py::dtype::of<double>();
+    case DType::i32:
+      return py::dtype::of<int32_t>();
+    case DType::i64:
+      return py::dtype::of<int64_t>();
+    case DType::b8:
+      return py::dtype::of<bool>();
   }
   return py::dtype::of<float>();
 }

@@ -35,7 +35,8 @@ std::vector<Tensor> custom(py::object backward, const std::vector<Tensor>& input
       throw GraphError(cat("[custom] backward gave ", py::len(made), " gradients for ", in.size(), " inputs"));
     std::vector<Tensor> result;
     for (py::handle g : made) {
-      if (!g.is_none() && !is_tensor(g.ptr())) throw py::type_error(cat("[custom] backward gave a ", type_name(g.ptr()), ", not a tensor or None"));
+      if (!g.is_none() && !is_tensor(g.ptr()))
+        throw py::type_error(cat("[custom] backward gave a ", type_name(g.ptr()), ", not a tensor or None"));
       result.push_back(g.is_none() ? Tensor() : unwrap(g.ptr()));
     }
     return result;
@@ -50,8 +51,8 @@ py::array copy_of(const View& v) {
   return a;
 }
 
-std::vector<Tensor> host_call(py::object function, const std::vector<Tensor>& inputs, const std::vector<std::vector<int64_t>>& shapes,
-                              const py::list& dtypes) {
+std::vector<Tensor> host_call(py::object function, const std::vector<Tensor>& inputs,
+                              const std::vector<std::vector<int64_t>>& shapes, const py::list& dtypes) {
   if (shapes.size() != py::len(dtypes)) throw ValueError("[host_call] shapes and dtypes differ in number");
   auto host = std::make_shared<ops::HostFunction>();
   for (size_t i = 0; i < shapes.size(); ++i) {
@@ -68,13 +69,16 @@ std::vector<Tensor> host_call(py::object function, const std::vector<Tensor>& in
     py::object result = (*fn)(*args);
     py::sequence made = py::isinstance<py::array>(result) ? py::sequence(py::make_tuple(result)) : py::sequence(result);
     if (static_cast<int>(py::len(made)) != call.n_out)
-      throw ShapeError(cat("[host_call] the function gave ", py::len(made), " arrays, ", call.n_out, " were announced"));
+      throw ShapeError(
+          cat("[host_call] the function gave ", py::len(made), " arrays, ", call.n_out, " were announced"));
     for (int i = 0; i < call.n_out; ++i) {
       Tensor t = from_array(py::array::ensure(made[i]), nullptr, false, "host_call");
       if (!(t.shape() == call.out[i].shape()))
-        throw ShapeError(cat("[host_call] array ", i, " is ", str(t.shape()), ", announced was ", str(call.out[i].shape())));
+        throw ShapeError(
+            cat("[host_call] array ", i, " is ", str(t.shape()), ", announced was ", str(call.out[i].shape())));
       if (t.dtype() != call.out[i].dtype())
-        throw DTypeError(cat("[host_call] array ", i, " is ", name_of(t.dtype()), ", announced was ", name_of(call.out[i].dtype())));
+        throw DTypeError(
+            cat("[host_call] array ", i, " is ", name_of(t.dtype()), ", announced was ", name_of(call.out[i].dtype())));
       std::memcpy(call.out[i].data, t.data(), static_cast<size_t>(t.numel()) * size_of(t.dtype()));
     }
   };

@@ -19,12 +19,18 @@ namespace {
 
 const char* text_of(AttrType t) {
   switch (t) {
-    case AttrType::integer: return "int";
-    case AttrType::real: return "float";
-    case AttrType::boolean: return "bool";
-    case AttrType::dims: return "dims";
-    case AttrType::dtype: return "dtype";
-    case AttrType::object: return "object";
+    case AttrType::integer:
+      return "int";
+    case AttrType::real:
+      return "float";
+    case AttrType::boolean:
+      return "bool";
+    case AttrType::dims:
+      return "dims";
+    case AttrType::dtype:
+      return "dtype";
+    case AttrType::object:
+      return "object";
   }
   return "object";
 }
@@ -105,7 +111,8 @@ py::dict info() {
 void register_info(py::module_& m) {
   m.attr("__version__") = BACKSWEEP_VERSION;
   m.def("info", info, "Version, instruction sets, threads and compiler of this build on this machine.");
-  m.def("set_num_threads", set_num_threads, py::arg("n"), "Threads that parallel work uses, 1 to 1024. No result depends on it.");
+  m.def("set_num_threads", set_num_threads, py::arg("n"),
+        "Threads that parallel work uses, 1 to 1024. No result depends on it.");
   m.def("get_num_threads", num_threads, "Threads that parallel work uses.");
   m.def(
       "registry",
@@ -120,13 +127,24 @@ void register_info(py::module_& m) {
   m.def("release_cached", release_cached, "Gives memory kept for reuse back to the system.");
   m.def("node_bytes", node_bytes, py::arg("n_inputs"), py::arg("n_outputs"), "Bytes of one graph node, buffers apart.");
   m.def("structure_epoch", structure_epoch, "What compiled functions compare to see that modules have changed.");
-  m.def("bump_structure_epoch", bump_structure_epoch, "Says that modules, parameter groups or slots' flags have changed.");
+  m.def("bump_structure_epoch", bump_structure_epoch,
+        "Says that modules, parameter groups or slots' flags have changed.");
   m.def(
       "_use_isa",
       [](const std::string& name) {
-        if (!kernels::activate(name.c_str())) throw ValueError(cat("[_use_isa] this machine or build has no '", name, "'"));
+        if (!kernels::activate(name.c_str()))
+          throw ValueError(cat("[_use_isa] this machine or build has no '", name, "'"));
       },
       py::arg("name"), "Makes the kernels of one instruction set active. For tests.");
+  m.def(
+      "_symbolic",
+      [](const py::args& size) {
+        Tensor t(Node::make(nullptr, 0, 1), 0);
+        t.out().spec.shape = dims_from_args(size, "_symbolic", "size");
+        t.node()->symbolic = true;
+        return t;
+      },
+      "A float32 tensor without a value, as captures make them. For tests of what reading one says.");
 }
 
 }  // namespace bs::bindings

@@ -42,7 +42,8 @@ bool is_numpy_bool(PyObject* o) {
 Attr parse_attr(const Op& op, const AttrSchema& schema, PyObject* o) {
   if (o == Py_None && !schema.required && schema.default_value.index() == 0) return {};
   switch (schema.type) {
-    case AttrType::integer: return int_argument(o, op.name, schema.name);
+    case AttrType::integer:
+      return int_argument(o, op.name, schema.name);
     case AttrType::real: {
       // No bool: dropout(x, True) means something else.
       if (!PyBool_Check(o) && !PyUnicode_Check(o) && PyNumber_Check(o)) {
@@ -57,9 +58,12 @@ Attr parse_attr(const Op& op, const AttrSchema& schema, PyObject* o) {
       if (PyBool_Check(o)) return o == Py_True;
       if (is_numpy_bool(o)) return PyObject_IsTrue(o) == 1;
       throw py::type_error(cat("[", op.name, "] ", schema.name, " is True or False, not ", type_name(o)));
-    case AttrType::dims: return dims_argument(o, op.name, schema.name);
-    case AttrType::dtype: return dtype_argument(op.name, o);
-    case AttrType::object: break;
+    case AttrType::dims:
+      return dims_argument(o, op.name, schema.name);
+    case AttrType::dtype:
+      return dtype_argument(op.name, o);
+    case AttrType::object:
+      break;
   }
   throw py::type_error(cat("[", op.name, "] ", schema.name, " cannot be given from Python"));
 }
@@ -96,8 +100,7 @@ void push_weak(const Signature& s, PyObject* const* args, int n, Operands* in) {
   }
   // Of numbers alone, the highest kind.
   const DType t = specs.n ? ops::promote(specs) : any_float ? DType::f32 : any_int ? DType::i64 : DType::b8;
-  for (int i = 0; i < n; ++i)
-    in->push(made[i] ? std::move(made[i]) : scalar_tensor(args[i], weak_dtype(t, args[i])));
+  for (int i = 0; i < n; ++i) in->push(made[i] ? std::move(made[i]) : scalar_tensor(args[i], weak_dtype(t, args[i])));
 }
 
 Ref<Attrs> parse_attrs(const Signature& s, PyObject* const* bound, PyObject* const* rest, Py_ssize_t n_rest) {
@@ -232,7 +235,8 @@ Signature::Signature(const Op& o) : op(o) {
   if (all_default && !op.attrs.empty()) defaults = Attrs::make(std::move(values));
   if (!op.attrs.empty()) {
     const AttrSchema& last = op.attrs.back();
-    variadic = last.type == AttrType::dims && (std::strcmp(last.name, "shape") == 0 || std::strcmp(last.name, "dims") == 0);
+    variadic =
+        last.type == AttrType::dims && (std::strcmp(last.name, "shape") == 0 || std::strcmp(last.name, "dims") == 0);
   }
 }
 

@@ -14,8 +14,7 @@ namespace bs::bindings {
 namespace {
 
 struct OpFunction {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   const Signature* signature;  // lives as long as the process
 };
 
@@ -42,25 +41,27 @@ PyObject* bind(PyObject* self, PyObject* object, PyObject*) {
   return object && object != Py_None ? PyMethod_New(self, object) : Py_NewRef(self);
 }
 
-PyObject* repr(PyObject* self) { return PyUnicode_FromFormat("<op %s%s>", signature_of(self).op.name, signature_of(self).text.c_str()); }
+PyObject* repr(PyObject* self) {
+  return PyUnicode_FromFormat("<op %s%s>", signature_of(self).op.name, signature_of(self).text.c_str());
+}
 PyObject* get_name(PyObject* self, void*) { return PyUnicode_FromString(signature_of(self).op.name); }
-PyObject* get_doc(PyObject* self, void*) { return PyUnicode_FromString(signature_of(self).op.doc ? signature_of(self).op.doc : ""); }
+PyObject* get_doc(PyObject* self, void*) {
+  return PyUnicode_FromString(signature_of(self).op.doc ? signature_of(self).op.doc : "");
+}
 PyObject* get_text(PyObject* self, void*) { return PyUnicode_FromString(signature_of(self).text.c_str()); }
 PyObject* get_module(PyObject* self, void*) {
-  return PyUnicode_FromString(signature_of(self).op.visibility == Visibility::hidden ? "backsweep._core.ops" : "backsweep");
+  return PyUnicode_FromString(signature_of(self).op.visibility == Visibility::hidden ? "backsweep._core.ops"
+                                                                                     : "backsweep");
 }
 // A copy of a module that holds ops holds the same ops.
 PyObject* reduce(PyObject* self, PyObject*) { return Py_BuildValue("O(s)", rebuild, signature_of(self).op.name); }
 
-PyMemberDef members[] = {
-    {"__vectorcalloffset__", T_PYSSIZET, offsetof(OpFunction, vectorcall), READONLY, nullptr},
-    {nullptr, 0, 0, 0, nullptr}};
-PyGetSetDef getset[] = {{"__name__", get_name, nullptr, nullptr, nullptr},
-                        {"__qualname__", get_name, nullptr, nullptr, nullptr},
-                        {"__doc__", get_doc, nullptr, nullptr, nullptr},
-                        {"__text_signature__", get_text, nullptr, nullptr, nullptr},
-                        {"__module__", get_module, nullptr, nullptr, nullptr},
-                        {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyMemberDef members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(OpFunction, vectorcall), READONLY, nullptr},
+                         {nullptr, 0, 0, 0, nullptr}};
+PyGetSetDef getset[] = {
+    {"__name__", get_name, nullptr, nullptr, nullptr},     {"__qualname__", get_name, nullptr, nullptr, nullptr},
+    {"__doc__", get_doc, nullptr, nullptr, nullptr},       {"__text_signature__", get_text, nullptr, nullptr, nullptr},
+    {"__module__", get_module, nullptr, nullptr, nullptr}, {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyMethodDef methods[] = {{"__reduce__", reduce, METH_NOARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
 PyType_Slot slots[] = {{Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
                        {Py_tp_descr_get, reinterpret_cast<void*>(bind)},
@@ -69,10 +70,10 @@ PyType_Slot slots[] = {{Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
                        {Py_tp_getset, getset},
                        {Py_tp_methods, methods},
                        {0, nullptr}};
-PyType_Spec spec = {"backsweep._core.OpFunction", sizeof(OpFunction), 0,
-                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR |
-                        Py_TPFLAGS_DISALLOW_INSTANTIATION,
-                    slots};
+PyType_Spec spec = {
+    "backsweep._core.OpFunction", sizeof(OpFunction), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    slots};
 
 }  // namespace
 

@@ -28,7 +28,8 @@ struct Leaf {
     if (tensor != o.tensor) return false;
     if (tensor) return spec.dtype == o.spec.dtype && spec.shape == o.spec.shape && requires_grad == o.requires_grad;
     if (object.is(o.object)) return true;
-    if (Py_TYPE(object.ptr()) != Py_TYPE(o.object.ptr()) || is_tensor(object.ptr())) return false;  // 1 is not True or 1.0
+    if (Py_TYPE(object.ptr()) != Py_TYPE(o.object.ptr()) || is_tensor(object.ptr()))
+      return false;  // 1 is not True or 1.0
     const int equal = PyObject_RichCompareBool(object.ptr(), o.object.ptr(), Py_EQ);
     if (equal < 0) throw py::error_already_set();
     return equal == 1;
@@ -84,13 +85,14 @@ struct Entry {
   std::vector<Guard> guards;
   uint64_t epoch = 0;  // when the guards were last seen to hold
   std::shared_ptr<Program> program;
-  py::object result;      // what the function returned, with Slot markers for program outputs
-  bool single = false;    // it is one tensor
+  py::object result;             // what the function returned, with Slot markers for program outputs
+  bool single = false;           // it is one tensor
   std::vector<py::object> keep;  // symbols that the result template uses
 
   bool guards_hold() {
     if (epoch == structure_epoch()) return true;
     const uint64_t now = structure_epoch();
+    if (!program->fits_slots()) return false;
     for (const Guard& g : guards) {
       py::object value = py::reinterpret_steal<py::object>(PyObject_GetAttr(g.object.ptr(), g.name.ptr()));
       if (!value) throw py::error_already_set();
@@ -107,8 +109,7 @@ struct Entry {
 thread_local std::vector<Guard>* guards_of_capture = nullptr;
 
 struct Compiled {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   PyObject* fn;
   PyObject* dict;
   PyObject* weakrefs;
@@ -121,8 +122,8 @@ PyTypeObject* placeholder_type = nullptr;
 Compiled* as_compiled(PyObject* o) { return reinterpret_cast<Compiled*>(o); }
 
 // Runs fn on symbols for its tensor leaves. `args` and `kwargs` give the nesting.
-std::shared_ptr<Entry> capture(Compiled* self, py::handle args, py::handle kwargs, std::vector<Leaf> leaves, std::string nesting,
-                               bool flat) {
+std::shared_ptr<Entry> capture(Compiled* self, py::handle args, py::handle kwargs, std::vector<Leaf> leaves,
+                               std::string nesting, bool flat) {
   auto entry = std::make_shared<Entry>();
   entry->leaves = std::move(leaves);
   entry->nesting = std::move(nesting);
@@ -185,7 +186,8 @@ py::object run(Entry& entry, std::span<char* const> inputs) {
 // Moves entry k to the front.
 void use(Compiled* self, size_t k) {
   auto& e = *self->entries;
-  if (k > 0) std::rotate(e.begin(), e.begin() + static_cast<std::ptrdiff_t>(k), e.begin() + static_cast<std::ptrdiff_t>(k) + 1);
+  if (k > 0)
+    std::rotate(e.begin(), e.begin() + static_cast<std::ptrdiff_t>(k), e.begin() + static_cast<std::ptrdiff_t>(k) + 1);
 }
 
 constexpr size_t kMaxEntries = 64;  // signatures kept per function: the least recently used one goes
@@ -227,7 +229,8 @@ py::object call_any(Compiled* self, py::handle args, py::handle kwargs) {
     leaf.object = py::reinterpret_borrow<py::object>(o);
     const bool array = py::isinstance<py::array>(o);
     if (array || (is_tensor(o.ptr()) && !slot_of(o.ptr()))) {
-      Tensor t = array ? from_array(py::reinterpret_borrow<py::array>(o), nullptr, true, "compile") : unwrap_value(o.ptr());
+      Tensor t =
+          array ? from_array(py::reinterpret_borrow<py::array>(o), nullptr, true, "compile") : unwrap_value(o.ptr());
       leaf.tensor = true;
       leaf.spec.dtype = t.dtype();
       leaf.spec.shape = t.shape();
@@ -255,7 +258,8 @@ py::object call_any(Compiled* self, py::handle args, py::handle kwargs) {
   for (size_t k = 0; k < entries.size(); ++k) {
     std::shared_ptr<Entry> entry = entries[k];
     if (entry->recording != recording() || entry->nesting != nesting || entry->leaves.size() != leaves.size()) continue;
-    if (!std::equal(leaves.begin(), leaves.end(), entry->leaves.begin(), [](const Leaf& a, const Leaf& b) { return a.matches(b); }))
+    if (!std::equal(leaves.begin(), leaves.end(), entry->leaves.begin(),
+                    [](const Leaf& a, const Leaf& b) { return a.matches(b); }))
       continue;
     if (!entry->guards_hold()) continue;
     use(self, k);
@@ -356,16 +360,15 @@ PyObject* programs(PyObject* o, void*) {
 
 PyObject* wrapped(PyObject* o, void*) { return Py_NewRef(as_compiled(o)->fn); }
 
-PyGetSetDef getset[] = {
-    {"programs", programs, nullptr, "One dict per captured signature: text, arena_bytes, nanoseconds (planned).", nullptr},
-    {"__wrapped__", wrapped, nullptr, "The function that is compiled.", nullptr},
-    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
-    {nullptr, nullptr, nullptr, nullptr, nullptr}};
-PyMemberDef members[] = {
-    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Compiled, vectorcall), READONLY, nullptr},
-    {"__dictoffset__", T_PYSSIZET, offsetof(Compiled, dict), READONLY, nullptr},
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(Compiled, weakrefs), READONLY, nullptr},
-    {nullptr, 0, 0, 0, nullptr}};
+PyGetSetDef getset[] = {{"programs", programs, nullptr,
+                         "One dict per captured signature: text, arena_bytes, nanoseconds (planned).", nullptr},
+                        {"__wrapped__", wrapped, nullptr, "The function that is compiled.", nullptr},
+                        {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
+                        {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyMemberDef members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(Compiled, vectorcall), READONLY, nullptr},
+                         {"__dictoffset__", T_PYSSIZET, offsetof(Compiled, dict), READONLY, nullptr},
+                         {"__weaklistoffset__", T_PYSSIZET, offsetof(Compiled, weakrefs), READONLY, nullptr},
+                         {nullptr, 0, 0, 0, nullptr}};
 PyType_Slot slots[] = {{Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
                        {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
                        {Py_tp_traverse, reinterpret_cast<void*>(traverse)},
@@ -375,8 +378,9 @@ PyType_Slot slots[] = {{Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
                        {Py_tp_members, members},
                        {Py_tp_doc, const_cast<char*>("A compiled function: made by bs.compile.")},
                        {0, nullptr}};
-PyType_Spec spec{"backsweep._core.CompiledFunction", sizeof(Compiled), 0,
-                 Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+PyType_Spec spec{
+    "backsweep._core.CompiledFunction", sizeof(Compiled), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
 
 PyType_Slot placeholder_slots[] = {{0, nullptr}};
 PyType_Spec placeholder_spec{"backsweep._core._Output", sizeof(PyObject), 0, Py_TPFLAGS_DEFAULT, placeholder_slots};
@@ -410,7 +414,8 @@ void guard(py::object object, py::object name) {
 }  // namespace
 
 std::shared_ptr<Program> program_for(py::handle fn, const std::vector<Spec>& args) {
-  if (Py_TYPE(fn.ptr()) != compiled_type) throw GraphError(cat("[Trainer] step is ", type_name(fn.ptr()), ", not a compiled function"));
+  if (Py_TYPE(fn.ptr()) != compiled_type)
+    throw GraphError(cat("[Trainer] step is ", type_name(fn.ptr()), ", not a compiled function"));
   Compiled* self = as_compiled(fn.ptr());
   std::vector<Leaf> leaves;
   py::tuple positional(args.size());
@@ -423,7 +428,8 @@ std::shared_ptr<Program> program_for(py::handle fn, const std::vector<Spec>& arg
   }
   for (const auto& e : *self->entries)
     if (e->flat && e->recording == recording() && e->leaves.size() == leaves.size() &&
-        std::equal(leaves.begin(), leaves.end(), e->leaves.begin(), [](const Leaf& a, const Leaf& b) { return a.matches(b); }) &&
+        std::equal(leaves.begin(), leaves.end(), e->leaves.begin(),
+                   [](const Leaf& a, const Leaf& b) { return a.matches(b); }) &&
         e->guards_hold())
       return e->program;
   std::string nesting;
@@ -438,12 +444,16 @@ void register_program(py::module_& m) {
   placeholder_type = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&placeholder_spec)));
   m.attr("CompiledFunction") = py::handle(reinterpret_cast<PyObject*>(compiled_type));
   m.def("compile", &compile, py::arg("fn") = py::none(), py::kw_only(), py::arg("keep_grads") = false,
-        "Compile a function of tensors: the first call with new shapes captures the ops that it uses, forward, backward and "
-        "update, as one program, which later calls run without Python.\n\nTensors (and NumPy arrays) among the arguments are "
-        "inputs; other arguments, and what the function reads from elsewhere, are fixed at capture, except parameters, buffers "
+        "Compile a function of tensors: the first call with new shapes captures the ops that it uses, forward, "
+        "backward and "
+        "update, as one program, which later calls run without Python.\n\nTensors (and NumPy arrays) among the "
+        "arguments are "
+        "inputs; other arguments, and what the function reads from elsewhere, are fixed at capture, except parameters, "
+        "buffers "
         "and hyperparameters, which are read at each call. .grad is kept only with keep_grads=True.");
   m.def("guard", &guard, py::arg("object"), py::arg("name"),
-        "While a function is captured: its program may be reused only as long as object.name compares equal to its value now.");
+        "While a function is captured: its program may be reused only as long as object.name compares equal to its "
+        "value now.");
   m.def("is_capturing", [] { return current_capture() != nullptr; }, "Whether bs.compile records on this thread.");
 }
 

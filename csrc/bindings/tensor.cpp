@@ -60,8 +60,7 @@ void dealloc(PyObject* o) {
 }
 
 bool bool_argument(PyObject* o, const char* op, const char* argument) {
-  if (!PyBool_Check(o))
-    throw py::type_error(cat("[", op, "] ", argument, " is True or False, not ", type_name(o)));
+  if (!PyBool_Check(o)) throw py::type_error(cat("[", op, "] ", argument, " is True or False, not ", type_name(o)));
   return o == Py_True;
 }
 

@@ -14,9 +14,8 @@
 namespace bs::bindings {
 
 struct PyTensor {
-  PyObject_HEAD
-  Tensor t;        // empty where slot is set
-  Ref<Slot> slot;  // of parameters and buffers
+  PyObject_HEAD Tensor t;  // empty where slot is set
+  Ref<Slot> slot;          // of parameters and buffers
   PyObject* weakrefs;
 };
 

@@ -48,8 +48,9 @@ int set_grad(PyObject* self, PyObject* value, void*) {
       return 0;
     }
     if (!cell)
-      throw GraphError("[grad] only leaves that require gradients have a .grad to set: parameters, and tensors after "
-                       "requires_grad_()");
+      throw GraphError(
+          "[grad] only leaves that require gradients have a .grad to set: parameters, and tensors after "
+          "requires_grad_()");
     if (!is_tensor(value)) throw py::type_error(cat("[grad] a gradient is a tensor or None, not ", type_name(value)));
     Tensor g = unwrap(value);
     const Spec& spec = spec_of(self);
@@ -81,14 +82,16 @@ void change_requires_grad(PyObject* self, bool on) {
   PyTensor* p = as_tensor(self);
   if (p->slot) {
     if (on && !is_float(p->slot->spec().dtype))
-      throw DTypeError(cat("[requires_grad] only float tensors have gradients, this one is ", name_of(p->slot->spec().dtype)));
+      throw DTypeError(
+          cat("[requires_grad] only float tensors have gradients, this one is ", name_of(p->slot->spec().dtype)));
     p->slot->set_requires_grad(on);
     return;
   }
   if (on == p->t.requires_grad()) return;
   if (!is_leaf(self))
-    throw GraphError("[requires_grad] this tensor was computed from one that requires gradients: use detach() for a tensor that "
-                     "does not");
+    throw GraphError(
+        "[requires_grad] this tensor was computed from one that requires gradients: use detach() for a tensor that "
+        "does not");
   if (!on) {
     p->t.node()->requires_grad = false;
     p->t.node()->cell = Ref<GradCell>();
@@ -105,7 +108,8 @@ PyGetSetDef tensor_getset[] = {
     {"ndim", get_ndim, nullptr, "The number of axes.", nullptr},
     {"requires_grad", get_requires_grad, set_requires_grad, "Whether gradients by this tensor are recorded.", nullptr},
     {"is_leaf", get_is_leaf, nullptr, "Whether no recorded op has computed it.", nullptr},
-    {"is_symbolic", get_is_symbolic, nullptr, "Whether it stands for a value that exists only when a program runs.", nullptr},
+    {"is_symbolic", get_is_symbolic, nullptr, "Whether it stands for a value that exists only when a program runs.",
+     nullptr},
     {"grad", get_grad, set_grad, "The gradient that backward() has gathered in this leaf, or None.", nullptr},
     {"T", get_T, nullptr, "The axes in reverse order.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};

@@ -74,7 +74,8 @@ Tensor from_sequence(PyObject* o, const DType* dtype, const char* op) {
     a = py::array(py::handle(asarray)(py::handle(o)));
   } catch (py::error_already_set& e) {
     if (!e.matches(PyExc_ValueError)) throw;
-    throw ShapeError(cat("[", op, "] the rows of a nested sequence have different lengths (NumPy: ", error_text(e), ")"));
+    throw ShapeError(
+        cat("[", op, "] the rows of a nested sequence have different lengths (NumPy: ", error_text(e), ")"));
   }
   if (a.dtype().kind() == 'O')
     throw py::type_error(cat("[", op, "] a sequence holds something that is no number, or an int beyond 64 bits"));
@@ -153,13 +154,14 @@ Tensor from_array(py::array a, const DType* asked, bool share, const char* op) {
     throw DTypeError(cat("[", op, "] NumPy's ", py::cast<std::string>(py::str(a.dtype())),
                          " has no counterpart here: convert it first, for example with .astype(np.float32)"));
   }
-  if (a.ndim() > kMaxDims) throw ShapeError(cat("[", op, "] an array of ", a.ndim(), " dimensions: there are at most 8"));
+  if (a.ndim() > kMaxDims)
+    throw ShapeError(cat("[", op, "] an array of ", a.ndim(), " dimensions: there are at most 8"));
   const py::dtype want = numpy_dtype(dtype);
   if (!a.dtype().equal(want)) {  // another type, or the same in foreign byte order
     const char kind = a.dtype().kind();
     if (!std::strchr("biuf", kind))
-      throw DTypeError(cat("[", op, "] NumPy's ", py::cast<std::string>(py::str(a.dtype())), " cannot become ",
-                           name_of(dtype)));
+      throw DTypeError(
+          cat("[", op, "] NumPy's ", py::cast<std::string>(py::str(a.dtype())), " cannot become ", name_of(dtype)));
     a = py::array(a.attr("astype")(want));
     share = true;
   }
@@ -178,8 +180,7 @@ Tensor from_array(py::array a, const DType* asked, bool share, const char* op) {
     return t;
   }
   void* data = const_cast<void*>(a.data());
-  return leaf_on(dtype, shape,
-                 Buffer::wrap(data, static_cast<size_t>(bytes), release_array, a.release().ptr()));
+  return leaf_on(dtype, shape, Buffer::wrap(data, static_cast<size_t>(bytes), release_array, a.release().ptr()));
 }
 
 Tensor to_tensor(PyObject* o, const char* op, const char* argument) {
@@ -191,8 +192,8 @@ Tensor to_tensor(PyObject* o, const char* op, const char* argument) {
   if (!PyType_Check(o) && PyObject_HasAttrString(o, "__array__"))
     return from_array(py::array(py::reinterpret_borrow<py::object>(o)), nullptr, false, op);
   if (PyFloat_Check(o)) return scalar_tensor(o, number_dtype(o));
-  throw py::type_error(cat("[", op, "] ", argument, " is a tensor, an array, a number or a nested sequence, not ",
-                           type_name(o)));
+  throw py::type_error(
+      cat("[", op, "] ", argument, " is a tensor, an array, a number or a nested sequence, not ", type_name(o)));
 }
 
 py::array numpy_view(const Tensor& t) {
@@ -200,7 +201,8 @@ py::array numpy_view(const Tensor& t) {
   const Spec& spec = t.spec();
   const Dims strides = spec.full_strides();
   std::vector<py::ssize_t> sizes(spec.shape.begin(), spec.shape.end()), steps;
-  for (int64_t s : strides) steps.push_back(static_cast<py::ssize_t>(s) * static_cast<py::ssize_t>(size_of(spec.dtype)));
+  for (int64_t s : strides)
+    steps.push_back(static_cast<py::ssize_t>(s) * static_cast<py::ssize_t>(size_of(spec.dtype)));
   Ref<Buffer> keep = t.out().buffer;
   py::capsule base(keep.get(), [](void* p) { Ref<Buffer>::adopt(static_cast<Buffer*>(p)); });
   keep.release();  // the capsule's now
@@ -215,11 +217,16 @@ PyObject* element(const Tensor& t, const char* op) {
                          " elements; use .tolist() or .numpy()"));
   const char* p = t.data();
   switch (t.dtype()) {
-    case DType::f32: return to_python<float>(p);
-    case DType::f64: return to_python<double>(p);
-    case DType::i32: return to_python<int32_t>(p);
-    case DType::i64: return to_python<int64_t>(p);
-    case DType::b8: return PyBool_FromLong(*p);
+    case DType::f32:
+      return to_python<float>(p);
+    case DType::f64:
+      return to_python<double>(p);
+    case DType::i32:
+      return to_python<int32_t>(p);
+    case DType::i64:
+      return to_python<int64_t>(p);
+    case DType::b8:
+      return PyBool_FromLong(*p);
   }
   return nullptr;
 }
@@ -251,9 +258,11 @@ Dims dims_argument(PyObject* o, const char* op, const char* argument) {
     items = py::reinterpret_steal<py::object>(PySequence_Fast(o, ""));
     if (!items) PyErr_Clear();
   }
-  if (!items) throw py::type_error(cat("[", op, "] ", argument, " is an int or a sequence of ints, not ", type_name(o)));
+  if (!items)
+    throw py::type_error(cat("[", op, "] ", argument, " is an int or a sequence of ints, not ", type_name(o)));
   const Py_ssize_t n = PySequence_Fast_GET_SIZE(items.ptr());
-  if (n > kMaxDims) throw ShapeError(cat("[", op, "] ", argument, " has ", n, " entries: there are at most 8 dimensions"));
+  if (n > kMaxDims)
+    throw ShapeError(cat("[", op, "] ", argument, " has ", n, " entries: there are at most 8 dimensions"));
   for (Py_ssize_t i = 0; i < n; ++i) d.push(int_argument(PySequence_Fast_GET_ITEM(items.ptr(), i), op, argument));
   return d;
 }
@@ -283,8 +292,10 @@ void register_convert(py::module_& m) {
     return from_array(py::reinterpret_borrow<py::array>(data), dtype.is_none() ? nullptr : &want, true, "asarray");
   };
   constexpr const char* kDoc =
-      "A tensor on the memory of a NumPy array, without a copy where it is contiguous, aligned and of a known dtype.\n\n"
-      "A tensor's value never changes, so the array must not be written to any more: what was computed from the tensor\n"
+      "A tensor on the memory of a NumPy array, without a copy where it is contiguous, aligned and of a known "
+      "dtype.\n\n"
+      "A tensor's value never changes, so the array must not be written to any more: what was computed from the "
+      "tensor\n"
       "may still read it for derivatives. bs.tensor copies and has no such condition.";
   m.def("asarray", share, py::arg("data"), py::arg("dtype") = py::none(), kDoc);
   m.def(

@@ -22,11 +22,21 @@ Tensor filled(const Dims& shape, const Tensor& one, const char* op) {
     if (d < 0) throw ShapeError(cat("[", op, "] shape ", str(shape), " has a negative size"));
   Tensor t = Tensor::empty(one.dtype(), shape);
   switch (one.dtype()) {
-    case DType::f32: fill(t, *reinterpret_cast<float*>(one.data())); break;
-    case DType::f64: fill(t, *reinterpret_cast<double*>(one.data())); break;
-    case DType::i32: fill(t, *reinterpret_cast<int32_t*>(one.data())); break;
-    case DType::i64: fill(t, *reinterpret_cast<int64_t*>(one.data())); break;
-    case DType::b8: fill(t, *reinterpret_cast<uint8_t*>(one.data())); break;
+    case DType::f32:
+      fill(t, *reinterpret_cast<float*>(one.data()));
+      break;
+    case DType::f64:
+      fill(t, *reinterpret_cast<double*>(one.data()));
+      break;
+    case DType::i32:
+      fill(t, *reinterpret_cast<int32_t*>(one.data()));
+      break;
+    case DType::i64:
+      fill(t, *reinterpret_cast<int64_t*>(one.data()));
+      break;
+    case DType::b8:
+      fill(t, *reinterpret_cast<uint8_t*>(one.data()));
+      break;
   }
   return t;
 }
@@ -55,7 +65,8 @@ void define_constant(py::module_& m, const char* name, const char* like_name, co
       name,
       [name](py::args size, py::object dtype, bool requires_grad) {
         Dims shape = dims_from_args(size, name, "size");
-        return flagged(filled(shape, Tensor::scalar(value, dtype_or(dtype, DType::f32, name)), name), requires_grad, name);
+        return flagged(filled(shape, Tensor::scalar(value, dtype_or(dtype, DType::f32, name)), name), requires_grad,
+                       name);
       },
       py::kw_only(), py::arg("dtype") = py::none(), py::arg("requires_grad") = false, doc);
   m.def(
@@ -99,10 +110,18 @@ Tensor arange(py::object start, py::object end, py::object step, py::object dtyp
     const double x = v[0] + static_cast<double>(i) * v[2];
     const int64_t k = exact ? first + i * by : static_cast<int64_t>(x);
     switch (t) {
-      case DType::f32: reinterpret_cast<float*>(p)[i] = static_cast<float>(x); break;
-      case DType::f64: reinterpret_cast<double*>(p)[i] = x; break;
-      case DType::i32: reinterpret_cast<int32_t*>(p)[i] = static_cast<int32_t>(k); break;
-      default: reinterpret_cast<int64_t*>(p)[i] = k; break;
+      case DType::f32:
+        reinterpret_cast<float*>(p)[i] = static_cast<float>(x);
+        break;
+      case DType::f64:
+        reinterpret_cast<double*>(p)[i] = x;
+        break;
+      case DType::i32:
+        reinterpret_cast<int32_t*>(p)[i] = static_cast<int32_t>(k);
+        break;
+      default:
+        reinterpret_cast<int64_t*>(p)[i] = k;
+        break;
     }
   }
   return flagged(std::move(r), requires_grad, "arange");
@@ -122,7 +141,8 @@ Tensor eye(int64_t n, py::object m, py::object dtype) {
 }  // namespace
 
 void register_create(py::module_& m) {
-  define_constant<0>(m, "zeros", "zeros_like", "zeros(*size, dtype=None, requires_grad=False): zeros, float32 by default.",
+  define_constant<0>(m, "zeros", "zeros_like",
+                     "zeros(*size, dtype=None, requires_grad=False): zeros, float32 by default.",
                      "Zeros of the shape, and by default the dtype, of x.");
   define_constant<1>(m, "ones", "ones_like", "ones(*size, dtype=None, requires_grad=False): ones, float32 by default.",
                      "Ones of the shape, and by default the dtype, of x.");
@@ -131,9 +151,11 @@ void register_create(py::module_& m) {
       [](py::object size, py::object value, py::object dtype, bool requires_grad) {
         Dims shape = dims_argument(size.ptr(), "full", "size");
         PyObject* v = number(value, "full", "fill_value");
-        return flagged(filled(shape, scalar_tensor(v, dtype_or(dtype, number_dtype(v), "full")), "full"), requires_grad, "full");
+        return flagged(filled(shape, scalar_tensor(v, dtype_or(dtype, number_dtype(v), "full")), "full"), requires_grad,
+                       "full");
       },
-      py::arg("size"), py::arg("fill_value"), py::kw_only(), py::arg("dtype") = py::none(), py::arg("requires_grad") = false,
+      py::arg("size"), py::arg("fill_value"), py::kw_only(), py::arg("dtype") = py::none(),
+      py::arg("requires_grad") = false,
       "A tensor of one number; its dtype is by default that of bs.tensor(fill_value).");
   m.def(
       "full_like",
@@ -143,8 +165,8 @@ void register_create(py::module_& m) {
         return flagged(filled(spec.shape, scalar_tensor(v, dtype_or(dtype, spec.dtype, "full_like")), "full_like"),
                        requires_grad, "full_like");
       },
-      py::arg("x"), py::arg("fill_value"), py::kw_only(), py::arg("dtype") = py::none(), py::arg("requires_grad") = false,
-      "A tensor of one number, with the shape, and by default the dtype, of x.");
+      py::arg("x"), py::arg("fill_value"), py::kw_only(), py::arg("dtype") = py::none(),
+      py::arg("requires_grad") = false, "A tensor of one number, with the shape, and by default the dtype, of x.");
   m.def("arange", arange, py::arg("start"), py::arg("end") = py::none(), py::arg("step") = 1, py::kw_only(),
         py::arg("dtype") = py::none(), py::arg("requires_grad") = false,
         "start, start + step, ... below end; arange(n) counts from 0. int64 for ints, float32 for floats.");

@@ -18,7 +18,8 @@ Tensor slice(const Tensor& x, int dim, Attr start, Attr stop, int64_t step) {
 Tensor row(const Tensor& x, int dim, int64_t i) {
   const int64_t n = x.shape()[dim];
   if (i < -n || i >= n)
-    throw IndexError(cat("[getitem] index ", i, " is outside axis ", dim, " of size ", n, " (shape ", str(x.shape()), ")"));
+    throw IndexError(
+        cat("[getitem] index ", i, " is outside axis ", dim, " of size ", n, " (shape ", str(x.shape()), ")"));
   if (i < 0) i += n;
   return n == 1 ? x : slice(x, dim, i, i + 1, 1);
 }
@@ -27,7 +28,7 @@ Tensor sliced(const Tensor& x, int dim, PyObject* key) {
   const int64_t n = x.shape()[dim];
   Py_ssize_t start, stop, step;
   if (PySlice_Unpack(key, &start, &stop, &step) < 0) throw py::error_already_set();
-  PySlice_AdjustIndices(n, &start, &stop, step);
+  if (PySlice_AdjustIndices(n, &start, &stop, step) == 0) return slice(x, dim, int64_t{0}, int64_t{0}, 1);
   if (step == 1 && start == 0 && stop == n) return x;
   // Going down to the first element has the stop -1, which the op would count from the end.
   return slice(x, dim, int64_t{start}, stop < 0 ? Attr{} : Attr{int64_t{stop}}, step);
@@ -40,8 +41,9 @@ Tensor rows(const Tensor& x, PyObject* key) {
   Tensor index = to_tensor(key, "getitem", "the index");
   if (fresh && index.numel() == 0 && (PyList_Check(key) || PyTuple_Check(key))) index = Tensor::empty(DType::i64, {0});
   if (index.dtype() == DType::b8)
-    throw py::type_error("[getitem] a bool mask gives a shape that depends on values: use bs.where(mask, x, other), or an integer "
-                         "index such as np.flatnonzero(mask)");
+    throw py::type_error(
+        "[getitem] a bool mask gives a shape that depends on values: use bs.where(mask, x, other), or an integer "
+        "index such as np.flatnonzero(mask)");
   if (is_float(index.dtype()))
     throw py::type_error(cat("[getitem] an index is an integer tensor, not ", name_of(index.dtype())));
   if (x.shape().size() == 0) throw IndexError("[getitem] a 0-d tensor has no rows to index");
@@ -59,9 +61,7 @@ Tensor rows(const Tensor& x, PyObject* key) {
 }
 
 // A sequence of positions along one axis, and not one position per axis.
-bool is_row_index(PyObject* key) {
-  return is_tensor(key) || PyList_Check(key) || py::isinstance<py::array>(key);
-}
+bool is_row_index(PyObject* key) { return is_tensor(key) || PyList_Check(key) || py::isinstance<py::array>(key); }
 
 Tensor get(const Tensor& x, PyObject* key) {
   if (is_row_index(key)) return rows(x, key);
@@ -80,9 +80,10 @@ Tensor get(const Tensor& x, PyObject* key) {
     } else if (item != Py_None) {
       ++used;
       if (!PySlice_Check(item) && (PyBool_Check(item) || is_row_index(item) || !PyIndex_Check(item)))
-        throw py::type_error(cat("[getitem] an index is an int, a slice, None, Ellipsis, a tuple of these, or one integer tensor "
-                                 "or list for the first axis; not ",
-                                 type_name(item), n_items > 1 ? " in a tuple" : ""));
+        throw py::type_error(
+            cat("[getitem] an index is an int, a slice, None, Ellipsis, a tuple of these, or one integer tensor "
+                "or list for the first axis; not ",
+                type_name(item), n_items > 1 ? " in a tuple" : ""));
     }
   }
   const int n = x.shape().size();
@@ -150,11 +151,9 @@ PyObject* iterate(PyObject* self) {
 
 }  // namespace
 
-PyType_Slot tensor_index_slots[] = {{Py_mp_subscript, reinterpret_cast<void*>(subscript)},
-                                    {Py_mp_length, reinterpret_cast<void*>(length)},
-                                    {Py_sq_length, reinterpret_cast<void*>(length)},
-                                    {Py_sq_item, reinterpret_cast<void*>(item)},
-                                    {Py_tp_iter, reinterpret_cast<void*>(iterate)},
-                                    {0, nullptr}};
+PyType_Slot tensor_index_slots[] = {
+    {Py_mp_subscript, reinterpret_cast<void*>(subscript)}, {Py_mp_length, reinterpret_cast<void*>(length)},
+    {Py_sq_length, reinterpret_cast<void*>(length)},       {Py_sq_item, reinterpret_cast<void*>(item)},
+    {Py_tp_iter, reinterpret_cast<void*>(iterate)},        {0, nullptr}};
 
 }  // namespace bs::bindings

@@ -149,7 +149,8 @@ py::object instance_dict(PyObject* self) {
 PyObject* deepcopy(PyObject* self, PyObject* memo) {
   return guarded([&] {
     if (!is_leaf(self))
-      throw GraphError("[deepcopy] this tensor has a history of recorded ops, which a copy would not have: copy x.detach()");
+      throw GraphError(
+          "[deepcopy] this tensor has a history of recorded ops, which a copy would not have: copy x.detach()");
     Tensor value = unwrap_value(self);
     const bool on = requires_grad(self);
     py::object copy;
@@ -177,7 +178,8 @@ PyObject* reduce(PyObject* self, PyObject*) {
   return guarded([&] {
     static PyObject* rebuild = imported("backsweep._core", "_rebuild_tensor");
     py::array value = numpy_view(unwrap_value(self));
-    py::object args = py::make_tuple(py::handle(reinterpret_cast<PyObject*>(Py_TYPE(self))), value, requires_grad(self));
+    py::object args =
+        py::make_tuple(py::handle(reinterpret_cast<PyObject*>(Py_TYPE(self))), value, requires_grad(self));
     py::object d = instance_dict(self);
     py::object state = d && PyDict_Size(d.ptr()) > 0 ? d : py::none();
     return py::make_tuple(py::handle(rebuild), args, state).release().ptr();
@@ -212,15 +214,16 @@ PyObject* backward(PyObject* self, FastArgs args, Py_ssize_t n, PyObject* kwname
 PyObject* tensor_repr(PyObject* self) {
   return guarded([&] {
     Tensor t = unwrap(self);
-    std::string type = Py_TYPE(self) == tensor_type ? "tensor" : py::cast<std::string>(py::type::of(self).attr("__name__"));
+    std::string type =
+        Py_TYPE(self) == tensor_type ? "tensor" : py::cast<std::string>(py::type::of(self).attr("__name__"));
     std::string dtype = py::cast<std::string>(py::repr(dtype_object(t.dtype())));
     std::string flag = requires_grad(self) ? ", requires_grad=True" : "";
     if (t.symbolic()) {
       if (Py_TYPE(self) == tensor_type) type = "Tensor";
       return py::str(cat(type, "(symbolic, shape=", str(t.shape()), ", dtype=", dtype, flag, ")")).release().ptr();
     }
-    py::object text = py::module_::import("numpy").attr("array2string")(
-        numpy_view(t), py::arg("separator") = ", ", py::arg("prefix") = type + "(");
+    py::object text = py::module_::import("numpy").attr("array2string")(numpy_view(t), py::arg("separator") = ", ",
+                                                                        py::arg("prefix") = type + "(");
     // As PyTorch: the dtypes that plain Python numbers get go without saying.
     bool usual = t.dtype() == DType::f32 || t.dtype() == DType::i64 || t.dtype() == DType::b8;
     std::string rest;

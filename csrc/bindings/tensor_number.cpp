@@ -77,12 +77,18 @@ PyObject* positive(PyObject* a) { return Py_NewRef(a); }
 
 PyObject* compare(PyObject* a, PyObject* b, int how) {
   switch (how) {
-    case Py_EQ: return binary(known.eq, a, b);
-    case Py_NE: return binary(known.ne, a, b);
-    case Py_LT: return binary(known.lt, a, b);
-    case Py_LE: return binary(known.le, a, b);
-    case Py_GT: return binary(known.gt, a, b);
-    default: return binary(known.ge, a, b);
+    case Py_EQ:
+      return binary(known.eq, a, b);
+    case Py_NE:
+      return binary(known.ne, a, b);
+    case Py_LT:
+      return binary(known.lt, a, b);
+    case Py_LE:
+      return binary(known.le, a, b);
+    case Py_GT:
+      return binary(known.gt, a, b);
+    default:
+      return binary(known.ge, a, b);
   }
 }
 
@@ -120,8 +126,8 @@ int as_bool(PyObject* self) {
   return guarded([&] {
     Tensor t = unwrap_value(self);
     if (t.numel() != 1)
-      throw ShapeError(cat("[bool] the truth of a tensor of shape ", str(t.shape()),
-                           " is ambiguous: it has ", t.numel(), " elements"));
+      throw ShapeError(cat("[bool] the truth of a tensor of shape ", str(t.shape()), " is ambiguous: it has ",
+                           t.numel(), " elements"));
     py::object v = owned(element(t, "bool"));
     return PyObject_IsTrue(v.ptr());
   });

@@ -19,8 +19,8 @@ void write(Slot& slot, Tensor value, const char* op) {
   if (!(value.shape() == spec.shape)) {
     Dims both;
     if (!broadcast(value.shape(), spec.shape, &both) || !(both == spec.shape))
-      throw ShapeError(cat("[", op, "] a value of shape ", str(value.shape()), " does not broadcast to ", str(spec.shape),
-                           ", the shape of what is written"));
+      throw ShapeError(cat("[", op, "] a value of shape ", str(value.shape()), " does not broadcast to ",
+                           str(spec.shape), ", the shape of what is written"));
     value = ops::expand(value, spec.shape);
   }
   if (value.dtype() != spec.dtype) value = ops::cast(value, spec.dtype);
@@ -72,8 +72,8 @@ PyObject* update_args(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObj
   return update(self, other, alpha, op, instead, build);
 }
 
-#define BS_UPDATE(fn, name, builder, takes_alpha, instead)                                                  \
-  PyObject* fn(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {                    \
+#define BS_UPDATE(fn, name, builder, takes_alpha, instead)                                                    \
+  PyObject* fn(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {                      \
     return guarded([&] { return update_args(self, args, n, kwnames, takes_alpha, name, instead, builder); }); \
   }
 BS_UPDATE(add_, "add_", ops::add, true, "x = x + other")
@@ -106,7 +106,8 @@ PyObject* fill_(PyObject* self, PyObject* value) {
     RecordingGuard off(false);
     Tensor v = is_number(value) ? scalar_tensor(value, slot.spec().dtype) : to_tensor(value, "fill_", "value");
     if (v.shape().size() > 0)
-      throw ShapeError(cat("[fill_] the value has shape ", str(v.shape()), ": it is a number; use copy_() for an array"));
+      throw ShapeError(
+          cat("[fill_] the value has shape ", str(v.shape()), ": it is a number; use copy_() for an array"));
     write(slot, std::move(v), "fill_");
     return Py_NewRef(self);
   });

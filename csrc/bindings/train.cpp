@@ -10,13 +10,15 @@
 namespace bs::bindings {
 namespace {
 
-std::unique_ptr<EpochLoop> make_trainer(py::object step, std::vector<Tensor> arrays, int64_t batch_size, bool shuffle, bool drop_last) {
+std::unique_ptr<EpochLoop> make_trainer(py::object step, std::vector<Tensor> arrays, int64_t batch_size, bool shuffle,
+                                        bool drop_last) {
   if (arrays.empty()) throw ValueError("[Trainer] there is no array to take batches from");
   if (batch_size < 1) throw ValueError(cat("[Trainer] batch_size is 1 or more, not ", batch_size));
   for (Tensor& a : arrays) {
     if (a.shape().size() < 1) throw ShapeError("[Trainer] arrays have one row per sample; one of these has no axis");
     if (a.shape()[0] != arrays[0].shape()[0])
-      throw ShapeError(cat("[Trainer] arrays of ", arrays[0].shape()[0], " and ", a.shape()[0], " samples do not go together"));
+      throw ShapeError(
+          cat("[Trainer] arrays of ", arrays[0].shape()[0], " and ", a.shape()[0], " samples do not go together"));
     if (!a.spec().contiguous()) a = apply(*find_op("contiguous"), {a});
   }
   const int64_t n = arrays[0].shape()[0];
@@ -44,9 +46,10 @@ std::unique_ptr<EpochLoop> make_trainer(py::object step, std::vector<Tensor> arr
 }  // namespace
 
 void register_train(py::module_& m) {
-  py::class_<EpochLoop>(m, "Trainer", "Runs epochs of a compiled step(*batch) -> mean loss over arrays with one row per sample.")
-      .def(py::init(&make_trainer), py::arg("step"), py::arg("arrays"), py::arg("batch_size"), py::arg("shuffle") = true,
-           py::arg("drop_last") = false)
+  py::class_<EpochLoop>(m, "Trainer",
+                        "Runs epochs of a compiled step(*batch) -> mean loss over arrays with one row per sample.")
+      .def(py::init(&make_trainer), py::arg("step"), py::arg("arrays"), py::arg("batch_size"),
+           py::arg("shuffle") = true, py::arg("drop_last") = false)
       .def("begin_epoch", &EpochLoop::begin, "Draw the order of the samples.")
       .def("run", &EpochLoop::run, py::arg("seconds"), py::call_guard<py::gil_scoped_release>(),
            "Run steps until the time is over or the epoch is; True if it is.")

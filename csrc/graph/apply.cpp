@@ -11,7 +11,7 @@ namespace {
 thread_local bool is_recording = true;
 
 // Below this a team costs more than it saves: waking and joining two threads takes about 5 us here.
-constexpr double kTeamNanoseconds = 20e3;
+constexpr double kTeamNanoseconds = 60e3;
 // What one core moves out of the second-level cache, for ops that state no cost of their own.
 constexpr double kBytesPerNanosecond = 20;
 
@@ -25,7 +25,8 @@ RecordingGuard::~RecordingGuard() { is_recording = before_; }
 double forward_cost(const Op& op, const Attrs* attrs, const Specs& in, const Spec* out, int n_out) {
   if (op.cost) return op.cost(attrs, in, out);
   double bytes = 0;
-  for (int i = 0; i < in.n; ++i) bytes += static_cast<double>(numel(in[i].shape)) * static_cast<double>(size_of(in[i].dtype));
+  for (int i = 0; i < in.n; ++i)
+    bytes += static_cast<double>(numel(in[i].shape)) * static_cast<double>(size_of(in[i].dtype));
   for (int i = 0; i < n_out; ++i)
     bytes += static_cast<double>(numel(out[i].shape)) * static_cast<double>(size_of(out[i].dtype));
   return bytes / kBytesPerNanosecond;

@@ -66,8 +66,9 @@ struct Call {
 
 // How a forward call may be cut. The call is cut into [lo, hi) of `extent` units at multiples of `granule`; part
 // [lo, hi) writes the fraction [lo/extent, hi/extent) of the row-major elements of every output (unless
-// `outputs_whole`: the outputs are ready only after all parts and merge()). Bit i of `aligned`: that part reads only the same
-// fraction of input i; other inputs it may read anywhere. Cuts depend on no value, and no bit depends on the cuts.
+// `outputs_whole`: the outputs are ready only after all parts and merge()). Bit i of `aligned`: that part reads only
+// the same fraction of input i; other inputs it may read anywhere. Cuts depend on no value, and no bit depends on the
+// cuts.
 struct Placement {
   int64_t extent = 1;
   int64_t granule = 1;
@@ -136,8 +137,8 @@ struct Op {
   // IndexError or ValueError whose text begins with "[name]".
   void (*infer)(const Attrs* attrs, const Specs& in, Spec* out) = nullptr;
 
-  // A view: its output shares the input's buffer. infer() sets strides; `view_offset` gives the first element relative to
-  // the input's. A view has no forward.
+  // A view: its output shares the input's buffer. infer() sets strides; `view_offset` gives the first element relative
+  // to the input's. A view has no forward.
   bool view = false;
   int64_t (*view_offset)(const Attrs* attrs, const Spec& in) = nullptr;
 
@@ -155,9 +156,9 @@ struct Op {
 
   // Inputs that forward takes with any strides; others are made contiguous first.
   uint32_t strided = 0;
-  int elementwise = -1;     // the fuser's instruction (kernels::Ew), or -1
-  bool host = false;        // forward calls back into Python: one thread, may throw
-  bool effect = false;      // never removed or merged with an equal one
+  int elementwise = -1;  // the fuser's instruction (kernels::Ew), or -1
+  bool host = false;     // forward calls back into Python: one thread, may throw
+  bool effect = false;   // never removed or merged with an equal one
 
   // Builds input gradients from ops. Null with `compose` null: not differentiable. Where `compose` is there too, `grad`
   // is asked only when nothing but output 0 has a gradient.

@@ -87,8 +87,9 @@ void Slot::set_requires_grad(bool on) {
 Tensor read_grad(GradCell& cell) {
   if (capture) return capture->read_grad(cell);
   if (cell.stale)
-    throw GraphError("[grad] a compiled step has run since and kept no gradients: return them from the compiled function, or "
-                     "run the step without bs.compile to look at .grad");
+    throw GraphError(
+        "[grad] a compiled step has run since and kept no gradients: return them from the compiled function, or "
+        "run the step without bs.compile to look at .grad");
   return cell.grad;
 }
 

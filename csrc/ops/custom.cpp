@@ -9,8 +9,8 @@ namespace {
 CustomGrad& custom_of(const Attrs& a) { return static_cast<CustomGrad&>(*a.get<std::shared_ptr<Object>>(0)); }
 HostFunction& host_of(const Attrs& a) { return static_cast<HostFunction&>(*a.get<std::shared_ptr<Object>>(0)); }
 
-// One node per output: a view of it (input 0) whose derivative goes to the user's inputs. The other outputs come last, since the
-// rule may read them.
+// One node per output: a view of it (input 0) whose derivative goes to the user's inputs. The other outputs come last,
+// since the rule may read them.
 const Op custom_op{
     .name = "custom",
     .doc = "A user's unit: the value that its forward computed, with the derivative that its backward states.",
@@ -27,15 +27,16 @@ const Op custom_op{
           std::vector<Tensor> outputs, inputs, grads(static_cast<size_t>(n_out));
           // Inputs of this node: output `which`, the user's inputs, the other outputs in order.
           for (int i = 0; i < custom.n_inputs; ++i) inputs.push_back(call.in(1 + i));
-          for (int i = 0, next = 1 + custom.n_inputs; i < n_out; ++i) outputs.push_back(i == which ? call.in(0) : call.in(next++));
+          for (int i = 0, next = 1 + custom.n_inputs; i < n_out; ++i)
+            outputs.push_back(i == which ? call.in(0) : call.in(next++));
           grads[static_cast<size_t>(which)] = call.grad();
           std::vector<Tensor> result = custom.backward(grads, inputs, outputs);
           for (int i = 0; i < custom.n_inputs; ++i) {
             if (!call.needs(1 + i) || !result[static_cast<size_t>(i)]) continue;
             const Tensor& g = result[static_cast<size_t>(i)];
             if (!(g.shape() == inputs[static_cast<size_t>(i)].shape()))
-              throw ShapeError(cat("[custom] backward gave a gradient of shape ", str(g.shape()), " for input ", i, " of shape ",
-                                   str(inputs[static_cast<size_t>(i)].shape())));
+              throw ShapeError(cat("[custom] backward gave a gradient of shape ", str(g.shape()), " for input ", i,
+                                   " of shape ", str(inputs[static_cast<size_t>(i)].shape())));
             call.set(1 + i, g);
           }
         },
@@ -54,11 +55,10 @@ const Op host_call_op{
           const HostFunction& f = host_of(*attrs);
           for (size_t i = 0; i < f.outputs.size(); ++i) out[i] = f.outputs[i];
         },
-    .forward =
-        [](const Call& call, int64_t, int64_t) -> int64_t {
-          host_of(*call.attrs).run(call);
-          return -1;
-        },
+    .forward = [](const Call& call, int64_t, int64_t) -> int64_t {
+      host_of(*call.attrs).run(call);
+      return -1;
+    },
     .host = true,
     .effect = true,
 };

@@ -23,8 +23,7 @@ void set_loop(EwList& list, const Dims& shape, const Spec* const* operands, int 
   for (int d = 0; d < n; ++d) {
     if (shape[d] == 1) continue;
     bool merged = out > 0;
-    for (int k = 0; merged && k < n_operands; ++k)
-      merged = list.arg[k].stride[out - 1] == stride[k][d] * shape[d];
+    for (int k = 0; merged && k < n_operands; ++k) merged = list.arg[k].stride[out - 1] == stride[k][d] * shape[d];
     if (!merged) list.size[out++] = 1;
     list.size[out - 1] *= shape[d];
     for (int k = 0; k < n_operands; ++k) list.arg[k].stride[out - 1] = stride[k][d];
@@ -128,20 +127,20 @@ void give(GradCall& call, int i, const Tensor& g) {
   if (call.needs(1)) give(call, 1, b); \
   if (call.needs(2)) give(call, 2, c);
 
-#define BS_EW1(name, types, value, reads, gradient, lo, hi, doc) \
-  void grad_##name(GradCall& call) {                             \
+#define BS_EW1(name, types, value, reads, gradient, lo, hi, doc)                     \
+  void grad_##name(GradCall& call) {                                                 \
     [[maybe_unused]] const Tensor g = call.grad(), x = call.in(0), out = call.out(); \
-    BS_GRAD1(gradient)                                           \
+    BS_GRAD1(gradient)                                                               \
   }
-#define BS_EW2(name, types, value, reads, gradients, lo, hi, doc)                                       \
-  void grad_##name(GradCall& call) {                                                                    \
-    [[maybe_unused]] const Tensor g = call.grad(), x = call.in(0), y = call.in(1), out = call.out();    \
-    BS_GRAD2 gradients                                                                                  \
+#define BS_EW2(name, types, value, reads, gradients, lo, hi, doc)                                    \
+  void grad_##name(GradCall& call) {                                                                 \
+    [[maybe_unused]] const Tensor g = call.grad(), x = call.in(0), y = call.in(1), out = call.out(); \
+    BS_GRAD2 gradients                                                                               \
   }
-#define BS_EW3(name, types, value, reads, gradients, lo, hi, doc)                                                      \
-  void grad_##name(GradCall& call) {                                                                                   \
-    [[maybe_unused]] const Tensor g = call.grad(), x = call.in(0), y = call.in(1), z = call.in(2), out = call.out();   \
-    BS_GRAD3 gradients                                                                                                 \
+#define BS_EW3(name, types, value, reads, gradients, lo, hi, doc)                                                    \
+  void grad_##name(GradCall& call) {                                                                                 \
+    [[maybe_unused]] const Tensor g = call.grad(), x = call.in(0), y = call.in(1), z = call.in(2), out = call.out(); \
+    BS_GRAD3 gradients                                                                                               \
   }
 #include "kernels/elementwise.def"
 
@@ -171,9 +170,9 @@ Op make(const char* name, const char* doc, int n_in, Types types, Ew code, uint3
 }
 
 #define BS_ROW(n, name, types, reads, doc)                                                                        \
-  const Op op_##name = make(#name, doc, n, types, Ew::name, reads, grad_##name, infer<Ew::name, types>,            \
-                            forward<Ew::name, types>);                                                             \
-  BS_REGISTER(op_##name);                                                                                          \
+  const Op op_##name =                                                                                            \
+      make(#name, doc, n, types, Ew::name, reads, grad_##name, infer<Ew::name, types>, forward<Ew::name, types>); \
+  BS_REGISTER(op_##name);                                                                                         \
   const bool in_table_##name = (table[static_cast<int>(Ew::name)] = &op_##name);
 #define BS_EW1(name, types, value, reads, gradient, lo, hi, doc) BS_ROW(1, name, types, reads, doc)
 #define BS_EW2(name, types, value, reads, gradients, lo, hi, doc) BS_ROW(2, name, types, reads, doc)

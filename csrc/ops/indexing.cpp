@@ -13,12 +13,15 @@ int64_t row_elements(const Dims& shape) {
 
 void check_index(const char* name, const Spec& index) {
   if (index.dtype != DType::i64)
-    throw DTypeError(cat("[", name, "] index is ", name_of(index.dtype), ": row numbers are int64; use index.to(bs.int64)"));
+    throw DTypeError(
+        cat("[", name, "] index is ", name_of(index.dtype), ": row numbers are int64; use index.to(bs.int64)"));
 }
 
 const Op index_rows_op{
     .name = "index_rows",
-    .doc = "x[index]: the rows of x (r, ...) at index (...), which are 0 to r - 1; the result is index.shape + x.shape[1:].",
+    .doc =
+        "x[index]: the rows of x (r, ...) at index (...), which are 0 to r - 1; the result is index.shape + "
+        "x.shape[1:].",
     .inputs = {{"x"}, {"index"}},
     .visibility = Visibility::method,
     .infer =
@@ -31,22 +34,25 @@ const Op index_rows_op{
           out[0].dtype = in[0].dtype;
           out[0].shape = shape;
         },
-    .forward =
-        [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
-          const Dims& table = call.in[0].shape();
-          return kernels::active().gather_rows(row_elements(table) * static_cast<int64_t>(size_of(call.in[0].dtype())),
-                                               call.in[0].data, table[0], call.in[1].as<int64_t>(), call.out[0].data, lo, hi);
-        },
+    .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
+      const Dims& table = call.in[0].shape();
+      return kernels::active().gather_rows(row_elements(table) * static_cast<int64_t>(size_of(call.in[0].dtype())),
+                                           call.in[0].data, table[0], call.in[1].as<int64_t>(), call.out[0].data, lo,
+                                           hi);
+    },
     .explain =
         [](const Call& call, int64_t i) {
-          throw IndexError(cat("[index_rows] index ", call.in[1].as<int64_t>()[i], " (element ", i, ") is outside x of shape ",
-                               str(call.in[0].shape()), ": rows are 0 to ", call.in[0].shape()[0] - 1));
+          throw IndexError(cat("[index_rows] index ", call.in[1].as<int64_t>()[i], " (element ", i,
+                               ") is outside x of shape ", str(call.in[0].shape()), ": rows are 0 to ",
+                               call.in[0].shape()[0] - 1));
         },
-    .place = [](const Attrs*, const Specs& in, const Spec*) { return Placement{bs::numel(in[1].shape), 1, IN_1, false}; },
+    .place = [](const Attrs*, const Specs& in,
+                const Spec*) { return Placement{bs::numel(in[1].shape), 1, IN_1, false}; },
     .grad =
         [](GradCall& call) {
           if (call.needs(0))
-            call.set(0, apply(*find_op("index_rows_backward"), {call.grad(), call.in(1)}, Attrs::make({call.in(0).shape()[0]})));
+            call.set(0, apply(*find_op("index_rows_backward"), {call.grad(), call.in(1)},
+                              Attrs::make({call.in(0).shape()[0]})));
         },
     .reads = IN_1,
 };
@@ -66,29 +72,30 @@ const Op index_rows_backward_op{
           if (!fits)
             throw ShapeError(cat("[index_rows_backward] g is ", str(in[0].shape), ", index is ", str(in[1].shape),
                                  ": g's first axes must be those of index"));
-          if (!is_float(in[0].dtype)) throw DTypeError(cat("[index_rows_backward] g is ", name_of(in[0].dtype), ", not a float"));
+          if (!is_float(in[0].dtype))
+            throw DTypeError(cat("[index_rows_backward] g is ", name_of(in[0].dtype), ", not a float"));
           Dims shape{attrs->get<int64_t>(0)};
           for (int i = n; i < in[0].shape.size(); ++i) shape.push(in[0].shape[i]);
           bs::numel(shape);
           out[0].dtype = in[0].dtype;
           out[0].shape = shape;
         },
-    .forward =
-        [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
-          const int64_t n = bs::numel(call.in[1].shape()), rows = call.out[0].shape()[0];
-          const int64_t* index = call.in[1].as<int64_t>();
-          for (int64_t i = 0; i < n; ++i)
-            if (index[i] < 0 || index[i] >= rows) return i;
-          kernels::active().scatter_add_rows(call.in[0].dtype(), row_elements(call.out[0].shape()), n, index, call.in[0].data,
-                                             call.out[0].data, lo, hi);
-          return -1;
-        },
+    .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
+      const int64_t n = bs::numel(call.in[1].shape()), rows = call.out[0].shape()[0];
+      const int64_t* index = call.in[1].as<int64_t>();
+      for (int64_t i = 0; i < n; ++i)
+        if (index[i] < 0 || index[i] >= rows) return i;
+      kernels::active().scatter_add_rows(call.in[0].dtype(), row_elements(call.out[0].shape()), n, index,
+                                         call.in[0].data, call.out[0].data, lo, hi);
+      return -1;
+    },
     .explain =
         [](const Call& call, int64_t i) {
-          throw IndexError(cat("[index_rows_backward] index ", call.in[1].as<int64_t>()[i], " (element ", i, ") is outside 0 to ",
-                               call.out[0].shape()[0] - 1));
+          throw IndexError(cat("[index_rows_backward] index ", call.in[1].as<int64_t>()[i], " (element ", i,
+                               ") is outside 0 to ", call.out[0].shape()[0] - 1));
         },
-    .place = [](const Attrs* attrs, const Specs&, const Spec*) { return Placement{attrs->get<int64_t>(0), 1, 0, false}; },
+    .place = [](const Attrs* attrs, const Specs&,
+                const Spec*) { return Placement{attrs->get<int64_t>(0), 1, 0, false}; },
     .grad =
         [](GradCall& call) {
           if (call.needs(0)) call.set(0, apply(*find_op("index_rows"), {call.grad(), call.in(1)}));

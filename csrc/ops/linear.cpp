@@ -36,7 +36,8 @@ Product product_of(const Specs& in) {
   g.n = yn > 1 ? y.shape[yn - 1] : 1;
   const int64_t yk = yn > 1 ? y.shape[yn - 2] : y.shape[0];
   if (g.k != yk)
-    throw ShapeError(cat("[matmul] x is ", str(x.shape), ", y is ", str(y.shape), ": inner sizes ", g.k, " and ", yk, " differ"));
+    throw ShapeError(
+        cat("[matmul] x is ", str(x.shape), ", y is ", str(y.shape), ": inner sizes ", g.k, " and ", yk, " differ"));
   g.a_row = xn > 1 ? xs[xn - 2] : 0;
   g.a_col = xs[xn - 1];
   g.b_row = yn > 1 ? ys[yn - 2] : ys[0];
@@ -46,8 +47,8 @@ Product product_of(const Specs& in) {
   for (int i = 0; i < xn - 2; ++i) xb.push(x.shape[i]);
   for (int i = 0; i < yn - 2; ++i) yb.push(y.shape[i]);
   if (!broadcast(xb, yb, &p.batch))
-    throw ShapeError(cat("[matmul] x is ", str(x.shape), ", y is ", str(y.shape), ": leading sizes ", str(xb), " and ", str(yb),
-                         " do not broadcast"));
+    throw ShapeError(cat("[matmul] x is ", str(x.shape), ", y is ", str(y.shape), ": leading sizes ", str(xb), " and ",
+                         str(yb), " do not broadcast"));
   p.x_step = p.y_step = Dims::filled(p.batch.size(), 0);
   for (int i = 0; i < p.batch.size(); ++i) {
     const int xi = i - (p.batch.size() - xb.size()), yi = i - (p.batch.size() - yb.size());
@@ -115,8 +116,10 @@ Tensor swap_last(const Tensor& t) { return transpose(t, -2, -1); }
 
 const Op matmul_op{
     .name = "matmul",
-    .doc = "x y: (..., m, k) by (..., k, n) gives (..., m, n), leading axes broadcast; a 1-d x is a row, a 1-d y a column. "
-           "Each element is one chain of fused multiply-adds over k ascending.",
+    .doc =
+        "x y: (..., m, k) by (..., k, n) gives (..., m, n), leading axes broadcast; a 1-d x is a row, a 1-d y a "
+        "column. "
+        "Each element is one chain of fused multiply-adds over k ascending.",
     .inputs = {{"x"}, {"y"}},
     .visibility = Visibility::method,
     .infer =
@@ -128,11 +131,10 @@ const Op matmul_op{
           out[0].dtype = p.gemm.dtype;
           out[0].shape = shape;
         },
-    .forward =
-        [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
-          run_product(product_of(specs_of(call)), call, nullptr, lo, hi);
-          return -1;
-        },
+    .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
+      run_product(product_of(specs_of(call)), call, nullptr, lo, hi);
+      return -1;
+    },
     .scratch_bytes = [](const Attrs*, const Specs& in, const Spec*,
                         int members) { return aligned_scratch(product_of(in).gemm) * static_cast<size_t>(members); },
     .place = [](const Attrs*, const Specs& in, const Spec*) { return place_product(product_of(in), in[0]); },
@@ -181,7 +183,8 @@ const Op linear_op{
           if (w.shape.size() != 2 || x.shape.size() < 1)
             throw ShapeError(cat("[linear] ", shapes(), ": x must be (..., in) and weight (out, in)"));
           if (x.shape.back() != w.shape[1])
-            throw ShapeError(cat("[linear] ", shapes(), ": inner sizes ", x.shape.back(), " and ", w.shape[1], " differ"));
+            throw ShapeError(
+                cat("[linear] ", shapes(), ": inner sizes ", x.shape.back(), " and ", w.shape[1], " differ"));
           if (in.n > 2 && !(in[2].shape == Dims{w.shape[0]}))
             throw ShapeError(cat("[linear] ", shapes(), ": bias must be (", w.shape[0], ",)"));
           for (int i = 0; i < in.n; ++i)
@@ -195,11 +198,10 @@ const Op linear_op{
           out[0].dtype = x.dtype;
           out[0].shape = shape;
         },
-    .forward =
-        [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
-          run_product(layer_of(specs_of(call)), call, call.n_in > 2 ? call.in[2].data : nullptr, lo, hi);
-          return -1;
-        },
+    .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
+      run_product(layer_of(specs_of(call)), call, call.n_in > 2 ? call.in[2].data : nullptr, lo, hi);
+      return -1;
+    },
     .scratch_bytes = [](const Attrs*, const Specs& in, const Spec*,
                         int members) { return aligned_scratch(layer_of(in).gemm) * static_cast<size_t>(members); },
     .place = [](const Attrs*, const Specs& in, const Spec*) { return place_product(layer_of(in), in[0]); },
@@ -212,7 +214,8 @@ const Op linear_op{
           if (call.needs(0)) call.set(0, matmul(call.grad(), w));
           if (!call.needs(1) && !call.needs(2)) return;
           Tensor g = call.grad().shape().size() == 2 ? call.grad() : reshape(call.grad(), rows);
-          if (call.needs(1)) call.set(1, matmul(swap_last(g), x.shape().size() == 2 ? x : reshape(x, {-1, w.shape()[1]})));
+          if (call.needs(1))
+            call.set(1, matmul(swap_last(g), x.shape().size() == 2 ? x : reshape(x, {-1, w.shape()[1]})));
           if (call.needs(2)) call.set(2, sum(g, Dims{0}));
         },
     .reads = IN_0 | IN_1,

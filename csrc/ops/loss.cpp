@@ -20,7 +20,8 @@ void check(const char* name, const Attrs* attrs, const Spec& x, const Spec& targ
   if (x.shape[1] == 0) throw ShapeError(cat("[", name, "] input is ", str(x.shape), ": there is no class"));
   if (!is_float(x.dtype)) throw DTypeError(cat("[", name, "] input is ", name_of(x.dtype), ", not a float"));
   if (target.dtype != DType::i64)
-    throw DTypeError(cat("[", name, "] target is ", name_of(target.dtype), ": class numbers are int64; use target.to(bs.int64)"));
+    throw DTypeError(
+        cat("[", name, "] target is ", name_of(target.dtype), ": class numbers are int64; use target.to(bs.int64)"));
   if (reduction(attrs) < kNone || reduction(attrs) > kSum)
     throw ValueError(cat("[", name, "] reduction is 0 (none), 1 (mean) or 2 (sum), not ", reduction(attrs)));
 }
@@ -34,9 +35,10 @@ Tensor one_hot(const Tensor& target, int64_t classes) { return eq(unsqueeze(targ
 
 const Op cross_entropy_op{
     .name = "cross_entropy",
-    .doc = "Softmax cross entropy: loss_i = ln sum_j exp(input_ij) - input_i,target_i, 0 where target_i is ignore_index; "
-           "reduction 0 gives all rows, 1 their mean over the rows that count, 2 their sum. Also the log-sum-exp of each "
-           "row and the number of rows that count. No finite input overflows.",
+    .doc =
+        "Softmax cross entropy: loss_i = ln sum_j exp(input_ij) - input_i,target_i, 0 where target_i is ignore_index; "
+        "reduction 0 gives all rows, 1 their mean over the rows that count, 2 their sum. Also the log-sum-exp of each "
+        "row and the number of rows that count. No finite input overflows.",
     .inputs = {{"input"}, {"target"}},
     .attrs = loss_attrs,
     .outputs = {"loss", "lse", "count"},
@@ -48,12 +50,12 @@ const Op cross_entropy_op{
           out[0].shape = reduction(attrs) == kNone ? out[1].shape : Dims{};
           out[2].shape = Dims{};
         },
-    .forward =
-        [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
-          char* rows = reduction(call.attrs) == kNone ? call.out[0].data : call.scratch;
-          return kernels::active().cross_entropy(call.in[0].dtype(), call.in[0].shape()[1], call.in[0].data,
-                                                 call.in[1].as<int64_t>(), ignored(call.attrs), rows, call.out[1].data, lo, hi);
-        },
+    .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
+      char* rows = reduction(call.attrs) == kNone ? call.out[0].data : call.scratch;
+      return kernels::active().cross_entropy(call.in[0].dtype(), call.in[0].shape()[1], call.in[0].data,
+                                             call.in[1].as<int64_t>(), ignored(call.attrs), rows, call.out[1].data, lo,
+                                             hi);
+    },
     .merge =
         [](const Call& call) {
           const int64_t n = call.in[0].shape()[0];
@@ -66,7 +68,8 @@ const Op cross_entropy_op{
           else
             *call.out[2].as<double>() = static_cast<double>(count);
           if (reduction(call.attrs) == kNone) return;
-          kernels::active().reduce({kernels::Reduction::sum, call.in[0].dtype(), 1, n, 1}, call.scratch, call.out[0].data, 0, 1);
+          kernels::active().reduce({kernels::Reduction::sum, call.in[0].dtype(), 1, n, 1}, call.scratch,
+                                   call.out[0].data, 0, 1);
           if (reduction(call.attrs) != kMean) return;
           if (f32)
             *call.out[0].as<float>() /= static_cast<float>(count);
@@ -84,11 +87,11 @@ const Op cross_entropy_op{
           return reduction(attrs) == kNone ? 0 : static_cast<size_t>(in[0].shape[0]) * size_of(in[0].dtype);
         },
     .place = [](const Attrs*, const Specs& in, const Spec*) { return Placement{in[0].shape[0], 1, 3, true}; },
-    .cost =
-        [](const Attrs*, const Specs& in, const Spec*) { return static_cast<double>(bs::numel(in[0].shape)); },
+    .cost = [](const Attrs*, const Specs& in, const Spec*) { return static_cast<double>(bs::numel(in[0].shape)); },
     .grad =
         [](GradCall& call) {
-          call.set(0, apply(*find_op("cross_entropy_backward"), {call.grad(), call.in(0), call.in(1), call.out(1), call.out(2)},
+          call.set(0, apply(*find_op("cross_entropy_backward"),
+                            {call.grad(), call.in(0), call.in(1), call.out(1), call.out(2)},
                             Ref<Attrs>::share(const_cast<Attrs*>(&call.attrs()))));
         },
     .reads = IN_0 | IN_1 | OUT_1 | OUT_2,
@@ -110,44 +113,46 @@ BS_REGISTER(cross_entropy_op);
 
 const Op cross_entropy_backward_op{
     .name = "cross_entropy_backward",
-    .doc = "d_ij = g_i (exp(input_ij - lse_i) - [j = target_i]), 0 where target_i is ignore_index; g_i is g / count for the "
-           "mean, g for the sum.",
+    .doc =
+        "d_ij = g_i (exp(input_ij - lse_i) - [j = target_i]), 0 where target_i is ignore_index; g_i is g / count for "
+        "the "
+        "mean, g for the sum.",
     .inputs = {{"g"}, {"input"}, {"target"}, {"lse"}, {"count"}},
     .attrs = loss_attrs,
     .infer =
         [](const Attrs* attrs, const Specs& in, Spec* out) {
           check("cross_entropy_backward", attrs, in[1], in[2]);
           const Dims rows{in[1].shape[0]};
-          if (!(in[0].shape == (reduction(attrs) == kNone ? rows : Dims{})) || !(in[3].shape == rows) || in[4].shape.size() != 0)
+          if (!(in[0].shape == (reduction(attrs) == kNone ? rows : Dims{})) || !(in[3].shape == rows) ||
+              in[4].shape.size() != 0)
             throw ShapeError(cat("[cross_entropy_backward] g is ", str(in[0].shape), ", lse is ", str(in[3].shape),
                                  ", count is ", str(in[4].shape), " for input ", str(in[1].shape)));
           for (int i : {0, 3, 4})
             if (in[i].dtype != in[1].dtype)
-              throw DTypeError(cat("[cross_entropy_backward] dtypes differ: ", name_of(in[i].dtype), " and ", name_of(in[1].dtype)));
+              throw DTypeError(
+                  cat("[cross_entropy_backward] dtypes differ: ", name_of(in[i].dtype), " and ", name_of(in[1].dtype)));
           out[0].dtype = in[1].dtype;
           out[0].shape = in[1].shape;
         },
-    .forward =
-        [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
-          const DType dtype = call.in[1].dtype();
-          // The scale of all rows; where rows differ, g itself.
-          float f = 0;
-          double d = 0;
-          const bool mean = reduction(call.attrs) == kMean, rows = reduction(call.attrs) == kNone;
-          if (!rows && dtype == DType::f32) f = *call.in[0].as<float>() / (mean ? *call.in[4].as<float>() : 1.0f);
-          if (!rows && dtype == DType::f64) d = *call.in[0].as<double>() / (mean ? *call.in[4].as<double>() : 1.0);
-          const void* scale = rows ? static_cast<const void*>(call.in[0].data) : dtype == DType::f32 ? static_cast<void*>(&f) : &d;
-          kernels::active().cross_entropy_backward(dtype, call.in[1].shape()[1], call.in[1].data, call.in[2].as<int64_t>(),
-                                                   ignored(call.attrs), call.in[3].data, scale, rows ? 1 : 0, call.out[0].data,
-                                                   lo, hi);
-          return -1;
-        },
-    .place =
-        [](const Attrs* attrs, const Specs& in, const Spec*) {
-          return Placement{in[1].shape[0], 1, reduction(attrs) == kNone ? 0xfu : 0xeu, false};
-        },
-    .cost =
-        [](const Attrs*, const Specs& in, const Spec*) { return static_cast<double>(bs::numel(in[1].shape)); },
+    .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
+      const DType dtype = call.in[1].dtype();
+      // The scale of all rows; where rows differ, g itself.
+      float f = 0;
+      double d = 0;
+      const bool mean = reduction(call.attrs) == kMean, rows = reduction(call.attrs) == kNone;
+      if (!rows && dtype == DType::f32) f = *call.in[0].as<float>() / (mean ? *call.in[4].as<float>() : 1.0f);
+      if (!rows && dtype == DType::f64) d = *call.in[0].as<double>() / (mean ? *call.in[4].as<double>() : 1.0);
+      const void* scale = rows                  ? static_cast<const void*>(call.in[0].data)
+                          : dtype == DType::f32 ? static_cast<void*>(&f)
+                                                : &d;
+      kernels::active().cross_entropy_backward(dtype, call.in[1].shape()[1], call.in[1].data, call.in[2].as<int64_t>(),
+                                               ignored(call.attrs), call.in[3].data, scale, rows ? 1 : 0,
+                                               call.out[0].data, lo, hi);
+      return -1;
+    },
+    .place = [](const Attrs* attrs, const Specs& in,
+                const Spec*) { return Placement{in[1].shape[0], 1, reduction(attrs) == kNone ? 0xfu : 0xeu, false}; },
+    .cost = [](const Attrs*, const Specs& in, const Spec*) { return static_cast<double>(bs::numel(in[1].shape)); },
     .compose =
         [](const Attrs* attrs, std::span<const Tensor> in) {
           const Tensor &x = in[1], &target = in[2];

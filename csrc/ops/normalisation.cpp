@@ -38,8 +38,10 @@ void place_rows(Placement& p, const Dims& shape) { p.extent = rows_of(shape); }
 
 const Op layer_norm_op{
     .name = "layer_norm",
-    .doc = "y = (x - mean) rstd weight + bias over the last axis of x (..., n), mean and rstd = (var + eps)^(-1/2) of each row "
-           "with the biased variance; weight and bias are (n,). Gives y, mean, rstd.",
+    .doc =
+        "y = (x - mean) rstd weight + bias over the last axis of x (..., n), mean and rstd = (var + eps)^(-1/2) of "
+        "each row "
+        "with the biased variance; weight and bias are (n,). Gives y, mean, rstd.",
     .inputs = {{"x"}, {"weight", true}, {"bias", true}},
     .attrs = {{"eps", AttrType::real, false, 1e-5}},
     .outputs = {"out", "mean", "rstd"},
@@ -50,13 +52,13 @@ const Op layer_norm_op{
           out[0].shape = in[0].shape;
           out[1].shape = out[2].shape = without_last(in[0].shape);
         },
-    .forward =
-        [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
-          kernels::active().layer_norm(call.in[0].dtype(), call.in[0].shape().back(), call.in[0].data,
-                                       call.n_in > 1 ? call.in[1].data : nullptr, call.n_in > 2 ? call.in[2].data : nullptr,
-                                       call.attrs->get<double>(0), call.out[0].data, call.out[1].data, call.out[2].data, lo, hi);
-          return -1;
-        },
+    .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
+      kernels::active().layer_norm(call.in[0].dtype(), call.in[0].shape().back(), call.in[0].data,
+                                   call.n_in > 1 ? call.in[1].data : nullptr, call.n_in > 2 ? call.in[2].data : nullptr,
+                                   call.attrs->get<double>(0), call.out[0].data, call.out[1].data, call.out[2].data, lo,
+                                   hi);
+      return -1;
+    },
     .place =
         [](const Attrs*, const Specs& in, const Spec*) {
           Placement p;
@@ -92,8 +94,10 @@ BS_REGISTER(layer_norm_op);
 // The sums over rows run in blocks of so many rows, joined in order (as kernels do inside one call).
 const Op layer_norm_backward_op{
     .name = "layer_norm_backward",
-    .doc = "dx = rstd (h - mean(h) - xhat mean(h xhat)) with h = g weight and xhat = (x - mean) rstd; dweight = sum g xhat and "
-           "dbias = sum g over all rows.",
+    .doc =
+        "dx = rstd (h - mean(h) - xhat mean(h xhat)) with h = g weight and xhat = (x - mean) rstd; dweight = sum g "
+        "xhat and "
+        "dbias = sum g over all rows.",
     .inputs = {{"g"}, {"x"}, {"mean"}, {"rstd"}, {"weight", true}},
     .outputs = {"dx", "dweight", "dbias"},
     .infer =
@@ -101,28 +105,28 @@ const Op layer_norm_backward_op{
           check("layer_norm_backward", in[1], in.n > 4 ? &in[4] : nullptr, nullptr);
           const Dims rows = without_last(in[1].shape);
           if (!(in[0].shape == in[1].shape) || !(in[2].shape == rows) || !(in[3].shape == rows))
-            throw ShapeError(cat("[layer_norm_backward] g is ", str(in[0].shape), ", mean is ", str(in[2].shape), ", rstd is ",
-                                 str(in[3].shape), " for x ", str(in[1].shape)));
+            throw ShapeError(cat("[layer_norm_backward] g is ", str(in[0].shape), ", mean is ", str(in[2].shape),
+                                 ", rstd is ", str(in[3].shape), " for x ", str(in[1].shape)));
           for (int i = 0; i < 4; ++i)
             if (in[i].dtype != in[1].dtype)
-              throw DTypeError(cat("[layer_norm_backward] dtypes differ: ", name_of(in[i].dtype), " and ", name_of(in[1].dtype)));
+              throw DTypeError(
+                  cat("[layer_norm_backward] dtypes differ: ", name_of(in[i].dtype), " and ", name_of(in[1].dtype)));
           for (int i = 0; i < 3; ++i) out[i].dtype = in[1].dtype;
           out[0].shape = in[1].shape;
           out[1].shape = out[2].shape = Dims{in[1].shape.back()};
         },
-    .forward =
-        [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
-          const auto& k = kernels::active();
-          const DType dtype = call.in[1].dtype();
-          const int64_t cols = call.in[1].shape().back(), rows = rows_of(call.in[1].shape());
-          k.layer_norm_backward(dtype, cols, call.in[0].data, call.in[1].data, call.n_in > 4 ? call.in[4].data : nullptr,
-                                call.in[2].data, call.in[3].data, call.out[0].data, lo, hi);
-          // The same fraction of the columns of the two sums, over all rows: those inputs are read anywhere.
-          const int64_t first = cols * lo / std::max<int64_t>(rows, 1), last = rows ? cols * hi / rows : cols;
-          k.layer_norm_backward_params(dtype, rows, cols, call.in[0].data, call.in[1].data, call.in[2].data, call.in[3].data,
-                                       call.out[1].data, call.out[2].data, first, last);
-          return -1;
-        },
+    .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
+      const auto& k = kernels::active();
+      const DType dtype = call.in[1].dtype();
+      const int64_t cols = call.in[1].shape().back(), rows = rows_of(call.in[1].shape());
+      k.layer_norm_backward(dtype, cols, call.in[0].data, call.in[1].data, call.n_in > 4 ? call.in[4].data : nullptr,
+                            call.in[2].data, call.in[3].data, call.out[0].data, lo, hi);
+      // The same fraction of the columns of the two sums, over all rows: those inputs are read anywhere.
+      const int64_t first = cols * lo / std::max<int64_t>(rows, 1), last = rows ? cols * hi / rows : cols;
+      k.layer_norm_backward_params(dtype, rows, cols, call.in[0].data, call.in[1].data, call.in[2].data,
+                                   call.in[3].data, call.out[1].data, call.out[2].data, first, last);
+      return -1;
+    },
     .place =
         [](const Attrs*, const Specs& in, const Spec*) {
           Placement p;

@@ -1,5 +1,5 @@
-// Random ops. Their `key` is (seed, draw), int64 (2,): a value depends on the key and the global element index alone, so
-// threads and placement change nothing, and a derivative draws the same again instead of keeping a mask.
+// Random ops. Their `key` is (seed, draw), int64 (2,): a value depends on the key and the global element index alone,
+// so threads and placement change nothing, and a derivative draws the same again instead of keeping a mask.
 #include "base/error.h"
 #include "base/philox.h"
 #include "ops/loop.h"
@@ -10,7 +10,8 @@ namespace {
 
 void check_key(const char* name, const Spec& key) {
   if (key.dtype != DType::i64 || !(key.shape == Dims{2}))
-    throw DTypeError(cat("[", name, "] key is ", name_of(key.dtype), " ", str(key.shape), ": it must be int64 (2,), seed and draw"));
+    throw DTypeError(
+        cat("[", name, "] key is ", name_of(key.dtype), " ", str(key.shape), ": it must be int64 (2,), seed and draw"));
 }
 
 uint64_t seed_of(const View& key) { return key.as<uint64_t>()[0]; }
@@ -26,12 +27,11 @@ const Op advance_key_op{
           out[0].dtype = DType::i64;
           out[0].shape = Dims{2};
         },
-    .forward =
-        [](const Call& call, int64_t, int64_t) -> int64_t {
-          call.out[0].as<uint64_t>()[0] = seed_of(call.in[0]);
-          call.out[0].as<uint64_t>()[1] = draw_of(call.in[0]) + 1;
-          return -1;
-        },
+    .forward = [](const Call& call, int64_t, int64_t) -> int64_t {
+      call.out[0].as<uint64_t>()[0] = seed_of(call.in[0]);
+      call.out[0].as<uint64_t>()[1] = draw_of(call.in[0]) + 1;
+      return -1;
+    },
 };
 BS_REGISTER(advance_key_op);
 
@@ -49,19 +49,20 @@ const Op dropout_op{
           out[0].dtype = in[0].dtype;
           out[0].shape = in[0].shape;
         },
-    .forward =
-        [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
-          const Dims& shape = call.out[0].shape();
-          const int64_t extent = loop_extent(shape), each = extent ? bs::numel(shape) / extent : 0;
-          kernels::active().dropout(call.in[0].dtype(), seed_of(call.in[1]), draw_of(call.in[1]), 1 - call.attrs->get<double>(0),
-                                    call.in[0].data, call.out[0].data, lo * each, hi * each);
-          return -1;
-        },
-    .place =
-        [](const Attrs*, const Specs& in, const Spec*) { return Placement{loop_extent(in[0].shape), 1, IN_0, false}; },
+    .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
+      const Dims& shape = call.out[0].shape();
+      const int64_t extent = loop_extent(shape), each = extent ? bs::numel(shape) / extent : 0;
+      kernels::active().dropout(call.in[0].dtype(), seed_of(call.in[1]), draw_of(call.in[1]),
+                                1 - call.attrs->get<double>(0), call.in[0].data, call.out[0].data, lo * each,
+                                hi * each);
+      return -1;
+    },
+    .place = [](const Attrs*, const Specs& in,
+                const Spec*) { return Placement{loop_extent(in[0].shape), 1, IN_0, false}; },
     .grad =
         [](GradCall& call) {
-          call.set(0, apply(*find_op("dropout"), {call.grad(), call.in(1)}, Ref<Attrs>::share(const_cast<Attrs*>(&call.attrs()))));
+          call.set(0, apply(*find_op("dropout"), {call.grad(), call.in(1)},
+                            Ref<Attrs>::share(const_cast<Attrs*>(&call.attrs()))));
         },
     .reads = IN_1,
 };
@@ -71,7 +72,9 @@ const Op uniform_op{
     .name = "uniform",
     .doc = "float32 numbers, uniform in [low, high), of a shape.",
     .inputs = {{"key"}},
-    .attrs = {{"shape", AttrType::dims, true}, {"low", AttrType::real, false, 0.0}, {"high", AttrType::real, false, 1.0}},
+    .attrs = {{"shape", AttrType::dims, true},
+              {"low", AttrType::real, false, 0.0},
+              {"high", AttrType::real, false, 1.0}},
     .visibility = Visibility::function,
     .infer =
         [](const Attrs* attrs, const Specs& in, Spec* out) {
@@ -82,19 +85,19 @@ const Op uniform_op{
           out[0].dtype = DType::f32;
           out[0].shape = attrs->get<Dims>(0);
         },
-    .forward =
-        [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
-          const Dims& shape = call.out[0].shape();
-          const int64_t extent = loop_extent(shape), each = extent ? bs::numel(shape) / extent : 0;
-          const uint64_t seed = seed_of(call.in[0]), draw = draw_of(call.in[0]);
-          const float low = static_cast<float>(call.attrs->get<double>(1));
-          const float span = static_cast<float>(call.attrs->get<double>(2) - call.attrs->get<double>(1));
-          float* out = call.out[0].as<float>();
-          for (int64_t i = lo * each; i < hi * each; ++i)
-            out[i] = low + span * unit_float(philox_word(seed, draw, static_cast<uint64_t>(i)));
-          return -1;
-        },
-    .place = [](const Attrs*, const Specs&, const Spec* out) { return Placement{loop_extent(out[0].shape), 1, 0, false}; },
+    .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
+      const Dims& shape = call.out[0].shape();
+      const int64_t extent = loop_extent(shape), each = extent ? bs::numel(shape) / extent : 0;
+      const uint64_t seed = seed_of(call.in[0]), draw = draw_of(call.in[0]);
+      const float low = static_cast<float>(call.attrs->get<double>(1));
+      const float span = static_cast<float>(call.attrs->get<double>(2) - call.attrs->get<double>(1));
+      float* out = call.out[0].as<float>();
+      for (int64_t i = lo * each; i < hi * each; ++i)
+        out[i] = low + span * unit_float(philox_word(seed, draw, static_cast<uint64_t>(i)));
+      return -1;
+    },
+    .place = [](const Attrs*, const Specs&,
+                const Spec* out) { return Placement{loop_extent(out[0].shape), 1, 0, false}; },
 };
 BS_REGISTER(uniform_op);
 

@@ -88,8 +88,7 @@ void infer(const Attrs* attrs, const Specs& in, Spec* out) {
       throw ShapeError(cat("[amax] axis ", d, " of ", str(shape), " is empty: nothing has no maximum"));
     if (attrs->get<bool>(1)) kept.push(1);
   }
-  if (in[0].dtype == DType::b8)
-    throw DTypeError(cat("[", name, "] x is bool: cast it first, as in x.to(bs.int64)"));
+  if (in[0].dtype == DType::b8) throw DTypeError(cat("[", name, "] x is bool: cast it first, as in x.to(bs.int64)"));
   out[0].dtype = in[0].dtype;
   out[0].shape = kept;
 }
@@ -177,7 +176,9 @@ const std::vector<AttrSchema> reduction_attrs{{"dim", AttrType::dims}, {"keepdim
 
 const Op sum_op{
     .name = "sum",
-    .doc = "The sum over the axes dim (None: all). Float sums run in fixed blocks: the same bits on any number of threads.",
+    .doc =
+        "The sum over the axes dim (None: all). Float sums run in fixed blocks: the same bits on any number of "
+        "threads.",
     .inputs = {{"x"}},
     .attrs = reduction_attrs,
     .visibility = Visibility::method,
@@ -209,9 +210,11 @@ const Op amax_op{
         [](GradCall& call) {
           const Tensor x = call.in(0);
           Tensor top = eq(x, keep_axes("amax", call.out(), &call.attrs(), x.shape()));
-          Tensor count = keep_axes("amax", apply(sum_op, {cast(top, x.dtype())}, Ref<Attrs>::share(const_cast<Attrs*>(&call.attrs()))),
-                                   &call.attrs(), x.shape());
-          call.set(0, mul_mask(expand(div(keep_axes("amax", call.grad(), &call.attrs(), x.shape()), count), x.shape()), top));
+          Tensor count = keep_axes(
+              "amax", apply(sum_op, {cast(top, x.dtype())}, Ref<Attrs>::share(const_cast<Attrs*>(&call.attrs()))),
+              &call.attrs(), x.shape());
+          call.set(0, mul_mask(expand(div(keep_axes("amax", call.grad(), &call.attrs(), x.shape()), count), x.shape()),
+                               top));
         },
     .reads = IN_0 | OUT,
 };
@@ -226,7 +229,8 @@ const Op mean_op{
     .infer =
         [](const Attrs* attrs, const Specs& in, Spec* out) {
           if (!is_float(in[0].dtype))
-            throw DTypeError(cat("[mean] x is ", name_of(in[0].dtype), ": cast it to a float first, as in x.to(bs.float32)"));
+            throw DTypeError(
+                cat("[mean] x is ", name_of(in[0].dtype), ": cast it to a float first, as in x.to(bs.float32)"));
           infer<Reduction::sum>(attrs, in, out);
         },
     .compose =

@@ -10,7 +10,8 @@ namespace bs::ops {
 
 int normal_dim(const char* op, int64_t dim, int n) {
   if (dim < -n || dim >= n)
-    throw IndexError(cat("[", op, "] dim ", dim, " is outside a tensor of ", n, " dimensions: use ", -n, " to ", n - 1));
+    throw IndexError(
+        cat("[", op, "] dim ", dim, " is outside a tensor of ", n, " dimensions: use ", -n, " to ", n - 1));
   return static_cast<int>(dim < 0 ? dim + n : dim);
 }
 
@@ -87,8 +88,7 @@ const Op detach_op{
     .doc = "x without its history: no derivative flows through.",
     .inputs = {{"x"}},
     .visibility = Visibility::method,
-    .infer =
-        [](const Attrs*, const Specs& in, Spec* out) { out[0] = in[0]; },
+    .infer = [](const Attrs*, const Specs& in, Spec* out) { out[0] = in[0]; },
     .view = true,
     .strided = 1,
 };
@@ -112,13 +112,15 @@ Dims resolve_shape(const Dims& from, const Dims& to) {
     r[hole] = n / rest;
   }
   if (bs::numel(r) != n)
-    throw ShapeError(cat("[reshape] x of shape ", str(from), " has ", n, " elements, shape ", str(to), " has ", bs::numel(r)));
+    throw ShapeError(
+        cat("[reshape] x of shape ", str(from), " has ", n, " elements, shape ", str(to), " has ", bs::numel(r)));
   return r;
 }
 
 const Op reshape_op{
     .name = "reshape",
-    .doc = "The elements of x in row-major order under another shape; one size may be -1. A view where x is contiguous.",
+    .doc =
+        "The elements of x in row-major order under another shape; one size may be -1. A view where x is contiguous.",
     .inputs = {{"x"}},
     .attrs = {{"shape", AttrType::dims, true}},
     .visibility = Visibility::method,
@@ -148,8 +150,7 @@ const Op permute_op{
           uint32_t seen = 0;
           for (int i = 0; i < n; ++i) {
             int d = normal_dim("permute", order[i], n);
-            if ((seen >> d) & 1)
-              throw ShapeError(cat("[permute] dims ", str(order), " names axis ", d, " twice"));
+            if ((seen >> d) & 1) throw ShapeError(cat("[permute] dims ", str(order), " names axis ", d, " twice"));
             seen |= 1u << d;
             shape.push(in[0].shape[d]);
             strides.push(own[d]);
@@ -179,7 +180,8 @@ const Op transpose_op{
     .infer =
         [](const Attrs* attrs, const Specs& in, Spec* out) {
           const int n = in[0].shape.size();
-          int a = normal_dim("transpose", attrs->get<int64_t>(0), n), b = normal_dim("transpose", attrs->get<int64_t>(1), n);
+          int a = normal_dim("transpose", attrs->get<int64_t>(0), n),
+              b = normal_dim("transpose", attrs->get<int64_t>(1), n);
           Dims shape = in[0].shape, strides = in[0].full_strides();
           std::swap(shape[a], shape[b]);
           std::swap(strides[a], strides[b]);
@@ -315,23 +317,22 @@ const Op slice_backward_op{
           out[0].dtype = in[0].dtype;
           out[0].shape = whole.shape;
         },
-    .forward =
-        [](const Call& call, int64_t, int64_t) -> int64_t {
-          std::memset(call.out[0].data, 0,
-                      static_cast<size_t>(bs::numel(call.out[0].shape())) * size_of(call.out[0].dtype()));
-          // The slice of the output is one strided store; lists store contiguously, so rows are copied one by one.
-          const Dims& whole = call.out[0].shape();
-          Cut c = cut_of("slice_backward", call.attrs, whole);
-          int64_t outer = 1, inner = static_cast<int64_t>(size_of(call.out[0].dtype()));
-          for (int d = 0; d < c.dim; ++d) outer *= whole[d];
-          for (int d = c.dim + 1; d < whole.size(); ++d) inner *= whole[d];
-          const char* from = call.in[0].data;
-          for (int64_t o = 0; o < outer; ++o)
-            for (int64_t i = 0; i < c.count; ++i, from += inner)
-              std::memcpy(call.out[0].data + (o * whole[c.dim] + c.start + i * c.step) * inner, from,
-                          static_cast<size_t>(inner));
-          return -1;
-        },
+    .forward = [](const Call& call, int64_t, int64_t) -> int64_t {
+      std::memset(call.out[0].data, 0,
+                  static_cast<size_t>(bs::numel(call.out[0].shape())) * size_of(call.out[0].dtype()));
+      // The slice of the output is one strided store; lists store contiguously, so rows are copied one by one.
+      const Dims& whole = call.out[0].shape();
+      Cut c = cut_of("slice_backward", call.attrs, whole);
+      int64_t outer = 1, inner = static_cast<int64_t>(size_of(call.out[0].dtype()));
+      for (int d = 0; d < c.dim; ++d) outer *= whole[d];
+      for (int d = c.dim + 1; d < whole.size(); ++d) inner *= whole[d];
+      const char* from = call.in[0].data;
+      for (int64_t o = 0; o < outer; ++o)
+        for (int64_t i = 0; i < c.count; ++i, from += inner)
+          std::memcpy(call.out[0].data + (o * whole[c.dim] + c.start + i * c.step) * inner, from,
+                      static_cast<size_t>(inner));
+      return -1;
+    },
     .grad =
         [](GradCall& call) {
           std::vector<Attr> attrs = call.attrs().values;
@@ -357,9 +358,7 @@ Tensor expand(const Tensor& x, const Dims& shape) {
   return apply(expand_op, {x}, Attrs::make({shape}));
 }
 Tensor contiguous(const Tensor& x) { return x.spec().contiguous() ? x : apply(contiguous_op, {x}); }
-Tensor cast(const Tensor& x, DType dtype) {
-  return x.dtype() == dtype ? x : apply(cast_op, {x}, Attrs::make({dtype}));
-}
+Tensor cast(const Tensor& x, DType dtype) { return x.dtype() == dtype ? x : apply(cast_op, {x}, Attrs::make({dtype})); }
 Tensor detach(const Tensor& x) { return apply(detach_op, {x}); }
 Tensor unsqueeze(const Tensor& x, int dim) {
   Dims shape = x.shape();

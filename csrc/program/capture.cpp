@@ -51,23 +51,21 @@ void Capture::write_slot(Slot& slot, const Tensor& value) {
 }
 
 Tensor Capture::read_grad(GradCell& cell) {
-  auto it = cell_index_.find(&cell);
-  if (it != cell_index_.end()) return cells[it->second].current;
-  if (cell.grad && !cell.stale)
-    throw GraphError(
-        "[compile] .grad holds a gradient from before the compiled call: start the step with optimizer.zero_grad(), or set "
-        ".grad = None");
-  return {};
+  auto [it, added] = cell_index_.try_emplace(&cell, cells.size());
+  if (added) cells.push_back({Ref<GradCell>::share(&cell), {}, false, true});
+  return cells[it->second].current;
 }
 
 void Capture::write_grad(GradCell& cell, const Tensor& grad) {
   for (const Ref<GradCell>& c : input_cells_)
     if (c.get() == &cell)
-      throw GraphError("[compile] backward() reaches an argument that requires a gradient: inside bs.compile take it with "
-                       "bs.grad(loss, x) and return it");
+      throw GraphError(
+          "[compile] backward() reaches an argument that requires a gradient: inside bs.compile take it with "
+          "bs.grad(loss, x) and return it");
   auto [it, added] = cell_index_.try_emplace(&cell, cells.size());
   if (added) cells.push_back({Ref<GradCell>::share(&cell), {}});
   cells[it->second].current = grad;
+  cells[it->second].written = true;
 }
 
 }  // namespace bs

@@ -26,7 +26,9 @@ class Capture : public CaptureHooks {
   };
   struct CellUse {
     Ref<GradCell> cell;
-    Tensor current;  // empty: cleared
+    Tensor current;  // empty: cleared, or never set
+    bool written = false;
+    bool assumed_empty = false;  // read before it was written: right only where .grad is None when the program begins
   };
   std::vector<Tensor> inputs;
   std::vector<SlotUse> slots;

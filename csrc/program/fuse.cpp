@@ -39,7 +39,8 @@ class Fuser {
       if (!elementwise(s)) continue;
       for (int v : step(s).in) {
         const int maker = value(v).maker;  // of views: none
-        if (maker >= 0 && elementwise(maker)) try_join(group_of_[static_cast<size_t>(maker)], group_of_[static_cast<size_t>(s)]);
+        if (maker >= 0 && elementwise(maker))
+          try_join(group_of_[static_cast<size_t>(maker)], group_of_[static_cast<size_t>(s)]);
       }
     }
     rebuild();

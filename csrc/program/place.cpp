@@ -33,7 +33,8 @@ void place_step(const Ir& ir, Step& s) {
     double bytes = 0;
     for (int v : s.in) bytes += static_cast<double>(ir.bytes(v));
     for (int v : s.out) bytes += static_cast<double>(ir.bytes(v));
-    s.cost = bytes / kBytesPerNanosecond + static_cast<double>(numel(shape)) * s.list->n_instr * kInstructionNanoseconds;
+    s.cost =
+        bytes / kBytesPerNanosecond + static_cast<double>(numel(shape)) * s.list->n_instr * kInstructionNanoseconds;
   } else {
     std::vector<Spec> out;
     for (int v : s.out) out.push_back(spec(v));

@@ -13,7 +13,7 @@ namespace {
 
 constexpr int64_t kAlign = 64;
 // Shorter programs run on one thread: a team costs about 5 us.
-constexpr double kTeamNanoseconds = 20e3;
+constexpr double kTeamNanoseconds = 100e3;
 
 int64_t round_up(int64_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
 
@@ -23,6 +23,8 @@ Program::Program(const Capture& capture, const std::vector<Tensor>& outputs, boo
     : n_inputs_(capture.inputs.size()), n_results_(outputs.size()) {
   std::vector<Tensor> roots = outputs;
   for (const auto& c : capture.cells) {
+    if (c.assumed_empty) empty_cells_.push_back(c.cell);
+    if (!c.written) continue;
     if (!c.current) {
       cleared_cells_.push_back(c.cell);
     } else if (keep_grads) {
@@ -41,7 +43,7 @@ Program::Program(const Capture& capture, const std::vector<Tensor>& outputs, boo
   ir_ = build_ir(capture, roots);
   fuse(ir_);
   phases_ = place(ir_);
-  for (const auto& s : capture.slots) slots_.push_back({s.slot});
+  for (const auto& s : capture.slots) slots_.push_back({s.slot, s.slot->cell.get()});
   next_.resize(slots_.size());
   for (auto [slot, value] : ir_.commits) slots_[static_cast<size_t>(slot)].written = true;
   for (const Step& s : ir_.steps) {
@@ -73,6 +75,10 @@ void Program::find_shadows() {
         shadow |= !same_place;
       }
   }
+}
+
+bool Program::fits_slots() const {
+  return std::all_of(slots_.begin(), slots_.end(), [](const SlotBinding& s) { return s.slot->cell.get() == s.cell; });
 }
 
 void Program::lay_out(int members) {
@@ -147,9 +153,14 @@ void Program::lay_out(int members) {
     const int64_t offset = value.home == Home::view ? value.offset : 0;
     const Value& root = ir_.values[static_cast<size_t>(ir_.root(v))];
     switch (root.home) {
-      case Home::arena: *where = base + blocks[static_cast<size_t>(block_of[static_cast<size_t>(ir_.root(v))])].offset + offset; break;
-      case Home::constant: *where = root.constant.data() + offset; break;
-      default: patches_.push_back({where, root.home, root.index, offset});
+      case Home::arena:
+        *where = base + blocks[static_cast<size_t>(block_of[static_cast<size_t>(ir_.root(v))])].offset + offset;
+        break;
+      case Home::constant:
+        *where = root.constant.data() + offset;
+        break;
+      default:
+        patches_.push_back({where, root.home, root.index, offset});
     }
   };
   for (size_t s = 0; s < n_steps; ++s) {
@@ -158,7 +169,8 @@ void Program::lay_out(int members) {
       auto& args = operands_[s];
       args.resize(step.in.size() + step.out.size());
       for (size_t i = 0; i < step.in.size(); ++i) resolve(step.in[i], reinterpret_cast<char**>(&args[i]));
-      for (size_t i = 0; i < step.out.size(); ++i) resolve(step.out[i], reinterpret_cast<char**>(&args[step.in.size() + i]));
+      for (size_t i = 0; i < step.out.size(); ++i)
+        resolve(step.out[i], reinterpret_cast<char**>(&args[step.in.size() + i]));
       continue;
     }
     Call& call = calls_[s];
@@ -188,10 +200,17 @@ void Program::bind(std::span<char* const> inputs, std::span<char* const> out) {
     char* at = nullptr;
     const size_t i = static_cast<size_t>(p.index);
     switch (p.home) {
-      case Home::input: at = inputs[i]; break;
-      case Home::slot: at = static_cast<char*>(slots_[i].slot->value().out().buffer->data); break;
-      case Home::next: at = static_cast<char*>(next_[i]->data); break;
-      default: at = out[i];
+      case Home::input:
+        at = inputs[i];
+        break;
+      case Home::slot:
+        at = static_cast<char*>(slots_[i].slot->value().out().buffer->data);
+        break;
+      case Home::next:
+        at = static_cast<char*>(next_[i]->data);
+        break;
+      default:
+        at = out[i];
     }
     *p.where = at + p.offset;
   }
@@ -250,11 +269,13 @@ void Program::execute(int members) {
       if (failed_step.load() >= 0) return;
       if (!together) continue;
       bool merges = false;
-      for (int i = phase.first; i < phase.last; ++i) merges |= ir_.steps[static_cast<size_t>(i)].op && ir_.steps[static_cast<size_t>(i)].op->merge;
+      for (int i = phase.first; i < phase.last; ++i)
+        merges |= ir_.steps[static_cast<size_t>(i)].op && ir_.steps[static_cast<size_t>(i)].op->merge;
       if (!merges) continue;
       if (member == 0)
         for (int i = phase.first; i < phase.last; ++i)
-          if (const Op* op = ir_.steps[static_cast<size_t>(i)].op; op && op->merge) op->merge(calls_[static_cast<size_t>(i)]);
+          if (const Op* op = ir_.steps[static_cast<size_t>(i)].op; op && op->merge)
+            op->merge(calls_[static_cast<size_t>(i)]);
       team_barrier();
     }
   };
@@ -279,8 +300,14 @@ void Program::commit() {
 
 void Program::run_into(std::span<char* const> inputs, std::span<char* const> out) {
   std::lock_guard guard(lock_);
+  for (const auto& c : empty_cells_)
+    if (c->grad || c->stale)
+      throw GraphError(
+          "[compile] the compiled function adds to .grad, which is not empty when it begins: start the step with "
+          "optimizer.zero_grad() inside the function");
   int members = cost_ > kTeamNanoseconds ? num_threads() : 1;
-  if (members > 1 && std::none_of(phases_.begin(), phases_.end(), [](const Phase& p) { return p.parallel; })) members = 1;
+  if (members > 1 && std::none_of(phases_.begin(), phases_.end(), [](const Phase& p) { return p.parallel; }))
+    members = 1;
   if (members != members_) lay_out(members);
   bind(inputs, out);
   try {

@@ -28,6 +28,9 @@ class Program {
   // As run(), without making outputs: output k goes to out[k], memory of its size.
   void run_into(std::span<char* const> inputs, std::span<char* const> out);
 
+  // Whether the slots still collect gradients, or not, as they did at capture.
+  bool fits_slots() const;
+
   const std::vector<Spec>& output_specs() const { return output_specs_; }
   size_t n_inputs() const { return n_inputs_; }
   // Bytes of the arena for so many threads.
@@ -47,6 +50,7 @@ class Program {
   };
   struct SlotBinding {
     Ref<Slot> slot;
+    const GradCell* cell;  // at capture
     bool written = false;
     bool shadow = false;  // the new value must not overwrite the old one
   };
@@ -61,7 +65,8 @@ class Program {
   Ir ir_;
   std::vector<Phase> phases_;
   std::vector<SlotBinding> slots_;
-  std::vector<Ref<GradCell>> stale_cells_, cleared_cells_, kept_cells_;
+  // By what a run leaves in them; and those that must be empty when it begins.
+  std::vector<Ref<GradCell>> stale_cells_, cleared_cells_, kept_cells_, empty_cells_;
   size_t n_inputs_, n_results_;  // results: outputs without kept gradients
   std::vector<Spec> output_specs_;
   double cost_ = 0;
@@ -71,8 +76,8 @@ class Program {
   int members_ = 0;  // what the layout is for
   Ref<Buffer> arena_;
   int64_t arena_bytes_ = 0;
-  std::vector<Call> calls_;                  // per step that is an op
-  std::vector<std::vector<void*>> operands_; // per step that is a list
+  std::vector<Call> calls_;                   // per step that is an op
+  std::vector<std::vector<void*>> operands_;  // per step that is a list
   std::vector<Patch> patches_;
   std::vector<Ref<Buffer>> next_;  // per slot that is written
 };

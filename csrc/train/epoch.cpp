@@ -13,8 +13,12 @@ namespace bs {
 
 EpochLoop::EpochLoop(std::vector<Tensor> arrays, int64_t batch_size, std::shared_ptr<Program> step,
                      std::shared_ptr<Program> tail, bool shuffle, Ref<Slot> key)
-    : arrays_(std::move(arrays)), step_(std::move(step)), tail_(std::move(tail)), key_(std::move(key)),
-      batch_size_(batch_size), shuffle_(shuffle) {
+    : arrays_(std::move(arrays)),
+      step_(std::move(step)),
+      tail_(std::move(tail)),
+      key_(std::move(key)),
+      batch_size_(batch_size),
+      shuffle_(shuffle) {
   samples_total_ = arrays_[0].shape()[0];
   for (const Tensor& a : arrays_) {
     const int64_t rows = std::max<int64_t>(samples_total_, 1);

@@ -13,8 +13,8 @@ class EpochLoop {
   // `arrays` have one row per sample. `step` takes one batch of each (batch_size rows) and gives the mean loss of the
   // batch as its first output; `tail` is the same for the rows that are left over, or null to drop them. `key` is the
   // generator whose draws order the samples: one draw per epoch.
-  EpochLoop(std::vector<Tensor> arrays, int64_t batch_size, std::shared_ptr<Program> step, std::shared_ptr<Program> tail,
-            bool shuffle, Ref<Slot> key);
+  EpochLoop(std::vector<Tensor> arrays, int64_t batch_size, std::shared_ptr<Program> step,
+            std::shared_ptr<Program> tail, bool shuffle, Ref<Slot> key);
 
   // Draws the order of the samples.
   void begin();

@@ -4,8 +4,9 @@
 optimizers, `bs.compile` makes static programs, `bs.fit` trains.
 """
 
+from typing import TYPE_CHECKING
+
 from backsweep import _core, nn, optim
-from backsweep._core import *  # noqa: F403  (the public functions of the registry and of tensors)
 from backsweep._core import (
     Buffer,
     CompiledFunction,
@@ -15,12 +16,18 @@ from backsweep._core import (
     Parameter,
     ShapeError,
     Tensor,
+    arange,
+    asarray,
     bool_,
     compile,
+    default_generator,
     enable_grad,
+    eye,
     float32,
     float64,
     from_numpy,
+    full,
+    full_like,
     get_num_threads,
     grad,
     info,
@@ -29,8 +36,12 @@ from backsweep._core import (
     is_grad_enabled,
     manual_seed,
     no_grad,
+    ones,
+    ones_like,
     set_num_threads,
     tensor,
+    zeros,
+    zeros_like,
 )
 from backsweep._version import __version__
 from backsweep.data import Batches
@@ -51,14 +62,20 @@ __all__ = [
     "ShapeError",
     "Tensor",
     "__version__",
+    "arange",
+    "asarray",
     "bool_",
     "compile",
+    "default_generator",
     "enable_grad",
     "evaluate",
+    "eye",
     "fit",
     "float32",
     "float64",
     "from_numpy",
+    "full",
+    "full_like",
     "get_num_threads",
     "grad",
     "info",
@@ -69,11 +86,23 @@ __all__ = [
     "manual_seed",
     "nn",
     "no_grad",
+    "ones",
+    "ones_like",
     "optim",
     "predict",
     "save",
     "set_num_threads",
     "summary",
     "tensor",
+    "zeros",
+    "zeros_like",
 ]
-__all__ += [name for name in _core.__all__ if name not in __all__]
+
+# The public ops of the registry, which names them.
+if TYPE_CHECKING:
+    from backsweep._core import *  # noqa: F403
+else:
+    _ops = {name: value for name, value in vars(_core).items() if isinstance(value, _core.OpFunction)}
+    globals().update(_ops)
+    __all__ += sorted(_ops)
+    del _ops

@@ -1,6 +1,6 @@
 """Writes `_core.pyi`, the types of the C++ core, from its registry and its objects.
 
-`python -m backsweep._stubs --write` writes the file, `--check` compares it and exits with 1 if it differs.
+`python -m backsweep._stubs` writes the file, `--check` compares it and exits with 1 if it differs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PATH = Path(__file__).with_name("_core.pyi")
 WIDTH = 110
 
 HEAD = '''\
-"""The C++ core. Generated: `python -m backsweep._stubs --write` writes this file anew."""
+"""The C++ core. Generated: `python -m backsweep._stubs` writes this file anew."""
 
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
@@ -468,14 +468,14 @@ def _split(text: str) -> list[str]:
 def main(argv: list[str] | None = None) -> int:
     """Write or check the stubs of the C++ core."""
     parser = argparse.ArgumentParser(prog="python -m backsweep._stubs", description=main.__doc__)
-    choice = parser.add_mutually_exclusive_group(required=True)
-    choice.add_argument("--write", action="store_true", help="write _core.pyi")
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--write", action="store_true", help="write _core.pyi (the default)")
     choice.add_argument(
         "--check", action="store_true", help="compare it; exit with 1 and a diff if it differs"
     )
     args = parser.parse_args(argv)
     made = render()
-    if args.write:
+    if not args.check:
         PATH.write_text(made, encoding="utf-8")
         return 0
     there = PATH.read_text(encoding="utf-8") if PATH.exists() else ""

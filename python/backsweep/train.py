@@ -128,7 +128,7 @@ def fit(
     step = _compiled_step(model, loss, optimizer)
     history = History()
     modes = [(module, module.training) for module in model.modules()]
-    bar = _bar() if progress else None
+    bar = None
     try:
         for epoch in range(epochs):
             model.train()
@@ -136,11 +136,12 @@ def fit(
             # Made anew for each epoch, as what a callback has changed may need another program.
             trainer = _core.Trainer(step, list(data), batch_size, shuffle, drop_last)
             trainer.begin_epoch()
+            if progress and bar is None:
+                bar = _bar(epochs * trainer.steps_total)
             done = False
             while not done:
                 done = trainer.run(_SECONDS_BETWEEN_LOOKS)
                 if bar is not None:
-                    bar.total = epochs * trainer.steps_total
                     bar.set_postfix(_shown(epoch, epochs, {"loss": trainer.loss}, history), refresh=False)
                     bar.update(epoch * trainer.steps_total + trainer.steps_done - bar.n)
             record = {"loss": trainer.loss, "seconds": time.perf_counter() - start}
@@ -149,7 +150,7 @@ def fit(
                 record |= {f"val_{name}": value for name, value in result.items()}
             history.append(record)
             if bar is not None:
-                bar.set_postfix(_shown(epoch, epochs, record, history))
+                bar.set_postfix(_shown(epoch, epochs, record, history), refresh=False)
             stops = [callback(epoch, record) for callback in callbacks]
             if True in stops:
                 break
@@ -316,10 +317,10 @@ def _compiled_forward(model: Module) -> CompiledFunction[..., Any]:
 # ---- The progress bar --------------------------------------------------------------------------------------
 
 
-def _bar() -> Any:
+def _bar(steps: int) -> Any:
     from tqdm import tqdm
 
-    return tqdm(unit="step", dynamic_ncols=True)
+    return tqdm(total=steps, unit="step", dynamic_ncols=True)
 
 
 def _shown(epoch: int, epochs: int, record: Mapping[str, float], history: History) -> dict[str, str]:

@@ -6,7 +6,6 @@ Source of the format: https://github.com/huggingface/safetensors.
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -64,7 +63,7 @@ def save(
         raise FileNotFoundError(f"[save] there is no folder {folder}")
     if os.path.isdir(target):
         raise IsADirectoryError(f"[save] {target} is a folder")
-    draft = os.path.join(folder, f".{name}.{secrets.token_hex(6)}.tmp")
+    draft = os.path.join(folder, f".{name}.{os.urandom(6).hex()}.tmp")
     try:
         save_file(arrays, draft, metadata=dict(notes) or None)
         _flush(draft)

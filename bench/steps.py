@@ -1,0 +1,398 @@
+"""Time one training step (forward path, reverse sweep, update) of backsweep and of its peers, side by side.
+
+usage: python bench/steps.py [--threads N] [--only ROW,..] [--least] [--compile] [--json FILE]
+
+Every engine runs the same mathematics in float32 on the same shapes: backsweep compiled, op by op and
+inside `bs.fit`; PyTorch op by op (with --compile also torch.compile); jax.jit with donated buffers, and the
+same step inside lax.scan. Engines take turns within a row, and the median of the rounds counts, or with
+--least the shortest: on a machine that others use, only ratios within one run mean anything. Peers that are
+not installed are left out.
+
+A new row is one entry of ROWS; a new kind of network is one class beside Mlp.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+LR = 0.01
+LOOP_STEPS = 200  # of engines that do not return to Python between steps
+Call = Callable[[], Any]
+
+
+# ---- Networks: once with PyTorch's names (which backsweep shares), once as a function of parameters ------
+
+
+class Network(Protocol):
+    def module(self, nn: Any, functional: Any) -> Any:
+        """Give the network as a Module of PyTorch or backsweep."""
+
+    def function(self, jax: Any, rng: np.random.Generator) -> tuple[Any, Callable[[Any, Any], Any]]:
+        """Give parameters and f(parameters, x) for JAX."""
+
+
+def dense(rng: np.random.Generator, inputs: int, outputs: int) -> tuple[Any, Any]:
+    weight = rng.standard_normal((inputs, outputs)) / math.sqrt(inputs)
+    return weight.astype(np.float32), np.zeros(outputs, np.float32)
+
+
+@dataclass(frozen=True)
+class Mlp:
+    """Dense layers with an activation between them."""
+
+    sizes: tuple[int, ...]
+    activation: str = "relu"
+
+    def module(self, nn: Any, functional: Any) -> Any:
+        unit = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid}[self.activation]
+        layers = []
+        for a, b in zip(self.sizes, self.sizes[1:], strict=False):
+            layers += [nn.Linear(a, b), unit()]
+        return nn.Sequential(*layers[:-1])
+
+    def function(self, jax: Any, rng: np.random.Generator) -> tuple[Any, Callable[[Any, Any], Any]]:
+        unit = {"relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid}[self.activation]
+
+        def apply(layers: Any, x: Any) -> Any:
+            *inner, (weight, bias) = layers
+            for w, b in inner:
+                x = unit(x @ w + b)
+            return x @ weight + bias
+
+        return [dense(rng, a, b) for a, b in zip(self.sizes, self.sizes[1:], strict=False)], apply
+
+
+@dataclass(frozen=True)
+class ResMlp:
+    """x + relu(W x + b), `depth` times, then a dense layer: many small operations."""
+
+    width: int
+    depth: int
+    outputs: int
+
+    def module(self, nn: Any, functional: Any) -> Any:
+        width, depth, outputs = self.width, self.depth, self.outputs
+
+        class Model(nn.Module):  # type: ignore[misc]
+            def __init__(self) -> None:
+                super().__init__()
+                self.inner = nn.ModuleList([nn.Linear(width, width) for _ in range(depth)])
+                self.last = nn.Linear(width, outputs)
+
+            def forward(self, x: Any) -> Any:
+                for layer in self.inner:
+                    x = x + functional.relu(layer(x))
+                return self.last(x)
+
+        return Model()
+
+    def function(self, jax: Any, rng: np.random.Generator) -> tuple[Any, Callable[[Any, Any], Any]]:
+        def apply(layers: Any, x: Any) -> Any:
+            *inner, (weight, bias) = layers
+            for w, b in inner:
+                x = x + jax.nn.relu(x @ w + b)
+            return x @ weight + bias
+
+        sizes = [(self.width, self.width)] * self.depth + [(self.width, self.outputs)]
+        return [dense(rng, *size) for size in sizes], apply
+
+
+# ---- Rows ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Row:
+    network: Network
+    batch: int
+    inputs: int
+    classes: int = 10  # 0: one score, labels 0 and 1
+    infer: bool = False  # a forward pass instead of a step
+    loop: bool = False  # also inside bs.fit and lax.scan
+
+    def data(self, batches: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng(0)
+        n = self.batch * batches
+        x = (0.1 * rng.standard_normal((n, self.inputs))).astype(np.float32)
+        if self.classes:
+            return x, rng.integers(0, self.classes, n)
+        return x, rng.integers(0, 2, (n, 1)).astype(np.float32)
+
+
+ROWS = {
+    "logreg_30_b1": Row(Mlp((30, 1)), 1, 30, classes=0, loop=True),
+    "xor_2_8_1_b4": Row(Mlp((2, 8, 1), "sigmoid"), 4, 2, classes=0, loop=True),
+    "mlp_64_128_10_b32": Row(Mlp((64, 128, 10)), 32, 64, loop=True),
+    "infer_mlp_64_128_10_b1": Row(Mlp((64, 128, 10)), 1, 64, infer=True),
+    "mlp_784_512_512_10_b128": Row(Mlp((784, 512, 512, 10)), 128, 784),
+    "mlp_2048x4_b256": Row(Mlp((2048, 2048, 2048, 2048, 10)), 256, 2048),
+    "resmlp_64x50_b64": Row(ResMlp(64, 50, 10), 64, 64),
+}
+
+
+# ---- Engines: each gives a call and the number of steps that it makes ------------------------------------
+
+
+def module_loss(row: Row, functional: Any) -> Callable[[Any, Any], Any]:
+    return functional.cross_entropy if row.classes else functional.binary_cross_entropy_with_logits  # type: ignore[no-any-return]
+
+
+def backsweep_step(row: Row, how: str, threads: int) -> tuple[Call, int]:
+    import backsweep as bs
+    from backsweep import nn
+
+    bs.set_num_threads(threads)
+    bs.manual_seed(0)
+    model = row.network.module(nn, nn.functional)
+    optimizer = bs.optim.SGD(model.parameters(), lr=LR)
+    if how == "fit":
+        loss_name = "cross_entropy" if row.classes else "binary_cross_entropy_with_logits"
+        X, Y = row.data(LOOP_STEPS)
+        return lambda: bs.fit(
+            model, X, Y, loss=loss_name, optimizer=optimizer, batch_size=row.batch, progress=False
+        ), LOOP_STEPS
+    x, y = (bs.tensor(a) for a in row.data())
+    if row.infer:
+        model.eval()
+        forward = bs.compile(model) if how == "compiled" else model
+
+        def infer() -> Any:
+            with bs.no_grad():
+                return forward(x)
+
+        return infer, 1
+    loss_of = module_loss(row, nn.functional)
+
+    def step(x: Any, y: Any) -> Any:
+        optimizer.zero_grad()
+        loss = loss_of(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    run: Any = bs.compile(step) if how == "compiled" else step
+    return lambda: run(x, y), 1
+
+
+def torch_step(row: Row, how: str, threads: int) -> tuple[Call, int]:
+    import torch
+    from torch import nn
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    model = row.network.module(nn, nn.functional)
+    x, y = (torch.from_numpy(a) for a in row.data())
+    if row.infer:
+        model.eval()
+        forward = torch.compile(model) if how == "compiled" else model
+
+        def infer() -> Any:
+            with torch.inference_mode():
+                return forward(x)
+
+        return infer, 1
+    optimizer = torch.optim.SGD(model.parameters(), lr=LR)
+    loss_of = module_loss(row, nn.functional)
+
+    def forward_loss(x: Any, y: Any) -> Any:
+        return loss_of(model(x), y)
+
+    forward_loss = torch.compile(forward_loss) if how == "compiled" else forward_loss
+
+    def step() -> Any:
+        optimizer.zero_grad()
+        loss = forward_loss(x, y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step, 1
+
+
+def jax_step(row: Row, how: str, threads: int) -> tuple[Call, int]:
+    import jax
+    import jax.numpy as jnp
+
+    parameters, apply = row.network.function(jax, np.random.default_rng(1))
+    parameters = jax.tree.map(jnp.asarray, parameters)
+    if row.infer:
+        x = jnp.asarray(row.data()[0])
+        forward = jax.jit(apply)
+        return lambda: forward(parameters, x).block_until_ready(), 1
+
+    def loss(parameters: Any, x: Any, y: Any) -> Any:
+        scores = apply(parameters, x)
+        if not row.classes:
+            return (jax.nn.softplus(scores) - scores * y).mean()
+        logs = jax.nn.log_softmax(scores)
+        return -jnp.take_along_axis(logs, y[:, None], 1).mean()
+
+    def step(parameters: Any, batch: Any) -> Any:
+        value, gradients = jax.value_and_grad(loss)(parameters, *batch)
+        return jax.tree.map(lambda p, g: p - LR * g, parameters, gradients), value
+
+    steps = LOOP_STEPS if how == "scan" else 1
+    batch = tuple(map(jnp.asarray, row.data(steps)))
+    if how == "scan":
+        batch = tuple(a.reshape(steps, row.batch, *a.shape[1:]) for a in batch)
+        run = jax.jit(lambda p, batches: jax.lax.scan(step, p, batches), donate_argnums=0)
+    else:
+        run = jax.jit(step, donate_argnums=0)
+    state = [parameters]
+
+    def call() -> Any:
+        state[0], value = run(state[0], batch)
+        return value.block_until_ready()
+
+    return call, steps
+
+
+@dataclass(frozen=True)
+class Engine:
+    title: str
+    package: str
+    make: Callable[[Row, str, int], tuple[Call, int]]
+    how: str
+    loop: bool = False
+
+    @property
+    def ours(self) -> bool:
+        return self.package == "backsweep"
+
+
+ENGINES = {
+    "compiled": Engine("compiled", "backsweep", backsweep_step, "compiled"),
+    "eager": Engine("eager", "backsweep", backsweep_step, "eager"),
+    "fit": Engine("in fit", "backsweep", backsweep_step, "fit", loop=True),
+    "torch": Engine("PyTorch", "torch", torch_step, "eager"),
+    "torch.compile": Engine("torch.compile", "torch", torch_step, "compiled"),
+    "jax": Engine("jax.jit", "jax", jax_step, "jit"),
+    "scan": Engine("lax.scan", "jax", jax_step, "scan", loop=True),
+}
+
+
+# ---- Measuring -------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Time:
+    """Seconds: the median and the least per step, and the first call."""
+
+    median: float
+    least: float
+    first: float
+
+
+def measure(calls: dict[str, tuple[Call, int]], seconds: float, rounds: int) -> dict[str, Time]:
+    """Time the calls in turn, each for `seconds` altogether."""
+    first, repeats = {}, {}
+    for name, (call, _) in calls.items():
+        start = time.perf_counter()
+        call()
+        first[name] = time.perf_counter() - start
+        call()
+        start = time.perf_counter()
+        call()
+        once = time.perf_counter() - start
+        repeats[name] = min(20_000, max(1, round(seconds / rounds / max(once, 1e-7))))
+    samples: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, (call, steps) in calls.items():
+            start = time.perf_counter()
+            for _ in range(repeats[name]):
+                call()
+            samples[name].append((time.perf_counter() - start) / repeats[name] / steps)
+    return {name: Time(statistics.median(s), min(s), first[name]) for name, s in samples.items()}
+
+
+def installed(package: str) -> str | None:
+    """Give the version of a package, None where it cannot be imported."""
+    try:
+        return str(__import__(package).__version__)
+    except ImportError:
+        return None
+
+
+def pin(threads: int) -> None:
+    """Keep the process, and the pools of all engines, on as many CPUs as threads."""
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
+
+
+def micro(seconds: float) -> str:
+    value = seconds * 1e6
+    return f"{value:,.0f}" if value >= 99.5 else f"{value:.1f}" if value >= 9.95 else f"{value:.2f}"
+
+
+def ratio(times: dict[str, float], loop: bool) -> float | None:
+    """Best peer over our best: above 1 we are faster."""
+    same = {name: t for name, t in times.items() if ENGINES[name].loop == loop and name != "eager"}
+    ours = [t for name, t in same.items() if ENGINES[name].ours]
+    peers = [t for name, t in same.items() if not ENGINES[name].ours]
+    return min(peers) / min(ours) if ours and peers else None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--only", default="", metavar="ROW,..", help=", ".join(ROWS))
+    parser.add_argument("--compile", action="store_true", help="also torch.compile, which needs a compiler")
+    parser.add_argument("--seconds", type=float, default=1.5, help="per engine and row (default 1.5)")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--least", action="store_true", help="show the shortest round, not the median")
+    parser.add_argument("--json", default="", metavar="FILE")
+    args = parser.parse_args()
+    pin(args.threads)
+
+    versions = {package: installed(package) for package in ("backsweep", "torch", "jax")}
+    engines = {
+        name: engine
+        for name, engine in ENGINES.items()
+        if versions[engine.package] and (args.compile or name != "torch.compile")
+    }
+    known = ", ".join(f"{package} {version or '(not installed)'}" for package, version in versions.items())
+    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    print(f"{known}; {platform.machine()}, threads {args.threads}{load}")
+    shown = "least" if args.least else "median"
+    print(f"Microseconds per step, {shown} of {args.rounds} rounds. Ratio: best peer over backsweep.\n")
+    titles = [engine.title for engine in engines.values()]
+    print(f"| workload | {' | '.join(titles)} | ratio | ratio in loops | first call: ours / jax, ms |")
+    print("|---|" + "---:|" * (len(engines) + 3))
+
+    record: dict[str, Any] = {"versions": versions, "threads": args.threads, "rows": {}}
+    for row_name in args.only.split(",") if args.only else ROWS:
+        row = ROWS[row_name]
+        calls = {
+            name: engine.make(row, engine.how, args.threads)
+            for name, engine in engines.items()
+            if row.loop or not engine.loop
+        }
+        times = measure(calls, args.seconds, args.rounds)
+        steps: dict[str, float] = {name: getattr(t, shown) for name, t in times.items()}
+        cells = [micro(steps[name]) if name in times else "" for name in engines]
+        ratios = [ratio(steps, loop) for loop in (False, True)]
+        cells += [f"**{r:.2f}**" if r else "" for r in ratios]
+        firsts = [f"{times[k].first * 1e3:.0f}" if k in times else "–" for k in ("compiled", "jax")]
+        print(f"| {row_name} | {' | '.join(cells)} | {' / '.join(firsts)} |", flush=True)
+        record["rows"][row_name] = {name: vars(t) for name, t in times.items()}
+        record["rows"][row_name]["ratios"] = ratios
+    if args.json:
+        with open(args.json, "w", encoding="utf-8") as file:
+            json.dump(record, file, indent=1)
+
+
+if __name__ == "__main__":
+    main()

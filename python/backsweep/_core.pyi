@@ -1,0 +1,938 @@
+"""The C++ core. Generated: `python -m backsweep._stubs` writes this file anew."""
+
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import Any, Generic, Literal, ParamSpec, TypeAlias, TypeVar, overload
+
+import numpy as np
+import numpy.typing as npt
+
+P = ParamSpec("P")
+R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
+Self = TypeVar("Self", bound="Tensor")
+
+TensorLike: TypeAlias = Tensor | npt.ArrayLike
+DTypeLike: TypeAlias = DType | npt.DTypeLike
+Size: TypeAlias = int | Sequence[int]
+_int: TypeAlias = int
+_float: TypeAlias = float
+_bool: TypeAlias = bool
+
+class DTypeError(TypeError): ...
+class GraphError(RuntimeError): ...
+class ShapeError(ValueError): ...
+
+class Buffer(Tensor):
+    def __init__(self, data: TensorLike) -> None: ...
+
+class CompiledFunction(Generic[P, R]):
+    __name__: str
+    @property
+    def __wrapped__(self) -> Callable[P, R]: ...
+    @property
+    def programs(self) -> list[dict[str, Any]]: ...
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+class DType:
+    @property
+    def name(self) -> str: ...
+    @property
+    def itemsize(self) -> int: ...
+    @property
+    def is_floating_point(self) -> bool: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+class OpFunction:
+    __name__: str
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+class Parameter(Tensor):
+    def __init__(self, data: TensorLike, requires_grad: _bool = True) -> None: ...
+
+class Tensor:
+    def __init__(self, data: TensorLike, requires_grad: _bool = False) -> None: ...
+    @property
+    def T(self) -> Tensor: ...
+    def __abs__(self) -> Tensor: ...
+    def __add__(self, other: TensorLike, /) -> Tensor: ...
+    def __array__(
+        self, dtype: npt.DTypeLike | None = None, copy: _bool | None = None
+    ) -> npt.NDArray[Any]: ...
+    def __bool__(self) -> _bool: ...
+    def __deepcopy__(self: Self, memo: dict[_int, Any], /) -> Self: ...
+    def __eq__(self, other: object, /) -> Tensor: ...  # type: ignore[override]
+    def __float__(self) -> _float: ...
+    def __ge__(self, other: TensorLike, /) -> Tensor: ...
+    def __getitem__(self, key: Any, /) -> Tensor: ...
+    def __gt__(self, other: TensorLike, /) -> Tensor: ...
+    def __hash__(self) -> _int: ...
+    def __index__(self) -> _int: ...
+    def __int__(self) -> _int: ...
+    def __iter__(self) -> Iterator[Tensor]: ...
+    def __le__(self, other: TensorLike, /) -> Tensor: ...
+    def __len__(self) -> _int: ...
+    def __lt__(self, other: TensorLike, /) -> Tensor: ...
+    def __matmul__(self, other: TensorLike, /) -> Tensor: ...
+    def __mul__(self, other: TensorLike, /) -> Tensor: ...
+    def __ne__(self, other: object, /) -> Tensor: ...  # type: ignore[override]
+    def __neg__(self) -> Tensor: ...
+    def __pos__(self) -> Tensor: ...
+    def __pow__(self, other: TensorLike, /) -> Tensor: ...
+    def __radd__(self, other: TensorLike, /) -> Tensor: ...
+    def __rmatmul__(self, other: TensorLike, /) -> Tensor: ...
+    def __rmul__(self, other: TensorLike, /) -> Tensor: ...
+    def __rpow__(self, other: TensorLike, /) -> Tensor: ...
+    def __rsub__(self, other: TensorLike, /) -> Tensor: ...
+    def __rtruediv__(self, other: TensorLike, /) -> Tensor: ...
+    def __sub__(self, other: TensorLike, /) -> Tensor: ...
+    def __truediv__(self, other: TensorLike, /) -> Tensor: ...
+    def add(self, y: TensorLike) -> Tensor:
+        """x + y"""
+
+    def add_(self: Self, other: TensorLike, alpha: _float = 1) -> Self:
+        """Of a parameter or buffer: x + alpha other becomes its value."""
+
+    def amax(
+        self,
+        dim: Size | None = None,
+        keepdim: _bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: _bool = ...,
+    ) -> Tensor:
+        """The maximum over the axes dim (None: all), NaN if any is; equal maxima share the derivative."""
+
+    def assign(self: Self, source: TensorLike) -> Self:
+        """Of a parameter or buffer: source, of the same shape and dtype, becomes its value."""
+
+    def backward(
+        self, gradient: Tensor | None = None, retain_graph: _bool | None = None, create_graph: _bool = False
+    ) -> None:
+        """Adds the derivatives of this tensor to .grad of the leaves it was computed from.
+
+        The graph is kept for as long as tensors refer to it: retain_graph is accepted and has no effect.
+        """
+
+    def bool(self) -> Tensor:
+        """As bool: whether each element is not 0."""
+
+    def cast(self, dtype: DTypeLike) -> Tensor:
+        """x with another dtype; to bool, x != 0; floats to integers are cut towards zero."""
+
+    def contiguous(self) -> Tensor:
+        """A copy of x whose elements lie in row-major order."""
+
+    def copy_(self: Self, source: TensorLike) -> Self:
+        """Of a parameter or buffer: source, broadcast and cast, becomes its value."""
+
+    def detach(self) -> Tensor:
+        """The same value without a history. Shares memory."""
+
+    def dim(self) -> _int:
+        """The number of axes."""
+
+    def div(self, y: TensorLike) -> Tensor:
+        """x / y"""
+
+    def div_(self: Self, other: TensorLike) -> Self:
+        """Of a parameter or buffer: x / other becomes its value."""
+
+    def double(self) -> Tensor:
+        """As float64."""
+
+    @property
+    def dtype(self) -> DType: ...
+    def eq(self, y: TensorLike) -> Tensor:
+        """x == y"""
+
+    def exp(self) -> Tensor:
+        """e^x"""
+
+    @overload
+    def expand(self, shape: Size) -> Tensor: ...
+    @overload
+    def expand(self, *shape: _int) -> Tensor:
+        """x repeated to a shape that it broadcasts to; -1 keeps a size. A view."""
+
+    def fill_(self: Self, value: _float | Tensor) -> Self:
+        """Of a parameter or buffer: every element becomes the number."""
+
+    def float(self) -> Tensor:
+        """As float32."""
+
+    def ge(self, y: TensorLike) -> Tensor:
+        """x >= y"""
+
+    @property
+    def grad(self) -> Tensor | None: ...
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None: ...
+    def gt(self, y: TensorLike) -> Tensor:
+        """x > y"""
+
+    def index_rows(self, index: TensorLike) -> Tensor:
+        """x[index]: the rows of x (r, ...) at index (...), which are 0 to r - 1; the result is index.shape + x.shape[1:]."""
+
+    def int(self) -> Tensor:
+        """As int32."""
+
+    @property
+    def is_leaf(self) -> _bool: ...
+    @property
+    def is_symbolic(self) -> _bool: ...
+    def item(self) -> Any:
+        """The only element, as a Python number."""
+
+    def le(self, y: TensorLike) -> Tensor:
+        """x <= y"""
+
+    def log(self) -> Tensor:
+        """ln x; a zero gradient stays zero at x = 0"""
+
+    def long(self) -> Tensor:
+        """As int64."""
+
+    def lt(self, y: TensorLike) -> Tensor:
+        """x < y"""
+
+    def matmul(self, y: TensorLike) -> Tensor:
+        """x y: (..., m, k) by (..., k, n) gives (..., m, n), leading axes broadcast; a 1-d x is a row, a 1-d y a column. Each element is one chain of fused multiply-adds over k ascending."""
+
+    def maximum(self, y: TensorLike) -> Tensor:
+        """max(x, y), NaN if either is; where equal, the derivative goes to x"""
+
+    def mean(
+        self,
+        dim: Size | None = None,
+        keepdim: _bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: _bool = ...,
+    ) -> Tensor:
+        """The mean over the axes dim (None: all); of nothing, NaN."""
+
+    def mul(self, y: TensorLike) -> Tensor:
+        """x y"""
+
+    def mul_(self: Self, other: TensorLike) -> Self:
+        """Of a parameter or buffer: x other becomes its value."""
+
+    def mul_mask(self, y: TensorLike) -> Tensor:
+        """x where the mask y is not 0, else 0 (exactly, also where x is not finite)"""
+
+    def mul_zero(self, y: TensorLike) -> Tensor:
+        """x y, but 0 where x is 0, whatever y: a zero gradient stays zero"""
+
+    @property
+    def ndim(self) -> _int: ...
+    def ne(self, y: TensorLike) -> Tensor:
+        """x != y"""
+
+    def neg(self) -> Tensor:
+        """-x"""
+
+    def numel(self) -> _int:
+        """The number of elements."""
+
+    def numpy(self) -> npt.NDArray[Any]:
+        """A read-only NumPy view. Its values stay, whatever happens to the tensor or parameter."""
+
+    @overload
+    def permute(self, dims: Size) -> Tensor: ...
+    @overload
+    def permute(self, *dims: _int) -> Tensor:
+        """x with its axes in the order `dims`. A view."""
+
+    def reciprocal(self) -> Tensor:
+        """1 / x"""
+
+    def relu(self) -> Tensor:
+        """max(x, 0), NaN stays; derivative 0 at x = 0"""
+
+    @property
+    def requires_grad(self) -> _bool: ...
+    @requires_grad.setter
+    def requires_grad(self, value: _bool) -> None: ...
+    def requires_grad_(self: Self, requires_grad: _bool = True) -> Self:
+        """Sets whether gradients by this leaf are recorded; returns it."""
+
+    @overload
+    def reshape(self, shape: Size) -> Tensor: ...
+    @overload
+    def reshape(self, *shape: _int) -> Tensor:
+        """The elements of x in row-major order under another shape; one size may be -1. A view where x is contiguous."""
+
+    def rsqrt(self) -> Tensor:
+        """x^(-1/2)"""
+
+    @property
+    def shape(self) -> tuple[_int, ...]: ...
+    def sigmoid(self) -> Tensor:
+        """1 / (1 + e^-x)"""
+
+    def size(self, dim: _int | None = None) -> Any:
+        """The shape, or the size of one axis."""
+
+    def softplus(self) -> Tensor:
+        """ln(1 + e^x), written so that nothing overflows"""
+
+    def sqrt(self) -> Tensor:
+        """x^(1/2); a zero gradient stays zero at x = 0"""
+
+    def square(self) -> Tensor:
+        """x^2"""
+
+    def sub(self, y: TensorLike) -> Tensor:
+        """x - y"""
+
+    def sub_(self: Self, other: TensorLike, alpha: _float = 1) -> Self:
+        """Of a parameter or buffer: x - alpha other becomes its value."""
+
+    def sum(
+        self,
+        dim: Size | None = None,
+        keepdim: _bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: _bool = ...,
+    ) -> Tensor:
+        """The sum over the axes dim (None: all). Float sums run in fixed blocks: the same bits on any number of threads."""
+
+    def to(self, dtype: DTypeLike | Tensor) -> Tensor:
+        """With another element type; the tensor itself where it has it."""
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers."""
+
+    def transpose(self, dim0: _int, dim1: _int) -> Tensor:
+        """x with axes dim0 and dim1 exchanged. A view."""
+
+    def type_as(self, other: TensorLike) -> Tensor:
+        """With the element type of other."""
+
+    def view(self, *shape: Size) -> Tensor:
+        """The same as reshape."""
+
+    def where(self, y: TensorLike, z: TensorLike) -> Tensor:
+        """y where x is not 0, else z"""
+
+    def zero_(self: Self) -> Self:
+        """Of a parameter or buffer: every element becomes 0."""
+
+class Trainer:
+    def __init__(
+        self,
+        step: CompiledFunction[..., Any],
+        arrays: Sequence[Tensor],
+        batch_size: _int,
+        shuffle: _bool = True,
+        drop_last: _bool = False,
+    ) -> None: ...
+    def begin_epoch(self) -> None:
+        """Draw the order of the samples."""
+
+    @property
+    def loss(self) -> _float: ...
+    def run(self, seconds: _float) -> _bool:
+        """Run steps until the time is over or the epoch is; True if it is."""
+
+    @property
+    def steps_done(self) -> _int: ...
+    @property
+    def steps_total(self) -> _int: ...
+
+class enable_grad:
+    @overload
+    def __new__(cls) -> enable_grad: ...
+    @overload
+    def __new__(cls, fn: F, /) -> F: ...  # type: ignore[misc]
+    def __enter__(self) -> enable_grad: ...
+    def __exit__(self, *error: type[BaseException] | BaseException | TracebackType | None) -> None: ...
+    def __call__(self, fn: F, /) -> F: ...
+
+class no_grad:
+    @overload
+    def __new__(cls) -> no_grad: ...
+    @overload
+    def __new__(cls, fn: F, /) -> F: ...  # type: ignore[misc]
+    def __enter__(self) -> no_grad: ...
+    def __exit__(self, *error: type[BaseException] | BaseException | TracebackType | None) -> None: ...
+    def __call__(self, fn: F, /) -> F: ...
+
+class ops:
+    @staticmethod
+    def add(x: TensorLike, y: TensorLike) -> Tensor: ...
+    @staticmethod
+    def advance_key(key: TensorLike) -> Tensor: ...
+    @staticmethod
+    def amax(
+        x: TensorLike,
+        dim: Size | None = None,
+        keepdim: bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: bool = ...,
+    ) -> Tensor: ...
+    @staticmethod
+    def cast(x: TensorLike, dtype: DTypeLike) -> Tensor: ...
+    @staticmethod
+    def contiguous(x: TensorLike) -> Tensor: ...
+    @staticmethod
+    def cross_entropy(
+        input: TensorLike, target: TensorLike, ignore_index: int = -100, reduction: int = 1
+    ) -> tuple[Tensor, Tensor, Tensor]: ...
+    @staticmethod
+    def cross_entropy_backward(
+        g: TensorLike,
+        input: TensorLike,
+        target: TensorLike,
+        lse: TensorLike,
+        count: TensorLike,
+        ignore_index: int = -100,
+        reduction: int = 1,
+    ) -> Tensor: ...
+    @staticmethod
+    def detach(x: TensorLike) -> Tensor: ...
+    @staticmethod
+    def div(x: TensorLike, y: TensorLike) -> Tensor: ...
+    @staticmethod
+    def dropout(x: TensorLike, p: float = 0.5, *, key: Tensor | None = None) -> Tensor: ...
+    @staticmethod
+    def eq(x: TensorLike, y: TensorLike) -> Tensor: ...
+    @staticmethod
+    def exp(x: TensorLike) -> Tensor: ...
+    @overload
+    @staticmethod
+    def expand(x: TensorLike, shape: Size) -> Tensor: ...
+    @overload
+    @staticmethod
+    def expand(x: TensorLike, *shape: int) -> Tensor: ...
+    @staticmethod
+    def ge(x: TensorLike, y: TensorLike) -> Tensor: ...
+    @staticmethod
+    def gt(x: TensorLike, y: TensorLike) -> Tensor: ...
+    @staticmethod
+    def index_rows(x: TensorLike, index: TensorLike) -> Tensor: ...
+    @staticmethod
+    def index_rows_backward(g: TensorLike, index: TensorLike, rows: int) -> Tensor: ...
+    @staticmethod
+    def layer_norm(
+        x: TensorLike, weight: TensorLike | None = None, bias: TensorLike | None = None, eps: float = 1e-05
+    ) -> tuple[Tensor, Tensor, Tensor]: ...
+    @staticmethod
+    def layer_norm_backward(
+        g: TensorLike, x: TensorLike, mean: TensorLike, rstd: TensorLike, weight: TensorLike | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]: ...
+    @staticmethod
+    def le(x: TensorLike, y: TensorLike) -> Tensor: ...
+    @staticmethod
+    def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor: ...
+    @staticmethod
+    def log(x: TensorLike) -> Tensor: ...
+    @staticmethod
+    def lt(x: TensorLike, y: TensorLike) -> Tensor: ...
+    @staticmethod
+    def matmul(x: TensorLike, y: TensorLike) -> Tensor: ...
+    @staticmethod
+    def maximum(x: TensorLike, y: TensorLike) -> Tensor: ...
+    @staticmethod
+    def mean(
+        x: TensorLike,
+        dim: Size | None = None,
+        keepdim: bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: bool = ...,
+    ) -> Tensor: ...
+    @staticmethod
+    def mul(x: TensorLike, y: TensorLike) -> Tensor: ...
+    @staticmethod
+    def mul_mask(x: TensorLike, y: TensorLike) -> Tensor: ...
+    @staticmethod
+    def mul_zero(x: TensorLike, y: TensorLike) -> Tensor: ...
+    @staticmethod
+    def ne(x: TensorLike, y: TensorLike) -> Tensor: ...
+    @staticmethod
+    def neg(x: TensorLike) -> Tensor: ...
+    @overload
+    @staticmethod
+    def permute(x: TensorLike, dims: Size) -> Tensor: ...
+    @overload
+    @staticmethod
+    def permute(x: TensorLike, *dims: int) -> Tensor: ...
+    @staticmethod
+    def reciprocal(x: TensorLike) -> Tensor: ...
+    @staticmethod
+    def relu(x: TensorLike) -> Tensor: ...
+    @overload
+    @staticmethod
+    def reshape(x: TensorLike, shape: Size) -> Tensor: ...
+    @overload
+    @staticmethod
+    def reshape(x: TensorLike, *shape: int) -> Tensor: ...
+    @staticmethod
+    def rsqrt(x: TensorLike) -> Tensor: ...
+    @staticmethod
+    def sigmoid(x: TensorLike) -> Tensor: ...
+    @staticmethod
+    def slice(
+        x: TensorLike,
+        dim: int = ...,
+        start: int | None = None,
+        stop: int | None = None,
+        step: int = 1,
+        *,
+        axis: int = ...,
+    ) -> Tensor: ...
+    @overload
+    @staticmethod
+    def slice_backward(
+        g: TensorLike,
+        dim: int = ...,
+        start: int | None = None,
+        stop: int | None = None,
+        step: int = 1,
+        shape: Size = ...,
+        *,
+        axis: int = ...,
+    ) -> Tensor: ...
+    @overload
+    @staticmethod
+    def slice_backward(
+        g: TensorLike,
+        dim: int = ...,
+        start: int | None = None,
+        stop: int | None = None,
+        step: int = 1,
+        *shape: int,
+        axis: int = ...,
+    ) -> Tensor: ...
+    @staticmethod
+    def softplus(x: TensorLike) -> Tensor: ...
+    @staticmethod
+    def sqrt(x: TensorLike) -> Tensor: ...
+    @staticmethod
+    def square(x: TensorLike) -> Tensor: ...
+    @staticmethod
+    def sub(x: TensorLike, y: TensorLike) -> Tensor: ...
+    @staticmethod
+    def sum(
+        x: TensorLike,
+        dim: Size | None = None,
+        keepdim: bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: bool = ...,
+    ) -> Tensor: ...
+    @staticmethod
+    def transpose(x: TensorLike, dim0: int, dim1: int) -> Tensor: ...
+    @staticmethod
+    def uniform(shape: Size, low: float = 0.0, high: float = 1.0, *, key: Tensor | None = None) -> Tensor: ...
+    @staticmethod
+    def where(x: TensorLike, y: TensorLike, z: TensorLike) -> Tensor: ...
+
+bool_: DType
+default_generator: Buffer
+float32: DType
+float64: DType
+int32: DType
+int64: DType
+
+def add(x: TensorLike, y: TensorLike) -> Tensor:
+    """x + y"""
+
+def allocated_bytes() -> int:
+    """Bytes of tensor and node memory in use now."""
+
+def amax(
+    x: TensorLike,
+    dim: Size | None = None,
+    keepdim: bool = False,
+    *,
+    axis: Size | None = ...,
+    keepdims: bool = ...,
+) -> Tensor:
+    """The maximum over the axes dim (None: all), NaN if any is; equal maxima share the derivative."""
+
+def arange(
+    start: float,
+    end: float | None = None,
+    step: float = 1,
+    *,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """start, start + step, ... below end; arange(n) counts from 0. int64 for ints, float32 for floats."""
+
+def asarray(data: TensorLike, dtype: DTypeLike | None = None) -> Tensor:
+    """A tensor on the memory of a NumPy array, without a copy where it is contiguous, aligned and of a known dtype.
+
+    A tensor's value never changes, so the array must not be written to any more: what was computed from the tensor
+    may still read it for derivatives. bs.tensor copies and has no such condition.
+    """
+
+def bump_structure_epoch() -> None:
+    """Says that modules, parameter groups or slots' flags have changed."""
+
+def cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
+    """x with another dtype; to bool, x != 0; floats to integers are cut towards zero."""
+
+@overload
+def compile(fn: Callable[P, R], *, keep_grads: bool = False) -> CompiledFunction[P, R]: ...
+@overload
+def compile(
+    fn: None = None,
+    *,
+    keep_grads: bool = False,
+) -> Callable[[Callable[P, R]], CompiledFunction[P, R]]:
+    """Compile a function of tensors: the first call with new shapes captures the ops that it uses, forward, backward and update, as one program, which later calls run without Python.
+
+    Tensors (and NumPy arrays) among the arguments are inputs; other arguments, and what the function reads from elsewhere, are fixed at capture, except parameters, buffers and hyperparameters, which are read at each call. .grad is kept only with keep_grads=True.
+    """
+
+def contiguous(x: TensorLike) -> Tensor:
+    """A copy of x whose elements lie in row-major order."""
+
+def custom(backward: Callable[..., Any], inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Tensor]:
+    """The outputs as given, with backward(grads, inputs, outputs) -> gradients as their derivative by the inputs."""
+
+def detach(x: TensorLike) -> Tensor:
+    """x without its history: no derivative flows through."""
+
+def div(x: TensorLike, y: TensorLike) -> Tensor:
+    """x / y"""
+
+def eq(x: TensorLike, y: TensorLike) -> Tensor:
+    """x == y"""
+
+def exp(x: TensorLike) -> Tensor:
+    """e^x"""
+
+@overload
+def expand(x: TensorLike, shape: Size) -> Tensor: ...
+@overload
+def expand(x: TensorLike, *shape: int) -> Tensor:
+    """x repeated to a shape that it broadcasts to; -1 keeps a size. A view."""
+
+def eye(n: int, m: int | None = None, *, dtype: DTypeLike | None = None) -> Tensor:
+    """Ones on the diagonal of n rows and m columns, zeros elsewhere."""
+
+def from_numpy(a: npt.NDArray[Any]) -> Tensor:
+    """A tensor on the memory of a NumPy array, without a copy where it is contiguous, aligned and of a known dtype.
+
+    A tensor's value never changes, so the array must not be written to any more: what was computed from the tensor
+    may still read it for derivatives. bs.tensor copies and has no such condition.
+    """
+
+def full(
+    size: Size,
+    fill_value: float,
+    *,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """A tensor of one number; its dtype is by default that of bs.tensor(fill_value)."""
+
+def full_like(
+    x: Tensor,
+    fill_value: float,
+    *,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """A tensor of one number, with the shape, and by default the dtype, of x."""
+
+def ge(x: TensorLike, y: TensorLike) -> Tensor:
+    """x >= y"""
+
+def get_num_threads() -> int:
+    """Threads that parallel work uses."""
+
+@overload
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor,
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    create_graph: bool = False,
+    allow_unused: Literal[False] = False,
+) -> Tensor: ...
+@overload
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Sequence[Tensor],
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    create_graph: bool = False,
+    allow_unused: Literal[False] = False,
+) -> tuple[Tensor, ...]: ...
+@overload
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> Any:
+    """The derivatives of outputs by inputs, any node by any node: a tuple, or one tensor where inputs is one.
+
+    Several outputs are summed, each weighted by its grad_outputs (ones where None). create_graph records the sweep, so
+    that the result can be differentiated again. GraphError where an input is not used, unless allow_unused.
+    """
+
+def gt(x: TensorLike, y: TensorLike) -> Tensor:
+    """x > y"""
+
+def guard(object: object, name: str) -> None:
+    """While a function is captured: its program may be reused only as long as object.name compares equal to its value now."""
+
+def host_call(
+    function: Callable[..., Any],
+    inputs: Sequence[Tensor],
+    shapes: Sequence[Sequence[int]],
+    dtypes: Sequence[DType],
+) -> list[Tensor]:
+    """function(*arrays) -> arrays of these shapes and dtypes; inside a program it is called at each run."""
+
+def index_rows(x: TensorLike, index: TensorLike) -> Tensor:
+    """x[index]: the rows of x (r, ...) at index (...), which are 0 to r - 1; the result is index.shape + x.shape[1:]."""
+
+def info() -> dict[str, Any]:
+    """Version, instruction sets, threads and compiler of this build on this machine."""
+
+def is_capturing() -> bool:
+    """Whether bs.compile records on this thread."""
+
+def is_grad_enabled() -> bool:
+    """Whether operations are recorded for derivatives on this thread."""
+
+def le(x: TensorLike, y: TensorLike) -> Tensor:
+    """x <= y"""
+
+def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor:
+    """x W^T + b: x is (..., in), weight (out, in), bias (out,) or None; the result is (..., out)."""
+
+def live_nodes() -> int:
+    """Graph nodes that exist now."""
+
+def log(x: TensorLike) -> Tensor:
+    """ln x; a zero gradient stays zero at x = 0"""
+
+def lt(x: TensorLike, y: TensorLike) -> Tensor:
+    """x < y"""
+
+def manual_seed(seed: int) -> Buffer:
+    """Sets the seed of the default generator (its lowest 64 bits) and starts its draws again from 0.
+
+    Returns the generator, a Buffer that holds (seed, draw).
+    """
+
+def matmul(x: TensorLike, y: TensorLike) -> Tensor:
+    """x y: (..., m, k) by (..., k, n) gives (..., m, n), leading axes broadcast; a 1-d x is a row, a 1-d y a column. Each element is one chain of fused multiply-adds over k ascending."""
+
+def maximum(x: TensorLike, y: TensorLike) -> Tensor:
+    """max(x, y), NaN if either is; where equal, the derivative goes to x"""
+
+def mean(
+    x: TensorLike,
+    dim: Size | None = None,
+    keepdim: bool = False,
+    *,
+    axis: Size | None = ...,
+    keepdims: bool = ...,
+) -> Tensor:
+    """The mean over the axes dim (None: all); of nothing, NaN."""
+
+def mul(x: TensorLike, y: TensorLike) -> Tensor:
+    """x y"""
+
+def mul_mask(x: TensorLike, y: TensorLike) -> Tensor:
+    """x where the mask y is not 0, else 0 (exactly, also where x is not finite)"""
+
+def mul_zero(x: TensorLike, y: TensorLike) -> Tensor:
+    """x y, but 0 where x is 0, whatever y: a zero gradient stays zero"""
+
+def ne(x: TensorLike, y: TensorLike) -> Tensor:
+    """x != y"""
+
+def neg(x: TensorLike) -> Tensor:
+    """-x"""
+
+def node_bytes(n_inputs: int, n_outputs: int) -> int:
+    """Bytes of one graph node, buffers apart."""
+
+def ones(*size: Size, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """ones(*size, dtype=None, requires_grad=False): ones, float32 by default."""
+
+def ones_like(x: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """Ones of the shape, and by default the dtype, of x."""
+
+@overload
+def permute(x: TensorLike, dims: Size) -> Tensor: ...
+@overload
+def permute(x: TensorLike, *dims: int) -> Tensor:
+    """x with its axes in the order `dims`. A view."""
+
+def reciprocal(x: TensorLike) -> Tensor:
+    """1 / x"""
+
+def registry() -> list[dict[str, Any]]:
+    """Every op, described: what stubs and tests are made from."""
+
+def release_cached() -> None:
+    """Gives memory kept for reuse back to the system."""
+
+def relu(x: TensorLike) -> Tensor:
+    """max(x, 0), NaN stays; derivative 0 at x = 0"""
+
+@overload
+def reshape(x: TensorLike, shape: Size) -> Tensor: ...
+@overload
+def reshape(x: TensorLike, *shape: int) -> Tensor:
+    """The elements of x in row-major order under another shape; one size may be -1. A view where x is contiguous."""
+
+def rsqrt(x: TensorLike) -> Tensor:
+    """x^(-1/2)"""
+
+def set_num_threads(n: int) -> None:
+    """Threads that parallel work uses, 1 to 1024. No result depends on it."""
+
+def sigmoid(x: TensorLike) -> Tensor:
+    """1 / (1 + e^-x)"""
+
+def softplus(x: TensorLike) -> Tensor:
+    """ln(1 + e^x), written so that nothing overflows"""
+
+def sqrt(x: TensorLike) -> Tensor:
+    """x^(1/2); a zero gradient stays zero at x = 0"""
+
+def square(x: TensorLike) -> Tensor:
+    """x^2"""
+
+def structure_epoch() -> int:
+    """What compiled functions compare to see that modules have changed."""
+
+def sub(x: TensorLike, y: TensorLike) -> Tensor:
+    """x - y"""
+
+def sum(
+    x: TensorLike,
+    dim: Size | None = None,
+    keepdim: bool = False,
+    *,
+    axis: Size | None = ...,
+    keepdims: bool = ...,
+) -> Tensor:
+    """The sum over the axes dim (None: all). Float sums run in fixed blocks: the same bits on any number of threads."""
+
+def tensor(data: TensorLike, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """A tensor with a copy of data: a NumPy array (keeps its dtype), a number or a nested sequence.
+
+    Python floats become float32, ints int64, bools bool_.
+    """
+
+def transpose(x: TensorLike, dim0: int, dim1: int) -> Tensor:
+    """x with axes dim0 and dim1 exchanged. A view."""
+
+def uniform(shape: Size, low: float = 0.0, high: float = 1.0, *, key: Tensor | None = None) -> Tensor:
+    """float32 numbers, uniform in [low, high), of a shape."""
+
+def where(x: TensorLike, y: TensorLike, z: TensorLike) -> Tensor:
+    """y where x is not 0, else z"""
+
+def zeros(*size: Size, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """zeros(*size, dtype=None, requires_grad=False): zeros, float32 by default."""
+
+def zeros_like(x: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """Zeros of the shape, and by default the dtype, of x."""
+
+__all__ = [
+    "Buffer",
+    "CompiledFunction",
+    "DType",
+    "DTypeError",
+    "GraphError",
+    "OpFunction",
+    "Parameter",
+    "ShapeError",
+    "Tensor",
+    "Trainer",
+    "add",
+    "allocated_bytes",
+    "amax",
+    "arange",
+    "asarray",
+    "bool_",
+    "bump_structure_epoch",
+    "cast",
+    "compile",
+    "contiguous",
+    "custom",
+    "default_generator",
+    "detach",
+    "div",
+    "enable_grad",
+    "eq",
+    "exp",
+    "expand",
+    "eye",
+    "float32",
+    "float64",
+    "from_numpy",
+    "full",
+    "full_like",
+    "ge",
+    "get_num_threads",
+    "grad",
+    "gt",
+    "guard",
+    "host_call",
+    "index_rows",
+    "info",
+    "int32",
+    "int64",
+    "is_capturing",
+    "is_grad_enabled",
+    "le",
+    "linear",
+    "live_nodes",
+    "log",
+    "lt",
+    "manual_seed",
+    "matmul",
+    "maximum",
+    "mean",
+    "mul",
+    "mul_mask",
+    "mul_zero",
+    "ne",
+    "neg",
+    "no_grad",
+    "node_bytes",
+    "ones",
+    "ones_like",
+    "ops",
+    "permute",
+    "reciprocal",
+    "registry",
+    "release_cached",
+    "relu",
+    "reshape",
+    "rsqrt",
+    "set_num_threads",
+    "sigmoid",
+    "softplus",
+    "sqrt",
+    "square",
+    "structure_epoch",
+    "sub",
+    "sum",
+    "tensor",
+    "transpose",
+    "uniform",
+    "where",
+    "zeros",
+    "zeros_like",
+]

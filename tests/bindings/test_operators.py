@@ -1,0 +1,235 @@
+"""Operators of tensors and the dtypes of numbers beside them; op functions and their arguments."""
+
+import copy
+import inspect
+import operator
+import pickle
+
+import numpy as np
+import pytest
+
+from backsweep import _core
+
+
+def leaf(*shape, dtype=np.float32, seed=0):
+    a = np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+    return _core.tensor(a, requires_grad=True)
+
+
+# ---- operators --------------------------------------------------------------------------------------------
+
+OPERATORS = [operator.add, operator.sub, operator.mul, operator.truediv]
+COMPARISONS = [operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge]
+
+
+@pytest.mark.parametrize("op", OPERATORS + COMPARISONS)
+def test_operators_against_numpy(op):
+    a = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], np.float32)
+    b = np.array([2.0, 2.0, 4.0], np.float32)
+    t, u = _core.tensor(a), _core.tensor(b)
+    for got, want in [
+        (op(t, u), op(a, b)),
+        (op(t, 2), op(a, 2)),
+        (op(2.0, t), op(2.0, a)),
+        (op(t, b), op(a, b)),
+        (op(a, u), op(a, b)),
+        (op(np.float32(2), t), op(np.float32(2), a)),
+    ]:
+        assert type(got) is _core.Tensor
+        np.testing.assert_array_equal(got.numpy(), want)
+        assert got.dtype == want.dtype
+
+
+def test_unary_and_matmul():
+    a = np.arange(6, dtype=np.float32).reshape(2, 3)
+    t = _core.tensor(a)
+    np.testing.assert_array_equal((-t).numpy(), -a)
+    assert +t is t
+    np.testing.assert_allclose((t @ t.T).numpy(), a @ a.T)
+    np.testing.assert_allclose((a @ t.T).numpy(), a @ a.T)
+    with pytest.raises(TypeError):
+        t @ 2
+
+
+def test_operators_with_strangers():
+    t = _core.tensor([1.0])
+    for bad in ["a", None, object(), [1.0]]:
+        with pytest.raises(TypeError):
+            t + bad
+        with pytest.raises(TypeError):
+            bad * t
+
+    class Stranger:
+        def __radd__(self, other):
+            return "taken"
+
+    assert t + Stranger() == "taken"
+    assert (t == None) is False  # noqa: E711
+    assert (t != "x") is True
+    assert t in [_core.tensor([2.0]), t]
+    with pytest.raises(TypeError):
+        operator.lt(t, "x")
+
+
+KIND = {"bool": 0, "int32": 1, "int64": 1, "float32": 2, "float64": 2}
+OWN = {0: "bool", 1: "int64", 2: "float32"}
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int32", "int64", "float32", "float64"])
+@pytest.mark.parametrize("shape", [(), (3,)])
+@pytest.mark.parametrize("number", [True, 2, 2.5])
+@pytest.mark.parametrize("call", ["operator", "reflected", "function", "where"])
+def test_promotion_with_numbers(dtype, shape, number, call):
+    """A number takes the tensor's dtype unless its own kind is higher; then int64 or float32."""
+    x = _core.ones(*shape, dtype=dtype)
+    kind = 0 if isinstance(number, bool) else 1 if isinstance(number, int) else 2
+    want = dtype if kind <= KIND[dtype] else OWN[kind]
+    if want == "bool":
+        want = "int64"  # arithmetic has no bools
+    if call == "operator":
+        y = x + number
+    elif call == "reflected":
+        y = number + x
+    elif call == "function":
+        y = _core.add(y=x, x=number)
+    else:
+        y = _core.where(_core.tensor(True), x, number)
+    assert y.dtype == want
+    assert y.shape == shape
+    if call != "where":
+        assert y.numpy().flat[0] == 1 + number
+
+
+def test_weak_numbers_keep_float64_precision():
+    x = _core.tensor(np.ones(3))
+    assert (x * 0.1).numpy()[0] == 0.1
+    assert _core.where(_core.tensor([True]), 0.1, x).numpy()[0] == 0.1
+    assert _core.where(_core.tensor([True]), 1, 0).dtype == "int64"
+    assert _core.where(_core.tensor([True]), 1, 0.0).dtype == "float32"
+    assert _core.exp(1).dtype == "float32"
+
+
+def test_numpy_operands_keep_their_dtype():
+    x = _core.tensor([1.0, 2.0])
+    assert (x * np.ones(2)).dtype == "float64"
+    assert (np.ones(2) * x).dtype == "float64"
+    assert (x * np.float64(2)).dtype == "float32"  # a Python float, to isinstance
+
+
+# ---- op functions -----------------------------------------------------------------------------------------
+
+
+def test_every_op_is_there_once():
+    names = [d["name"] for d in _core.registry()]
+    assert names == sorted(set(names))
+    for d in _core.registry():
+        f = getattr(_core.ops, d["name"])
+        assert f.__name__ == f.__qualname__ == d["name"]
+        assert f.__doc__
+        assert inspect.signature(f) is not None
+        assert pickle.loads(pickle.dumps(f)) is f
+        assert copy.deepcopy(f) is f
+        assert hasattr(_core, d["name"]) or d["visibility"] == "hidden"
+        if d["visibility"] != "hidden":
+            assert getattr(_core, d["name"]) is f
+            assert d["name"] in _core.__all__
+            assert f.__module__ == "backsweep"
+        if d["visibility"] == "method":
+            assert callable(getattr(_core.Tensor, d["name"]))
+
+
+def test_signatures():
+    assert str(inspect.signature(_core.sum)) == "(x, dim=None, keepdim=False)"
+    assert str(inspect.signature(_core.ones(2).sum)) == "(dim=None, keepdim=False)"
+    assert str(inspect.signature(_core.ops.dropout)) == "(x, p=0.5, *, key=None)"
+    assert str(inspect.signature(_core.linear)) == "(x, weight, bias=None)"
+
+
+def test_dims_arguments():
+    a = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    t = _core.tensor(a)
+    for got, want in [
+        (t.sum(), a.sum()),
+        (t.sum(1), a.sum(1)),
+        (t.sum(dim=-1), a.sum(-1)),
+        (t.sum(axis=(0, 2)), a.sum((0, 2))),
+        (t.sum([0, 1], True), a.sum((0, 1), keepdims=True)),
+        (t.sum(axis=1, keepdims=True), a.sum(1, keepdims=True)),
+        (_core.sum(x=t, dim=np.int64(1)), a.sum(1)),
+        (_core.sum(a, dim=None), a.sum()),
+        (t.reshape(4, 6), a.reshape(4, 6)),
+        (t.reshape((4, -1)), a.reshape(4, -1)),
+        (t.reshape(-1), a.reshape(-1)),
+        (t.view(6, 4), a.reshape(6, 4)),
+        (t.permute(2, 0, 1), a.transpose(2, 0, 1)),
+        (_core.reshape(t, shape=[24]), a.reshape(24)),
+        (_core.permute(t, (1, 0, 2)), a.transpose(1, 0, 2)),
+        (t.T, a.T),
+        (_core.tensor(1.0).reshape(()), np.float32(1)),
+    ]:
+        np.testing.assert_allclose(got.numpy(), want)
+
+
+def test_alias_given_twice():
+    with pytest.raises(TypeError, match=r"^\[sum\] got two values for 'dim'"):
+        _core.ones(2).sum(dim=0, axis=0)
+    with pytest.raises(TypeError, match=r"^\[sum\] got two values for 'dim'"):
+        _core.ones(2).sum(0, axis=0)
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda t: _core.add(t), r"^\[add\] missing argument 'y'"),
+        (lambda t: _core.add(t, None), r"^\[add\] y is a tensor, not None"),
+        (lambda t: _core.add(t, "a"), r"^\[add\] y is a tensor, an array"),
+        (lambda t: _core.add(t, t, t), r"^\[add\] takes 2 arguments \(x, y\), not 3"),
+        (lambda t: _core.add(t, t, z=1), r"^\[add\] there is no argument 'z'"),
+        (lambda t: _core.add(t, x=t), r"^\[add\] got two values for 'x'"),
+        (lambda t: t.sum("0"), r"^\[sum\] dim is an int or a sequence of ints, not str"),
+        (lambda t: t.sum(0.5), r"^\[sum\] dim is an int or a sequence of ints, not float"),
+        (lambda t: t.sum(True), r"^\[sum\] dim"),
+        (lambda t: t.sum(0, 1), r"^\[sum\] keepdim is True or False, not int"),
+        (lambda t: t.sum((0.5,)), r"^\[sum\] dim is an int, not float"),
+        (lambda t: t.reshape(), r"^\[reshape\] missing argument 'shape'"),
+        (lambda t: t.reshape((1,), 2), r"^\[reshape\] shape is an int, not tuple"),
+        (lambda t: t.transpose(0, "1"), r"^\[transpose\] dim1 is an int, not str"),
+        (lambda t: t.transpose(0), r"^\[transpose\] missing argument 'dim1'"),
+        (lambda t: _core.ops.dropout(t, True), r"^\[dropout\] p is a number, not bool"),
+        (lambda t: _core.ops.dropout(t, "0.5"), r"^\[dropout\] p is a number, not str"),
+        (lambda t: _core.ops.layer_norm(t, None, t), r"^\[layer_norm\] bias is given without weight"),
+        (lambda t: _core.ops.host_call(3), r"^\[host_call\] function cannot be given from Python"),
+    ],
+)
+def test_argument_errors(call, text):
+    with pytest.raises(TypeError, match=text):
+        call(_core.ones(2, 2))
+
+
+def test_errors_of_ops_are_python_errors():
+    with pytest.raises(_core.ShapeError, match=r"^\[add\]"):
+        _core.ones(2) + _core.ones(3)
+    with pytest.raises(ValueError):
+        _core.ones(2) + _core.ones(3)
+    with pytest.raises(TypeError):
+        _core.where(_core.ones(2), 1.0, 2.0)
+    with pytest.raises(IndexError):
+        _core.ones(2).sum(3)
+    with pytest.raises(_core.ShapeError):
+        _core.ones(2).reshape(1, 1, 1, 1, 1, 1, 1, 1, 2)
+    for cls, base in [
+        (_core.ShapeError, ValueError),
+        (_core.DTypeError, TypeError),
+        (_core.GraphError, RuntimeError),
+    ]:
+        assert issubclass(cls, base)
+        assert cls.__module__ == "backsweep"
+        assert pickle.loads(pickle.dumps(cls("x"))).args == ("x",)
+
+
+def test_outputs_in_a_tuple():
+    out = _core.ops.layer_norm(leaf(4, 8), _core.ones(8), _core.zeros(8))
+    assert isinstance(out, tuple)
+    assert out[0].shape == (4, 8)
+    assert len(out) == 3
+    assert out[0].requires_grad

@@ -1,0 +1,163 @@
+"""Where numbers end: overflow, zero gradients at poles, NaN, infinities, denormals, equal maxima."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from driver import ELEMENTWISE, REGISTRY, array, call, gradients, value
+from reference import ORACLES
+
+import backsweep as bs
+from backsweep.nn import functional as F
+
+DTYPES = ("float32", "float64")
+BIG = {"float32": [0.0, 1.0, 30.0, 88.0, 104.0, 1e4, 3e38], "float64": [0.0, 1.0, 30.0, 709.0, 745.0, 1e4, 3e38, 1.7e308]}
+
+
+def both_signs(dtype: str) -> np.ndarray:
+    return np.array([s * v for v in BIG[dtype] for s in (1, -1)], dtype)
+
+
+def slope(fn: Callable[[bs.Tensor], bs.Tensor], x: np.ndarray) -> np.ndarray:
+    leaf = bs.tensor(x, requires_grad=True)
+    return array(bs.grad(fn(leaf).sum(), leaf))
+
+
+SPECIAL = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_special_values(name: str, dtype: str) -> None:
+    """Every combination of ±0, ±inf, NaN, denormals and the largest numbers gives what IEEE arithmetic says."""
+    info = np.finfo(dtype)
+    one = np.array([*SPECIAL, info.max, info.min, info.tiny, info.smallest_subnormal, -info.smallest_subnormal], dtype)
+    n = len(REGISTRY[name]["inputs"])
+    inputs = list(np.meshgrid(*[one] * n, indexing="ij"))
+    if ORACLES[name].bools:
+        inputs[0] = inputs[0] > 0
+    (got,) = call(name, [bs.tensor(x) for x in inputs], {})
+    wide = [x.astype(np.float64) if dtype == "float32" and x.dtype.kind == "f" else x for x in inputs]
+    with np.errstate(all="ignore"):
+        (want,) = (w.astype(array(got).dtype) for w in value(name, wide, {}))
+    eps = 4 * info.eps
+    np.testing.assert_allclose(array(got), want, rtol=eps if want.dtype.kind == "f" else 0, atol=4 * info.smallest_subnormal)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_nothing_overflows(dtype: str) -> None:
+    """softplus, the logistic losses and their derivatives: finite for every finite score, and exact at the ends."""
+    x = both_signs(dtype)
+    y = array(F.softplus(bs.tensor(x)))
+    assert np.isfinite(y).all()
+    np.testing.assert_array_equal(y[np.abs(x) >= 1e4], np.maximum(x, 0)[np.abs(x) >= 1e4])
+    d = slope(F.softplus, x)
+    assert ((d >= 0) & (d <= 1)).all()
+
+    for label in (-1.0, 1.0):
+        target = bs.tensor(np.full_like(x, label))
+        loss = array(F.logistic_loss(bs.tensor(x), target, reduction="none"))
+        assert np.isfinite(loss).all()
+        np.testing.assert_array_equal(loss[np.abs(x) >= 1e4], np.maximum(-label * x, 0)[np.abs(x) >= 1e4])
+        assert (np.abs(slope(lambda t, y=target: F.logistic_loss(t, y, reduction="sum"), x)) <= 1).all()
+    for label in (0.0, 0.3, 1.0):
+        target = bs.tensor(np.full_like(x, label))
+        loss = array(F.binary_cross_entropy_with_logits(bs.tensor(x), target, reduction="none"))
+        assert np.isfinite(loss).all()
+        want = np.maximum(x, 0).astype(float) - x.astype(float) * np.dtype(dtype).type(label)
+        far = np.abs(x) >= 1e4
+        np.testing.assert_allclose(loss[far], want[far], rtol=1e-6)
+        d = slope(lambda t, y=target: F.binary_cross_entropy_with_logits(t, y, reduction="sum"), x)
+        assert (np.abs(d) <= 1).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("big", [1e4, 3e38])
+def test_cross_entropy_does_not_overflow(dtype: str, big: float) -> None:
+    rows = np.array([[big, 0, -big], [big, big, big], [-big, -big, -big], [0, big, 0], [-big, 0, 0]], dtype)
+    for target in range(3):
+        leaf = bs.tensor(rows, requires_grad=True)
+        loss = F.cross_entropy(leaf, bs.tensor(np.full(5, target)), reduction="none")
+        # Scores differ by at most 2 * 3e38, which only float64 can hold.
+        picked = rows[:, target].astype(float)
+        want = rows.max(1).astype(float) - picked + np.log((rows == rows.max(1, keepdims=True)).sum(1))
+        with np.errstate(over="ignore"):
+            np.testing.assert_allclose(array(loss), want.astype(dtype), rtol=1e-6)
+        g = array(bs.grad(loss.sum(), leaf))
+        soft = (rows == rows.max(1, keepdims=True)) / (rows == rows.max(1, keepdims=True)).sum(1, keepdims=True)
+        np.testing.assert_allclose(g, soft - (np.arange(3) == target), atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_cross_entropy_of_excluded_classes(dtype: str) -> None:
+    """A score of -inf rules a class out: its probability and its derivative are 0."""
+    leaf = bs.tensor(np.array([[1.0, -np.inf, 1.0]], dtype), requires_grad=True)
+    loss = F.cross_entropy(leaf, bs.tensor([0]))
+    assert float(loss) == pytest.approx(np.log(2), rel=1e-6)
+    np.testing.assert_allclose(array(bs.grad(loss, leaf)), [[-0.5, 0, 0.5]], atol=1e-6)
+    assert float(F.cross_entropy(leaf, bs.tensor([1]))) == np.inf
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["log", "sqrt", "rsqrt", "reciprocal"])
+def test_zero_gradient_stays_zero_at_the_pole(name: str, dtype: str) -> None:
+    x = np.array([0.0, 0.0, 4.0], dtype)
+    weight = bs.tensor(np.array([0.0, 1.0, 1.0], dtype))
+    d = slope(lambda t: getattr(bs, name)(t) * weight, x)
+    assert d[0] == 0
+    assert np.isinf(d[1])
+    assert np.isfinite(d[2]) and d[2] != 0
+    # As it comes about in practice: the branch that was not chosen.
+    d = slope(lambda t: bs.where(t > 1.0, getattr(bs, name)(t), 0.0), x)
+    np.testing.assert_array_equal(d[:2], 0)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_nan_propagates(dtype: str) -> None:
+    nan, one = np.array([np.nan], dtype), np.array([1.0], dtype)
+    assert np.isnan(array(bs.relu(bs.tensor(nan))))
+    for x, y in ((nan, one), (one, nan), (nan, nan), (nan, np.array([np.inf], dtype)), (np.array([np.inf], dtype), nan)):
+        assert np.isnan(array(bs.maximum(bs.tensor(x), bs.tensor(y))))
+    for at in range(40):  # in each lane
+        x = np.arange(40).astype(dtype)
+        x[at] = np.nan
+        assert np.isnan(array(bs.amax(bs.tensor(x))))
+        assert np.isnan(array(bs.amax(bs.tensor(x.reshape(8, 5)), 0))[at % 5])
+        assert np.isnan(array(bs.relu(bs.tensor(x)))).nonzero()[0].tolist() == [at]
+    loss = F.cross_entropy(bs.tensor(np.array([[np.nan, 0, 0], [0, 0, 0]], dtype)), bs.tensor([1, 1]), reduction="none")
+    np.testing.assert_array_equal(np.isnan(array(loss)), [True, False])
+
+
+def test_derivatives_at_kinks() -> None:
+    np.testing.assert_array_equal(slope(bs.relu, np.array([-1.0, -0.0, 0.0, 5e-324, 1.0])), [0, 0, 0, 1, 1])
+    x, y = bs.tensor([1.0, 2.0, 3.0], requires_grad=True), bs.tensor([2.0, 2.0, 2.0], requires_grad=True)
+    gx, gy = gradients(bs.maximum(x, y).sum(), [x, y])
+    np.testing.assert_array_equal(array(gx), [0, 1, 1])  # where equal, to the first
+    np.testing.assert_array_equal(array(gy), [1, 0, 0])
+    np.testing.assert_array_equal(slope(bs.amax, np.array([1.0, 3.0, 3.0])), [0, 0.5, 0.5])
+
+
+def test_masks_hide_what_is_not_finite() -> None:
+    bad = np.array([np.inf, -np.inf, np.nan, 1.0])
+    np.testing.assert_array_equal(array(bs.mul_mask(bs.tensor(bad), bs.tensor([False] * 4))), 0)
+    np.testing.assert_array_equal(array(bs.mul_zero(bs.zeros(4, dtype=bs.float64), bs.tensor(bad))), 0)
+    np.testing.assert_array_equal(array(bs.where(bs.tensor([False] * 4), bs.tensor(bad), 2.0)), 2)
+
+
+def test_sums_of_large_and_small() -> None:
+    """Blocked sums lose far less than adding in order."""
+    n = 1_000_000
+    x = np.random.default_rng(0).uniform(0, 1, n).astype(np.float32)
+    assert float(bs.sum(bs.tensor(x))) == pytest.approx(x.astype(float).sum(), rel=1e-6)
+    assert float(bs.mean(bs.tensor(x))) == pytest.approx(x.astype(float).mean(), rel=1e-6)
+
+
+def test_layer_norm_of_a_large_offset() -> None:
+    """The variance is that of the differences from the mean, not a difference of large squares."""
+    x = np.random.default_rng(0).normal(size=(4, 64))
+    got = array(F.layer_norm(bs.tensor((x + 1e4).astype(np.float32)), 64, eps=0.0))
+    np.testing.assert_allclose(got, (x - x.mean(1, keepdims=True)) / x.std(1, keepdims=True), atol=2e-2)
+    constant = array(F.layer_norm(bs.full((2, 5), 7.0), 5))
+    np.testing.assert_array_equal(constant, 0)

@@ -1,0 +1,339 @@
+"""Every op of the registry, all tested alike: values, derivatives, memory layouts, dtypes, compiled against eager."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from driver import (
+    DIFFERENTIABLE,
+    ELEMENTWISE,
+    LAYOUTS,
+    OPS,
+    REGISTRY,
+    about,
+    array,
+    bits,
+    call,
+    gradients,
+    inputs_of,
+    is_float,
+    laid_out,
+    leaves,
+    outputs_and_gradients,
+    small,
+    smooth,
+    value,
+    weighted,
+)
+from reference import ORACLES, TESTED_ELSEWHERE, Array, Case
+
+import backsweep as bs
+
+FLOATS = ("float32", "float64")
+STEP = 1e-5  # of differences: its square and 2^-53 over it are both below the tolerance
+TOLERANCE = 1e-6
+
+
+def test_every_op_has_an_oracle() -> None:
+    assert set(REGISTRY) == set(ORACLES) | set(TESTED_ELSEWHERE)
+    assert {name for name in OPS if ORACLES[name].cases is None} == set(ELEMENTWISE)
+
+
+# ---- Values --------------------------------------------------------------------------------------------------
+
+
+def check(name: str, got: Array, want: Array, text: str) -> None:
+    assert got.shape == want.shape, text
+    if got.dtype.kind != "f":
+        np.testing.assert_array_equal(got, want.astype(got.dtype), text)
+        return
+    with np.errstate(over="ignore", invalid="ignore"):
+        wide, want = got.astype(np.float64), want.astype(np.float64)
+        scale = np.abs(want)
+        if name not in ELEMENTWISE and want.size:
+            scale = np.where(np.isfinite(want), np.fmax.reduce(np.abs(want), axis=None), want)
+        allowed = ORACLES[name].ulp * np.finfo(got.dtype).eps * scale + np.finfo(got.dtype).smallest_subnormal
+        wrong = ~((np.abs(wide - want) <= allowed) | (wide == want) | (np.isnan(wide) & np.isnan(want)))
+    assert not wrong.any(), f"{text}: {wide[wrong][:5]} should be {want[wrong][:5]}"
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", OPS)
+def test_value(name: str, dtype: str) -> None:
+    for case in small(name):
+        inputs = inputs_of(case, dtype)
+        want = value(name, [x.astype(np.float64) if x.dtype.kind == "f" else x for x in inputs], case.attrs)
+        got = call(name, [bs.tensor(x) for x in inputs], case.attrs)
+        assert len(got) == len(want) == len(REGISTRY[name]["outputs"])
+        for y, w in zip(got, want, strict=True):
+            check(name, array(y), w, f"{about(name, case)} {dtype}")
+            if name == "cast":
+                assert array(y).dtype.name == case.attrs["dtype"]
+            elif w.dtype.kind == "f":
+                assert array(y).dtype == ("float32" if name == "uniform" else dtype)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", OPS)
+def test_layouts_change_no_bit(name: str, layout: str) -> None:
+    """Views that are transposed, strided, reversed, shifted or expanded give what contiguous inputs give."""
+    for case in small(name):
+        inputs, bases, views = laid_out(case, layout, "float32")
+        want = call(name, [bs.tensor(x) for x in inputs], case.attrs)
+        got = call(name, [view(bs.tensor(base)) for base, view in zip(bases, views, strict=True)], case.attrs)
+        for y, w in zip(got, want, strict=True):
+            assert bits(y) == bits(w), about(name, case)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "bool"])
+@pytest.mark.parametrize("name", OPS)
+def test_integers(name: str, dtype: str) -> None:
+    """Integers and bools become what the oracle's row says, or are refused by name."""
+    oracle = ORACLES[name]
+    float_cases = [c for c in small(name) if any(x.dtype.kind == "f" for x in c.inputs)]
+    if not float_cases:
+        pytest.skip("takes no numbers")
+    for case in float_cases:
+        inputs = inputs_of(case, dtype)
+        tensors = [bs.tensor(x) for x in inputs]
+        if oracle.ints == "refuse" or (dtype == "bool" and not oracle.takes_bool):
+            with pytest.raises(bs.DTypeError, match=rf"^\[{name}\].*{dtype}"):
+                call(name, tensors, case.attrs)
+            continue
+        if dtype == "bool" and name in ELEMENTWISE:
+            inputs = [x.astype(np.int64) if i not in oracle.bools else x for i, x in enumerate(inputs)]
+        if oracle.ints == "float":
+            inputs = [x.astype(np.float64) for x in inputs]
+        (got,) = call(name, tensors, case.attrs)
+        (want,) = value(name, inputs, case.attrs)
+        check(name, array(got), want, about(name, case))
+        if name == "cast":
+            continue
+        arithmetic = "int64" if dtype == "bool" and name in ELEMENTWISE else dtype
+        expected = {"float": "float32", "bool": "bool", "same": arithmetic}[oracle.ints]
+        assert array(got).dtype.name == expected, about(name, case)
+
+
+@pytest.mark.parametrize("name", [name for name in ELEMENTWISE if len(REGISTRY[name]["inputs"]) > 1])
+def test_promotion(name: str) -> None:
+    """Of two dtypes the higher kind counts, then the wider; one without axes counts only if its kind is higher."""
+    oracle = ORACLES[name]
+    kinds = {"float64": 2, "float32": 2, "int64": 1, "int32": 1, "bool": 0}
+    head = [bs.tensor([True, False])] if oracle.bools else []
+    for a in kinds:
+        for b in kinds:
+            for flat in (False, True):
+                if kinds[a] == kinds[b] and not flat:
+                    want = max(a, b, key=lambda t: np.dtype(t).itemsize)
+                else:
+                    want = b if kinds[b] > kinds[a] else a
+                if want == "bool":
+                    want = "int64"
+                if oracle.ints == "float" and kinds[want] < 2:
+                    want = "float32"
+                if oracle.ints == "bool":
+                    want = "bool"
+                x, y = bs.tensor(np.ones(2, a)), bs.tensor(np.ones(() if flat else 2, b))
+                (got,) = call(name, [*head, x, y], {})
+                assert array(got).dtype.name == want, (a, b, flat)
+
+
+# ---- Derivatives ---------------------------------------------------------------------------------------------
+
+
+def weights_for(name: str, case: Case, rng: np.random.Generator) -> list[list[Array | None]]:
+    """Weights of outputs: of each float output alone, and of all."""
+    outputs = call(name, [bs.tensor(x) for x in case.inputs], case.attrs)
+    full = [np.asarray(rng.uniform(0.5, 1.5, y.shape)) if is_float(y) else None for y in outputs]
+    made = [[w if i == k else None for i, w in enumerate(full)] for k in range(len(full)) if full[k] is not None]
+    return [*made, full] if len(made) > 1 else made
+
+
+def compare(exact: float, difference: float, scale: float, text: str) -> None:
+    assert abs(exact - difference) <= TOLERANCE * max(1.0, scale), f"{text}: {exact}, by differences {difference}"
+
+
+def along(gradient: list[bs.Tensor | None], direction: list[Array]) -> tuple[float, float]:
+    """The derivative along a direction, and the sum of the absolute values of its terms."""
+    terms = [(array(g) * v).ravel() for g, v in zip(gradient, direction, strict=True) if g is not None]
+    flat = np.concatenate([*terms, np.zeros(1)])
+    return float(flat.sum()), float(np.abs(flat).sum())
+
+
+def moved(inputs: list[Array], direction: list[Array], by: float) -> list[Array]:
+    return [np.asarray(x + by * v) if x.dtype.kind == "f" else x for x, v in zip(inputs, direction, strict=True)]
+
+
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_first_derivative(name: str) -> None:
+    rng = np.random.default_rng(1)
+    tried = 0
+    for case in smooth(name):
+        for weights in weights_for(name, case, rng):
+            direction = [rng.uniform(-1, 1, x.shape) for x in case.inputs]
+
+            def total(inputs: list[Array], case: Case = case, weights: list[Array | None] = weights) -> float:
+                tensors = [bs.tensor(x) for x in inputs]
+                return float(weighted(call(name, tensors, case.attrs), weights))
+
+            at = leaves(list(case.inputs))
+            made = gradients(weighted(call(name, at, case.attrs), weights), at)
+            for x, g in zip(at, made, strict=True):
+                assert g is None or (g.shape == x.shape and g.dtype == x.dtype), about(name, case)
+            exact, scale = along(made, direction)
+            up = total(moved(list(case.inputs), direction, STEP))
+            down = total(moved(list(case.inputs), direction, -STEP))
+            compare(exact, (up - down) / (2 * STEP), scale, about(name, case))
+            tried += any(g is not None and g.numel() > 0 for g in made)
+    assert tried > 0
+
+
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_second_derivative(name: str) -> None:
+    """Differences of the first derivative, by the inputs and by the weights of the outputs."""
+    rng = np.random.default_rng(2)
+    tried = 0
+    for case in smooth(name):
+        for weights in weights_for(name, case, rng):
+            start = [*case.inputs, *(w for w in weights if w is not None)]
+            direction = [rng.uniform(-1, 1, x.shape) for x in start]
+            inner = [rng.uniform(-1, 1, x.shape) for x in case.inputs]
+
+            def first(
+                values: list[Array],
+                create_graph: bool,
+                case: Case = case,
+                weights: list[Array | None] = weights,
+                inner: list[Array] = inner,
+            ) -> tuple[bs.Tensor, list[bs.Tensor]]:
+                """The first derivative along `inner`."""
+                at = leaves(values)
+                given = iter(at[len(case.inputs) :])
+                outputs = call(name, at[: len(case.inputs)], case.attrs)
+                total = weighted(outputs, [None if w is None else next(given) for w in weights])
+                made = gradients(total, at[: len(case.inputs)], create_graph)
+                return weighted([g for g in made if g is not None], [v for g, v in zip(made, inner) if g is not None]), at  # noqa: B905
+
+            slope, at = first(start, True)
+            made = gradients(slope, at)
+            exact, scale = along(made, direction)
+            up, _ = first(moved(start, direction, STEP), False)
+            down, _ = first(moved(start, direction, -STEP), False)
+            compare(exact, (float(up) - float(down)) / (2 * STEP), scale, about(name, case))
+            tried += any(g is not None and g.numel() > 0 for g in made)
+    assert tried > 0
+
+
+@pytest.mark.parametrize("name", sorted(set(OPS) - set(DIFFERENTIABLE)))
+def test_ops_without_derivative_record_nothing(name: str) -> None:
+    for case in small(name)[:3]:
+        assert not any(y.requires_grad for y in call(name, leaves(list(case.inputs)), case.attrs))
+
+
+@pytest.mark.parametrize("name", [n for n in ELEMENTWISE if len(REGISTRY[n]["inputs"]) > 1 and n in DIFFERENTIABLE])
+def test_gradients_have_the_dtype_and_shape_of_their_inputs(name: str) -> None:
+    oracle = ORACLES[name]
+    x, y = bs.tensor(np.ones((3, 1), "float32"), requires_grad=True), bs.tensor(np.ones(4), requires_grad=True)
+    head = [bs.tensor([True])] if oracle.bools else []
+    (z,) = call(name, [*head, x, y], {})
+    assert z.shape == (3, 4) and z.dtype == bs.float64
+    for leaf, g in zip((x, y), gradients(z.sum(), [x, y]), strict=True):
+        assert g is None or (g.shape == leaf.shape and g.dtype == leaf.dtype)
+
+
+# ---- Compiled against eager ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", OPS)
+def test_compiled_equals_eager(name: str, dtype: str) -> None:
+    """To the bit, outputs and gradients, on the very inputs and on views of them made inside."""
+    for number, case in enumerate(small(name)):
+        layout = [None, *LAYOUTS][number % (len(LAYOUTS) + 1)]
+        if layout is None:
+            bases, views = inputs_of(case, dtype), [lambda t: t] * len(case.inputs)
+        else:
+            _, bases, views = laid_out(case, layout, dtype)
+
+        def run(*given: bs.Tensor, case: Case = case, views: list = views) -> list[bs.Tensor]:
+            return outputs_and_gradients(name, [v(t) for v, t in zip(views, given, strict=True)], case.attrs)
+
+        want = [bits(t) for t in run(*leaves(bases))]
+        compiled = bs.compile(run)
+        for _ in range(2):
+            assert [bits(t) for t in compiled(*leaves(bases))] == want, f"{about(name, case)} {layout}"
+        assert len(compiled.programs) == 1
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_fused_equals_eager(name: str) -> None:
+    """Among other elementwise ops, which the compiler joins into one list."""
+    for case in small(name):
+
+        def run(*given: bs.Tensor) -> bs.Tensor:
+            inputs = [t * 1.5 - 0.25 if is_float(t) else t for t in given]
+            (y,) = call(name, [abs_(t) if is_float(t) else t for t in inputs], {})
+            return y.to(bs.float32) * 0.5 + y.to(bs.float32)
+
+        def abs_(t: bs.Tensor) -> bs.Tensor:
+            return bs.maximum(t, -t)
+
+        inputs = [bs.tensor(x) for x in inputs_of(case, "float32")]
+        assert bits(bs.compile(run)(*inputs)) == bits(run(*inputs)), about(name, case)
+
+
+# ---- Fused against composed ----------------------------------------------------------------------------------
+# What `compose` of the fused ops must say, in ops of the API. (Their derivatives by outputs beyond the first, and all
+# second ones, run through `compose` itself: test_first_derivative and test_second_derivative.)
+
+
+def composed_layer_norm(x: bs.Tensor, weight=None, bias=None, eps: float = 1e-5) -> tuple[bs.Tensor, ...]:
+    mean = x.mean(-1, keepdim=True)
+    rstd = ((x - mean).square().mean(-1, keepdim=True) + eps).rsqrt()
+    y = (x - mean) * rstd
+    y = y if weight is None else y * weight
+    rows = x.shape[:-1]
+    return y if bias is None else y + bias, mean.reshape(rows), rstd.reshape(rows)
+
+
+def composed_cross_entropy(
+    input: bs.Tensor, target: bs.Tensor, ignore_index: int = -100, reduction: int = 1
+) -> tuple[bs.Tensor, ...]:
+    top = input.amax(1, keepdim=True)
+    lse = (input - top).exp().sum(1).log() + top.reshape(-1)
+    counts = target != ignore_index
+    classes = bs.arange(input.shape[1]).reshape(1, -1)
+    picked = bs.where(classes == target.reshape(-1, 1), input, 0.0).sum(1)
+    loss = bs.where(counts, lse - picked, 0.0)
+    count = counts.to(input.dtype).sum()
+    loss = loss if reduction == 0 else loss.sum()
+    return loss / count if reduction == 1 else loss, lse, count
+
+
+COMPOSED = {"layer_norm": composed_layer_norm, "cross_entropy": composed_cross_entropy}
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", COMPOSED)
+def test_fused_equals_composed(name: str, dtype: str) -> None:
+    for case in small(name):
+        inputs = inputs_of(case, dtype)
+        fused_at, at = leaves(inputs), leaves(inputs)
+        fused, composed = call(name, fused_at, case.attrs), COMPOSED[name](*at, **case.attrs)
+        for y, z in zip(fused, composed, strict=True):
+            np.testing.assert_allclose(
+                array(y), array(z), rtol=200 * np.finfo(dtype).eps, atol=200 * np.finfo(dtype).eps, err_msg=about(name, case)
+            )
+        for x, g, h in zip(
+            at, gradients(fused[0].sum(), fused_at), gradients(composed[0].sum(), at), strict=True
+        ):
+            if x.requires_grad:
+                assert g is not None and h is not None
+                atol = 2000 * np.finfo(dtype).eps
+                np.testing.assert_allclose(array(g), array(h), rtol=atol, atol=atol, err_msg=about(name, case))
+
+
+def test_composed_ops_are_the_known_ones() -> None:
+    """A new fused op needs its composition here, or an oracle of the op it is the derivative of."""
+    with_compose = {name for name in OPS if REGISTRY[name]["has_compose"]}
+    assert with_compose == {*COMPOSED, *(f"{name}_backward" for name in COMPOSED), "mean"}

@@ -37,6 +37,21 @@ std::string folder_of(const char* module_name) {
 
 }  // namespace
 
+void release_object(void* owner) {
+#if PY_VERSION_HEX >= 0x030D0000
+  const bool ending = Py_IsFinalizing();
+#else
+  const bool ending = _Py_IsFinalizing();
+#endif
+  if (!Py_IsInitialized() || ending) return;  // the process ends: there is no interpreter to give it back to
+  PyGILState_STATE state = PyGILState_Ensure();
+  PyObject *kind, *value, *trace;  // a destructor must not disturb an error in flight
+  PyErr_Fetch(&kind, &value, &trace);
+  Py_DECREF(static_cast<PyObject*>(owner));
+  PyErr_Restore(kind, value, trace);
+  PyGILState_Release(state);
+}
+
 void set_python_error() noexcept {
   try {
     throw;

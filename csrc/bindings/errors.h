@@ -42,6 +42,10 @@ inline PyObject* imported(const char* module, const char* name) {
 // str(type(o)) without the module: for messages.
 inline const char* type_name(PyObject* o) { return Py_TYPE(o)->tp_name; }
 
+// Drops a reference to a Python object from any thread, with or without the GIL. Does nothing once the interpreter
+// ends.
+void release_object(void* object);
+
 // "file.py:12": the innermost Python frame outside the backsweep package; "<unknown>" where there is none.
 std::string user_location();
 

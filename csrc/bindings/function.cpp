@@ -12,12 +12,8 @@ namespace bs::bindings {
 namespace {
 
 // A Python object that C++ code holds and may drop without the interpreter's lock.
-std::shared_ptr<py::object> hold(py::object o) {
-  return std::shared_ptr<py::object>(new py::object(std::move(o)), [](py::object* p) {
-    py::gil_scoped_acquire gil;
-    delete p;
-  });
-}
+std::shared_ptr<PyObject> hold(py::object o) { return {o.release().ptr(), release_object}; }
+py::handle function_of(const std::shared_ptr<PyObject>& p) { return p.get(); }
 
 py::list wrap_all(std::span<const Tensor> tensors) {
   py::list made;
@@ -30,7 +26,7 @@ std::vector<Tensor> custom(py::object backward, const std::vector<Tensor>& input
   auto fn = hold(std::move(backward));
   rule->backward = [fn](std::span<const Tensor> grads, std::span<const Tensor> in, std::span<const Tensor> out) {
     py::gil_scoped_acquire gil;
-    py::sequence made = (*fn)(wrap_all(grads), wrap_all(in), wrap_all(out));
+    py::sequence made = function_of(fn)(wrap_all(grads), wrap_all(in), wrap_all(out));
     if (py::len(made) != in.size())
       throw GraphError(cat("[custom] backward gave ", py::len(made), " gradients for ", in.size(), " inputs"));
     std::vector<Tensor> result;
@@ -66,7 +62,7 @@ std::vector<Tensor> host_call(py::object function, const std::vector<Tensor>& in
     py::gil_scoped_acquire gil;
     py::tuple args(call.n_in);
     for (int i = 0; i < call.n_in; ++i) args[i] = copy_of(call.in[i]);
-    py::object result = (*fn)(*args);
+    py::object result = function_of(fn)(*args);
     py::sequence made = py::isinstance<py::array>(result) ? py::sequence(py::make_tuple(result)) : py::sequence(result);
     if (static_cast<int>(py::len(made)) != call.n_out)
       throw ShapeError(

@@ -10,22 +10,6 @@
 namespace bs::bindings {
 namespace {
 
-// Gives back the array whose memory a tensor shared; tensors may die on threads that do not hold the GIL.
-void release_array(void* owner) {
-#if PY_VERSION_HEX >= 0x030D0000
-  const bool ending = Py_IsFinalizing();
-#else
-  const bool ending = _Py_IsFinalizing();
-#endif
-  if (!Py_IsInitialized() || ending) return;  // the process ends: there is no interpreter to give it back to
-  PyGILState_STATE state = PyGILState_Ensure();
-  PyObject *kind, *value, *trace;  // an array's destructor must not disturb an error in flight
-  PyErr_Fetch(&kind, &value, &trace);
-  Py_DECREF(static_cast<PyObject*>(owner));
-  PyErr_Restore(kind, value, trace);
-  PyGILState_Release(state);
-}
-
 // A leaf on somebody's memory.
 Tensor leaf_on(DType dtype, const Dims& shape, Ref<Buffer> buffer) {
   Tensor t(Node::make(nullptr, 0, 1), 0);
@@ -180,7 +164,7 @@ Tensor from_array(py::array a, const DType* asked, bool share, const char* op) {
     return t;
   }
   void* data = const_cast<void*>(a.data());
-  return leaf_on(dtype, shape, Buffer::wrap(data, static_cast<size_t>(bytes), release_array, a.release().ptr()));
+  return leaf_on(dtype, shape, Buffer::wrap(data, static_cast<size_t>(bytes), release_object, a.release().ptr()));
 }
 
 Tensor to_tensor(PyObject* o, const char* op, const char* argument) {

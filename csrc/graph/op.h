@@ -169,6 +169,8 @@ struct Op {
   std::vector<Tensor> (*compose)(const Attrs* attrs, std::span<const Tensor> in) = nullptr;
 
   int n_outputs(const Attrs* a) const { return count_outputs ? count_outputs(a) : static_cast<int>(outputs.size()); }
+  // Whether forward may raise for some values.
+  bool may_fail() const { return explain || host; }
   bool differentiable() const { return grad || compose; }
   uint32_t kept() const { return reads | (compose ? static_cast<uint32_t>(ALL_INPUTS) : 0u); }
 };

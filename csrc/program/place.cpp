@@ -88,15 +88,18 @@ std::vector<Phase> place(Ir& ir) {
       makers.push_back(maker);
       wait |= step(maker).place.outputs_whole || i >= 32 || !((step(s).place.aligned >> i) & 1) || !whole(ir, v);
     }
-    // A new value of a slot may overwrite the old one: its readers come first.
+    // A new value of a slot may overwrite the old one: its readers come first, and so does all that may fail, on every
+    // thread.
     for (int v : step(s).out) {
       const Value& w = ir.values[static_cast<size_t>(v)];
       if (w.home != Home::next) continue;
-      for (int r = first; r < s; ++r)
+      for (int r = first; r < s; ++r) {
+        wait |= step(r).op && step(r).op->may_fail();
         for (int u : step(r).in) {
           const Value& old = ir.values[static_cast<size_t>(ir.root(u))];
           wait |= old.home == Home::slot && old.index == w.index;
         }
+      }
     }
     // One cut for the whole chain, or a new phase.
     int64_t cut = step(s).place.extent, most = cut;

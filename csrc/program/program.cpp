@@ -1,7 +1,6 @@
 #include "program/program.h"
 
 #include <algorithm>
-#include <atomic>
 #include <exception>
 
 #include "base/error.h"
@@ -58,7 +57,7 @@ Program::Program(const Capture& capture, const std::vector<Tensor>& outputs, boo
 void Program::find_shadows() {
   int last_failing = -1;
   for (size_t s = 0; s < ir_.steps.size(); ++s)
-    if (const Op* op = ir_.steps[s].op; op && (op->explain || op->host)) last_failing = static_cast<int>(s);
+    if (const Op* op = ir_.steps[s].op; op && op->may_fail()) last_failing = static_cast<int>(s);
   for (auto [slot, value] : ir_.commits) {
     const int maker = ir_.values[static_cast<size_t>(value)].maker;
     bool& shadow = slots_[static_cast<size_t>(slot)].shadow;
@@ -218,6 +217,11 @@ void Program::bind(std::span<char* const> inputs, std::span<char* const> out) {
 
 int64_t Program::run_step(size_t s, int member, int members) {
   const Step& step = ir_.steps[s];
+  // What is not cut runs on the caller's thread: so do all calls of the host.
+  if (members > 1 && step.cut <= step.cut_granule) {
+    if (member > 0) return -1;
+    members = 1;
+  }
   const Range r = part_of(step.cut, step.cut_granule, member, members);
   if (r.lo == r.hi && members > 1) return -1;
   const int64_t each = step.cut > 0 ? step.place.extent / step.cut : 0;
@@ -299,7 +303,14 @@ void Program::commit() {
 }
 
 void Program::run_into(std::span<char* const> inputs, std::span<char* const> out) {
+  if (runner_.load() == std::this_thread::get_id())
+    throw GraphError("[compile] a compiled function calls itself through a call-back into Python");
   std::lock_guard guard(lock_);
+  struct Runner {
+    std::atomic<std::thread::id>& id;
+    explicit Runner(std::atomic<std::thread::id>& i) : id(i) { id.store(std::this_thread::get_id()); }
+    ~Runner() { id.store(std::thread::id()); }
+  } runner(runner_);
   for (const auto& c : empty_cells_)
     if (c->grad || c->stale)
       throw GraphError(

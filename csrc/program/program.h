@@ -2,10 +2,12 @@
 // steps. The memory plan is known before the first run.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <span>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "graph/slot.h"
@@ -73,7 +75,8 @@ class Program {
   bool calls_host_ = false;
 
   std::mutex lock_;
-  int members_ = 0;  // what the layout is for
+  std::atomic<std::thread::id> runner_;  // who holds it
+  int members_ = 0;                      // what the layout is for
   Ref<Buffer> arena_;
   int64_t arena_bytes_ = 0;
   std::vector<Call> calls_;                   // per step that is an op

@@ -50,7 +50,9 @@ def run_program(program: Path, pattern: str, repetitions: int, min_time: float) 
             f"--benchmark_out={out}",
             "--benchmark_out_format=json",
         ]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            sys.exit(f"{program}: exit code {done.returncode}\n{done.stderr}")
         # A filter that matches nothing leaves the file empty.
         text = out.read_text(encoding="utf-8")
     results: dict[str, Any] = json.loads(text) if text.strip() else {"context": {}, "benchmarks": []}

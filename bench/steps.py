@@ -156,7 +156,7 @@ def backsweep_step(row: Row, how: str, threads: int) -> tuple[Call, int]:
     model = row.network.module(nn, nn.functional)
     optimizer = bs.optim.SGD(model.parameters(), lr=LR)
     if how == "fit":
-        loss_name = "cross_entropy" if row.classes else "binary_cross_entropy_with_logits"
+        loss_name: Any = "cross_entropy" if row.classes else "binary_cross_entropy_with_logits"
         X, Y = row.data(LOOP_STEPS)
         return lambda: bs.fit(
             model, X, Y, loss=loss_name, optimizer=optimizer, batch_size=row.batch, progress=False

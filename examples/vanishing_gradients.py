@@ -94,6 +94,7 @@ def draw(path: Path, norms: dict[str, np.ndarray], results: dict[str, tuple[floa
         xlabel="layer (1 is next to the input)",
         ylabel="|∂L/∂W|",
     )
+    axes.locator_params(axis="x", integer=True)
     axes.grid(alpha=0.3)
     axes.legend()
     figure.savefig(path, dpi=120)

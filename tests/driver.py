@@ -1,4 +1,4 @@
-"""How the tests call ops of the registry: cases as tensors, in several memory layouts, and their derivatives."""
+"""How the tests call ops of the registry: cases as tensors, in memory layouts, and their derivatives."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from reference import ORACLES, TESTED_ELSEWHERE, Array, Case, Draw
 
 import backsweep as bs
 from backsweep import _core
+from reference import ORACLES, TESTED_ELSEWHERE, Array, Case, Draw
 
 REGISTRY: dict[str, dict[str, Any]] = {op["name"]: op for op in _core.registry()}
 OPS = [name for name in REGISTRY if name in ORACLES]
@@ -45,7 +45,9 @@ def elementwise_cases(name: str, d: Draw) -> list[Case]:
     made = []
     for shapes in sets + large:
         inputs = [
-            d.index(*shape, below=2).astype(bool) if i in ORACLES[name].bools else d(*shape, low=low, high=high)
+            d.index(*shape, below=2).astype(bool)
+            if i in ORACLES[name].bools
+            else d(*shape, low=low, high=high)
             for i, shape in enumerate(shapes)
         ]
         if REGISTRY[name]["interval"] and n == 2 and inputs[0].shape == inputs[1].shape:
@@ -53,7 +55,9 @@ def elementwise_cases(name: str, d: Draw) -> list[Case]:
         made.append(Case(tuple(inputs), large=shapes in large, smooth=n == 1))
         if n > 1 and made[-1].inputs[0].size < 1000:
             # Without equal elements, where a maximum has no derivative.
-            made.append(Case(tuple(x if x.dtype == bool else d(*x.shape, low=low, high=high) for x in inputs)))
+            made.append(
+                Case(tuple(x if x.dtype == bool else d(*x.shape, low=low, high=high) for x in inputs))
+            )
     return made
 
 
@@ -113,14 +117,16 @@ def about(name: str, case: Case) -> str:
     return f"{name}({', '.join(str(x.shape) for x in case.inputs)}, {case.attrs})"
 
 
-# ---- Memory layouts ------------------------------------------------------------------------------------------
+# ---- Memory layouts ----------------------------------------------------------------------------------------
 
 # Each gives an array and what to do with its tensor to get the values of `a` in another layout.
 Layout = Callable[[Array], tuple[Array, Callable[[bs.Tensor], bs.Tensor]]]
 
 
 def _transposed(a: Array) -> tuple[Array, Callable[[bs.Tensor], bs.Tensor]]:
-    return np.ascontiguousarray(a.T).reshape(a.T.shape), lambda t: _core.permute(t, tuple(range(a.ndim))[::-1])
+    return np.ascontiguousarray(a.T).reshape(a.T.shape), lambda t: _core.permute(
+        t, tuple(range(a.ndim))[::-1]
+    )
 
 
 def _strided(a: Array) -> tuple[Array, Callable[[bs.Tensor], bs.Tensor]]:
@@ -153,8 +159,10 @@ LAYOUTS: dict[str, Layout] = {
 }
 
 
-def laid_out(case: Case, layout: str, dtype: str) -> tuple[list[Array], list[Array], list[Callable[..., Any]]]:
-    """The inputs of a case, and bases and views that give the same; equal rows where the layout needs them."""
+def laid_out(
+    case: Case, layout: str, dtype: str
+) -> tuple[list[Array], list[Array], list[Callable[..., Any]]]:
+    """The inputs of a case, and bases and views that give the same; equal rows where a layout needs them."""
     inputs, bases, views = [], [], []
     for a in inputs_of(case, dtype):
         if layout == "expanded" and a.ndim and a.shape[0] and a.shape[0] > 1 and a.dtype != np.int64:
@@ -167,7 +175,7 @@ def laid_out(case: Case, layout: str, dtype: str) -> tuple[list[Array], list[Arr
     return inputs, bases, views
 
 
-# ---- Derivatives ---------------------------------------------------------------------------------------------
+# ---- Derivatives -------------------------------------------------------------------------------------------
 
 
 def is_float(tensor: bs.Tensor) -> bool:

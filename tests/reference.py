@@ -1,7 +1,7 @@
 """float64 oracles in NumPy: one row per op of the registry, from which every test of ops is driven.
 
-An elementwise op needs its function and nothing else: the tests draw inputs of many shapes from the registry's
-interval. Another op also gives cases: inputs and attributes.
+An elementwise op needs its function and nothing else: the tests draw inputs of many shapes from the
+registry's interval. Another op also gives cases: inputs and attributes.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Oracle:
     wrong: Sequence[Wrong] = field(default=())
 
 
-# ---- Random bits ---------------------------------------------------------------------------------------------
+# ---- Random bits -------------------------------------------------------------------------------------------
 
 
 def philox(key: Array, n: int) -> Array:
@@ -110,10 +110,12 @@ def random_cases(d: Draw) -> list[Case]:
     return [*made, Case((d(600, 701), key), {}, large=True)]
 
 
-# ---- Shapes --------------------------------------------------------------------------------------------------
+# ---- Shapes ------------------------------------------------------------------------------------------------
 
 
-def slice_backward(g: Array, dim: int, shape: Any, start: Any = None, stop: Any = None, step: int = 1) -> Array:
+def slice_backward(
+    g: Array, dim: int, shape: Any, start: Any = None, stop: Any = None, step: int = 1
+) -> Array:
     whole = np.zeros(shape, dtype=g.dtype)
     np.moveaxis(whole, dim, 0)[start:stop:step] = np.moveaxis(g, dim, 0)
     return whole
@@ -131,7 +133,11 @@ def slices() -> list[dict[str, Any]]:
 
 def slice_cases(d: Draw) -> list[Case]:
     made = [Case((d(*s),), a) for a in slices() for s in ((5, 3), (1, 4))]
-    return [*made, Case((d(0, 3),), {"dim": 0, "step": -1}), Case((d(17),), {"dim": 0, "start": 3, "step": 5})]
+    return [
+        *made,
+        Case((d(0, 3),), {"dim": 0, "step": -1}),
+        Case((d(17),), {"dim": 0, "start": 3, "step": 5}),
+    ]
 
 
 def slice_backward_cases(d: Draw) -> list[Case]:
@@ -153,7 +159,14 @@ def permute_cases(d: Draw) -> list[Case]:
 
 
 def transpose_cases(d: Draw) -> list[Case]:
-    triples = [((3, 4), 0, 1), ((2, 3, 4), -1, 0), ((2, 3, 4), 1, 1), ((0, 5), 1, 0), ((17, 1), 0, 1), ((3,), 0, -1)]
+    triples = [
+        ((3, 4), 0, 1),
+        ((2, 3, 4), -1, 0),
+        ((2, 3, 4), 1, 1),
+        ((0, 5), 1, 0),
+        ((17, 1), 0, 1),
+        ((3,), 0, -1),
+    ]
     return [Case((d(*a),), {"dim0": i, "dim1": j}) for a, i, j in triples]
 
 
@@ -164,7 +177,14 @@ def expand(x: Array, shape: tuple[int, ...]) -> Array:
 
 
 def expand_cases(d: Draw) -> list[Case]:
-    pairs = [((), (3, 2)), ((1,), (17,)), ((3, 1), (3, 4)), ((3, 1), (2, -1, 5)), ((1, 4), (0, 4)), ((5,), (5,))]
+    pairs = [
+        ((), (3, 2)),
+        ((1,), (17,)),
+        ((3, 1), (3, 4)),
+        ((3, 1), (2, -1, 5)),
+        ((1, 4), (0, 4)),
+        ((5,), (5,)),
+    ]
     return [Case((d(*a),), {"shape": b}) for a, b in pairs]
 
 
@@ -176,11 +196,13 @@ def copies(d: Draw) -> list[Case]:
 def cast_cases(d: Draw) -> list[Case]:
     made = [Case((d(*s),), {"dtype": "float64"}) for s in ((), (0,), (17,), (4, 5))]
     names = ("float32", "int32", "int64", "bool")
-    made += [Case((d(*s, low=-9, high=9),), {"dtype": t}, smooth=False) for t in names for s in ((17,), (3, 5))]
+    made += [
+        Case((d(*s, low=-9, high=9),), {"dtype": t}, smooth=False) for t in names for s in ((17,), (3, 5))
+    ]
     return [*made, Case((d(600, 501),), {"dtype": "float64"}, large=True)]
 
 
-# ---- Reductions ----------------------------------------------------------------------------------------------
+# ---- Reductions --------------------------------------------------------------------------------------------
 
 
 def reduction(fn: Callable[..., Array]) -> Callable[..., Array]:
@@ -195,28 +217,56 @@ def reductions(empty: bool) -> Callable[[Draw], list[Case]]:
     """Whether reducing an empty axis has a meaning."""
 
     def cases(d: Draw) -> list[Case]:
-        dims = [((), None), ((1,), None), ((17,), 0), ((1000,), -1), ((5, 7), 0), ((5, 7), 1), ((3, 4, 5), (0, 2))]
+        dims = [
+            ((), None),
+            ((1,), None),
+            ((17,), 0),
+            ((1000,), -1),
+            ((5, 7), 0),
+            ((5, 7), 1),
+            ((3, 4, 5), (0, 2)),
+        ]
         dims += [((3, 4, 5), (1,)), ((2, 3, 2, 3), (1, 3)), ((3, 1, 4), (-2,)), ((33, 31), None), ((0, 4), 1)]
         if empty:
             dims += [((0,), None), ((0, 4), 0), ((3, 0, 2), (1,)), ((0, 4), None)]
         made = [
-            Case((d(*s),), {"dim": a, "keepdim": keep}, smooth=0 not in s) for s, a in dims for keep in (False, True)
+            Case((d(*s),), {"dim": a, "keepdim": keep}, smooth=0 not in s)
+            for s, a in dims
+            for keep in (False, True)
         ]
-        shapes = [((300_001,), None), ((700, 601), 0), ((700, 601), 1), ((100_000, 3), (0,)), ((30, 40, 301), (0, 2))]
+        shapes = [
+            ((300_001,), None),
+            ((700, 601), 0),
+            ((700, 601), 1),
+            ((100_000, 3), (0,)),
+            ((30, 40, 301), (0, 2)),
+        ]
         return made + [Case((d(*s),), {"dim": a}, large=True) for s, a in shapes]
 
     return cases
 
 
-# ---- Products ------------------------------------------------------------------------------------------------
+# ---- Products ----------------------------------------------------------------------------------------------
 
 
 def matmul_cases(d: Draw) -> list[Case]:
-    sizes = [((3, 4), (4, 5)), ((4,), (4,)), ((4,), (4, 5)), ((3, 4), (4,)), ((1, 1), (1, 1)), ((17, 33), (33, 9))]
+    sizes = [
+        ((3, 4), (4, 5)),
+        ((4,), (4,)),
+        ((4,), (4, 5)),
+        ((3, 4), (4,)),
+        ((1, 1), (1, 1)),
+        ((17, 33), (33, 9)),
+    ]
     sizes += [((2, 3, 4), (4, 5)), ((2, 3, 4), (2, 4, 5)), ((2, 1, 3, 4), (3, 4, 2)), ((4,), (2, 4, 3))]
     sizes += [((2, 3, 4), (4,)), ((0, 4), (4, 5)), ((3, 0), (0, 5)), ((3, 4), (4, 0)), ((0, 3, 4), (4, 2))]
     sizes += [((65, 64), (64, 63)), ((1, 100), (100, 37)), ((3, 5000), (5000, 2)), ((8, 16), (16, 48))]
-    large = [((257, 129), (129, 130)), ((3, 700), (700, 1000)), ((6, 50, 60), (60, 70)), ((200, 5000), (5000, 2))]
+    large = [
+        ((257, 129), (129, 130)),
+        ((3, 700), (700, 1000)),
+        ((6, 50, 60), (60, 70)),
+        ((200, 5000), (5000, 2)),
+    ]
     return [*(Case((d(*a), d(*b))) for a, b in sizes), *(Case((d(*a), d(*b)), large=True) for a, b in large)]
 
 
@@ -226,7 +276,16 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
 
 
 def linear_cases(d: Draw) -> list[Case]:
-    sizes = [((2, 3), 4), ((3,), 4), ((2, 2, 3), 1), ((0, 3), 4), ((3, 0), 4), ((3, 4), 0), ((17, 65), 33), ((1, 64), 10)]
+    sizes = [
+        ((2, 3), 4),
+        ((3,), 4),
+        ((2, 2, 3), 1),
+        ((0, 3), 4),
+        ((3, 0), 4),
+        ((3, 4), 0),
+        ((17, 65), 33),
+        ((1, 64), 10),
+    ]
     large = [((256, 300), 130), ((3, 900), 1000)]
     made = []
     for x, out in sizes + large:
@@ -236,7 +295,7 @@ def linear_cases(d: Draw) -> list[Case]:
     return made
 
 
-# ---- Rows by index -------------------------------------------------------------------------------------------
+# ---- Rows by index -----------------------------------------------------------------------------------------
 
 
 def index_rows_backward(g: Array, index: Array, rows: int) -> Array:
@@ -248,16 +307,27 @@ def index_rows_backward(g: Array, index: Array, rows: int) -> Array:
 def index_rows_cases(d: Draw) -> list[Case]:
     sizes = [((5, 3), (4,)), ((5,), ()), ((5, 2), (2, 3)), ((5, 2, 2), (0,)), ((1, 3), (17,)), ((4, 0), (3,))]
     made = [Case((d(*x), d.index(*i, below=x[0]))) for x, i in sizes]
-    return [*made, Case((d(0, 3), d.index(0, below=1))), Case((d(50, 61), d.index(9000, below=50)), large=True)]
+    return [
+        *made,
+        Case((d(0, 3), d.index(0, below=1))),
+        Case((d(50, 61), d.index(9000, below=50)), large=True),
+    ]
 
 
 def index_rows_backward_cases(d: Draw) -> list[Case]:
-    sizes = [((4,), (3,), 5), ((), (), 5), ((2, 3), (2,), 4), ((0,), (3,), 2), ((17,), (1,), 1), ((3,), (0,), 2)]
+    sizes = [
+        ((4,), (3,), 5),
+        ((), (), 5),
+        ((2, 3), (2,), 4),
+        ((0,), (3,), 2),
+        ((17,), (1,), 1),
+        ((3,), (0,), 2),
+    ]
     made = [Case((d(*i, *row), d.index(*i, below=n)), {"rows": n}) for i, row, n in sizes]
     return [*made, Case((d(9000, 61), d.index(9000, below=50)), {"rows": 50}, large=True)]
 
 
-# ---- Losses --------------------------------------------------------------------------------------------------
+# ---- Losses ------------------------------------------------------------------------------------------------
 
 
 def cross_entropy(
@@ -274,7 +344,13 @@ def cross_entropy(
 
 
 def cross_entropy_backward(
-    g: Array, input: Array, target: Array, lse: Array, count: Array, ignore_index: int = -100, reduction: int = 1
+    g: Array,
+    input: Array,
+    target: Array,
+    lse: Array,
+    count: Array,
+    ignore_index: int = -100,
+    reduction: int = 1,
 ) -> Array:
     scale = g[:, None] if reduction == 0 else g / (count if reduction == 1 else 1.0)
     hot = np.arange(input.shape[1]) == target[:, None]
@@ -293,9 +369,13 @@ def cross_entropy_cases(d: Draw) -> list[Case]:
         for r in (0, 1, 2):
             made.append(Case((d(n, c), targets(d, n, c, -100)), {"reduction": r}, smooth=n > 0))
             if c > 1:
-                made.append(Case((d(n, c), targets(d, n, c, 1)), {"reduction": r, "ignore_index": 1}, smooth=n > 0))
+                made.append(
+                    Case((d(n, c), targets(d, n, c, 1)), {"reduction": r, "ignore_index": 1}, smooth=n > 0)
+                )
     made.append(Case((d(3, 2), np.full(3, -100)), {}, smooth=False))  # nothing counts: the mean is NaN
-    return made + [Case((d(5000, 65), targets(d, 5000, 65, -100)), {"reduction": r}, large=True) for r in (0, 1, 2)]
+    return made + [
+        Case((d(5000, 65), targets(d, 5000, 65, -100)), {"reduction": r}, large=True) for r in (0, 1, 2)
+    ]
 
 
 def cross_entropy_backward_cases(d: Draw) -> list[Case]:
@@ -308,7 +388,7 @@ def cross_entropy_backward_cases(d: Draw) -> list[Case]:
     return made
 
 
-# ---- Normalisation -------------------------------------------------------------------------------------------
+# ---- Normalisation -----------------------------------------------------------------------------------------
 
 
 def layer_norm(
@@ -351,7 +431,7 @@ def layer_norm_backward_cases(d: Draw) -> list[Case]:
     return made
 
 
-# ---- The table -----------------------------------------------------------------------------------------------
+# ---- The table ---------------------------------------------------------------------------------------------
 
 
 def sigmoid(x: Array) -> Array:
@@ -578,7 +658,9 @@ ORACLES: dict[str, Oracle] = {
         wrong=[
             Wrong((Z(2), Z((2, 3)), Z(2, I), Z(2), Z(())), {}, "ShapeError", ("(2,)", "(2, 3)")),
             Wrong((Z(()), Z((2, 3)), Z(2, I), Z(3), Z(())), {}, "ShapeError", ("(3,)", "(2, 3)")),
-            Wrong((Z((), np.float32), Z((2, 3)), Z(2, I), Z(2), Z(())), {}, "DTypeError", ("float32", "float64")),
+            Wrong(
+                (Z((), np.float32), Z((2, 3)), Z(2, I), Z(2), Z(())), {}, "DTypeError", ("float32", "float64")
+            ),
         ],
     ),
     # Normalisation.
@@ -609,7 +691,10 @@ ORACLES: dict[str, Oracle] = {
     "advance_key": Oracle(
         advance_key,
         lambda d: [Case((np.array(k),)) for k in ((0, 0), (-1, 5), (3, 2**63 - 1), (9, -1))],
-        wrong=[Wrong((Z(2),), {}, "DTypeError", ("float64",)), Wrong((Z(3, I),), {}, "DTypeError", ("(3,)",))],
+        wrong=[
+            Wrong((Z(2),), {}, "DTypeError", ("float64",)),
+            Wrong((Z(3, I),), {}, "DTypeError", ("(3,)",)),
+        ],
     ),
     "dropout": Oracle(
         dropout,
@@ -617,7 +702,10 @@ ORACLES: dict[str, Oracle] = {
         wrong=[
             Wrong((Z(3), Z(2, I)), {"p": p}, "ValueError") for p in (-0.1, 1.1, float("nan"), float("inf"))
         ]
-        + [Wrong((Z(3), Z(3, I)), {}, "DTypeError", ("(3,)",)), Wrong((Z(3, I), Z(2, I)), {}, "DTypeError", ("int64",))],
+        + [
+            Wrong((Z(3), Z(3, I)), {}, "DTypeError", ("(3,)",)),
+            Wrong((Z(3, I), Z(2, I)), {}, "DTypeError", ("int64",)),
+        ],
     ),
     "uniform": Oracle(
         uniform,
@@ -634,5 +722,5 @@ ORACLES: dict[str, Oracle] = {
     ),
 }
 
-# Ops that need a Python function to do anything: tests/test_function.py and tests/program/test_compile.py try them.
+# These need a Python function to do anything: tests/test_function.py and tests/program/test_compile.py.
 TESTED_ELSEWHERE = ("custom", "host_call")

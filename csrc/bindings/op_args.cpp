@@ -49,7 +49,9 @@ Attr parse_attr(const Op& op, const AttrSchema& schema, PyObject* o) {
       if (!PyBool_Check(o) && !PyUnicode_Check(o) && PyNumber_Check(o)) {
         double v = PyFloat_AsDouble(o);
         if (v != -1.0 || !PyErr_Occurred()) return v;
-        if (!PyErr_ExceptionMatches(PyExc_TypeError)) throw py::error_already_set();
+        // Only errors about the argument itself: an interrupt or a lack of memory goes on.
+        if (!PyErr_ExceptionMatches(PyExc_TypeError) && !PyErr_ExceptionMatches(PyExc_ValueError))
+          throw py::error_already_set();
         PyErr_Clear();
       }
       throw py::type_error(cat("[", op.name, "] ", schema.name, " is a number, not ", type_name(o)));

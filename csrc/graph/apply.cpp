@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "graph/slot.h"
 
 namespace bs {
 namespace {
@@ -14,6 +15,16 @@ thread_local bool is_recording = true;
 constexpr double kTeamNanoseconds = 60e3;
 // What one core moves out of the second-level cache, for ops that state no cost of their own.
 constexpr double kBytesPerNanosecond = 20;
+
+// op.infer; what shapes themselves refuse (too large, too many axes) gets the op's name too.
+void infer(const Op& op, const Attrs* attrs, const Specs& in, Spec* out) {
+  try {
+    op.infer(attrs, in, out);
+  } catch (const ShapeError& e) {
+    if (e.what()[0] == '[') throw;
+    throw ShapeError(cat("[", op.name, "] ", e.what()));
+  }
+}
 
 }  // namespace
 
@@ -94,7 +105,7 @@ Tensor apply(const Op& op, std::span<const Tensor> given, Ref<Attrs> attrs) {
   specs.n = n;
   for (int i = 0; i < n; ++i) specs.s[i] = &given[static_cast<size_t>(i)].spec();
   Spec inferred[kMaxOutputs];
-  op.infer(attrs.get(), specs, inferred);
+  infer(op, attrs.get(), specs, inferred);
   if (!op.forward && !op.view) return op.compose(attrs.get(), given)[0];
   for (int i = 0; i < n_out; ++i) node->out(i).spec = std::move(inferred[i]);
 
@@ -110,7 +121,11 @@ Tensor apply(const Op& op, std::span<const Tensor> given, Ref<Attrs> attrs) {
     if (!symbolic)
       for (int i = 0; i < n_out; ++i)
         if ((reads >> (16 + i)) & 1) node->out(i).value_refs.fetch_add(1, std::memory_order_relaxed);
-    if (symbolic) return Tensor(std::move(node), 0);
+    if (symbolic) {
+      Tensor made(std::move(node), 0);
+      if (op.effect && current_capture()) current_capture()->effect(made);
+      return made;
+    }
   }
 
   // From here the outputs are held by `results`, so that a throwing forward frees all.

@@ -98,6 +98,7 @@ void write_grad(GradCell& cell, const Tensor& grad) {
     capture->write_grad(cell, grad);
     return;
   }
+  if (grad && grad.symbolic()) throw GraphError("[grad] a tensor of a finished or other capture has no value to keep");
   cell.grad = grad;
   cell.stale = false;
 }

@@ -41,6 +41,8 @@ class CaptureHooks {
   virtual void write_slot(Slot& slot, const Tensor& value) = 0;
   virtual Tensor read_grad(GradCell& cell) = 0;
   virtual void write_grad(GradCell& cell, const Tensor& grad) = 0;
+  // A symbolic application of an op with an effect: kept, and in this order, whether or not its outputs are used.
+  virtual void effect(const Tensor& applied) = 0;
 };
 // The capture that runs on this thread, or null.
 CaptureHooks* current_capture();

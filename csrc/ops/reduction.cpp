@@ -74,8 +74,7 @@ constexpr const char* name_of_kind() {
 }
 
 template <Reduction kind>
-void infer(const Attrs* attrs, const Specs& in, Spec* out) {
-  constexpr const char* name = name_of_kind<kind>();
+void infer_as(const char* name, const Attrs* attrs, const Specs& in, Spec* out) {
   const Dims& shape = in[0].shape;
   uint32_t axes = axes_of(name, attrs, shape);
   Dims kept;
@@ -91,6 +90,11 @@ void infer(const Attrs* attrs, const Specs& in, Spec* out) {
   if (in[0].dtype == DType::b8) throw DTypeError(cat("[", name, "] x is bool: cast it first, as in x.to(bs.int64)"));
   out[0].dtype = in[0].dtype;
   out[0].shape = kept;
+}
+
+template <Reduction kind>
+void infer(const Attrs* attrs, const Specs& in, Spec* out) {
+  infer_as<kind>(name_of_kind<kind>(), attrs, in, out);
 }
 
 // Elements of `dtype` that intermediate passes (or blocks) need.
@@ -231,7 +235,7 @@ const Op mean_op{
           if (!is_float(in[0].dtype))
             throw DTypeError(
                 cat("[mean] x is ", name_of(in[0].dtype), ": cast it to a float first, as in x.to(bs.float32)"));
-          infer<Reduction::sum>(attrs, in, out);
+          infer_as<Reduction::sum>("mean", attrs, in, out);
         },
     .compose =
         [](const Attrs* attrs, std::span<const Tensor> in) {

@@ -170,6 +170,7 @@ Ir build_ir(const Capture& capture, const std::vector<Tensor>& outputs) {
   std::vector<Tensor> roots = outputs;
   for (const auto& s : capture.slots)
     if (s.written) roots.push_back(s.current);
+  roots.insert(roots.end(), capture.effects.begin(), capture.effects.end());
   Builder b{capture, {}, {}, {}, {}};
   for (size_t i = 0; i < capture.inputs.size(); ++i) b.leaf(capture.inputs[i], Home::input, static_cast<int>(i));
   for (size_t i = 0; i < capture.slots.size(); ++i) b.leaf(capture.slots[i].symbol, Home::slot, static_cast<int>(i));

@@ -17,6 +17,7 @@ class Capture : public CaptureHooks {
   void write_slot(Slot& slot, const Tensor& value) override;
   Tensor read_grad(GradCell& cell) override;
   void write_grad(GradCell& cell, const Tensor& grad) override;
+  void effect(const Tensor& applied) override { effects.push_back(applied); }
 
   struct SlotUse {
     Ref<Slot> slot;
@@ -33,6 +34,7 @@ class Capture : public CaptureHooks {
   std::vector<Tensor> inputs;
   std::vector<SlotUse> slots;
   std::vector<CellUse> cells;
+  std::vector<Tensor> effects;
 
  private:
   SlotUse& use(Slot& slot);

@@ -26,7 +26,10 @@ class Fuser {
  public:
   explicit Fuser(Ir& ir) : ir_(ir), readers_(ir.values.size()) {
     const int n = static_cast<int>(ir.steps.size());
+    int last_effect = -1;
     for (int s = 0; s < n; ++s) {
+      before_.push_back(step(s).op->effect ? last_effect : -1);
+      if (step(s).op->effect) last_effect = s;
       group_of_.push_back(s);
       groups_.push_back({{s}});
       for (int v : step(s).in) readers_[static_cast<size_t>(ir.root(v))].push_back(s);
@@ -59,9 +62,10 @@ class Fuser {
     for (int i = 0; i < in.n; ++i) in.s[i] = &value(step(s).in[static_cast<size_t>(i)]).spec;
     return ops::list_dtype(*step(s).op, in, out_spec(s));
   }
-  // Steps that make what step s reads.
+  // Steps that must come before step s: they make what it reads, or have an effect before its own.
   template <class Fn>
   void each_source(int s, Fn fn) {
+    if (int b = before_[static_cast<size_t>(s)]; b >= 0) fn(b);
     for (int v : step(s).in)
       if (int maker = value(ir_.root(v)).maker; maker >= 0) fn(maker);
   }
@@ -249,6 +253,7 @@ class Fuser {
 
   Ir& ir_;
   std::vector<std::vector<int>> readers_;  // of root values: steps that read them
+  std::vector<int> before_;                // of a step with an effect: the last such step before it
   std::vector<int> group_of_;
   std::vector<Group> groups_;
 };

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from driver import DIFFERENTIABLE, REGISTRY, about, array, call, cases, is_float
-from reference import Case
 
 import backsweep as bs
 from backsweep import _core, nn
+from driver import DIFFERENTIABLE, REGISTRY, about, array, call, cases, is_float
+from reference import Case
 
 
 def leaf(*values: float) -> bs.Tensor:
@@ -23,7 +23,7 @@ def numbers(tensor: bs.Tensor | None) -> list[float]:
     return array(tensor).tolist()
 
 
-# ---- Any node by any node ------------------------------------------------------------------------------------
+# ---- Any node by any node ----------------------------------------------------------------------------------
 
 
 def test_by_intermediate_nodes() -> None:
@@ -80,7 +80,10 @@ def test_diamonds_and_repeated_use() -> None:
     assert numbers(bs.grad((a * b + a).sum(), x)) == [12 * 1.5 + 2]
     # One tensor as several operands of one op with a composed derivative.
     v = leaf(1.0, -2.0, 0.5)
-    out = _core.ops.layer_norm(v, v, v)[1].sum() + (_core.ops.layer_norm(v, v, v)[0] * leaf(1.0, 2.0, 3.0)).sum()
+    out = (
+        _core.ops.layer_norm(v, v, v)[1].sum()
+        + (_core.ops.layer_norm(v, v, v)[0] * leaf(1.0, 2.0, 3.0)).sum()
+    )
     separate = [v.detach().requires_grad_() for _ in range(3)]
     same = _core.ops.layer_norm(*separate)
     parts = bs.grad(same[1].sum() + (same[0] * leaf(1.0, 2.0, 3.0)).sum(), separate)
@@ -97,7 +100,9 @@ def test_outputs_beyond_the_first() -> None:
     values = array(x)
     centred = values - values.mean()
     np.testing.assert_allclose(array(bs.grad(rstd.sum(), x)), -centred / (4 * values.std() ** 3))
-    assert bs.grad(mean.sum(), weight, allow_unused=True) is None or not array(bs.grad(mean.sum(), weight)).any()
+    assert (
+        bs.grad(mean.sum(), weight, allow_unused=True) is None or not array(bs.grad(mean.sum(), weight)).any()
+    )
     # All three together equal the sum of the parts.
     together = bs.grad(y.sum() + 2.0 * mean.sum() + 3.0 * rstd.sum(), x)
     parts = [bs.grad(t, x) for t in (y.sum(), 2.0 * mean.sum(), 3.0 * rstd.sum())]
@@ -125,7 +130,12 @@ def test_third_order() -> None:
     y = bs.exp(x * x).sum()
     values = array(x)
     e = np.exp(values**2)
-    want = [2 * values * e, (2 + 4 * values**2) * e, (12 * values + 8 * values**3) * e, (12 + 48 * values**2 + 16 * values**4) * e]
+    want = [
+        2 * values * e,
+        (2 + 4 * values**2) * e,
+        (12 * values + 8 * values**3) * e,
+        (12 + 48 * values**2 + 16 * values**4) * e,
+    ]
     for w in want:
         y = bs.grad(y, x, create_graph=True)
         np.testing.assert_allclose(array(y), w, rtol=1e-12)
@@ -170,7 +180,7 @@ def test_a_graph_may_be_swept_again() -> None:
     np.testing.assert_array_equal(array(x.grad), 2 * array(bs.grad(y, x)))
 
 
-# ---- Leaves --------------------------------------------------------------------------------------------------
+# ---- Leaves ------------------------------------------------------------------------------------------------
 
 
 def test_gradients_add_up_in_leaves() -> None:
@@ -255,7 +265,7 @@ def test_errors(act: Callable[[bs.Tensor], object], error: type[Exception], says
         act(leaf(1.0, 2.0))
 
 
-# ---- The lecture's example -----------------------------------------------------------------------------------
+# ---- The lecture's example ---------------------------------------------------------------------------------
 
 
 def test_xor_against_the_chain_rule() -> None:
@@ -283,7 +293,7 @@ def test_xor_against_the_chain_rule() -> None:
         np.testing.assert_allclose(array(g), w, rtol=1e-12, atol=1e-15, err_msg=name)
 
 
-# ---- Long graphs ---------------------------------------------------------------------------------------------
+# ---- Long graphs -------------------------------------------------------------------------------------------
 
 
 def chain(x: bs.Tensor, n: int) -> bs.Tensor:
@@ -314,13 +324,17 @@ def seconds(build: Callable[[bs.Tensor, int], bs.Tensor], n: int) -> float:
 
 
 @pytest.mark.parametrize("build", [chain, diamonds])
-def test_a_million_nodes(build: Callable[[bs.Tensor, int], bs.Tensor], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_million_nodes(
+    build: Callable[[bs.Tensor, int], bs.Tensor], capsys: pytest.CaptureFixture[str]
+) -> None:
     """Built, swept and freed without recursion. The ratio of times is printed: linear would be 10."""
     nodes = _core.live_nodes()
     ratio = 1 / seconds(build, 100_000) * seconds(build, 1_000_000)
     assert _core.live_nodes() == nodes
     with capsys.disabled():
-        print(f"\n{build.__name__}: 10^6 nodes take {ratio:.1f} times 10^5; {_core.node_bytes(1, 1)} bytes each")
+        print(
+            f"\n{build.__name__}: 10^6 nodes take {ratio:.1f} times 10^5; {_core.node_bytes(1, 1)} bytes each"
+        )
 
 
 def test_a_chain_through_second_derivatives() -> None:
@@ -333,7 +347,7 @@ def test_a_chain_through_second_derivatives() -> None:
     assert numbers(bs.grad(first.sum(), x)) == [2.0]
 
 
-# ---- What a graph keeps --------------------------------------------------------------------------------------
+# ---- What a graph keeps ------------------------------------------------------------------------------------
 
 OUT_BIT = 16  # in `reads`: inputs below, outputs from here
 AS_COMPOSED = {"mean"}  # ops without a node of their own: their parts keep what these read, which is nothing
@@ -342,8 +356,8 @@ SLACK = 40_000  # of nodes, and of small buffers
 
 @pytest.mark.parametrize("name", DIFFERENTIABLE)
 def test_a_graph_keeps_only_what_its_derivatives_read(name: str) -> None:
-    """Without handles, the buffers of an op's inputs and outputs live only if `reads` names them (or `compose` needs
-    the inputs); and what lives is enough for the derivative."""
+    """Without handles, the buffers of an op's inputs and outputs live only if `reads` names them (or
+    `compose` needs the inputs); and what lives is enough for the derivative."""
     op = REGISTRY[name]
     if name in VIEWS_OF_LARGE:
         case = Case((np.ones((300, 400)),), VIEWS_OF_LARGE[name])

@@ -95,7 +95,9 @@ void reuse() {
   for (auto [p, bytes] : blocks) deallocate(p, bytes);
   EXPECT(allocated_bytes() == before);
   release_cached();
+  // More than there is: refused, and not counted.
   EXPECT(throws<std::bad_alloc>([] { deallocate(allocate(size_t{1} << 62), size_t{1} << 62); }));
+  EXPECT(allocated_bytes() == before);
 }
 
 void buffers() {

@@ -6,14 +6,17 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from driver import ELEMENTWISE, REGISTRY, array, call, gradients, value
-from reference import ORACLES
 
 import backsweep as bs
 from backsweep.nn import functional as F
+from driver import ELEMENTWISE, REGISTRY, array, call, gradients, value
+from reference import ORACLES
 
 DTYPES = ("float32", "float64")
-BIG = {"float32": [0.0, 1.0, 30.0, 88.0, 104.0, 1e4, 3e38], "float64": [0.0, 1.0, 30.0, 709.0, 745.0, 1e4, 3e38, 1.7e308]}
+BIG = {
+    "float32": [0.0, 1.0, 30.0, 88.0, 104.0, 1e4, 3e38],
+    "float64": [0.0, 1.0, 30.0, 709.0, 745.0, 1e4, 3e38, 1.7e308],
+}
 
 
 def both_signs(dtype: str) -> np.ndarray:
@@ -31,9 +34,11 @@ SPECIAL = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan]
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_special_values(name: str, dtype: str) -> None:
-    """Every combination of ±0, ±inf, NaN, denormals and the largest numbers gives what IEEE arithmetic says."""
+    """Every combination of ±0, ±inf, NaN, denormals and the largest numbers, as IEEE arithmetic has it."""
     info = np.finfo(dtype)
-    one = np.array([*SPECIAL, info.max, info.min, info.tiny, info.smallest_subnormal, -info.smallest_subnormal], dtype)
+    one = np.array(
+        [*SPECIAL, info.max, info.min, info.tiny, info.smallest_subnormal, -info.smallest_subnormal], dtype
+    )
     n = len(REGISTRY[name]["inputs"])
     inputs = list(np.meshgrid(*[one] * n, indexing="ij"))
     if ORACLES[name].bools:
@@ -43,12 +48,14 @@ def test_special_values(name: str, dtype: str) -> None:
     with np.errstate(all="ignore"):
         (want,) = (w.astype(array(got).dtype) for w in value(name, wide, {}))
     eps = 4 * info.eps
-    np.testing.assert_allclose(array(got), want, rtol=eps if want.dtype.kind == "f" else 0, atol=4 * info.smallest_subnormal)
+    np.testing.assert_allclose(
+        array(got), want, rtol=eps if want.dtype.kind == "f" else 0, atol=4 * info.smallest_subnormal
+    )
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_nothing_overflows(dtype: str) -> None:
-    """softplus, the logistic losses and their derivatives: finite for every finite score, and exact at the ends."""
+    """softplus, the logistic losses, their derivatives: finite for finite scores, exact at the ends."""
     x = both_signs(dtype)
     y = array(F.softplus(bs.tensor(x)))
     assert np.isfinite(y).all()
@@ -86,7 +93,9 @@ def test_cross_entropy_does_not_overflow(dtype: str, big: float) -> None:
         with np.errstate(over="ignore"):
             np.testing.assert_allclose(array(loss), want.astype(dtype), rtol=1e-6)
         g = array(bs.grad(loss.sum(), leaf))
-        soft = (rows == rows.max(1, keepdims=True)) / (rows == rows.max(1, keepdims=True)).sum(1, keepdims=True)
+        soft = (rows == rows.max(1, keepdims=True)) / (rows == rows.max(1, keepdims=True)).sum(
+            1, keepdims=True
+        )
         np.testing.assert_allclose(g, soft - (np.arange(3) == target), atol=1e-6)
 
 
@@ -118,7 +127,13 @@ def test_zero_gradient_stays_zero_at_the_pole(name: str, dtype: str) -> None:
 def test_nan_propagates(dtype: str) -> None:
     nan, one = np.array([np.nan], dtype), np.array([1.0], dtype)
     assert np.isnan(array(bs.relu(bs.tensor(nan))))
-    for x, y in ((nan, one), (one, nan), (nan, nan), (nan, np.array([np.inf], dtype)), (np.array([np.inf], dtype), nan)):
+    for x, y in (
+        (nan, one),
+        (one, nan),
+        (nan, nan),
+        (nan, np.array([np.inf], dtype)),
+        (np.array([np.inf], dtype), nan),
+    ):
         assert np.isnan(array(bs.maximum(bs.tensor(x), bs.tensor(y))))
     for at in range(40):  # in each lane
         x = np.arange(40).astype(dtype)
@@ -126,7 +141,9 @@ def test_nan_propagates(dtype: str) -> None:
         assert np.isnan(array(bs.amax(bs.tensor(x))))
         assert np.isnan(array(bs.amax(bs.tensor(x.reshape(8, 5)), 0))[at % 5])
         assert np.isnan(array(bs.relu(bs.tensor(x)))).nonzero()[0].tolist() == [at]
-    loss = F.cross_entropy(bs.tensor(np.array([[np.nan, 0, 0], [0, 0, 0]], dtype)), bs.tensor([1, 1]), reduction="none")
+    loss = F.cross_entropy(
+        bs.tensor(np.array([[np.nan, 0, 0], [0, 0, 0]], dtype)), bs.tensor([1, 1]), reduction="none"
+    )
     np.testing.assert_array_equal(np.isnan(array(loss)), [True, False])
 
 

@@ -105,9 +105,10 @@ def main() -> None:
     build(options.build, programs)
     if (library := openblas()) is not None:
         os.environ.setdefault("BACKSWEEP_OPENBLAS", library)
-    # To compare like with like. Left alone, OpenBLAS takes kernels for AVX2 on CPUs that it does not know.
-    if options.isa and options.isa.startswith(("v4", "v3")):
-        os.environ.setdefault("OPENBLAS_CORETYPE", "SkylakeX" if options.isa.startswith("v4") else "Haswell")
+    # Like with like, whatever the environment says: kernels of its own choice, or of the first set asked for.
+    os.environ.pop("OPENBLAS_CORETYPE", None)
+    if options.isa and (core := {"v4": "SkylakeX", "v3": "Haswell"}.get(options.isa.split(",")[0])):
+        os.environ["OPENBLAS_CORETYPE"] = core
 
     kept: dict[str, Any] = {"context": {}, "benchmarks": []}
     for program in programs:

@@ -15,7 +15,7 @@ constexpr size_t kChunk = 256 << 10;       // one request to the system for tiny
 constexpr size_t kSmall = 64 << 10;        // up to here blocks are kept per thread
 constexpr size_t kSharedLimit = 64 << 20;  // large blocks kept in shared lists at most
 constexpr size_t kThreadLimit = 4 << 20;   // kept per thread at most
-constexpr int kClasses = 4 * 48;
+constexpr int kClasses = 4 * 64;           // of any size that fits 64 bits
 
 // Four size classes per power of two: at most a quarter is wasted.
 int class_of(size_t bytes) {

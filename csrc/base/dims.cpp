@@ -59,9 +59,10 @@ Dims contiguous_strides(const Dims& shape) {
 }
 
 bool is_contiguous(const Dims& shape, const Dims& strides) {
+  for (int64_t d : shape)
+    if (d == 0) return true;
   int64_t step = 1;
   for (int i = shape.size() - 1; i >= 0; --i) {
-    if (shape[i] == 0) return true;
     if (shape[i] != 1 && strides[i] != step) return false;
     step *= shape[i];
   }

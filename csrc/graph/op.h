@@ -91,6 +91,8 @@ class GradCall {
       : node_(node), grads_(grads), results_(results), needed_(needed) {}
 
   const Attrs& attrs() const { return *node_.attrs; }
+  // For an op that takes the same ones.
+  Ref<Attrs> same_attrs() const { return node_.attrs; }
   int n_inputs() const { return node_.n_inputs; }
   Tensor in(int i) const { return Tensor(node_.in(i).node, static_cast<int>(node_.in(i).output)); }
   Tensor out(int i = 0) const { return Tensor(const_cast<Node*>(&node_), i); }
@@ -119,6 +121,7 @@ enum Reads : uint32_t {
   OUT = 1u << 16,
   OUT_1 = 1u << 17,
   OUT_2 = 1u << 18,
+  OUT_3 = 1u << 19,
   ALL_OUTPUTS = 0xffff0000u,
 };
 

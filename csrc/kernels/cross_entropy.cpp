@@ -1,10 +1,11 @@
 // Softmax cross entropy of rows of logits x (rows, cols) with integer targets t (rows):
-//   m_i = max_j x_ij,  s_i = sum_j exp(x_ij - m_i),  lse_i = m_i + log s_i,  loss_i = log s_i - (x_it - m_i),
-// and its derivative dx_ij = scale_i (exp(x_ij - lse_i) - [j == t_i]).
+//   m_i = max_j x_ij,  l_i = log sum_j exp(x_ij - m_i),  loss_i = l_i - (x_it - m_i),
+// and its derivative dx_ij = scale_i (exp(x_ij - m_i - l_i) - [j == t_i]).
 //
-// No finite logit overflows: the largest exponent is 0. The loss is not formed as lse_i - x_it, which would cancel
-// when the logits are large. m_i is kept finite, which gives infinite logits their limits: -inf has probability 0, a
-// row of nothing but -inf has lse = -inf, a row with +inf has lse = +inf. NaN anywhere in a row makes its lse NaN.
+// No finite logit overflows: the largest exponent is 0. m_i and l_i are kept apart: their sum would lose l_i where the
+// logits are large, and with it the loss and the probabilities. m_i is kept finite, which gives infinite logits their
+// limits: -inf has probability 0, a row of nothing but -inf has l = -inf, a row with +inf has l = +inf. NaN anywhere in
+// a row makes its l NaN.
 #include "kernels/kernels.h"
 #include "kernels/math.h"
 #include "kernels/reduce.h"
@@ -17,8 +18,8 @@ constexpr T kLargest = sizeof(T) == 4 ? static_cast<T>(__FLT_MAX__) : static_cas
 
 // Rows in groups: one join of lanes, one log and one store serve as many rows as a vector has lanes.
 template <class T>
-void forward(int64_t cols, const T* x, const int64_t* target, int64_t ignore_index, T* loss, T* lse, int64_t lo,
-             int64_t hi) {
+void forward(int64_t cols, const T* x, const int64_t* target, int64_t ignore_index, T* loss, T* top, T* log_sum,
+             int64_t lo, int64_t hi) {
   constexpr int lanes = kLanes<T>;
   const int group = group_rows<T>(cols);
   for (int64_t i = lo; i < hi; i += group) {
@@ -58,13 +59,14 @@ void forward(int64_t cols, const T* x, const int64_t* target, int64_t ignore_ind
     const Vec<T> log_s = v_log(s[0]);
     const Vec<T> l = v_load(live) ? log_s - (v_load(at_target) - m[0]) : v_set(T(0));
     v_store_part(loss + i, l, n);
-    v_store_part(lse + i, m[0] + log_s, n);
+    v_store_part(top + i, m[0], n);
+    v_store_part(log_sum + i, log_s, n);
   }
 }
 
 template <class T>
-void backward(int64_t cols, const T* x, const int64_t* target, int64_t ignore_index, const T* lse, const T* scale,
-              int64_t scale_stride, T* dx, int64_t lo, int64_t hi) {
+void backward(int64_t cols, const T* x, const int64_t* target, int64_t ignore_index, const T* top, const T* log_sum,
+              const T* scale, int64_t scale_stride, T* dx, int64_t lo, int64_t hi) {
   using Int = typename IntOf<T>::type;
   const Mask<T> lane = v_iota<T>();
   for (int64_t i = lo; i < hi; ++i) {
@@ -76,9 +78,9 @@ void backward(int64_t cols, const T* x, const int64_t* target, int64_t ignore_in
       each_vector<T>(0, cols, [=](int64_t j, auto part) { part.store(drow + j, v_set(T(0))); });
       continue;
     }
-    const Vec<T> shift = v_set(lse[i]), k = v_set(factor);
+    const Vec<T> m = v_set(top[i]), l = v_set(log_sum[i]), k = v_set(factor);
     each_vector<T>(0, cols, [=](int64_t j, auto part) {
-      const Vec<T> p = v_exp(part.load(row + j) - shift);
+      const Vec<T> p = v_exp(part.load(row + j) - m - l);
       // Subtracted before scaling: p - 1 is exact where p is near 1. No lane has number -1.
       const int64_t at = t - j;
       const Int hit = static_cast<Int>(at >= 0 && at < kLanes<T> ? at : -1);
@@ -90,30 +92,32 @@ void backward(int64_t cols, const T* x, const int64_t* target, int64_t ignore_in
 }  // namespace
 
 int64_t cross_entropy(DType dtype, int64_t cols, const void* logits, const int64_t* target, int64_t ignore_index,
-                      void* loss, void* lse, int64_t lo, int64_t hi) {
+                      void* loss, void* top, void* log_sum, int64_t lo, int64_t hi) {
   // Before anything is read at a target.
   for (int64_t i = lo; i < hi; ++i) {
     if (target[i] != ignore_index && (target[i] < 0 || target[i] >= cols)) return i;
   }
   if (dtype == DType::f32) {
     forward(cols, static_cast<const float*>(logits), target, ignore_index, static_cast<float*>(loss),
-            static_cast<float*>(lse), lo, hi);
+            static_cast<float*>(top), static_cast<float*>(log_sum), lo, hi);
   } else {
     forward(cols, static_cast<const double*>(logits), target, ignore_index, static_cast<double*>(loss),
-            static_cast<double*>(lse), lo, hi);
+            static_cast<double*>(top), static_cast<double*>(log_sum), lo, hi);
   }
   return -1;
 }
 
 void cross_entropy_backward(DType dtype, int64_t cols, const void* logits, const int64_t* target, int64_t ignore_index,
-                            const void* lse, const void* scale, int64_t scale_stride, void* dlogits, int64_t lo,
-                            int64_t hi) {
+                            const void* top, const void* log_sum, const void* scale, int64_t scale_stride,
+                            void* dlogits, int64_t lo, int64_t hi) {
   if (dtype == DType::f32) {
-    backward(cols, static_cast<const float*>(logits), target, ignore_index, static_cast<const float*>(lse),
-             static_cast<const float*>(scale), scale_stride, static_cast<float*>(dlogits), lo, hi);
+    backward(cols, static_cast<const float*>(logits), target, ignore_index, static_cast<const float*>(top),
+             static_cast<const float*>(log_sum), static_cast<const float*>(scale), scale_stride,
+             static_cast<float*>(dlogits), lo, hi);
   } else {
-    backward(cols, static_cast<const double*>(logits), target, ignore_index, static_cast<const double*>(lse),
-             static_cast<const double*>(scale), scale_stride, static_cast<double*>(dlogits), lo, hi);
+    backward(cols, static_cast<const double*>(logits), target, ignore_index, static_cast<const double*>(top),
+             static_cast<const double*>(log_sum), static_cast<const double*>(scale), scale_stride,
+             static_cast<double*>(dlogits), lo, hi);
   }
 }
 

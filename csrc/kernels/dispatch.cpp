@@ -34,7 +34,7 @@ namespace {
 
 struct Candidate {
   const Kernels* table;
-  bool CpuFeatures::*needs;
+  bool CpuFeatures::* needs;
 };
 
 // Best first.

@@ -17,9 +17,9 @@ namespace bs::kernels {
 // ---- Elementwise lists ---------------------------------------------------------------------------------------
 
 constexpr int kMaxLoopDims = 8;
-constexpr int kMaxListArgs = 24;      // memory operands: inputs, then outputs
+constexpr int kMaxListArgs = 24;  // memory operands: inputs, then outputs
 constexpr int kMaxListInstr = 48;
-constexpr int kMaxListTemps = 16;     // tiles that stay in L1
+constexpr int kMaxListTemps = 16;  // tiles that stay in L1
 
 // Codes of the rows of elementwise.def, in its order.
 enum class Ew : uint8_t {
@@ -32,8 +32,8 @@ enum class Ew : uint8_t {
 };
 
 // dst = op(a, b, c). Operands are register numbers: 0 .. n_in-1 are the inputs, n_in .. n_in+n_temp-1 temporaries,
-// n_in+n_temp .. + n_out-1 the outputs (an output register may be read by later instructions of the list). Operands that
-// an op does not have are 0.
+// n_in+n_temp .. + n_out-1 the outputs (an output register may be read by later instructions of the list). Operands
+// that an op does not have are 0.
 struct EwInstr {
   Ew op;
   uint8_t dst, a, b, c;
@@ -98,15 +98,16 @@ struct Kernels {
   void (*reduce)(const Reduce& r, const void* x, void* y, int64_t lo, int64_t hi);
 
   // Per row i of logits (rows, cols), target[i] in [0, cols) or == ignore_index:
-  //   lse[i] = log sum_j exp(logits[i,j]),  loss[i] = lse[i] - logits[i, target[i]]  (0 if ignored).
+  //   top[i] = max_j logits[i,j],  log_sum[i] = log sum_j exp(logits[i,j] - top[i]),
+  //   loss[i] = log_sum[i] - (logits[i, target[i]] - top[i])  (0 if ignored).
   // logits' rows are contiguous. Returns the first row of [lo, hi) whose target is out of range, or -1. dtype f32, f64.
   int64_t (*cross_entropy)(DType dtype, int64_t cols, const void* logits, const int64_t* target, int64_t ignore_index,
-                           void* loss, void* lse, int64_t lo, int64_t hi);
-  // dlogits[i,j] = scale[i * scale_stride] * (exp(logits[i,j] - lse[i]) - [j == target[i]]), 0 for ignored rows and
-  // for rows whose scale is 0.
+                           void* loss, void* top, void* log_sum, int64_t lo, int64_t hi);
+  // dlogits[i,j] = scale[i * scale_stride] * (exp(logits[i,j] - top[i] - log_sum[i]) - [j == target[i]]), 0 for ignored
+  // rows and for rows whose scale is 0.
   void (*cross_entropy_backward)(DType dtype, int64_t cols, const void* logits, const int64_t* target,
-                                 int64_t ignore_index, const void* lse, const void* scale, int64_t scale_stride,
-                                 void* dlogits, int64_t lo, int64_t hi);
+                                 int64_t ignore_index, const void* top, const void* log_sum, const void* scale,
+                                 int64_t scale_stride, void* dlogits, int64_t lo, int64_t hi);
 
   // Per row of x (rows, cols): mean, rstd = 1 / sqrt(var + eps) with the biased variance (two passes over the row,
   // sums in the order of `reduce`), y = (x - mean) rstd gamma + beta. gamma, beta may be null. lo, hi: rows.

@@ -41,7 +41,7 @@ void reduce(const Reduce& r, const int64_t* x, int64_t* y) {
 }
 
 int64_t cross_entropy(int64_t rows, int64_t cols, const double* logits, const int64_t* target, int64_t ignore_index,
-                      double* loss, double* lse) {
+                      double* loss, double* top, double* log_sum) {
   int64_t bad = -1;
   for (int64_t i = 0; i < rows; ++i) {
     const double* x = logits + i * cols;
@@ -52,7 +52,8 @@ int64_t cross_entropy(int64_t rows, int64_t cols, const double* logits, const in
     long double total = 0.0L;
     for (int64_t j = 0; j < cols; ++j) total += std::exp(static_cast<long double>(x[j]) - shift);
     const double sum = static_cast<double>(total);
-    lse[i] = shift + std::log(sum);
+    top[i] = shift;
+    log_sum[i] = std::log(sum);
     if (target[i] == ignore_index) {
       loss[i] = 0.0;
     } else if (target[i] < 0 || target[i] >= cols) {
@@ -66,12 +67,12 @@ int64_t cross_entropy(int64_t rows, int64_t cols, const double* logits, const in
 }
 
 void cross_entropy_backward(int64_t rows, int64_t cols, const double* logits, const int64_t* target,
-                            int64_t ignore_index, const double* lse, const double* scale, int64_t scale_stride,
-                            double* dlogits) {
+                            int64_t ignore_index, const double* top, const double* log_sum, const double* scale,
+                            int64_t scale_stride, double* dlogits) {
   for (int64_t i = 0; i < rows; ++i) {
     const double s = scale[i * scale_stride];
     for (int64_t j = 0; j < cols; ++j) {
-      const double p = std::exp(logits[i * cols + j] - lse[i]);
+      const double p = std::exp(logits[i * cols + j] - top[i] - log_sum[i]);
       const bool none = target[i] == ignore_index || s == 0.0;
       dlogits[i * cols + j] = none ? 0.0 : s * (p - (j == target[i] ? 1.0 : 0.0));
     }

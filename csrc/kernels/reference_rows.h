@@ -15,10 +15,10 @@ void reduce(const Reduce& r, const int64_t* x, int64_t* y);  // sums wrap
 
 // The first row whose target is out of range, or -1; such rows get loss NaN.
 int64_t cross_entropy(int64_t rows, int64_t cols, const double* logits, const int64_t* target, int64_t ignore_index,
-                      double* loss, double* lse);
+                      double* loss, double* top, double* log_sum);
 void cross_entropy_backward(int64_t rows, int64_t cols, const double* logits, const int64_t* target,
-                            int64_t ignore_index, const double* lse, const double* scale, int64_t scale_stride,
-                            double* dlogits);
+                            int64_t ignore_index, const double* top, const double* log_sum, const double* scale,
+                            int64_t scale_stride, double* dlogits);
 
 // gamma, beta may be null.
 void layer_norm(int64_t rows, int64_t cols, const double* x, const double* gamma, const double* beta, double eps,

@@ -10,9 +10,9 @@ void elementwise(const EwList&, void* const*, int64_t, int64_t);
 size_t gemm_scratch(const Gemm&);
 void gemm(const Gemm&, const void*, const void*, const void*, void*, int64_t, int64_t, int64_t, int64_t, void*);
 void reduce(const Reduce&, const void*, void*, int64_t, int64_t);
-int64_t cross_entropy(DType, int64_t, const void*, const int64_t*, int64_t, void*, void*, int64_t, int64_t);
-void cross_entropy_backward(DType, int64_t, const void*, const int64_t*, int64_t, const void*, const void*, int64_t,
-                            void*, int64_t, int64_t);
+int64_t cross_entropy(DType, int64_t, const void*, const int64_t*, int64_t, void*, void*, void*, int64_t, int64_t);
+void cross_entropy_backward(DType, int64_t, const void*, const int64_t*, int64_t, const void*, const void*, const void*,
+                            int64_t, void*, int64_t, int64_t);
 void layer_norm(DType, int64_t, const void*, const void*, const void*, double, void*, void*, void*, int64_t, int64_t);
 void layer_norm_backward(DType, int64_t, const void*, const void*, const void*, const void*, const void*, void*,
                          int64_t, int64_t);

@@ -37,24 +37,26 @@ const Op cross_entropy_op{
     .name = "cross_entropy",
     .doc =
         "Softmax cross entropy: loss_i = ln sum_j exp(input_ij) - input_i,target_i, 0 where target_i is ignore_index; "
-        "reduction 0 gives all rows, 1 their mean over the rows that count, 2 their sum. Also the log-sum-exp of each "
-        "row and the number of rows that count. No finite input overflows.",
+        "reduction 0 gives all rows, 1 their mean over the rows that count, 2 their sum. Also the maximum of each "
+        "row, the logarithm of the sum of the row's exponentials below it (apart, since their sum would lose the "
+        "latter "
+        "where inputs are large), and the number of rows that count. No finite input overflows.",
     .inputs = {{"input"}, {"target"}},
     .attrs = loss_attrs,
-    .outputs = {"loss", "lse", "count"},
+    .outputs = {"loss", "top", "log_sum", "count"},
     .infer =
         [](const Attrs* attrs, const Specs& in, Spec* out) {
           check("cross_entropy", attrs, in[0], in[1]);
-          for (int i = 0; i < 3; ++i) out[i].dtype = in[0].dtype;
-          out[1].shape = Dims{in[0].shape[0]};
+          for (int i = 0; i < 4; ++i) out[i].dtype = in[0].dtype;
+          out[1].shape = out[2].shape = Dims{in[0].shape[0]};
           out[0].shape = reduction(attrs) == kNone ? out[1].shape : Dims{};
-          out[2].shape = Dims{};
+          out[3].shape = Dims{};
         },
     .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
       char* rows = reduction(call.attrs) == kNone ? call.out[0].data : call.scratch;
       return kernels::active().cross_entropy(call.in[0].dtype(), call.in[0].shape()[1], call.in[0].data,
-                                             call.in[1].as<int64_t>(), ignored(call.attrs), rows, call.out[1].data, lo,
-                                             hi);
+                                             call.in[1].as<int64_t>(), ignored(call.attrs), rows, call.out[1].data,
+                                             call.out[2].data, lo, hi);
     },
     .merge =
         [](const Call& call) {
@@ -64,9 +66,9 @@ const Op cross_entropy_op{
           for (int64_t i = 0; i < n; ++i) count += target[i] != ignored(call.attrs);
           const bool f32 = call.in[0].dtype() == DType::f32;
           if (f32)
-            *call.out[2].as<float>() = static_cast<float>(count);
+            *call.out[3].as<float>() = static_cast<float>(count);
           else
-            *call.out[2].as<double>() = static_cast<double>(count);
+            *call.out[3].as<double>() = static_cast<double>(count);
           if (reduction(call.attrs) == kNone) return;
           kernels::active().reduce({kernels::Reduction::sum, call.in[0].dtype(), 1, n, 1}, call.scratch,
                                    call.out[0].data, 0, 1);
@@ -91,22 +93,23 @@ const Op cross_entropy_op{
     .grad =
         [](GradCall& call) {
           call.set(0, apply(*find_op("cross_entropy_backward"),
-                            {call.grad(), call.in(0), call.in(1), call.out(1), call.out(2)},
-                            Ref<Attrs>::share(const_cast<Attrs*>(&call.attrs()))));
+                            {call.grad(), call.in(0), call.in(1), call.out(1), call.out(2), call.out(3)},
+                            call.same_attrs()));
         },
-    .reads = IN_0 | IN_1 | OUT_1 | OUT_2,
+    .reads = IN_0 | IN_1 | OUT_1 | OUT_2 | OUT_3,
     .compose =
         [](const Attrs* attrs, std::span<const Tensor> in) {
           const Tensor &x = in[0], &target = in[1];
-          Tensor top = detach(amax(x, Dims{1}, true));
-          Tensor lse = add(log(sum(exp(sub(x, top)), Dims{1})), reshape(top, {-1}));
+          Tensor top = amax(x, Dims{1}, true);
+          Tensor below = sub(x, top);
+          Tensor log_sum = log(sum(exp(below), Dims{1}));
           Tensor keep = reshape(counts(target, attrs, x.dtype()), {-1});
-          Tensor picked = sum(mul_mask(x, one_hot(target, x.shape()[1])), Dims{1});
-          Tensor loss = mul_mask(sub(lse, picked), keep);
+          Tensor picked = sum(mul_mask(below, one_hot(target, x.shape()[1])), Dims{1});
+          Tensor loss = mul_mask(sub(log_sum, picked), keep);
           Tensor count = sum(keep);
           if (reduction(attrs) != kNone) loss = sum(loss);
           if (reduction(attrs) == kMean) loss = div(loss, count);
-          return std::vector<Tensor>{loss, lse, count};
+          return std::vector<Tensor>{loss, reshape(top, {-1}), log_sum, count};
         },
 };
 BS_REGISTER(cross_entropy_op);
@@ -114,20 +117,20 @@ BS_REGISTER(cross_entropy_op);
 const Op cross_entropy_backward_op{
     .name = "cross_entropy_backward",
     .doc =
-        "d_ij = g_i (exp(input_ij - lse_i) - [j = target_i]), 0 where target_i is ignore_index; g_i is g / count for "
-        "the "
-        "mean, g for the sum.",
-    .inputs = {{"g"}, {"input"}, {"target"}, {"lse"}, {"count"}},
+        "d_ij = g_i (exp(input_ij - top_i - log_sum_i) - [j = target_i]), 0 where target_i is ignore_index; g_i is "
+        "g / count for the mean, g for the sum.",
+    .inputs = {{"g"}, {"input"}, {"target"}, {"top"}, {"log_sum"}, {"count"}},
     .attrs = loss_attrs,
     .infer =
         [](const Attrs* attrs, const Specs& in, Spec* out) {
           check("cross_entropy_backward", attrs, in[1], in[2]);
           const Dims rows{in[1].shape[0]};
           if (!(in[0].shape == (reduction(attrs) == kNone ? rows : Dims{})) || !(in[3].shape == rows) ||
-              in[4].shape.size() != 0)
-            throw ShapeError(cat("[cross_entropy_backward] g is ", str(in[0].shape), ", lse is ", str(in[3].shape),
-                                 ", count is ", str(in[4].shape), " for input ", str(in[1].shape)));
-          for (int i : {0, 3, 4})
+              !(in[4].shape == rows) || in[5].shape.size() != 0)
+            throw ShapeError(cat("[cross_entropy_backward] g is ", str(in[0].shape), ", top is ", str(in[3].shape),
+                                 ", log_sum is ", str(in[4].shape), ", count is ", str(in[5].shape), " for input ",
+                                 str(in[1].shape)));
+          for (int i : {0, 3, 4, 5})
             if (in[i].dtype != in[1].dtype)
               throw DTypeError(
                   cat("[cross_entropy_backward] dtypes differ: ", name_of(in[i].dtype), " and ", name_of(in[1].dtype)));
@@ -140,26 +143,26 @@ const Op cross_entropy_backward_op{
       float f = 0;
       double d = 0;
       const bool mean = reduction(call.attrs) == kMean, rows = reduction(call.attrs) == kNone;
-      if (!rows && dtype == DType::f32) f = *call.in[0].as<float>() / (mean ? *call.in[4].as<float>() : 1.0f);
-      if (!rows && dtype == DType::f64) d = *call.in[0].as<double>() / (mean ? *call.in[4].as<double>() : 1.0);
+      if (!rows && dtype == DType::f32) f = *call.in[0].as<float>() / (mean ? *call.in[5].as<float>() : 1.0f);
+      if (!rows && dtype == DType::f64) d = *call.in[0].as<double>() / (mean ? *call.in[5].as<double>() : 1.0);
       const void* scale = rows                  ? static_cast<const void*>(call.in[0].data)
                           : dtype == DType::f32 ? static_cast<void*>(&f)
                                                 : &d;
       kernels::active().cross_entropy_backward(dtype, call.in[1].shape()[1], call.in[1].data, call.in[2].as<int64_t>(),
-                                               ignored(call.attrs), call.in[3].data, scale, rows ? 1 : 0,
-                                               call.out[0].data, lo, hi);
+                                               ignored(call.attrs), call.in[3].data, call.in[4].data, scale,
+                                               rows ? 1 : 0, call.out[0].data, lo, hi);
       return -1;
     },
     .place = [](const Attrs* attrs, const Specs& in,
-                const Spec*) { return Placement{in[1].shape[0], 1, reduction(attrs) == kNone ? 0xfu : 0xeu, false}; },
+                const Spec*) { return Placement{in[1].shape[0], 1, reduction(attrs) == kNone ? 0x1fu : 0x1eu, false}; },
     .cost = [](const Attrs*, const Specs& in, const Spec*) { return static_cast<double>(bs::numel(in[1].shape)); },
     .compose =
         [](const Attrs* attrs, std::span<const Tensor> in) {
           const Tensor &x = in[1], &target = in[2];
           Tensor g = in[0];
-          if (reduction(attrs) == kMean) g = div(g, in[4]);
+          if (reduction(attrs) == kMean) g = div(g, in[5]);
           if (reduction(attrs) == kNone) g = unsqueeze(g, 1);
-          Tensor p = exp(sub(x, unsqueeze(in[3], 1)));
+          Tensor p = exp(sub(sub(x, unsqueeze(in[3], 1)), unsqueeze(in[4], 1)));
           Tensor d = sub(p, cast(one_hot(target, x.shape()[1]), x.dtype()));
           return std::vector<Tensor>{mul_mask(mul(d, g), counts(target, attrs, x.dtype()))};
         },

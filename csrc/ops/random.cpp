@@ -1,5 +1,7 @@
 // Random ops. Their `key` is (seed, draw), int64 (2,): a value depends on the key and the global element index alone,
 // so threads and placement change nothing, and a derivative draws the same again instead of keeping a mask.
+#include <cmath>
+
 #include "base/error.h"
 #include "base/philox.h"
 #include "ops/loop.h"
@@ -60,10 +62,7 @@ const Op dropout_op{
     .place = [](const Attrs*, const Specs& in,
                 const Spec*) { return Placement{loop_extent(in[0].shape), 1, IN_0, false}; },
     .grad =
-        [](GradCall& call) {
-          call.set(0, apply(*find_op("dropout"), {call.grad(), call.in(1)},
-                            Ref<Attrs>::share(const_cast<Attrs*>(&call.attrs()))));
-        },
+        [](GradCall& call) { call.set(0, apply(*find_op("dropout"), {call.grad(), call.in(1)}, call.same_attrs())); },
     .reads = IN_1,
 };
 BS_REGISTER(dropout_op);
@@ -91,9 +90,13 @@ const Op uniform_op{
       const uint64_t seed = seed_of(call.in[0]), draw = draw_of(call.in[0]);
       const float low = static_cast<float>(call.attrs->get<double>(1));
       const float span = static_cast<float>(call.attrs->get<double>(2) - call.attrs->get<double>(1));
+      const float high = static_cast<float>(call.attrs->get<double>(2));
+      const float below = std::nextafter(high, low);  // rounding may reach high, which is not among the numbers
       float* out = call.out[0].as<float>();
-      for (int64_t i = lo * each; i < hi * each; ++i)
-        out[i] = low + span * unit_float(philox_word(seed, draw, static_cast<uint64_t>(i)));
+      for (int64_t i = lo * each; i < hi * each; ++i) {
+        const float v = low + span * unit_float(philox_word(seed, draw, static_cast<uint64_t>(i)));
+        out[i] = span != 0 && v == high ? below : v;
+      }
       return -1;
     },
     .place = [](const Attrs*, const Specs&,

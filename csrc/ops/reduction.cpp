@@ -214,9 +214,8 @@ const Op amax_op{
         [](GradCall& call) {
           const Tensor x = call.in(0);
           Tensor top = eq(x, keep_axes("amax", call.out(), &call.attrs(), x.shape()));
-          Tensor count = keep_axes(
-              "amax", apply(sum_op, {cast(top, x.dtype())}, Ref<Attrs>::share(const_cast<Attrs*>(&call.attrs()))),
-              &call.attrs(), x.shape());
+          Tensor count =
+              keep_axes("amax", apply(sum_op, {cast(top, x.dtype())}, call.same_attrs()), &call.attrs(), x.shape());
           call.set(0, mul_mask(expand(div(keep_axes("amax", call.grad(), &call.attrs(), x.shape()), count), x.shape()),
                                top));
         },
@@ -239,7 +238,7 @@ const Op mean_op{
         },
     .compose =
         [](const Attrs* attrs, std::span<const Tensor> in) {
-          Tensor s = apply(sum_op, in, Ref<Attrs>::share(const_cast<Attrs*>(attrs)));
+          Tensor s = apply(sum_op, in, Attrs::make(attrs->values));
           const double count = static_cast<double>(in[0].numel()) / static_cast<double>(s.numel());
           return std::vector<Tensor>{mul(s, 1.0 / (s.numel() == 0 ? 1.0 : count))};
         },

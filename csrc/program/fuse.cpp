@@ -6,6 +6,7 @@
 #include <set>
 #include <tuple>
 
+#include "base/error.h"
 #include "ops/loop.h"
 #include "program/ir.h"
 
@@ -37,6 +38,7 @@ class Fuser {
   }
 
   void run() {
+    seen_.assign(groups_.size(), 0);
     const int n = static_cast<int>(ir_.steps.size());
     for (int s = 0; s < n; ++s) {
       if (!elementwise(s)) continue;
@@ -72,13 +74,13 @@ class Fuser {
 
   // Whether group `below` depends on group `above` through a third one: joining them would close a cycle.
   bool around(int above, int below) {
+    ++walk_;
     std::vector<int> stack;
-    std::set<int> seen;
-    const int floor = group(above).min();
     auto push = [&](int s) {
       const int g = group_of(s);
-      // A group that depends on `above` has a member after its first.
-      if (g != above && g != below && group(g).max() > floor && seen.insert(g).second) stack.push_back(g);
+      if (g == above || g == below || seen_[static_cast<size_t>(g)] == walk_) return;
+      seen_[static_cast<size_t>(g)] = walk_;
+      stack.push_back(g);
     };
     for (int s : group(below).members) each_source(s, push);
     while (!stack.empty()) {
@@ -87,7 +89,7 @@ class Fuser {
       bool found = false;
       for (int s : group(g).members)
         each_source(s, [&](int source) {
-          if (group_of(source) == above) found = true;
+          found |= group_of(source) == above;
           push(source);
         });
       if (found) return true;
@@ -245,6 +247,10 @@ class Fuser {
       for (int next : after[static_cast<size_t>(g)])
         if (--waits[static_cast<size_t>(next)] == 0) push(next);
     }
+    const auto joined =
+        std::count_if(groups_.begin(), groups_.end(), [](const Group& g) { return !g.members.empty(); });
+    if (static_cast<std::ptrdiff_t>(steps.size()) != joined)
+      throw GraphError("[compile] internal: fused steps depend on each other in a circle");
     ir_.steps = std::move(steps);
     for (Value& v : ir_.values) v.maker = -1;
     for (size_t s = 0; s < ir_.steps.size(); ++s)
@@ -256,6 +262,8 @@ class Fuser {
   std::vector<int> before_;                // of a step with an effect: the last such step before it
   std::vector<int> group_of_;
   std::vector<Group> groups_;
+  std::vector<uint32_t> seen_;  // of groups: the last walk that met it
+  uint32_t walk_ = 0;
 };
 
 }  // namespace

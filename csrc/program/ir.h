@@ -76,6 +76,7 @@ void fuse(Ir& ir);
 struct Phase {
   int first, last;  // steps [first, last)
   bool parallel;    // worth more than one thread
+  bool merges;      // some step joins partial results after all parts
 };
 // Places every step (Shard, Replicate or Partial: see Placement) and gathers them in phases.
 std::vector<Phase> place(Ir& ir);

@@ -68,14 +68,15 @@ std::vector<Phase> place(Ir& ir) {
   int first = 0;
   auto close = [&](int last) {
     double cost = 0;
-    bool cuts = false;
+    bool cuts = false, merges = false;
     for (int s = first; s < last; ++s) {
       step(s).cut = step(find(s)).cut;
       step(s).cut_granule = step(find(s)).cut_granule;
       cost += step(s).cost;
       cuts |= step(s).cut > step(s).cut_granule;
+      merges |= step(s).op && step(s).op->merge;
     }
-    phases.push_back({first, last, cuts && cost > kPhaseNanoseconds});
+    phases.push_back({first, last, cuts && cost > kPhaseNanoseconds, merges});
     first = last;
   };
   for (int s = 0; s < n; ++s) {

@@ -1,6 +1,7 @@
 #include "program/program.h"
 
 #include <algorithm>
+#include <climits>
 #include <exception>
 
 #include "base/error.h"
@@ -238,55 +239,50 @@ int64_t Program::run_step(size_t s, int member, int members) {
   return step.op->forward(mine, lo, hi);
 }
 
-// All phases on a team. Throws what a step throws, after every thread has stopped.
+// All phases on a team. Throws what a step throws, after every thread has stopped. Of several failures the first in the
+// order of steps and positions counts, so that the error is the same on any number of threads.
 void Program::execute(int members) {
-  std::atomic<int> failed_step{-1};
-  std::atomic<int64_t> failed_at{0};
+  std::atomic<int> failed{INT_MAX};  // the first step that is known to fail
+  int64_t failed_at = 0;
   std::exception_ptr error;
+  std::mutex failing;
+  auto fail = [&](int step, int64_t position, std::exception_ptr e) {
+    std::lock_guard guard(failing);
+    if (step > failed.load() || (step == failed.load() && position >= failed_at)) return;
+    failed.store(step);
+    failed_at = position;
+    error = std::move(e);
+  };
+  auto merge = [&](int i) {
+    const size_t s = static_cast<size_t>(i);
+    if (const Op* op = ir_.steps[s].op; op && op->merge) op->merge(calls_[s]);
+  };
   auto work = [&](int member, int team) {
     for (const Phase& phase : phases_) {
       const bool together = team > 1 && phase.parallel;
-      const int parts = together ? team : 1;
-      if (member < parts) {
-        for (int i = phase.first; i < phase.last && failed_step.load(std::memory_order_relaxed) < 0; ++i) {
-          const size_t s = static_cast<size_t>(i);
-          int64_t bad = -1;
-          try {
-            bad = run_step(s, member, parts);
-            if (bad < 0 && parts == 1 && ir_.steps[s].op && ir_.steps[s].op->merge) ir_.steps[s].op->merge(calls_[s]);
-          } catch (...) {
-            // Only steps that call the host throw, and they run on one thread.
-            error = std::current_exception();
-            failed_step.store(i);
-          }
-          if (bad >= 0) {
-            failed_at.store(bad);
-            failed_step.store(i);
-          }
+      // The others go on up to the step that failed: an earlier one may fail in their part.
+      for (int i = phase.first; i < phase.last && (together || member == 0) && i <= failed.load(); ++i) {
+        try {
+          const int64_t bad = run_step(static_cast<size_t>(i), member, together ? team : 1);
+          if (bad >= 0) fail(i, bad, nullptr);
+        } catch (...) {  // a call of the host
+          fail(i, 0, std::current_exception());
         }
+        if (!together && failed.load() > i) merge(i);
       }
-      if (team == 1) {
-        if (failed_step.load() >= 0) return;
-        continue;
-      }
-      team_barrier();
-      if (failed_step.load() >= 0) return;
-      if (!together) continue;
-      bool merges = false;
-      for (int i = phase.first; i < phase.last; ++i)
-        merges |= ir_.steps[static_cast<size_t>(i)].op && ir_.steps[static_cast<size_t>(i)].op->merge;
-      if (!merges) continue;
+      if (team > 1) team_barrier();
+      // Of this phase: a faster member may already have failed in the next one.
+      if (failed.load() < phase.last) return;
+      if (!together || !phase.merges) continue;
       if (member == 0)
-        for (int i = phase.first; i < phase.last; ++i)
-          if (const Op* op = ir_.steps[static_cast<size_t>(i)].op; op && op->merge)
-            op->merge(calls_[static_cast<size_t>(i)]);
+        for (int i = phase.first; i < phase.last; ++i) merge(i);
       team_barrier();
     }
   };
   run_team(members, work);
   if (error) std::rethrow_exception(error);
-  if (int s = failed_step.load(); s >= 0)
-    ir_.steps[static_cast<size_t>(s)].op->explain(calls_[static_cast<size_t>(s)], failed_at.load());
+  if (const int s = failed.load(); s != INT_MAX)
+    ir_.steps[static_cast<size_t>(s)].op->explain(calls_[static_cast<size_t>(s)], failed_at);
 }
 
 void Program::commit() {

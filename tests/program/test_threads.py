@@ -278,6 +278,7 @@ def child(queue: Any) -> None:
     queue.put((work(), bs.get_num_threads()))
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # of Python 3.12: that is what we test
 def test_a_forked_child_works() -> None:
     bs.set_num_threads(3)
     want = work()

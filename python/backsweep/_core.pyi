@@ -384,13 +384,14 @@ class ops:
     @staticmethod
     def cross_entropy(
         input: TensorLike, target: TensorLike, ignore_index: int = -100, reduction: int = 1
-    ) -> tuple[Tensor, Tensor, Tensor]: ...
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]: ...
     @staticmethod
     def cross_entropy_backward(
         g: TensorLike,
         input: TensorLike,
         target: TensorLike,
-        lse: TensorLike,
+        top: TensorLike,
+        log_sum: TensorLike,
         count: TensorLike,
         ignore_index: int = -100,
         reduction: int = 1,

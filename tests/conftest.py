@@ -10,6 +10,9 @@ import pytest
 
 import backsweep as bs
 
+# Asserts in helper modules say what they compared, as those in tests do.
+pytest.register_assert_rewrite("driver", "oracles", "programs", "reference")
+
 # The same examples in every run; no deadline, since machines are slow at times.
 hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("fixed")

@@ -19,7 +19,6 @@ EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 def example(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], Any]:
     """Load an example as a module; what it writes goes to an empty folder."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TQDM_DISABLE", "1")
 
     def load(name: str) -> Any:
         spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")

@@ -78,6 +78,7 @@ void detail::run_team(int members, TeamFn fn, void* context) {
 // The members' own barrier instead of OpenMP's: libgomp's spins for so long that, on a machine with other work, members
 // wait for a thread that their spinning keeps off its processor (a step of 14 us took 58 ms at a load of 9).
 void team_barrier() {
+  if (!current_team) return;  // alone
   Team& t = *current_team;
   const int round = t.round.load(std::memory_order_acquire);
   if (t.arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == t.members) {

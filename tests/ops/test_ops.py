@@ -315,14 +315,14 @@ def composed_cross_entropy(
     input: bs.Tensor, target: bs.Tensor, ignore_index: int = -100, reduction: int = 1
 ) -> tuple[bs.Tensor, ...]:
     top = input.amax(1, keepdim=True)
-    lse = (input - top).exp().sum(1).log() + top.reshape(-1)
+    log_sum = (input - top).exp().sum(1).log()
     counts = target != ignore_index
     classes = bs.arange(input.shape[1]).reshape(1, -1)
-    picked = bs.where(classes == target.reshape(-1, 1), input, 0.0).sum(1)
-    loss = bs.where(counts, lse - picked, 0.0)
+    picked = bs.where(classes == target.reshape(-1, 1), input - top, 0.0).sum(1)
+    loss = bs.where(counts, log_sum - picked, 0.0)
     count = counts.to(input.dtype).sum()
     loss = loss if reduction == 0 else loss.sum()
-    return loss / count if reduction == 1 else loss, lse, count
+    return loss / count if reduction == 1 else loss, top.reshape(-1), log_sum, count
 
 
 COMPOSED = {"layer_norm": composed_layer_norm, "cross_entropy": composed_cross_entropy}

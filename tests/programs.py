@@ -121,7 +121,7 @@ class RandomProgram:
             lambda x, y: bs.where(x > y, x, y * 0.5),
             lambda x, y: (x @ y) * (1.0 / n),
             lambda x, y: _core.linear(x, y, x[0]) * (1.0 / n),
-            lambda x, y: bs.mul_mask(x, y > 0.0),
+            lambda x, y: _core.ops.mul_mask(x, y > 0.0),
         ]
         for _ in range(self.length):
             # Far links too: what is fused must not close a cycle around what lies between.

@@ -165,10 +165,7 @@ std::vector<Tensor> sweep(std::span<const Tensor> outputs, std::span<const Tenso
       beyond_first |= k > 0 && own[k];
     }
     if (any && w.relevant[i]) {
-      if (!inputs && node->cell) {
-        Tensor before = read_grad(*node->cell);
-        write_grad(*node->cell, before ? ops::add(before, own[0]) : own[0]);
-      }
+      if (!inputs && node->cell) accumulate_grad(*node->cell, own[0]);
       uint32_t needed = 0;
       const uint32_t* source = &w.source[w.first_edge[i]];
       for (int e = 0; e < node->n_inputs; ++e) {

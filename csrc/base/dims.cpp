@@ -33,6 +33,7 @@ int64_t numel(const Dims& shape) {
   int64_t n = 1;
   bool overflow = false, zero = false;
   for (int64_t d : shape) {
+    if (d < 0) throw ShapeError(cat("a shape has no negative sizes: ", str(shape)));
     if (d == 0) zero = true;
     overflow |= __builtin_mul_overflow(n, d, &n);
   }

@@ -12,6 +12,7 @@
 namespace bs {
 namespace {
 
+constexpr int kMaxThreads = 1024;
 std::atomic<int> chosen{0};  // 0: not asked yet
 std::atomic<bool> forked{false};
 
@@ -34,7 +35,7 @@ int initial() {
   pthread_atfork(nullptr, nullptr, [] { forked.store(true, std::memory_order_relaxed); });
   if (const char* text = std::getenv("OMP_NUM_THREADS")) {
     int n = std::atoi(text);
-    if (n >= 1) return n;
+    if (n >= 1) return n < kMaxThreads ? n : kMaxThreads;
   }
   return default_threads();
 }
@@ -53,7 +54,8 @@ int num_threads() {
 }
 
 void set_num_threads(int n) {
-  if (n < 1 || n > 1024) throw ValueError(cat("[set_num_threads] the number of threads is 1 to 1024, not ", n));
+  if (n < 1 || n > kMaxThreads)
+    throw ValueError(cat("[set_num_threads] the number of threads is 1 to ", kMaxThreads, ", not ", n));
   num_threads();  // registers the fork handler
   chosen.store(n, std::memory_order_relaxed);
 }

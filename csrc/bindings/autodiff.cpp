@@ -34,7 +34,8 @@ std::vector<Tensor> tensors(py::handle o, const char* argument, bool allow_none,
   return r;
 }
 
-py::object grad(py::object outputs, py::object inputs, py::object grad_outputs, bool create_graph, bool allow_unused) {
+py::object grad(py::object outputs, py::object inputs, py::object grad_outputs, const py::object& /*retain_graph*/,
+                bool create_graph, bool allow_unused) {
   bool single, ignored;
   std::vector<Tensor> out = tensors(outputs, "outputs", false, &ignored);
   std::vector<Tensor> in = tensors(inputs, "inputs", false, &single);
@@ -170,11 +171,12 @@ void register_autodiff(py::module_& m) {
   m.def(
       "is_grad_enabled", [] { return recording(); }, "Whether operations are recorded for derivatives on this thread.");
   m.def("grad", grad, py::arg("outputs"), py::arg("inputs"), py::arg("grad_outputs") = py::none(),
-        py::arg("create_graph") = false, py::arg("allow_unused") = false,
+        py::arg("retain_graph") = py::none(), py::arg("create_graph") = false, py::arg("allow_unused") = false,
         "The derivatives of outputs by inputs, any node by any node: a tuple, or one tensor where inputs is one.\n\n"
         "Several outputs are summed, each weighted by its grad_outputs (ones where None). create_graph records the "
         "sweep, so\n"
-        "that the result can be differentiated again. GraphError where an input is not used, unless allow_unused.");
+        "that the result can be differentiated again. GraphError where an input is not used, unless allow_unused. "
+        "retain_graph is taken for PyTorch's sake: a graph lives as long as its tensors.");
 }
 
 }  // namespace bs::bindings

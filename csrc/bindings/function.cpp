@@ -68,7 +68,12 @@ std::vector<Tensor> host_call(py::object function, const std::vector<Tensor>& in
       throw ShapeError(
           cat("[host_call] the function gave ", py::len(made), " arrays, ", call.n_out, " were announced"));
     for (int i = 0; i < call.n_out; ++i) {
-      Tensor t = from_array(py::array::ensure(made[i]), nullptr, false, "host_call");
+      py::array array = py::array::ensure(made[i]);
+      if (!array) {
+        PyErr_Clear();
+        throw py::type_error(cat("[host_call] result ", i, " is no array: ", type_name(py::object(made[i]).ptr())));
+      }
+      Tensor t = from_array(std::move(array), nullptr, false, "host_call");
       if (!(t.shape() == call.out[i].shape()))
         throw ShapeError(
             cat("[host_call] array ", i, " is ", str(t.shape()), ", announced was ", str(call.out[i].shape())));

@@ -173,6 +173,7 @@ Ref<Attrs> parse(const Signature& s, PyObject* const* args, Py_ssize_t n, PyObje
       if (is_tensor(o)) {
         in->push_borrowed(o);
       } else {
+        in->own();  // a conversion may run Python, which may change the others' objects
         in->push(to_tensor(o, op.name, op.inputs[static_cast<size_t>(i)].name));
       }
     }
@@ -180,6 +181,7 @@ Ref<Attrs> parse(const Signature& s, PyObject* const* args, Py_ssize_t n, PyObje
   // Last, so that a call with wrong arguments draws nothing.
   if (s.key >= 0) {
     PyObject* key = bound[s.key];
+    in->own();
     in->push(key && key != Py_None ? to_tensor(key, op.name, "key") : next_key());
   }
   return attrs;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <string>
 
 #include "base/error.h"
@@ -28,6 +29,11 @@ struct Leaf {
     if (tensor != o.tensor) return false;
     if (tensor) return spec.dtype == o.spec.dtype && spec.shape == o.spec.shape && requires_grad == o.requires_grad;
     if (object.is(o.object)) return true;
+    // Of floats the bits count: 0.0 is not -0.0, and NaN is NaN.
+    if (PyFloat_CheckExact(object.ptr()) && PyFloat_CheckExact(o.object.ptr())) {
+      const double a = PyFloat_AS_DOUBLE(object.ptr()), b = PyFloat_AS_DOUBLE(o.object.ptr());
+      return std::memcmp(&a, &b, sizeof a) == 0;
+    }
     if (Py_TYPE(object.ptr()) != Py_TYPE(o.object.ptr()) || is_tensor(object.ptr()))
       return false;  // 1 is not True or 1.0
     const int equal = PyObject_RichCompareBool(object.ptr(), o.object.ptr(), Py_EQ);
@@ -36,11 +42,32 @@ struct Leaf {
   }
 };
 
+// What is no tensor and no container of them is a constant of the program, so it must not change.
+void check_constant(py::handle o) {
+  if (PyTuple_Check(o.ptr()) || PyList_Check(o.ptr()) || PyDict_Check(o.ptr()) || PyAnySet_Check(o.ptr()) ||
+      PyObject_HasAttrString(o.ptr(), "__dataclass_fields__") || PyObject_Hash(o.ptr()) == -1) {
+    PyErr_Clear();
+    throw py::type_error(
+        cat("[compile] an argument is a ", type_name(o.ptr()),
+            ": arguments are tensors, arrays, plain tuples, lists and dicts of them, or constants that "
+            "do not change (numbers, strings, modules)"));
+  }
+}
+
+// Nested containers are walked by recursion, under Python's own limit.
+struct Deeper {
+  Deeper() {
+    if (Py_EnterRecursiveCall(" in the arguments of a compiled function")) throw py::error_already_set();
+  }
+  ~Deeper() { Py_LeaveRecursiveCall(); }
+};
+
 bool is_container(PyObject* o) { return PyTuple_CheckExact(o) || PyList_CheckExact(o) || PyDict_CheckExact(o); }
 
 // Gives fn each leaf of nested tuples, lists and dicts; the result has fn's results in their places.
 template <class Fn>
 py::object map_leaves(py::handle o, Fn& fn) {
+  Deeper deeper;
   if (PyTuple_CheckExact(o.ptr()) || PyList_CheckExact(o.ptr())) {
     py::list made;
     for (py::handle item : py::reinterpret_borrow<py::object>(o)) made.append(map_leaves(item, fn));
@@ -56,6 +83,7 @@ py::object map_leaves(py::handle o, Fn& fn) {
 
 // The shape of the nesting, as text that is equal for equal shapes.
 void describe(py::handle o, std::string& text) {
+  Deeper deeper;
   if (!is_container(o.ptr())) {
     text += '.';
     return;
@@ -85,9 +113,8 @@ struct Entry {
   std::vector<Guard> guards;
   uint64_t epoch = 0;  // when the guards were last seen to hold
   std::shared_ptr<Program> program;
-  py::object result;             // what the function returned, with Slot markers for program outputs
-  bool single = false;           // it is one tensor
-  std::vector<py::object> keep;  // symbols that the result template uses
+  py::object result;    // what the function returned, with Slot markers for program outputs
+  bool single = false;  // it is one tensor
 
   bool guards_hold() {
     if (epoch == structure_epoch()) return true;
@@ -240,6 +267,8 @@ py::object call_any(Compiled* self, py::handle args, py::handle kwargs) {
         t = apply(*find_op("contiguous"), {t});
       }
       tensors.push_back(std::move(t));
+    } else if (!is_tensor(o.ptr())) {
+      check_constant(o);
     }
     leaves.push_back(std::move(leaf));
     return py::none();
@@ -426,12 +455,14 @@ std::shared_ptr<Program> program_for(py::handle fn, const std::vector<Spec>& arg
     leaves.push_back(leaf);
     positional[i] = py::none();
   }
-  for (const auto& e : *self->entries)
+  for (size_t k = 0; k < self->entries->size(); ++k) {  // guards run Python, which may add entries
+    const std::shared_ptr<Entry> e = (*self->entries)[k];
     if (e->flat && e->recording == recording() && e->leaves.size() == leaves.size() &&
         std::equal(leaves.begin(), leaves.end(), e->leaves.begin(),
                    [](const Leaf& a, const Leaf& b) { return a.matches(b); }) &&
         e->guards_hold())
       return e->program;
+  }
   std::string nesting;
   describe(positional, nesting);
   std::shared_ptr<Entry> entry = capture(self, positional, py::none(), std::move(leaves), std::move(nesting), true);

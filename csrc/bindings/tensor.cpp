@@ -209,20 +209,22 @@ void register_tensor(py::module_& m) {
   py::handle(reinterpret_cast<PyObject*>(tensor_type)).attr("__array_ufunc__") = py::none();
   py::handle(reinterpret_cast<PyObject*>(tensor_type)).attr("__array_priority__") = 1000.0;
 
-  PyType_Slot parameter_slots[] = {{Py_tp_doc, const_cast<char*>(kParameterDoc)},
-                                   {Py_tp_new, reinterpret_cast<void*>(parameter_new)},
-                                   {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
-                                   {0, nullptr}};
+  std::vector<PyType_Slot> parameter_slots = {{Py_tp_doc, const_cast<char*>(kParameterDoc)},
+                                              {Py_tp_new, reinterpret_cast<void*>(parameter_new)},
+                                              {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)}};
+  for (PyType_Slot* t = slot_number_slots; t->slot; ++t) parameter_slots.push_back(*t);
+  parameter_slots.push_back({0, nullptr});
   PyType_Spec parameter_spec = {"backsweep.Parameter", sizeof(PyTensor), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
-                                parameter_slots};
+                                parameter_slots.data()};
   parameter_type = make_type(parameter_spec, tensor_type);
 
-  PyType_Slot buffer_slots[] = {{Py_tp_doc, const_cast<char*>(kBufferDoc)},
-                                {Py_tp_new, reinterpret_cast<void*>(buffer_new)},
-                                {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
-                                {0, nullptr}};
+  std::vector<PyType_Slot> buffer_slots = {{Py_tp_doc, const_cast<char*>(kBufferDoc)},
+                                           {Py_tp_new, reinterpret_cast<void*>(buffer_new)},
+                                           {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)}};
+  for (PyType_Slot* t = slot_number_slots; t->slot; ++t) buffer_slots.push_back(*t);
+  buffer_slots.push_back({0, nullptr});
   PyType_Spec buffer_spec = {"backsweep.Buffer", sizeof(PyTensor), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
-                             buffer_slots};
+                             buffer_slots.data()};
   buffer_type = make_type(buffer_spec, tensor_type);
 
   m.attr("Tensor") = py::handle(reinterpret_cast<PyObject*>(tensor_type));

@@ -31,13 +31,13 @@ bool holds_python_numbers(PyObject* o) {
 }
 
 // A tensor among the items, whose value NumPy is going to read: a symbolic one must say so itself.
-bool holds_symbolic(PyObject* o) {
+bool holds_symbolic(PyObject* o, int depth = 0) {
   if (is_tensor(o)) return unwrap(o).symbolic();
-  if (!PyList_Check(o) && !PyTuple_Check(o)) return false;
+  if ((!PyList_Check(o) && !PyTuple_Check(o)) || depth > kMaxDims) return false;
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i) {
     PyObject* item = PySequence_Fast_GET_ITEM(o, i);
     if (is_number(item)) return false;
-    if (holds_symbolic(item)) return true;
+    if (holds_symbolic(item, depth + 1)) return true;
   }
   return false;
 }

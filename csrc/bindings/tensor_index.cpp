@@ -117,7 +117,10 @@ Tensor get(const Tensor& x, PyObject* key) {
 PyObject* subscript(PyObject* self, PyObject* key) {
   return guarded([&] {
     const Tensor x = unwrap(self);
-    return wrap(get(x, key));
+    Tensor y = get(x, key);
+    // x[:] is a tensor of its own: its flags are not x's.
+    if (y.same(x)) y = bs::apply(*find_op("reshape"), {x}, Attrs::make({x.shape()}));
+    return wrap(std::move(y));
   });
 }
 

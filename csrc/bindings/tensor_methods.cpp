@@ -126,7 +126,7 @@ PyObject* view(PyObject* self, FastArgs args, Py_ssize_t n) {
     } else {
       for (Py_ssize_t i = 0; i < n; ++i) shape.push(int_argument(args[i], "view", "shape"));
     }
-    return wrap(ops::reshape(unwrap(self), shape));
+    return wrap(apply(*find_op("reshape"), {unwrap(self)}, Attrs::make({shape})));
   });
 }
 

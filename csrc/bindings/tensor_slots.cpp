@@ -122,6 +122,24 @@ PyObject* zero_(PyObject* self, PyObject*) {
   });
 }
 
+// p += x and the like: the same writes.
+#define BS_IN_PLACE(fn, name, builder)                                                            \
+  PyObject* fn(PyObject* self, PyObject* other) {                                                 \
+    return guarded([&] { return update(self, other, nullptr, name, "x = x + other", builder); }); \
+  }
+BS_IN_PLACE(in_place_add, "add_", ops::add)
+BS_IN_PLACE(in_place_sub, "sub_", ops::sub)
+BS_IN_PLACE(in_place_mul, "mul_", ops::mul)
+BS_IN_PLACE(in_place_div, "div_", ops::div)
+#undef BS_IN_PLACE
+
+PyObject* replace(PyObject* self, PyObject* value) {
+  return guarded([&] {
+    need_slot(self, "_replace", "x = value").replace(to_tensor(value, "_replace", "value"));
+    return Py_NewRef(self);
+  });
+}
+
 #define BS_FAST(fn) reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(fn)), METH_FASTCALL | METH_KEYWORDS
 
 }  // namespace
@@ -137,6 +155,14 @@ PyMethodDef slot_methods[] = {
      "assign(source)\n--\n\nOf a parameter or buffer: source, of the same shape and dtype, becomes its value."},
     {"fill_", fill_, METH_O, "fill_(value)\n--\n\nOf a parameter or buffer: every element becomes the number."},
     {"zero_", zero_, METH_NOARGS, "zero_()\n--\n\nOf a parameter or buffer: every element becomes 0."},
+    {"_replace", replace, METH_O,
+     "_replace(value)\n--\n\nOf a parameter or buffer: value, of the same shape, becomes its value, dtype and all."},
     {nullptr, nullptr, 0, nullptr}};
+
+PyType_Slot slot_number_slots[] = {{Py_nb_inplace_add, reinterpret_cast<void*>(in_place_add)},
+                                   {Py_nb_inplace_subtract, reinterpret_cast<void*>(in_place_sub)},
+                                   {Py_nb_inplace_multiply, reinterpret_cast<void*>(in_place_mul)},
+                                   {Py_nb_inplace_true_divide, reinterpret_cast<void*>(in_place_div)},
+                                   {0, nullptr}};
 
 }  // namespace bs::bindings

@@ -32,7 +32,8 @@ std::unique_ptr<EpochLoop> make_trainer(py::object step, std::vector<Tensor> arr
       specs.push_back(s);
     }
     std::shared_ptr<Program> p = program_for(step, specs);
-    if (p->output_specs().empty() || numel(p->output_specs()[0].shape) != 1 || !is_float(p->output_specs()[0].dtype))
+    if (p->output_specs().size() != 1 || numel(p->output_specs()[0].shape) != 1 ||
+        !is_float(p->output_specs()[0].dtype))
       throw ShapeError("[Trainer] step must return the mean loss of its batch, one float number");
     return p;
   };

@@ -20,6 +20,8 @@ constexpr double kBytesPerNanosecond = 20;
 void infer(const Op& op, const Attrs* attrs, const Specs& in, Spec* out) {
   try {
     op.infer(attrs, in, out);
+    for (int i = 0; i < op.n_outputs(attrs); ++i)
+      checked_bytes(numel(out[i].shape), static_cast<int64_t>(size_of(out[i].dtype)));
   } catch (const ShapeError& e) {
     if (e.what()[0] == '[') throw;
     throw ShapeError(cat("[", op.name, "] ", e.what()));
@@ -88,6 +90,7 @@ Tensor apply(const Op& op, std::span<const Tensor> given, Ref<Attrs> attrs) {
     needs_grad |= t.node()->requires_grad;
     all_ready &= t.spec().contiguous() || ((op.strided >> i) & 1);
   }
+  symbolic |= op.effect && current_capture();  // else its effect would happen once, at capture
   if (!all_ready) {
     static const Op* const contiguous = find_op("contiguous");
     std::vector<Tensor> made(given.begin(), given.end());

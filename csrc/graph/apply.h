@@ -17,7 +17,7 @@ inline Tensor apply(const Op& op, std::initializer_list<Tensor> inputs, Ref<Attr
 // Output i of the node that t is an output of.
 inline Tensor sibling(const Tensor& t, int i) { return Tensor(t.node(), i); }
 
-// Runs the forward of `op` on buffers that exist, cut over threads where that pays. `members` <= num_threads().
+// Runs the forward of `op` on buffers that exist, cut over threads where that pays.
 void run_forward(const Op& op, Call& call, const Specs& in, const Spec* out);
 
 // Nanoseconds that a forward takes on one thread, roughly.

@@ -40,7 +40,21 @@ Ref<Slot> Slot::make(const Tensor& value, bool requires_grad) {
   return s;
 }
 
-Tensor Slot::read() { return capture ? capture->read_slot(*this) : value_; }
+Tensor Slot::value() const {
+  std::lock_guard guard(lock_);
+  return value_;
+}
+
+void Slot::set(Tensor value) {
+  std::lock_guard guard(lock_);
+  std::swap(value_, value);
+}
+
+Tensor Slot::read() { return capture ? capture->read_slot(*this) : value(); }
+
+Ref<Buffer> Slot::new_buffer() const {
+  return Buffer::make(static_cast<size_t>(numel(spec_.shape)) * size_of(spec_.dtype));
+}
 
 void Slot::write(const Tensor& value) {
   if (!(value.shape() == spec().shape))
@@ -65,27 +79,46 @@ void Slot::write(const Tensor& value) {
 }
 
 Ref<Buffer> Slot::writable_buffer() {
+  std::lock_guard guard(lock_);
   const Output& o = value_.out();
-  if (value_.node()->refs.load(std::memory_order_acquire) == 1 && o.buffer.unique() && o.offset == 0 &&
-      !o.buffer->release)
-    return o.buffer;
-  return Buffer::make(static_cast<size_t>(numel(spec().shape)) * size_of(spec().dtype));
+  const bool ours = value_.node()->refs.load(std::memory_order_acquire) == 1 && o.buffer.unique() && o.offset == 0;
+  return ours && !o.buffer->release ? o.buffer : new_buffer();
 }
 
 void Slot::commit(Ref<Buffer> buffer) {
-  if (buffer.get() == value_.out().buffer.get()) return;
-  value_ = leaf(spec(), std::move(buffer), cell);
+  {
+    std::lock_guard guard(lock_);
+    if (buffer.get() == value_.out().buffer.get()) return;
+  }
+  set(leaf(spec_, std::move(buffer), cell));
+}
+
+void Slot::replace(const Tensor& value) {
+  if (capture || value.symbolic())
+    throw GraphError("[_replace] a slot changes its dtype inside bs.compile: do it before the call");
+  if (!(value.shape() == spec().shape))
+    throw ShapeError(
+        cat("[_replace] a value of shape ", str(value.shape()), " does not fit a slot of shape ", str(spec().shape)));
+  if (cell && !is_float(value.dtype()))
+    throw DTypeError(cat("[_replace] a parameter that collects gradients is a float, not ", name_of(value.dtype())));
+  RecordingGuard off(false);
+  Tensor copy = apply(*find_op("contiguous"), {value});
+  if (cell) cell->set({}, false);  // it had the old dtype
+  set(leaf(copy.spec(), copy.out().buffer, cell));
+  spec_ = copy.spec();
+  bump_structure_epoch();
 }
 
 void Slot::set_requires_grad(bool on) {
   if (on == static_cast<bool>(cell)) return;
   cell = on ? GradCell::make() : Ref<GradCell>();
-  value_ = leaf(spec(), value_.out().buffer, cell);
+  set(leaf(spec_, buffer(), cell));
   bump_structure_epoch();
 }
 
 Tensor read_grad(GradCell& cell) {
   if (capture) return capture->read_grad(cell);
+  std::lock_guard guard(cell.lock);
   if (cell.stale)
     throw GraphError(
         "[grad] a compiled step has run since and kept no gradients: return them from the compiled function, or "
@@ -99,8 +132,17 @@ void write_grad(GradCell& cell, const Tensor& grad) {
     return;
   }
   if (grad && grad.symbolic()) throw GraphError("[grad] a tensor of a finished or other capture has no value to keep");
-  cell.grad = grad;
-  cell.stale = false;
+  cell.set(grad, false);
+}
+
+void accumulate_grad(GradCell& cell, const Tensor& grad) {
+  if (capture) {
+    capture->accumulate_grad(cell, grad);
+    return;
+  }
+  // One critical section: two sweeps that meet must not lose either's part.
+  std::lock_guard guard(cell.lock);
+  if (!cell.stale) cell.grad = cell.grad ? apply(*find_op("add"), {cell.grad, grad}) : grad;
 }
 
 }  // namespace bs

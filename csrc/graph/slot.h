@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <mutex>
 
 #include "graph/tensor.h"
 
@@ -23,14 +24,25 @@ class Slot : public Counted {
   // Replaces the value at once, whatever captures run.
   void commit(Ref<Buffer> buffer);
 
-  const Tensor& value() const { return value_; }
-  const Spec& spec() const { return value_.spec(); }
+  // Another value of the same shape, whose dtype may differ: programs that know the old one no longer fit.
+  void replace(const Tensor& value);
+
+  // The value, whatever captures run.
+  Tensor value() const;
+  Ref<Buffer> buffer() const { return value().out().buffer; }
+  // Memory for another value, never that of the current one.
+  Ref<Buffer> new_buffer() const;
+  const Spec& spec() const { return spec_; }
   Ref<GradCell> cell;  // null if it collects no gradients
   void set_requires_grad(bool on);
 
  private:
-  explicit Slot(const Tensor& value) : value_(value) {}
+  explicit Slot(const Tensor& value) : value_(value), spec_(value.spec()) {}
+  void set(Tensor value);
+
+  mutable std::mutex lock_;  // around value_: programs commit without the interpreter's lock
   Tensor value_;
+  Spec spec_;
 };
 
 // What a capture does with slots, gradients and reads of values: implemented by program/.
@@ -41,6 +53,7 @@ class CaptureHooks {
   virtual void write_slot(Slot& slot, const Tensor& value) = 0;
   virtual Tensor read_grad(GradCell& cell) = 0;
   virtual void write_grad(GradCell& cell, const Tensor& grad) = 0;
+  virtual void accumulate_grad(GradCell& cell, const Tensor& grad) = 0;
   // A symbolic application of an op with an effect: kept, and in this order, whether or not its outputs are used.
   virtual void effect(const Tensor& applied) = 0;
 };
@@ -51,6 +64,8 @@ void set_current_capture(CaptureHooks* c);
 // The gradient of a leaf's cell and how to set it, eager or captured. Reading a stale one throws GraphError.
 Tensor read_grad(GradCell& cell);
 void write_grad(GradCell& cell, const Tensor& grad);
+// Adds to it, as a sweep does. What is stale stays stale: nobody knows what the sum would be.
+void accumulate_grad(GradCell& cell, const Tensor& grad);
 
 // Bumped when modules, parameter groups or slots' flags change; compiled functions compare it at each call.
 uint64_t structure_epoch();

@@ -13,7 +13,7 @@ std::atomic<int64_t> nodes{0};
 // Nodes whose last reference went while another was being destroyed on this thread, linked by `next`.
 thread_local Node* pending = nullptr;
 thread_local bool destroying = false;
-thread_local uint64_t made = 0;
+std::atomic<uint64_t> made{0};
 
 }  // namespace
 
@@ -29,7 +29,7 @@ Ref<Node> Node::make(const Op* op, int n_inputs, int n_outputs) {
   static_assert(sizeof(Node) % alignof(Output) == 0 && sizeof(Output) % alignof(Edge) == 0);
   Node* n = new (allocate(node_bytes(n_inputs, n_outputs))) Node;
   n->op = op;
-  n->sequence = made++;
+  n->sequence = made.fetch_add(1, std::memory_order_relaxed);
   n->n_outputs = static_cast<uint8_t>(n_outputs);
   n->n_inputs = 0;  // counts the edges that are filled
   for (int i = 0; i < n_outputs; ++i) new (&n->out(i)) Output;
@@ -102,24 +102,6 @@ Tensor Tensor::scalar(double value, DType dtype) {
       break;
   }
   return t;
-}
-
-double Tensor::item() const {
-  if (numel() != 1) throw ShapeError(cat("[item] a tensor of shape ", str(shape()), " has no single value"));
-  const char* p = data();
-  switch (dtype()) {
-    case DType::f32:
-      return *reinterpret_cast<const float*>(p);
-    case DType::f64:
-      return *reinterpret_cast<const double*>(p);
-    case DType::i32:
-      return *reinterpret_cast<const int32_t*>(p);
-    case DType::i64:
-      return static_cast<double>(*reinterpret_cast<const int64_t*>(p));
-    case DType::b8:
-      return *reinterpret_cast<const uint8_t*>(p);
-  }
-  return 0;
 }
 
 Tensor Tensor::alias() const {

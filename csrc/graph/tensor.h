@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <variant>
 #include <vector>
 
@@ -82,7 +83,7 @@ class Node : public Counted {
   uint8_t n_outputs;
   uint16_t n_inputs;     // edges that are connected
   uint32_t mark = 0;     // scratch of walks, under the walk lock; 0 between walks
-  uint64_t sequence;     // order of making, per thread: inputs come before consumers
+  uint64_t sequence;     // order of making: inputs come before consumers
   Node* next = nullptr;  // link of the list of nodes to destroy
 
   // One block for the node, its outputs and room for its edges, which connect() then adds in order.
@@ -142,9 +143,6 @@ class Tensor {
     if (!o.buffer) no_value();
     return static_cast<char*>(o.buffer->data) + o.offset * static_cast<int64_t>(size_of(o.spec.dtype));
   }
-  // The value of a single element as a double; throws unless numel() == 1.
-  double item() const;
-
   // A new uninitialised leaf.
   static Tensor empty(DType dtype, const Dims& shape);
   // A 0-d constant.
@@ -164,9 +162,21 @@ class Tensor {
   int output_ = 0;
 };
 
+// Sweeps and programs of several threads may meet here, without the interpreter's lock: hence a lock of its own.
 struct GradCell : Counted {
+  std::mutex lock;
   Tensor grad;         // empty until a sweep reaches the leaf
   bool stale = false;  // a compiled step has made newer gradients and kept none of them
+
+  void set(Tensor g, bool is_stale) {
+    std::lock_guard guard(lock);
+    std::swap(grad, g);
+    stale = is_stale;
+  }
+  bool empty() {
+    std::lock_guard guard(lock);
+    return !grad && !stale;
+  }
 
   static Ref<GradCell> make() { return Ref<GradCell>::adopt(new GradCell); }
   static void destroy(GradCell* c) { delete c; }

@@ -48,7 +48,7 @@ struct EwArg {
 // A list that computes n_out arrays of one loop shape in the arithmetic of `compute` (f32, f64, i32 or i64).
 // Inputs of other dtypes are converted on load (bool gives 0 or 1), outputs on store (to bool: x != 0).
 // Loop dimensions are outermost first; outputs are contiguous over the loop shape. Dimensions should be merged where
-// all operands allow it (merge_dims in ops), so that the innermost one is long.
+// all operands allow it (set_loop in ops), so that the innermost one is long.
 struct EwList {
   DType compute;
   uint8_t n_in, n_temp, n_out, n_instr;

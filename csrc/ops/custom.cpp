@@ -37,6 +37,9 @@ const Op custom_op{
             if (!(g.shape() == inputs[static_cast<size_t>(i)].shape()))
               throw ShapeError(cat("[custom] backward gave a gradient of shape ", str(g.shape()), " for input ", i,
                                    " of shape ", str(inputs[static_cast<size_t>(i)].shape())));
+            if (g.dtype() != inputs[static_cast<size_t>(i)].dtype())
+              throw DTypeError(cat("[custom] backward gave a ", name_of(g.dtype()), " gradient for input ", i,
+                                   ", which is ", name_of(inputs[static_cast<size_t>(i)].dtype()), ": cast it"));
             call.set(1 + i, g);
           }
         },

@@ -81,6 +81,11 @@ const Op uniform_op{
           for (int64_t d : attrs->get<Dims>(0))
             if (d < 0) throw ShapeError(cat("[uniform] shape ", str(attrs->get<Dims>(0)), " has a negative size"));
           bs::numel(attrs->get<Dims>(0));
+          const double low = attrs->get<double>(1), high = attrs->get<double>(2);
+          if (!std::isfinite(static_cast<float>(low)) || !std::isfinite(static_cast<float>(high)) ||
+              !std::isfinite(static_cast<float>(high - low)) || high < low)
+            throw ValueError(
+                cat("[uniform] low and high are finite float32 numbers with low <= high, not ", low, " and ", high));
           out[0].dtype = DType::f32;
           out[0].shape = attrs->get<Dims>(0);
         },

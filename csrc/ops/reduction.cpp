@@ -7,10 +7,10 @@ namespace {
 
 using kernels::Reduction;
 
-// The axes to reduce, as flags: absent means all.
+// The axes to reduce, as flags: none named means all, as in PyTorch.
 uint32_t axes_of(const char* name, const Attrs* attrs, const Dims& shape) {
   const int n = shape.size();
-  if (!attrs->has(0)) return (1u << n) - 1;
+  if (!attrs->has(0) || attrs->get<Dims>(0).size() == 0) return (1u << n) - 1;
   uint32_t axes = 0;
   for (int64_t d : attrs->get<Dims>(0)) {
     int dim = normal_dim(name, d, n);
@@ -240,7 +240,7 @@ const Op mean_op{
         [](const Attrs* attrs, std::span<const Tensor> in) {
           Tensor s = apply(sum_op, in, Attrs::make(attrs->values));
           const double count = static_cast<double>(in[0].numel()) / static_cast<double>(s.numel());
-          return std::vector<Tensor>{mul(s, 1.0 / (s.numel() == 0 ? 1.0 : count))};
+          return std::vector<Tensor>{div(s, s.numel() == 0 ? 1.0 : count)};
         },
 };
 BS_REGISTER(mean_op);

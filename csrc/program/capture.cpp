@@ -50,22 +50,36 @@ void Capture::write_slot(Slot& slot, const Tensor& value) {
   u.written = true;
 }
 
-Tensor Capture::read_grad(GradCell& cell) {
+Capture::CellUse& Capture::use(GradCell& cell, bool assume_empty) {
   auto [it, added] = cell_index_.try_emplace(&cell, cells.size());
-  if (added) cells.push_back({Ref<GradCell>::share(&cell), {}, false, true});
-  return cells[it->second].current;
+  if (added) {
+    cells.push_back({Ref<GradCell>::share(&cell), {}});
+    cells.back().assumed_empty = assume_empty;
+  }
+  return cells[it->second];
+}
+
+Tensor Capture::read_grad(GradCell& cell) {
+  CellUse& u = use(cell, true);
+  u.read = true;
+  return u.current;
 }
 
 void Capture::write_grad(GradCell& cell, const Tensor& grad) {
+  CellUse& u = use(cell, false);
+  u.current = grad;
+  u.written = true;
+}
+
+void Capture::accumulate_grad(GradCell& cell, const Tensor& grad) {
   for (const Ref<GradCell>& c : input_cells_)
     if (c.get() == &cell)
       throw GraphError(
           "[compile] backward() reaches an argument that requires a gradient: inside bs.compile take it with "
           "bs.grad(loss, x) and return it");
-  auto [it, added] = cell_index_.try_emplace(&cell, cells.size());
-  if (added) cells.push_back({Ref<GradCell>::share(&cell), {}});
-  cells[it->second].current = grad;
-  cells[it->second].written = true;
+  CellUse& u = use(cell, true);
+  u.current = u.current ? ops::add(u.current, grad) : grad;
+  u.written = true;
 }
 
 }  // namespace bs

@@ -17,6 +17,7 @@ class Capture : public CaptureHooks {
   void write_slot(Slot& slot, const Tensor& value) override;
   Tensor read_grad(GradCell& cell) override;
   void write_grad(GradCell& cell, const Tensor& grad) override;
+  void accumulate_grad(GradCell& cell, const Tensor& grad) override;
   void effect(const Tensor& applied) override { effects.push_back(applied); }
 
   struct SlotUse {
@@ -29,7 +30,10 @@ class Capture : public CaptureHooks {
     Ref<GradCell> cell;
     Tensor current;  // empty: cleared, or never set
     bool written = false;
-    bool assumed_empty = false;  // read before it was written: right only where .grad is None when the program begins
+    bool assumed_empty = false;  // added to, or read, before it was written
+    bool read = false;
+    // Right only where .grad is None when the program begins. A gradient that nobody looks at may be anything.
+    bool must_be_empty() const { return assumed_empty && read; }
   };
   std::vector<Tensor> inputs;
   std::vector<SlotUse> slots;
@@ -38,6 +42,7 @@ class Capture : public CaptureHooks {
 
  private:
   SlotUse& use(Slot& slot);
+  CellUse& use(GradCell& cell, bool assume_empty);
   std::unordered_map<const Slot*, size_t> slot_index_;
   std::unordered_map<const GradCell*, size_t> cell_index_;
   std::vector<Ref<GradCell>> input_cells_;

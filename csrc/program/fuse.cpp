@@ -111,6 +111,11 @@ class Fuser {
     for (int s : both.members)
       for (int v : step(s).in) {
         const Value& w = value(v);
+        // A truth value that a copy makes is 0 or 1 only once it is stored.
+        if (w.maker >= 0 && contains(both, w.maker) && w.spec.dtype == DType::b8 &&
+            step(w.maker).op->elementwise == static_cast<int>(kernels::Ew::copy) &&
+            value(step(w.maker).in[0]).spec.dtype != DType::b8)
+          return;
         // A view of a member's output needs all of it in memory.
         if (w.home == Home::view && value(w.base).maker >= 0 && contains(both, value(w.base).maker)) return;
         if (w.maker >= 0 && contains(both, w.maker) && w.spec.dtype != dtype && w.spec.dtype != DType::b8) return;

@@ -78,7 +78,7 @@ struct Phase {
   bool parallel;    // worth more than one thread
   bool merges;      // some step joins partial results after all parts
 };
-// Places every step (Shard, Replicate or Partial: see Placement) and gathers them in phases.
+// Places every step (see Placement in op.h) and gathers them in phases.
 std::vector<Phase> place(Ir& ir);
 
 // One line per step, for people and tests.

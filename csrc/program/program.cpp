@@ -23,7 +23,7 @@ Program::Program(const Capture& capture, const std::vector<Tensor>& outputs, boo
     : n_inputs_(capture.inputs.size()), n_results_(outputs.size()) {
   std::vector<Tensor> roots = outputs;
   for (const auto& c : capture.cells) {
-    if (c.assumed_empty) empty_cells_.push_back(c.cell);
+    if (c.must_be_empty() || (c.assumed_empty && c.current && keep_grads)) empty_cells_.push_back(c.cell);
     if (!c.written) continue;
     if (!c.current) {
       cleared_cells_.push_back(c.cell);
@@ -43,14 +43,22 @@ Program::Program(const Capture& capture, const std::vector<Tensor>& outputs, boo
   ir_ = build_ir(capture, roots);
   fuse(ir_);
   phases_ = place(ir_);
-  for (const auto& s : capture.slots) slots_.push_back({s.slot, s.slot->cell.get()});
+  for (const auto& s : capture.slots) slots_.push_back({s.slot, s.slot->cell.get(), s.slot->spec().dtype});
   next_.resize(slots_.size());
   for (auto [slot, value] : ir_.commits) slots_[static_cast<size_t>(slot)].written = true;
   for (const Step& s : ir_.steps) {
     cost_ += s.cost;
     calls_host_ |= s.op && s.op->host;
   }
+  held_.resize(slots_.size());
   find_shadows();
+  lay_out(members_for(num_threads()));
+}
+
+int Program::members_for(int threads) const {
+  const bool pays = cost_ > kTeamNanoseconds &&
+                    std::any_of(phases_.begin(), phases_.end(), [](const Phase& p) { return p.parallel; });
+  return pays ? threads : 1;
 }
 
 // The new value of a slot is made in place of the old one, unless a step still reads the old one then, or a step that
@@ -62,7 +70,8 @@ void Program::find_shadows() {
   for (auto [slot, value] : ir_.commits) {
     const int maker = ir_.values[static_cast<size_t>(value)].maker;
     bool& shadow = slots_[static_cast<size_t>(slot)].shadow;
-    shadow |= maker < last_failing;
+    // A call-back may look at the slot, and keep what it sees.
+    shadow |= maker < last_failing || calls_host_;
     const Spec& spec = ir_.values[static_cast<size_t>(value)].spec;
     for (size_t s = static_cast<size_t>(maker); s < ir_.steps.size(); ++s)
       for (int v : ir_.steps[s].in) {
@@ -78,11 +87,13 @@ void Program::find_shadows() {
 }
 
 bool Program::fits_slots() const {
-  return std::all_of(slots_.begin(), slots_.end(), [](const SlotBinding& s) { return s.slot->cell.get() == s.cell; });
+  return std::all_of(slots_.begin(), slots_.end(), [](const SlotBinding& s) {
+    return s.slot->cell.get() == s.cell && s.slot->spec().dtype == s.dtype;
+  });
 }
 
 void Program::lay_out(int members) {
-  members_ = members;
+  members_ = 0;
   const size_t n_steps = ir_.steps.size();
   // One thread takes steps one by one; several run through a phase each at its own pace.
   std::vector<int> time(n_steps);
@@ -188,13 +199,14 @@ void Program::lay_out(int members) {
       resolve(step.out[static_cast<size_t>(i)], &call.out[i].data);
     }
   }
+  members_ = members;  // last: what throws above leaves no layout behind
 }
 
 void Program::bind(std::span<char* const> inputs, std::span<char* const> out) {
   for (size_t i = 0; i < slots_.size(); ++i) {
     SlotBinding& s = slots_[i];
-    if (!s.written) continue;
-    next_[i] = s.shadow ? Buffer::make(s.slot->value().out().buffer->bytes) : s.slot->writable_buffer();
+    if (s.written) next_[i] = s.shadow ? s.slot->new_buffer() : s.slot->writable_buffer();
+    held_[i] = s.slot->buffer();
   }
   for (const Patch& p : patches_) {
     char* at = nullptr;
@@ -204,7 +216,7 @@ void Program::bind(std::span<char* const> inputs, std::span<char* const> out) {
         at = inputs[i];
         break;
       case Home::slot:
-        at = static_cast<char*>(slots_[i].slot->value().out().buffer->data);
+        at = static_cast<char*>(held_[i]->data);
         break;
       case Home::next:
         at = static_cast<char*>(next_[i]->data);
@@ -286,16 +298,12 @@ void Program::execute(int members) {
 }
 
 void Program::commit() {
+  for (auto& b : held_) b = Ref<Buffer>();
   for (size_t i = 0; i < slots_.size(); ++i)
     if (slots_[i].written) slots_[i].slot->commit(std::move(next_[i]));
-  for (auto& c : stale_cells_) {
-    c->grad = Tensor();
-    c->stale = true;
-  }
-  for (auto& c : cleared_cells_) {
-    c->grad = Tensor();
-    c->stale = false;
-  }
+  for (auto& c : stale_cells_) c->set({}, true);
+  for (auto& c : kept_cells_) c->set({}, true);  // until run() has them
+  for (auto& c : cleared_cells_) c->set({}, false);
 }
 
 void Program::run_into(std::span<char* const> inputs, std::span<char* const> out) {
@@ -308,19 +316,18 @@ void Program::run_into(std::span<char* const> inputs, std::span<char* const> out
     ~Runner() { id.store(std::thread::id()); }
   } runner(runner_);
   for (const auto& c : empty_cells_)
-    if (c->grad || c->stale)
+    if (!c->empty())
       throw GraphError(
           "[compile] the compiled function adds to .grad, which is not empty when it begins: start the step with "
           "optimizer.zero_grad() inside the function");
-  int members = cost_ > kTeamNanoseconds ? num_threads() : 1;
-  if (members > 1 && std::none_of(phases_.begin(), phases_.end(), [](const Phase& p) { return p.parallel; }))
-    members = 1;
+  const int members = members_for(num_threads());
   if (members != members_) lay_out(members);
   bind(inputs, out);
   try {
     execute(members);
   } catch (...) {
     for (auto& b : next_) b = Ref<Buffer>();
+    for (auto& b : held_) b = Ref<Buffer>();
     throw;
   }
   commit();
@@ -342,8 +349,7 @@ std::vector<Tensor> Program::run(std::span<char* const> inputs) {
   }
   run_into(inputs, std::span<char* const>(at, output_specs_.size()));
   for (size_t i = 0; i < kept_cells_.size(); ++i) {
-    kept_cells_[i]->grad = results[n_results_ + i];
-    kept_cells_[i]->stale = false;
+    kept_cells_[i]->set(results[n_results_ + i], false);
   }
   results.resize(n_results_);
   return results;

@@ -30,19 +30,18 @@ class Program {
   // As run(), without making outputs: output k goes to out[k], memory of its size.
   void run_into(std::span<char* const> inputs, std::span<char* const> out);
 
-  // Whether the slots still collect gradients, or not, as they did at capture.
+  // Whether the slots still have the dtypes, and still collect gradients or not, as at capture.
   bool fits_slots() const;
 
   const std::vector<Spec>& output_specs() const { return output_specs_; }
   size_t n_inputs() const { return n_inputs_; }
-  // Bytes of the arena for so many threads.
+  // Bytes of the arena, for the number of threads of the last run (before it, of the first).
   int64_t arena_bytes() const { return arena_bytes_; }
   double cost() const { return cost_; }
   bool calls_host() const { return calls_host_; }
   std::string text() const { return str(ir_, phases_); }
 
  private:
-  struct Run;
   // An operand whose address is known only at the call.
   struct Patch {
     char** where;
@@ -52,11 +51,13 @@ class Program {
   };
   struct SlotBinding {
     Ref<Slot> slot;
-    const GradCell* cell;  // at capture
+    const GradCell* cell;  // at capture, and so is the next
+    DType dtype;
     bool written = false;
     bool shadow = false;  // the new value must not overwrite the old one
   };
 
+  int members_for(int threads) const;
   void lay_out(int members);
   void find_shadows();
   void bind(std::span<char* const> inputs, std::span<char* const> out);
@@ -83,6 +84,7 @@ class Program {
   std::vector<std::vector<void*>> operands_;  // per step that is a list
   std::vector<Patch> patches_;
   std::vector<Ref<Buffer>> next_;  // per slot that is written
+  std::vector<Ref<Buffer>> held_;  // per slot: its value while a run reads it, whatever others write meanwhile
 };
 
 }  // namespace bs

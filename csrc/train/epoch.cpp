@@ -23,7 +23,7 @@ EpochLoop::EpochLoop(std::vector<Tensor> arrays, int64_t batch_size, std::shared
   for (const Tensor& a : arrays_) {
     const int64_t rows = std::max<int64_t>(samples_total_, 1);
     row_bytes_.push_back(a.numel() / rows * static_cast<int64_t>(size_of(a.dtype())));
-    batch_.push_back(Buffer::make(static_cast<size_t>(row_bytes_.back() * batch_size)));
+    batch_.push_back(Buffer::make(static_cast<size_t>(row_bytes_.back() * std::min(batch_size, rows))));
   }
   const int64_t full = samples_total_ / batch_size;
   total_ = full + (tail_ && samples_total_ % batch_size ? 1 : 0);
@@ -37,6 +37,7 @@ EpochLoop::EpochLoop(std::vector<Tensor> arrays, int64_t batch_size, std::shared
 }
 
 void EpochLoop::begin() {
+  std::lock_guard guard(lock_);
   done_ = samples_ = 0;
   loss_sum_ = 0;
   if (!shuffle_) return;
@@ -80,6 +81,7 @@ void EpochLoop::one_step(int64_t first, int64_t rows, Program& program) {
 }
 
 bool EpochLoop::run(double seconds) {
+  std::lock_guard guard(lock_);
   using Clock = std::chrono::steady_clock;
   const auto end = Clock::now() + std::chrono::duration<double>(seconds);
   // Reading the clock costs as much as a small step: once per so many steps.

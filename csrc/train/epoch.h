@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "program/program.h"
@@ -11,7 +12,7 @@ namespace bs {
 class EpochLoop {
  public:
   // `arrays` have one row per sample. `step` takes one batch of each (batch_size rows) and gives the mean loss of the
-  // batch as its first output; `tail` is the same for the rows that are left over, or null to drop them. `key` is the
+  // batch as its only output; `tail` is the same for the rows that are left over, or null to drop them. `key` is the
   // generator whose draws order the samples: one draw per epoch.
   EpochLoop(std::vector<Tensor> arrays, int64_t batch_size, std::shared_ptr<Program> step,
             std::shared_ptr<Program> tail, bool shuffle, Ref<Slot> key);
@@ -29,6 +30,7 @@ class EpochLoop {
  private:
   void one_step(int64_t first, int64_t rows, Program& program);
 
+  std::mutex lock_;  // two threads may drive one loop: a step at a time
   std::vector<Tensor> arrays_;
   std::vector<Ref<Buffer>> batch_;  // one gathered batch per array
   std::vector<int64_t> row_bytes_;

@@ -51,6 +51,7 @@ from backsweep.function import Function
 from backsweep.inspect import summary
 from backsweep.interop.safetensors import load, save
 from backsweep.train import evaluate, fit, predict
+from backsweep.transforms import value_and_grad
 
 __all__ = [
     "Batches",
@@ -96,6 +97,7 @@ __all__ = [
     "set_num_threads",
     "summary",
     "tensor",
+    "value_and_grad",
     "zeros",
     "zeros_like",
 ]
@@ -105,6 +107,8 @@ if TYPE_CHECKING:
     from backsweep._core import *  # noqa: F403
 else:
     _ops = {name: value for name, value in vars(_core).items() if isinstance(value, _core.OpFunction)}
+    for _name in ("mul_mask", "mul_zero"):  # helpers of derivative rules; they are in _core.ops
+        _ops.pop(_name, None)
     globals().update(_ops)
     __all__ += sorted(_ops)
-    del _ops
+    del _ops, _name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 import backsweep as bs
 from backsweep import nn
 from backsweep.datasets import load_digits
+from backsweep.interop.safetensors import check_writable
 
 __all__ = ["main"]
 
@@ -28,12 +30,17 @@ def digits_network(hidden: int) -> nn.Sequential:
 def train(args: argparse.Namespace) -> int:
     """Train on the digits, test on the quarter held out, write the model."""
     output: Path = args.output
-    if not output.absolute().parent.is_dir():
-        return _fail(f"there is no folder {output.absolute().parent}")
+    try:
+        check_writable(output)  # now, and not after the training
+    except OSError as error:
+        return _fail(f"cannot write the model: {error}")
     bs.manual_seed(args.seed)
     X, y = load_digits("train")
     X_test, y_test = load_digits("test")
-    model = digits_network(args.hidden)
+    try:
+        model = digits_network(args.hidden)
+    except (MemoryError, ValueError):  # ValueError: not even the number of weights fits
+        return _fail(f"a hidden layer of {args.hidden} does not fit into memory")
     optimizer = bs.optim.SGD(model.parameters(), lr=LR, momentum=0.9, weight_decay=1e-4)
 
     def cosine(epoch: int, record: Mapping[str, float]) -> None:  # from LR to 0 along half a cosine
@@ -111,12 +118,20 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code is 0, 1 for a failure, 2 for wrong arguments, 130 for Ctrl-C."""
-    args = _parser().parse_args(argv)
     try:
-        return int(args.run(args))
+        try:
+            args = _parser().parse_args(argv)
+            return int(args.run(args))
+        finally:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         print("backsweep: interrupted", file=sys.stderr)
         return 130
+    except MemoryError:
+        return _fail("there is not enough memory")
+    except BrokenPipeError:  # whoever read the output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+        return 1
 
 
 if __name__ == "__main__":

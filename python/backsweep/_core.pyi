@@ -25,6 +25,10 @@ class ShapeError(ValueError): ...
 
 class Buffer(Tensor):
     def __init__(self, data: TensorLike) -> None: ...
+    def __iadd__(self: Self, other: TensorLike, /) -> Self: ...
+    def __imul__(self: Self, other: TensorLike, /) -> Self: ...
+    def __isub__(self: Self, other: TensorLike, /) -> Self: ...
+    def __itruediv__(self: Self, other: TensorLike, /) -> Self: ...
 
 class CompiledFunction(Generic[P, R]):
     __name__: str
@@ -52,6 +56,10 @@ class OpFunction:
 
 class Parameter(Tensor):
     def __init__(self, data: TensorLike, requires_grad: _bool = True) -> None: ...
+    def __iadd__(self: Self, other: TensorLike, /) -> Self: ...
+    def __imul__(self: Self, other: TensorLike, /) -> Self: ...
+    def __isub__(self: Self, other: TensorLike, /) -> Self: ...
+    def __itruediv__(self: Self, other: TensorLike, /) -> Self: ...
 
 class Tensor:
     def __init__(self, data: TensorLike, requires_grad: _bool = False) -> None: ...
@@ -90,6 +98,10 @@ class Tensor:
     def __rtruediv__(self, other: TensorLike, /) -> Tensor: ...
     def __sub__(self, other: TensorLike, /) -> Tensor: ...
     def __truediv__(self, other: TensorLike, /) -> Tensor: ...
+    def _replace(self: Self, value: TensorLike, /) -> Self: ...
+    def abs(self) -> Tensor:
+        """|x|; derivative 0 at x = 0"""
+
     def add(self, y: TensorLike) -> Tensor:
         """x + y"""
 
@@ -274,6 +286,9 @@ class Tensor:
     def sigmoid(self) -> Tensor:
         """1 / (1 + e^-x)"""
 
+    def sign(self) -> Tensor:
+        """-1, 0 or 1 as x is below, at or above 0; NaN stays"""
+
     def size(self, dim: _int | None = None) -> Any:
         """The shape, or the size of one axis."""
 
@@ -364,6 +379,8 @@ class no_grad:
     def __call__(self, fn: F, /) -> F: ...
 
 class ops:
+    @staticmethod
+    def abs(x: TensorLike) -> Tensor: ...
     @staticmethod
     def add(x: TensorLike, y: TensorLike) -> Tensor: ...
     @staticmethod
@@ -480,6 +497,8 @@ class ops:
     @staticmethod
     def sigmoid(x: TensorLike) -> Tensor: ...
     @staticmethod
+    def sign(x: TensorLike) -> Tensor: ...
+    @staticmethod
     def slice(
         x: TensorLike,
         dim: int = ...,
@@ -542,6 +561,9 @@ float32: DType
 float64: DType
 int32: DType
 int64: DType
+
+def abs(x: TensorLike) -> Tensor:
+    """|x|; derivative 0 at x = 0"""
 
 def add(x: TensorLike, y: TensorLike) -> Tensor:
     """x + y"""
@@ -658,6 +680,7 @@ def grad(
     outputs: Tensor | Sequence[Tensor],
     inputs: Tensor,
     grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
     create_graph: bool = False,
     allow_unused: Literal[False] = False,
 ) -> Tensor: ...
@@ -666,6 +689,7 @@ def grad(
     outputs: Tensor | Sequence[Tensor],
     inputs: Sequence[Tensor],
     grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
     create_graph: bool = False,
     allow_unused: Literal[False] = False,
 ) -> tuple[Tensor, ...]: ...
@@ -674,13 +698,14 @@ def grad(
     outputs: Tensor | Sequence[Tensor],
     inputs: Tensor | Sequence[Tensor],
     grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
     create_graph: bool = False,
     allow_unused: bool = False,
 ) -> Any:
     """The derivatives of outputs by inputs, any node by any node: a tuple, or one tensor where inputs is one.
 
     Several outputs are summed, each weighted by its grad_outputs (ones where None). create_graph records the sweep, so
-    that the result can be differentiated again. GraphError where an input is not used, unless allow_unused.
+    that the result can be differentiated again. GraphError where an input is not used, unless allow_unused. retain_graph is taken for PyTorch's sake: a graph lives as long as its tensors.
     """
 
 def gt(x: TensorLike, y: TensorLike) -> Tensor:
@@ -803,6 +828,9 @@ def set_num_threads(n: int) -> None:
 def sigmoid(x: TensorLike) -> Tensor:
     """1 / (1 + e^-x)"""
 
+def sign(x: TensorLike) -> Tensor:
+    """-1, 0 or 1 as x is below, at or above 0; NaN stays"""
+
 def softplus(x: TensorLike) -> Tensor:
     """ln(1 + e^x), written so that nothing overflows"""
 
@@ -860,6 +888,7 @@ __all__ = [
     "ShapeError",
     "Tensor",
     "Trainer",
+    "abs",
     "add",
     "allocated_bytes",
     "amax",
@@ -924,6 +953,7 @@ __all__ = [
     "rsqrt",
     "set_num_threads",
     "sigmoid",
+    "sign",
     "softplus",
     "sqrt",
     "square",

@@ -92,7 +92,8 @@ FUNCTIONS = {
     "grad": [
         f"(outputs: Tensor | Sequence[Tensor], inputs: {inputs}, "
         "grad_outputs: Tensor | Sequence[Tensor | None] | None = None, "
-        f"create_graph: bool = False, allow_unused: {unused}) -> {result}"
+        "retain_graph: bool | None = None, create_graph: bool = False, "
+        f"allow_unused: {unused}) -> {result}"
         for inputs, unused, result in (
             ("Tensor", "Literal[False] = False", "Tensor"),
             ("Sequence[Tensor]", "Literal[False] = False", "tuple[Tensor, ...]"),
@@ -204,6 +205,7 @@ OPERATORS = {
     "__hash__": "(self) -> int",
     "__array__": "(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]",
     "__deepcopy__": "(self: Self, memo: dict[int, Any], /) -> Self",
+    "_replace": "(self: Self, value: TensorLike, /) -> Self",
 }
 OPERATORS |= dict.fromkeys(("__neg__", "__pos__", "__abs__"), "(self) -> Tensor")
 OPERATORS |= {
@@ -211,6 +213,11 @@ OPERATORS |= {
     for name in ("add", "sub", "mul", "truediv", "matmul", "pow")
     for r in ("", "r")
 } | {f"__{name}__": "(self, other: TensorLike, /) -> Tensor" for name in ("lt", "le", "gt", "ge")}
+# Of parameters and buffers in place; other tensors get a new object.
+OPERATORS |= {
+    f"__i{name}__": "(self: Self, other: TensorLike, /) -> Self"
+    for name in ("add", "sub", "mul", "truediv", "matmul", "pow")
+}
 # Their result in object is bool.
 OPERATORS |= dict.fromkeys(("__eq__", "__ne__"), "(self, other: object, /) -> Tensor")
 OVERRIDES = {OPERATORS["__eq__"]}
@@ -339,7 +346,8 @@ def _class(cls: type, ops: dict[str, dict[str, Any]]) -> list[str]:
         parameters = _parameters(cls.__dict__["__init__"])
         lines += _overloads("__init__", [_typed(cls.__name__, parameters, "None")], "    ", None)
     for name, member in sorted(vars(cls).items()):
-        if name in SKIPPED or (name.startswith("_") and not name.startswith("__")):
+        private = name.startswith("_") and not name.startswith("__")
+        if name in SKIPPED or (private and name not in OPERATORS):
             continue
         if isinstance(member, _core.OpFunction):
             lines += _op(ops[name], "    ", member.__doc__, method=True)

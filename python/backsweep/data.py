@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,18 @@ import numpy.typing as npt
 from backsweep import _core
 from backsweep._core import ShapeError, Tensor
 
-__all__ = ["Batches"]
+__all__ = ["Batches", "whole"]
+
+
+def whole(op: str, name: str, number: int, least: int = 1) -> int:
+    """Give an argument that must be a whole number, as an int, or raise."""
+    try:
+        value = index(number)
+    except TypeError:
+        raise TypeError(f"[{op}] {name} is {number!r}; it must be a whole number") from None
+    if value < least:
+        raise ValueError(f"[{op}] {name} is {value}; it must be at least {least}")
+    return value
 
 
 class Batches:
@@ -50,8 +62,7 @@ class Batches:
         shuffle: bool = False,
         drop_last: bool = False,
     ) -> None:
-        if batch_size < 1:
-            raise ValueError(f"[Batches] batch_size is {batch_size}; it must be at least 1")
+        batch_size = whole("Batches", "batch_size", batch_size)
         self.arrays: tuple[npt.NDArray[Any], ...] = tuple(np.asarray(array) for array in arrays)
         shapes = [array.shape for array in self.arrays]
         if not shapes or not all(shapes) or len({shape[0] for shape in shapes}) != 1:

@@ -13,7 +13,10 @@ from backsweep._core import Buffer, DType, GraphError, Parameter, ShapeError, Te
 
 __all__ = ["SGD", "Optimizer", "ParamGroup"]
 
-Params: TypeAlias = Iterable[Parameter] | Iterable[Mapping[str, Any]]
+Params: TypeAlias = Iterable[Parameter] | Iterable[tuple[str, Parameter]] | Iterable[Mapping[str, Any]]
+
+# In the dict of a group, beside the hyperparameters: what PyTorch puts there. It has no effect here.
+_NOTES = ("initial_lr", "param_names")
 
 _add, _mul, _neg, _sub = _core.add, _core.mul, _core.neg, _core.sub
 _is_capturing = _core.is_capturing
@@ -34,7 +37,7 @@ class ParamGroup(MutableMapping[str, Any]):
     def __init__(self, values: Mapping[str, Any], owner: Optimizer) -> None:
         self.values_now = SimpleNamespace(**values)
         self._owner = owner
-        self._slots: dict[tuple[str, DType], Buffer] = {}
+        self._slots: dict[DType, list[Buffer]] = {}
         self._read_by_programs: set[str] = set()
         self.structure = SimpleNamespace(key=self._key())
         owner._prepare(self)
@@ -44,11 +47,14 @@ class ParamGroup(MutableMapping[str, Any]):
         deciding = (*self._owner.numbers, *self._owner.flags)
         return (*map(id, values["params"]), *(bool(values[name]) for name in deciding if name != "lr"))
 
-    def slot(self, name: str, dtype: DType) -> Buffer:
-        """Give the 0-d buffer that holds a number, in the dtype of the parameters that it works on."""
-        if (name, dtype) not in self._slots:
-            self._slots[name, dtype] = Buffer(_core.tensor(vars(self.values_now)[name], dtype=dtype))
-        return self._slots[name, dtype]
+    def slots(self) -> dict[DType, list[Buffer]]:
+        """Give the 0-d buffers that hold the optimizer's `numbers`, by the dtype of what they work on."""
+        if not self._slots:
+            values = vars(self.values_now)
+            for dtype in (_core.float32, _core.float64):
+                slots = [Buffer(_core.tensor(values[name], dtype=dtype)) for name in self._owner.numbers]
+                self._slots[dtype] = slots
+        return self._slots
 
     def __getitem__(self, name: str) -> Any:
         value = vars(self.values_now)[name]
@@ -58,23 +64,32 @@ class ParamGroup(MutableMapping[str, Any]):
         return value
 
     def __setitem__(self, name: str, value: Any) -> None:
+        self.write(self.checked({name: value}))
+
+    def checked(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Give what `write` takes, or raise if the group would not be valid with these changes."""
         if _is_capturing():
-            raise GraphError(f'[optim] group["{name}"] is set while capturing: do it between the steps')
-        if name in self._owner.numbers:
-            value = float(value)
-        elif name == "params":
-            value = _as_parameters(value)
-        self._owner._check({**vars(self.values_now), name: value})
-        setattr(self.values_now, name, value)
-        for (slot_name, dtype), slot in self._slots.items():
-            if slot_name == name:
-                slot.copy_(_core.tensor(value, dtype=dtype))
+            names = ", ".join(changes)
+            raise GraphError(f"[optim] {names} of a group is set while capturing: do it between the steps")
+        made = {n: float(value) if n in self._owner.numbers else value for n, value in changes.items()}
+        if "params" in made:
+            made["params"] = self._owner._own(made["params"], self)
+        self._owner._check({**vars(self.values_now), **made})
+        return made
+
+    def write(self, changes: Mapping[str, Any]) -> None:
+        """Take over changes that `checked` gave."""
+        vars(self.values_now).update(changes)
+        for dtype, slots in self._slots.items():
+            for name, slot in zip(self._owner.numbers, slots, strict=True):
+                if name in changes:
+                    slot.copy_(_core.tensor(changes[name], dtype=dtype))
         key = self._key()
         if key != self.structure.key:
             self.structure.key = key
             self._owner._prepare(self)
             _core.bump_structure_epoch()
-        elif name in self._read_by_programs:
+        elif not self._read_by_programs.isdisjoint(changes):
             _core.bump_structure_epoch()
 
     def __delitem__(self, name: str) -> None:
@@ -99,7 +114,7 @@ class Optimizer:
 
     Parameters
     ----------
-    params : iterable of Parameter, or of dict
+    params : iterable of Parameter, of (name, Parameter), or of dict
         What to optimize. Dicts hold "params" and hyperparameters of their own: one parameter group each.
     defaults : dict
         The hyperparameters of groups that do not state their own.
@@ -150,19 +165,24 @@ class Optimizer:
         given: object = param_group
         if not isinstance(given, Mapping):
             raise TypeError(f"[{self._name}] a parameter group must be a dict, not {type(given).__name__}")
-        unknown = [name for name in param_group if name not in ("params", *self.numbers, *self.flags)]
+        known = ("params", *self.numbers, *self.flags, *_NOTES)
+        unknown = [name for name in param_group if name not in known]
         if unknown:
             raise TypeError(f"[{self._name}] unknown hyperparameters: {unknown}")
-        values = {**self.defaults, **param_group, "params": _as_parameters(param_group["params"])}
+        values = {**self.defaults, **param_group, "params": self._own(param_group["params"])}
         values.update({name: float(values[name]) for name in self.numbers})
         self._check(values)
-        own = values["params"]
-        seen = {id(p) for group in self.param_groups for p in group["params"]}
-        if len({id(p) for p in own} - seen) != len(own):
-            raise ValueError(f"[{self._name}] a parameter is there twice")
         self.param_groups.append(ParamGroup(values, self))
         self._structure.key += 1
         _core.bump_structure_epoch()
+
+    def _own(self, params: Any, group: ParamGroup | None = None) -> tuple[Parameter, ...]:
+        """Give the parameters of a group, or raise if one comes twice."""
+        own = _as_parameters(params)
+        seen = {id(p) for other in self.param_groups if other is not group for p in other.values_now.params}
+        if len({id(p) for p in own} - seen) != len(own):
+            raise ValueError(f"[{self._name}] a parameter is there twice")
+        return own
 
     def _check(self, values: Mapping[str, Any]) -> None:
         """Raise ValueError if hyperparameters are out of range."""
@@ -220,10 +240,12 @@ class Optimizer:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over state and hyperparameters that `state_dict` (or PyTorch's) gave.
 
+        Nothing is taken over if anything does not fit. What else stands in the saved groups is kept there.
+
         Raises
         ------
         ValueError
-            If the groups do not have the same numbers of parameters.
+            If the groups do not have the same numbers of parameters, or a hyperparameter is out of range.
         ShapeError
             If a state's shape does not fit its parameter.
         """
@@ -232,29 +254,29 @@ class Optimizer:
         others = [len(group["params"]) for group in saved]
         if sizes != others:
             raise ValueError(f"[{self._name}] groups of {sizes} parameters, but {others} in the state dict")
-        pairs = [
-            (p, state_dict["state"].get(i) or {})
+        changes = [
+            group.checked({name: value for name, value in other.items() if name != "params"})
             for group, other in zip(self.param_groups, saved, strict=True)
-            for p, i in zip(group["params"], other["params"], strict=True)
         ]
-        for p, values in pairs:
-            for name, value in values.items():
-                if value is not None and tuple(value.shape) not in (p.shape, ()):
-                    shape = tuple(value.shape)
-                    raise ShapeError(f"[{self._name}] {name} is {shape}, its parameter is {p.shape}")
+        states: list[tuple[Parameter, dict[str, Tensor]]] = []
         for group, other in zip(self.param_groups, saved, strict=True):
-            for name in (*self.numbers, *self.flags):
-                if name in other:
-                    group[name] = other[name]
-        for p, values in pairs:
-            self._load_state(p, values)
+            for p, i in zip(group["params"], other["params"], strict=True):
+                values = state_dict["state"].get(i) or {}
+                state = {n: _as_state(v, p) for n, v in values.items() if v is not None}
+                for name, value in state.items():
+                    if value.shape not in (p.shape, ()):
+                        raise ShapeError(f"[{self._name}] {name} is {value.shape}, its parameter is {p.shape}")
+                states.append((p, state))
+        for group, change in zip(self.param_groups, changes, strict=True):
+            group.write(change)
+        for p, state in states:
+            self._load_state(p, state)
 
-    def _load_state(self, p: Parameter, values: Mapping[str, Any]) -> None:
+    def _load_state(self, p: Parameter, values: Mapping[str, Tensor]) -> None:
         """Write one parameter's saved state; what was not saved starts anew."""
-        for name, buffer in self.state[p].items():
+        for name, buffer in self.state.get(p, {}).items():
             value = values.get(name)
-            array = np.zeros(buffer.shape) if value is None else np.asarray(value)
-            buffer.copy_(_core.tensor(array, dtype=buffer.dtype))
+            buffer.copy_(_core.zeros_like(buffer) if value is None else value)
 
     def __repr__(self) -> str:
         return f"{self._name}({', '.join(map(repr, self.param_groups))})"
@@ -272,7 +294,7 @@ class SGD(Optimizer):
 
     Parameters
     ----------
-    params : iterable of Parameter, or of dict
+    params : iterable of Parameter, of (name, Parameter), or of dict
         What to optimize, or parameter groups.
     lr : float, default 1e-3
     momentum : float, default 0
@@ -336,24 +358,25 @@ class SGD(Optimizer):
                 # start.
                 used = np.any(np.asarray(state["momentum_buffer"]))
                 state["started"] = Buffer(_core.tensor(float(used), dtype=p.dtype))
-            slots = [group.slot(name, p.dtype) for name in self.numbers]
-            rows.append((p, state.get("momentum_buffer"), state.get("started"), *slots))
+            rows.append((p, state.get("momentum_buffer"), state.get("started")))
         group.rows = rows
 
-    def _load_state(self, p: Parameter, values: Mapping[str, Any]) -> None:
+    def _load_state(self, p: Parameter, values: Mapping[str, Tensor]) -> None:
         # PyTorch does not save `started`.
-        used = values.get("momentum_buffer") is not None
-        super()._load_state(p, {"started": float(used), **values})
+        started = _core.tensor(float("momentum_buffer" in values))
+        super()._load_state(p, {"started": started, **values})
 
     def _update(self, group: ParamGroup) -> None:
-        values = group.values_now
+        values, slots = group.values_now, group.slots()
         maximize, nesterov = values.maximize, values.nesterov
         has_momentum, has_decay = values.momentum != 0.0, values.weight_decay != 0.0
         has_dampening = values.dampening != 0.0
-        for p, buffer, started, lr, momentum, dampening, weight_decay in group.rows:
+        for p, buffer, started in group.rows:
             g = p.grad
             if g is None:
                 continue
+            dtype = p.dtype
+            lr, momentum, dampening, weight_decay = slots[dtype]
             if maximize:
                 g = _neg(g)
             if has_decay:
@@ -361,16 +384,23 @@ class SGD(Optimizer):
             if has_momentum:
                 step = g
                 if has_dampening:
-                    step = _mul(g, _sub(1.0, _mul(dampening, started)))
-                    started.assign(_core.ones((), dtype=p.dtype))
-                b = _add(_mul(buffer, momentum), step)
-                buffer.assign(b)
+                    step = _mul(g, _sub(1.0, _mul(dampening, started.to(dtype))))
+                    started.fill_(1.0)
+                # State keeps its dtype when `Module.to` changes the parameter's, as in PyTorch.
+                b = _add(_mul(buffer.to(dtype), momentum), step)
+                buffer.copy_(b)
                 g = _add(g, _mul(b, momentum)) if nesterov else b
             p.assign(_sub(p, _mul(g, lr)))
 
 
+def _as_state(value: Any, p: Parameter) -> Tensor:
+    return _core.tensor(np.asarray(value), dtype=p.dtype)
+
+
 def _as_parameters(params: Any) -> tuple[Parameter, ...]:
     parameters = (params,) if isinstance(params, Tensor) else tuple(params)
+    if parameters and isinstance(parameters[0], tuple):  # of named_parameters()
+        parameters = tuple(p for _, p in parameters)
     for p in parameters:
         if not isinstance(p, Parameter):
             raise TypeError(f"[optim] can only optimize bs.nn.Parameter objects, not {type(p).__name__}")

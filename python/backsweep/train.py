@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from backsweep import _core
 from backsweep._core import CompiledFunction, DType, ShapeError, Tensor
+from backsweep.data import whole
 from backsweep.nn import Module
 from backsweep.nn import functional as F
 from backsweep.optim import SGD, Optimizer
@@ -37,6 +38,7 @@ _CORRECT: dict[str, Callable[[npt.NDArray[Any], npt.NDArray[Any]], npt.NDArray[n
     "binary_cross_entropy_with_logits": lambda z, y: (z > 0) == (y > 0.5),
     "logistic_loss": lambda z, y: (z > 0) == (y > 0),
 }
+_IGNORED = -100  # the default ignore_index of cross_entropy
 _SECONDS_BETWEEN_LOOKS = 0.1  # for the progress bar and Ctrl-C
 
 # Compiled steps and forward passes, so that a second call of fit or predict starts at once. Neither refers to
@@ -101,8 +103,8 @@ def fit(
     progress : bool, default True
         Whether to show a progress bar on standard error.
     callbacks : sequence of callable
-        Each is called after each epoch with (epoch, record), the record as in `History`; a True ends
-        training.
+        Each is called after each epoch with (epoch, record), the record as in `History`. If one gives True
+        (and not just something that counts as true), training ends.
 
     Returns
     -------
@@ -113,18 +115,25 @@ def fit(
     ------
     ShapeError
         If X and y differ in length, are empty, or do not fit the model or the loss.
+    TypeError
+        If an argument has the wrong type.
     ValueError
-        If an argument is out of range.
+        If an argument or a label is out of range, or the optimizer has none of the model's parameters.
     KeyboardInterrupt
         On Ctrl-C, between two steps: the parameters are those after the last whole step.
     """
-    for name, number, least in (("epochs", epochs, 0), ("batch_size", batch_size, 1)):
-        if number < least:
-            raise ValueError(f"[fit] {name} is {number}; it must be at least {least}")
+    epochs, batch_size = whole("fit", "epochs", epochs, 0), whole("fit", "batch_size", batch_size)
     data = _as_data("fit", model, X, y, loss)
+    samples = data[0].shape[0]
+    if drop_last and batch_size > samples:
+        raise ValueError(f"[fit] drop_last leaves no batch: {samples} samples, batch_size {batch_size}")
+    batch_size = min(batch_size, samples)
+    if validation is not None and not (isinstance(validation, (tuple, list)) and len(validation) == 2):
+        raise ValueError("[fit] validation must be a pair (X, y)")
     held_out = None if validation is None else _as_data("fit", model, *validation, loss)
     if optimizer is None:
         optimizer = SGD(model.parameters(), lr=0.01, momentum=0.9)
+    _check_optimizer(model, optimizer)
     step = _compiled_step(model, loss, optimizer)
     history = History()
     modes = [(module, module.training) for module in model.modules()]
@@ -152,7 +161,7 @@ def fit(
             if bar is not None:
                 bar.set_postfix(_shown(epoch, epochs, record, history), refresh=False)
             stops = [callback(epoch, record) for callback in callbacks]
-            if True in stops:
+            if any(isinstance(stop, (bool, np.bool_)) and stop for stop in stops):
                 break
     finally:
         for module, mode in modes:
@@ -182,10 +191,10 @@ def predict(model: Module, X: Array, batch_size: int = 256) -> npt.NDArray[Any]:
     Raises
     ------
     ShapeError
-        If X is empty or does not fit the model.
+        If X is empty or does not fit the model, or the output is no tensor with a row for each sample.
     """
-    if batch_size < 1:
-        raise ValueError(f"[predict] batch_size is {batch_size}; it must be at least 1")
+    batch_size = whole("predict", "batch_size", batch_size)
+    _check_model("predict", model)
     x = _cast("predict", X, _dtype_of(model))
     if not x.shape or x.shape[0] == 0:
         raise ShapeError(f"[predict] X is {x.shape}: it needs at least one sample")
@@ -196,7 +205,7 @@ def predict(model: Module, X: Array, batch_size: int = 256) -> npt.NDArray[Any]:
     model.eval()
     try:
         with _core.no_grad():
-            parts = [np.asarray(forward(x[i : i + batch_size])) for i in range(0, x.shape[0], batch_size)]
+            parts = [_rows(forward, x[i : i + batch_size]) for i in range(0, x.shape[0], batch_size)]
     finally:
         for module, mode in modes:
             module.training = mode
@@ -218,7 +227,8 @@ def evaluate(
     Returns
     -------
     dict of str to float
-        "loss", and "accuracy" from 0 to 1 for the named losses except "mse_loss".
+        "loss", and "accuracy" from 0 to 1 for the named losses except "mse_loss". Samples that cross_entropy
+        ignores (class -100) count in neither.
 
     Raises
     ------
@@ -228,21 +238,57 @@ def evaluate(
     x, target = _as_data("evaluate", model, X, y, loss)
     output = predict(model, x, batch_size)
     with _core.no_grad():
-        result = {"loss": float(_function_of(loss)(_core.from_numpy(output), target))}
+        result = {"loss": float(_function_of("evaluate", loss)(_core.from_numpy(output), target))}
     if isinstance(loss, str) and loss in _CORRECT:
-        result["accuracy"] = float(_CORRECT[loss](output, np.asarray(target)).mean())
+        labels = np.asarray(target)
+        right = _CORRECT[loss](output, labels)
+        if loss == "cross_entropy":
+            right = right[labels != _IGNORED]
+        result["accuracy"] = float(right.mean()) if right.size else float("nan")
     return result
 
 
-# ---- Data --------------------------------------------------------------------------------------------------
+# ---- Arguments ---------------------------------------------------------------------------------------------
 
 
-def _function_of(loss: Loss) -> Callable[[Any, Tensor], Tensor]:
+def _function_of(op: str, loss: Loss) -> Callable[[Any, Tensor], Tensor]:
     if callable(loss):
         return loss
-    if loss not in _LOSSES:
-        raise ValueError(f"[fit] loss is {loss!r}; it must be a function or one of {list(_LOSSES)}")
+    if not isinstance(loss, str) or loss not in _LOSSES:
+        raise ValueError(f"[{op}] loss is {loss!r}; it must be a function or one of {list(_LOSSES)}")
     return _LOSSES[loss]
+
+
+def _check_model(op: str, model: object) -> None:
+    if not isinstance(model, Module):
+        raise TypeError(f"[{op}] model is {type(model).__name__}; it must be a bs.nn.Module")
+
+
+def _check_optimizer(model: Module, optimizer: object) -> None:
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"[fit] optimizer is {type(optimizer).__name__}; it must be a bs.optim.Optimizer")
+    own = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    if own.isdisjoint(map(id, model.parameters())):
+        raise ValueError("[fit] the optimizer has none of the model's parameters: was it made for another?")
+
+
+def _check_labels(op: str, y: Tensor, loss: Loss) -> None:
+    labels = np.asarray(y)
+    if loss == "logistic_loss" and not (np.abs(labels) == 1).all():
+        fix = "; labels 0 and 1 become so by 2 * y - 1, or take binary_cross_entropy_with_logits"
+        raise ValueError(f"[{op}] logistic_loss takes labels -1 and +1 in y{fix}")
+    if loss == "binary_cross_entropy_with_logits" and not ((labels >= 0) & (labels <= 1)).all():
+        fix = "; labels -1 and +1 become so by (y + 1) / 2, or take logistic_loss"
+        raise ValueError(f"[{op}] binary_cross_entropy_with_logits takes labels from 0 to 1 in y{fix}")
+
+
+def _rows(forward: Callable[[Tensor], Any], x: Tensor) -> npt.NDArray[Any]:
+    output, n = forward(x), x.shape[0]
+    if not isinstance(output, Tensor):
+        raise ShapeError(f"[predict] the model gives {type(output).__name__}: it must give one tensor")
+    if output.shape[:1] != (n,):
+        raise ShapeError(f"[predict] the model gives {output.shape} for {n} samples: it must give {n} rows")
+    return np.asarray(output)
 
 
 def _dtype_of(model: Module) -> DType:
@@ -259,7 +305,8 @@ def _cast(op: str, data: Array, dtype: DType) -> Tensor:
 
 
 def _as_data(op: str, model: Module, X: Array, y: Array, loss: Loss) -> tuple[Tensor, Tensor]:
-    _function_of(loss)
+    _check_model(op, model)
+    _function_of(op, loss)
     dtype = _dtype_of(model)
     if isinstance(y, Tensor):
         whole = not y.dtype.is_floating_point
@@ -276,6 +323,7 @@ def _as_data(op: str, model: Module, X: Array, y: Array, loss: Loss) -> tuple[Te
         )
     if x.shape[0] == 0:
         raise ShapeError(f"[{op}] X is {x.shape}: it needs at least one sample")
+    _check_labels(op, target, loss)
     return x, target
 
 
@@ -286,7 +334,7 @@ def _compiled_step(model: Module, loss: Loss, optimizer: Optimizer) -> CompiledF
     known = _steps.get(optimizer)
     if known is not None and known[0]() is model and known[1] == loss:
         return known[2]
-    function, weak_model, weak_optimizer = _function_of(loss), ref(model), ref(optimizer)
+    function, weak_model, weak_optimizer = _function_of("fit", loss), ref(model), ref(optimizer)
 
     def step(x: Tensor, y: Tensor) -> Tensor:
         net, opt = weak_model(), weak_optimizer()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -16,12 +16,14 @@ from backsweep import _core
 from backsweep._core import Tensor
 from backsweep.nn import Module
 
-__all__ = ["load", "read_metadata", "save"]
+__all__ = ["check_writable", "load", "read_metadata", "save"]
+
+Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+
+_DTYPES = ("float32", "float64", "int32", "int64", "bool")
 
 
-def save(
-    obj: Module | Mapping[str, Any], path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None
-) -> None:
+def save(obj: Module | Mapping[str, Any], path: Path, metadata: Mapping[str, str] | None = None) -> None:
     """Write a model's state, or named tensors, to a safetensors file.
 
     The file appears whole or not at all: it is written beside its place under another name, flushed to the
@@ -31,18 +33,21 @@ def save(
     ----------
     obj : Module or mapping of str to Tensor or numpy.ndarray
         A module stands for its `state_dict`.
-    path : str or os.PathLike
-        The file; its folder must exist.
+    path : str, bytes or os.PathLike
+        The file; its folder must exist. If it is there already, it must be a regular file.
     metadata : mapping of str to str, optional
         Notes for `read_metadata`.
 
     Raises
     ------
     TypeError
-        If names, values or metadata have other types.
+        If names, values or metadata have other types, or an array's dtype is none of backsweep's.
+    ValueError
+        If a name is the format's own, "__metadata__".
     OSError
         If the file cannot be written.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     tensors: Any = obj.state_dict() if isinstance(obj, Module) else obj
@@ -52,20 +57,22 @@ def save(
     for name, value in tensors.items():
         if not isinstance(name, str) or not isinstance(value, (Tensor, np.ndarray)):
             raise TypeError(f"[save] {name!r}: {type(value).__name__} is not a name with a tensor")
-        arrays[name] = np.asarray(value, order="C")  # safetensors writes the memory as it lies
+        if name == "__metadata__":
+            raise ValueError("[save] the name '__metadata__' is the format's own")
+        array = np.asarray(value, order="C")  # safetensors writes the memory as it lies
+        if array.dtype.name not in _DTYPES:
+            raise _core.DTypeError(f"[save] {name!r} is {array.dtype}; it must be one of {', '.join(_DTYPES)}")
+        arrays[name] = array
     notes: Mapping[Any, Any] = metadata or {}
     for key, note in notes.items():
         if not isinstance(key, str) or not isinstance(note, str):
             raise TypeError(f"[save] metadata must be str to str, not {key!r}: {note!r}")
-    target = os.path.realpath(path)
-    folder, name = os.path.split(target)
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(f"[save] there is no folder {folder}")
-    if os.path.isdir(target):
-        raise IsADirectoryError(f"[save] {target} is a folder")
-    draft = os.path.join(folder, f".{name}.{os.urandom(6).hex()}.tmp")
+    target, draft = _start(path)
     try:
-        save_file(arrays, draft, metadata=dict(notes) or None)
+        try:
+            save_file(arrays, draft, metadata=dict(notes) or None)
+        except SafetensorError as error:
+            raise OSError(f"[save] {target} cannot be written: {error}") from error
         _flush(draft)
         os.replace(draft, target)
     except BaseException:
@@ -73,46 +80,81 @@ def save(
             os.unlink(draft)
         raise
     with suppress(OSError):  # some file systems cannot flush folders
-        _flush(folder)
+        _flush(os.path.dirname(target))
 
 
-def load(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+def check_writable(path: Path) -> None:
+    """Raise the OSError that `save` would raise for this path now; a file that is there stays as it is."""
+    os.unlink(_start(path)[1])
+
+
+def _start(path: Path) -> tuple[str, str]:
+    """Give the file that is meant and a new empty file beside it."""
+    place = os.fsdecode(path)
+    target = os.path.realpath(place)
+    folder = os.path.dirname(target)
+    if os.path.isdir(target):
+        raise IsADirectoryError(f"[save] {target} is a folder")
+    if os.path.islink(target) or (os.path.exists(place) and not os.path.isfile(place)):
+        raise OSError(f"[save] {place} is not a regular file")
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"[save] there is no folder {folder}")
+    draft = os.path.join(folder, f".{os.urandom(6).hex()}.tmp")
+    try:
+        with suppress(FileNotFoundError):
+            os.lstat(target)  # raises if the name is too long
+        open(draft, "xb").close()
+    except OSError as error:
+        raise OSError(error.errno, f"[save] {target} cannot be written: {error.strerror}") from error
+    return target, draft
+
+
+def load(path: Path) -> dict[str, Tensor]:
     """Read the tensors of a safetensors file; `Module.load_state_dict` takes them.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
+    OSError
+        If it cannot be read, as a folder.
     ValueError
         If it is not a whole safetensors file.
     DTypeError
         If it holds tensors of a dtype that backsweep does not have.
     """
-    with _open(path, "load") as file:
-        return {name: _tensor(file, name, path) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    place = os.fsdecode(path)
+    with _open(place, "load") as file:
+        return {name: _tensor(file, name, place) for name in file.keys()}  # noqa: SIM118 (no mapping)
 
 
-def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
+def read_metadata(path: Path) -> dict[str, str]:
     """Read the notes of a safetensors file, without its tensors. Raises as `load`."""
-    with _open(path, "read_metadata") as file:
+    with _open(os.fsdecode(path), "read_metadata") as file:
         return dict(file.metadata() or {})
 
 
-def _open(path: str | os.PathLike[str], op: str) -> Any:
+def _open(path: str, op: str) -> Any:
     from safetensors import SafetensorError, safe_open
 
     if not os.path.exists(path):
-        raise FileNotFoundError(f"[{op}] there is no file {os.fspath(path)}")
+        raise FileNotFoundError(f"[{op}] there is no file {path}")
+    if os.path.isdir(path):
+        raise IsADirectoryError(f"[{op}] {path} is a folder")
+    if not os.path.isfile(path):
+        raise OSError(f"[{op}] {path} is not a regular file")
     try:
-        return safe_open(os.fspath(path), framework="numpy")
+        return safe_open(path, framework="numpy")
+    except OSError as error:
+        raise type(error)(f"[{op}] {path} cannot be read: {error}") from error
     except SafetensorError as error:
-        raise ValueError(f"[{op}] {os.fspath(path)} is not a whole safetensors file: {error}") from error
+        raise ValueError(f"[{op}] {path} is not a whole safetensors file: {error}") from error
 
 
-def _tensor(file: Any, name: str, path: str | os.PathLike[str]) -> Tensor:
+def _tensor(file: Any, name: str, path: str) -> Tensor:
     dtype = file.get_slice(name).get_dtype()
     if dtype not in ("F32", "F64", "I32", "I64", "BOOL"):
-        raise _core.DTypeError(f"[load] {os.fspath(path)}: {name} is {dtype}, which backsweep does not have")
+        raise _core.DTypeError(f"[load] {path}: {name} is {dtype}, which backsweep does not have")
     return _core.from_numpy(file.get_tensor(name))
 
 

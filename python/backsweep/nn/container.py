@@ -107,7 +107,7 @@ class ModuleDict(Module):
     Parameters
     ----------
     modules : mapping of str to Module, optional
-        The first entries. A name must not be that of one of this class's methods.
+        The first entries. A name must not be that of an attribute of this class.
     """
 
     def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
@@ -118,8 +118,6 @@ class ModuleDict(Module):
         return self._modules[key]
 
     def __setitem__(self, key: str, module: Module) -> None:
-        if hasattr(type(self), key):
-            raise KeyError(f"[ModuleDict] {key!r} is the name of a method of ModuleDict")
         self.register_module(key, module)
 
     def __delitem__(self, key: str) -> None:

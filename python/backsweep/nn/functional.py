@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from operator import index
 from typing import Literal
+
+import numpy.typing as npt
 
 from backsweep import _core
 from backsweep._core import DTypeError, ShapeError, Tensor
@@ -65,7 +68,7 @@ def sigmoid(input: Tensor) -> Tensor:
 
 
 def softplus(input: Tensor, beta: float = 1.0) -> Tensor:
-    """Give log(1 + exp(beta x)) / beta for each element; no finite x overflows."""
+    """Give log(1 + exp(beta x)) / beta for each element; nothing overflows where beta x is finite."""
     if beta == 1.0:
         return _core.softplus(input)
     return _core.softplus(input * beta) / beta
@@ -130,7 +133,7 @@ def layer_norm(
     -----
     Source: Ba, Kiros and Hinton (2016), Layer Normalization, arXiv:1607.06450.
     """
-    axes = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    axes = normalized_shape if isinstance(normalized_shape, tuple) else as_axes(normalized_shape)
     shape = input.shape
     if not axes or shape[-len(axes) :] != axes:
         raise ShapeError(
@@ -152,8 +155,15 @@ def layer_norm(
     return _core.reshape(_layer_norm(rows, weight, bias, eps=eps)[0], shape)
 
 
+def as_axes(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
+    """Give the sizes of the last axes; NumPy's integers count as Python's."""
+    if isinstance(normalized_shape, Sequence):
+        return tuple(map(index, normalized_shape))
+    return (index(normalized_shape),)
+
+
 def cross_entropy(
-    input: Tensor, target: Tensor, *, ignore_index: int = -100, reduction: Reduction = "mean"
+    input: Tensor, target: Tensor | npt.ArrayLike, *, ignore_index: int = -100, reduction: Reduction = "mean"
 ) -> Tensor:
     """Softmax cross entropy of class scores: log(sum_c exp(z_c)) - z_target for each sample.
 
@@ -161,7 +171,7 @@ def cross_entropy(
     ----------
     input : Tensor, float32 or float64, shape (N, C), (C,) or (N, C, d1, ..., dk)
         Scores (logits) of C classes.
-    target : Tensor, int64 or int32, shape (N,), () or (N, d1, ..., dk)
+    target : Tensor or array_like, int64 or int32, shape (N,), () or (N, d1, ..., dk)
         Class numbers from 0 to C - 1.
     ignore_index : int, default -100
         Samples with this target count as none.
@@ -187,6 +197,8 @@ def cross_entropy(
     The gradient is softmax(z) - onehot(target), times 1 / N for the mean. No finite input overflows.
     """
     code = _reduction("cross_entropy", reduction)
+    if not isinstance(target, Tensor):
+        target = _core.tensor(target)
     dtype = target.dtype
     if dtype != _core.int64:
         if dtype != _core.int32:

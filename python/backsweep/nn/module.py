@@ -19,6 +19,7 @@ M = TypeVar("M", bound="Module")
 _is_capturing = _core.is_capturing
 _guard = _core.guard
 _TABLES = ("_parameters", "_buffers", "_modules")
+_RESERVED = {"training", "_transient", "_structure", *_TABLES}
 
 
 class IncompatibleKeys(NamedTuple):
@@ -123,6 +124,10 @@ class Module:
             raise ValueError(
                 f"[{type(self).__name__}] {name!r} is no name for a {table[1:-1]}: it must have no dots"
             )
+        if name in _RESERVED or hasattr(type(self), name):
+            raise KeyError(f"[{type(self).__name__}] {name!r} is an attribute of the class: take another name")
+        if isinstance(value, Module) and any(module is self for module in value.modules()):
+            raise ValueError(f"[{type(self).__name__}] `{name}` is or holds this module: it cannot hold itself")
         before = self._table_of(name)
         if before == table and self.__dict__[table][name] is value:
             return
@@ -299,22 +304,12 @@ class Module:
     def to(self: M, dtype: DType) -> M:
         """Give all floating parameters and buffers another dtype.
 
-        They become new objects, so make the optimizer afterwards.
+        They stay the same objects, so an optimizer made before goes on training them; gradients are cleared.
         """
-        made: dict[int, Parameter | Buffer] = {}
-        for module in self.modules():
-            for slots in (module._parameters, module._buffers):
-                for name, slot in list(slots.items()):
-                    if slot is None or slot.dtype == dtype or not slot.dtype.is_floating_point:
-                        continue
-                    if id(slot) not in made:
-                        value = _core.cast(slot.detach(), dtype)
-                        made[id(slot)] = (
-                            Parameter(value, requires_grad=slot.requires_grad)
-                            if isinstance(slot, Parameter)
-                            else Buffer(value)
-                        )
-                    setattr(module, name, made[id(slot)])
+        for slot in (*self.parameters(), *self.buffers()):
+            if slot.dtype.is_floating_point and slot.dtype != dtype:
+                slot._replace(_core.cast(slot.detach(), dtype))
+                self._structure.changed(replaced=True)
         return self
 
     def float(self: M) -> M:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -90,6 +91,21 @@ def test_no_folder_to_write_to(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "folder" in capsys.readouterr().err
 
 
+def test_what_cannot_be_written_is_known_before_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bs, "fit", None)  # not called
+    os.mkfifo(tmp_path / "fifo")
+    assert main(["train", "--output", str(tmp_path / "fifo")]) == 1
+    assert "not a regular file" in capsys.readouterr().err
+    assert main(["train", "--output", str(tmp_path / ("x" * 300))]) == 1
+    assert "cannot write the model" in capsys.readouterr().err
+    for size in (10**13, 10**18, 10**30):
+        assert main(["train", "--hidden", str(size), "--output", str(tmp_path / "m")]) == 1
+        assert "does not fit into memory" in capsys.readouterr().err
+    assert os.listdir(tmp_path) == ["fifo"]
+
+
 def run(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *command], capture_output=True, text=True, check=False, timeout=120
@@ -101,6 +117,15 @@ def test_as_a_module() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert run("-m", "backsweep", "train", "--epochs", "x").returncode == 2
     assert run("-m", "backsweep", "--version").stdout == f"backsweep {bs.__version__}\n"
+
+
+def test_a_closed_pipe_is_quiet() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "backsweep", "info"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False, timeout=120)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 def test_import_is_light() -> None:

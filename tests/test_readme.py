@@ -40,3 +40,7 @@ def test_named_paths_exist() -> None:
     paths = re.findall(r"`((?:csrc|python|tests|bench|\.ci)(?:/[\w./]+)?)`", text)
     assert "tests/reference.py" in paths
     assert [path for path in paths if not (root / path).exists()] == []
+
+
+def test_nothing_is_left_to_fill_in() -> None:
+    assert not re.search(r"^(SPEED|TODO|FIXME|TBD)\b", README.read_text(encoding="utf-8"), re.MULTILINE)

@@ -197,16 +197,38 @@ def test_progress_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> 
     assert "val_accuracy" in err
 
 
+class Counting(nn.Module):
+    """Counts its steps in a buffer, which a step changes together with the parameters or not at all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        bs.manual_seed(0)
+        self.net = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 3))
+        self.register_buffer("steps", bs.zeros((), dtype=bs.int64))
+
+    def forward(self, x: bs.Tensor) -> Any:
+        self.steps = self.steps + 1
+        return self.net(x)
+
+
 def test_ctrl_c_stops_between_steps() -> None:
-    model = network().eval()
+    model = Counting().eval()
+    many = np.resize(X, (400_000, 6)), np.resize(Y, 400_000)  # whole batches, so that epochs join smoothly
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     start = time.perf_counter()
     timer.start()
     with pytest.raises(KeyboardInterrupt):
-        bs.fit(model, X, Y, epochs=10**9, progress=False)
+        bs.fit(model, *many, epochs=10**9, shuffle=False, progress=False)
     assert time.perf_counter() - start < 5
     assert not model.training
-    assert all(np.isfinite(p).all() for p in weights(model))
+    k = int(model.steps)
+    assert k > 0
+    again = Counting()
+    rows = 32 * k
+    bs.fit(again, np.resize(X, (rows, 6)), np.resize(Y, rows), shuffle=False, progress=False)
+    assert int(again.steps) == k
+    for a, b in zip(weights(model), weights(again), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_predict_and_evaluate() -> None:
@@ -279,3 +301,77 @@ def test_summary() -> None:
         bs.summary(model, (5, 7))
     assert "forward" not in model[0].__dict__
     assert bs.summary(model).rows[0].output_shape == ""
+
+
+def test_wrong_arguments_of_fit() -> None:
+    model = network()
+    options: dict[str, Any]
+    for options, error, text in (
+        ({"optimizer": "sgd"}, TypeError, "optimizer is str"),
+        ({"loss": [1]}, ValueError, "loss is"),
+        ({"validation": (X,)}, ValueError, "validation"),
+        ({"batch_size": 32.0}, TypeError, "batch_size is 32.0"),
+        ({"epochs": "2"}, TypeError, "epochs is '2'"),
+        ({"batch_size": 201, "drop_last": True}, ValueError, "leaves no batch"),
+        ({"optimizer": bs.optim.SGD(network().parameters())}, ValueError, "none of the model's parameters"),
+    ):
+        with pytest.raises(error, match=rf"^\[fit\] .*{text}"):
+            bs.fit(model, X, Y, progress=False, **options)
+    with pytest.raises(TypeError, match=r"^\[fit\] model is function"):
+        bs.fit(lambda x: x, X, Y)  # type: ignore[arg-type, return-value]
+    with pytest.raises(TypeError, match=r"^\[predict\] model is function"):
+        bs.predict(lambda x: x, X)  # type: ignore[arg-type, return-value]
+    with pytest.raises(TypeError, match=r"^\[predict\] batch_size"):
+        bs.predict(model, X, 2.5)  # type: ignore[arg-type]
+    for size in (np.int64(32), 10**30):
+        bs.fit(model, X, Y, batch_size=size, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("result", "epochs"), [(True, 1), (np.True_, 1), (1, 3), (X, 3), (None, 3), ("no", 3)]
+)
+def test_only_true_stops(result: object, epochs: int) -> None:
+    history = bs.fit(network(), X, Y, epochs=3, callbacks=[lambda epoch, record: result], progress=False)
+    assert len(history["loss"]) == epochs
+
+
+@pytest.mark.parametrize(
+    ("loss", "labels", "fix"),
+    [
+        ("logistic_loss", [0, 1], r"2 \* y - 1"),
+        ("logistic_loss", [-1, 2], r"2 \* y - 1"),
+        ("logistic_loss", [np.nan, 1], r"2 \* y - 1"),
+        ("binary_cross_entropy_with_logits", [-1, 1], r"\(y \+ 1\) / 2"),
+        ("binary_cross_entropy_with_logits", [0, np.nan], r"\(y \+ 1\) / 2"),
+    ],
+)
+def test_labels_of_another_loss_are_refused(loss: Any, labels: list[float], fix: str) -> None:
+    model, y = nn.Linear(6, 1), np.resize(labels, (200, 1))
+    with pytest.raises(ValueError, match=rf"^\[fit\] {loss}.*{fix}"):
+        bs.fit(model, X, y, loss=loss, progress=False)
+    with pytest.raises(ValueError, match=rf"^\[evaluate\] {loss}.*{fix}"):
+        bs.evaluate(model, X, y, loss=loss)
+
+
+def test_ignored_samples_count_in_no_accuracy() -> None:
+    model = network()
+    right = bs.predict(model, X).argmax(1)
+    right[100:] = -100
+    assert bs.evaluate(model, X, right)["accuracy"] == 1.0
+    assert np.isnan(bs.evaluate(model, X, np.full(200, -100))["accuracy"])
+
+
+def test_predict_wants_a_row_for_each_sample() -> None:
+    class Model(nn.Module):
+        def __init__(self, forward: Any) -> None:
+            super().__init__()
+            self.function = forward
+
+        def forward(self, x: bs.Tensor) -> Any:
+            return self.function(x)
+
+    for function in (bs.sum, lambda x: bs.sum(x, 0), lambda x: (x, x)):
+        with pytest.raises(bs.ShapeError, match=r"^\[predict\] the model gives"):
+            bs.predict(Model(function), X)
+    with pytest.raises(bs.ShapeError, match=r"^\[predict\] X is \(\)"):
+        bs.predict(network(), 3.0)

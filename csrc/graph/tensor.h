@@ -177,6 +177,10 @@ struct GradCell : Counted {
     std::lock_guard guard(lock);
     return !grad && !stale;
   }
+  bool has_value() {
+    std::lock_guard guard(lock);
+    return static_cast<bool>(grad);
+  }
 
   static Ref<GradCell> make() { return Ref<GradCell>::adopt(new GradCell); }
   static void destroy(GradCell* c) { delete c; }

@@ -32,8 +32,6 @@ class Capture : public CaptureHooks {
     bool written = false;
     bool assumed_empty = false;  // added to, or read, before it was written
     bool read = false;
-    // Right only where .grad is None when the program begins. A gradient that nobody looks at may be anything.
-    bool must_be_empty() const { return assumed_empty && read; }
   };
   std::vector<Tensor> inputs;
   std::vector<SlotUse> slots;

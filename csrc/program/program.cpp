@@ -15,6 +15,12 @@ constexpr int64_t kAlign = 64;
 // Shorter programs run on one thread: a team costs about 5 us.
 constexpr double kTeamNanoseconds = 100e3;
 
+[[noreturn]] void refuse_gradient() {
+  throw GraphError(
+      "[compile] the compiled function adds to a .grad that is not empty when it begins: start the step with "
+      "optimizer.zero_grad(), or model.zero_grad() where the optimizer has not all parameters, inside the function");
+}
+
 int64_t round_up(int64_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
 
 }  // namespace
@@ -23,7 +29,7 @@ Program::Program(const Capture& capture, const std::vector<Tensor>& outputs, boo
     : n_inputs_(capture.inputs.size()), n_results_(outputs.size()) {
   std::vector<Tensor> roots = outputs;
   for (const auto& c : capture.cells) {
-    if (c.must_be_empty() || (c.assumed_empty && c.current && keep_grads)) empty_cells_.push_back(c.cell);
+    if (c.assumed_empty) (c.read || (c.current && keep_grads) ? empty_cells_ : valueless_cells_).push_back(c.cell);
     if (!c.written) continue;
     if (!c.current) {
       cleared_cells_.push_back(c.cell);
@@ -316,10 +322,9 @@ void Program::run_into(std::span<char* const> inputs, std::span<char* const> out
     ~Runner() { id.store(std::thread::id()); }
   } runner(runner_);
   for (const auto& c : empty_cells_)
-    if (!c->empty())
-      throw GraphError(
-          "[compile] the compiled function adds to .grad, which is not empty when it begins: start the step with "
-          "optimizer.zero_grad() inside the function");
+    if (!c->empty()) refuse_gradient();
+  for (const auto& c : valueless_cells_)
+    if (c->has_value()) refuse_gradient();
   const int members = members_for(num_threads());
   if (members != members_) lay_out(members);
   bind(inputs, out);

@@ -70,6 +70,8 @@ class Program {
   std::vector<SlotBinding> slots_;
   // By what a run leaves in them; and those that must be empty when it begins.
   std::vector<Ref<GradCell>> stale_cells_, cleared_cells_, kept_cells_, empty_cells_;
+  // Added to, but never looked at: what a step left there as stale may be lost, a value may not.
+  std::vector<Ref<GradCell>> valueless_cells_;
   size_t n_inputs_, n_results_;  // results: outputs without kept gradients
   std::vector<Spec> output_specs_;
   double cost_ = 0;

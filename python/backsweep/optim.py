@@ -265,7 +265,9 @@ class Optimizer:
                 state = {n: _as_state(v, p) for n, v in values.items() if v is not None}
                 for name, value in state.items():
                     if value.shape not in (p.shape, ()):
-                        raise ShapeError(f"[{self._name}] {name} is {value.shape}, its parameter is {p.shape}")
+                        raise ShapeError(
+                            f"[{self._name}] {name} is {value.shape}, its parameter is {p.shape}"
+                        )
                 states.append((p, state))
         for group, change in zip(self.param_groups, changes, strict=True):
             group.write(change)

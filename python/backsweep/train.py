@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 from weakref import WeakKeyDictionary, ref
 
 import numpy as np
@@ -128,9 +128,7 @@ def fit(
     if drop_last and batch_size > samples:
         raise ValueError(f"[fit] drop_last leaves no batch: {samples} samples, batch_size {batch_size}")
     batch_size = min(batch_size, samples)
-    if validation is not None and not (isinstance(validation, (tuple, list)) and len(validation) == 2):
-        raise ValueError("[fit] validation must be a pair (X, y)")
-    held_out = None if validation is None else _as_data("fit", model, *validation, loss)
+    held_out = None if validation is None else _as_data("fit", model, *_pair(validation), loss)
     if optimizer is None:
         optimizer = SGD(model.parameters(), lr=0.01, momentum=0.9)
     _check_optimizer(model, optimizer)
@@ -251,9 +249,9 @@ def evaluate(
 # ---- Arguments ---------------------------------------------------------------------------------------------
 
 
-def _function_of(op: str, loss: Loss) -> Callable[[Any, Tensor], Tensor]:
+def _function_of(op: str, loss: Any) -> Callable[[Any, Tensor], Tensor]:
     if callable(loss):
-        return loss
+        return cast("Callable[[Any, Tensor], Tensor]", loss)
     if not isinstance(loss, str) or loss not in _LOSSES:
         raise ValueError(f"[{op}] loss is {loss!r}; it must be a function or one of {list(_LOSSES)}")
     return _LOSSES[loss]
@@ -270,6 +268,12 @@ def _check_optimizer(model: Module, optimizer: object) -> None:
     own = {id(p) for group in optimizer.param_groups for p in group["params"]}
     if own.isdisjoint(map(id, model.parameters())):
         raise ValueError("[fit] the optimizer has none of the model's parameters: was it made for another?")
+
+
+def _pair(validation: Any) -> tuple[Array, Array]:
+    if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+        raise ValueError("[fit] validation must be a pair (X, y)")
+    return validation[0], validation[1]
 
 
 def _check_labels(op: str, y: Tensor, loss: Loss) -> None:

@@ -174,8 +174,10 @@ def test_parameter():
     p.requires_grad_(False)
     assert not (p * 2).requires_grad
     assert p.grad is None
-    p += 1  # rebinds
-    assert type(p) is _core.Tensor
+    same = p
+    p += 1  # a write, as add_ is; of a plain tensor it makes another
+    assert p is same
+    assert p.tolist() == [5, 6]
 
 
 def test_parameter_refuses():

@@ -8,6 +8,7 @@ import pickle
 import numpy as np
 import pytest
 
+import backsweep as bs
 from backsweep import _core
 
 
@@ -233,3 +234,10 @@ def test_outputs_in_a_tuple():
     assert out[0].shape == (4, 8)
     assert len(out) == 3
     assert out[0].requires_grad
+
+
+def test_helpers_of_derivative_rules_are_not_public() -> None:
+    for name in ("mul_mask", "mul_zero"):
+        assert not hasattr(bs, name)
+        assert name not in bs.__all__
+        assert hasattr(_core.ops, name)

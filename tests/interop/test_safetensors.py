@@ -129,3 +129,62 @@ def test_pytorch_reads_and_writes_the_same(tmp_path: Path) -> None:
     save_file(theirs.state_dict(), path)
     ours.load_state_dict(bs.load(path))
     assert ours[0].weight.tolist() == [[1.0] * 3] * 2
+
+
+@pytest.mark.parametrize("kind", ["fifo", "link to fifo", "loop"])
+def test_only_regular_files_are_replaced(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "x.safetensors"
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "link to fifo":
+        os.mkfifo(tmp_path / "fifo")
+        path.symlink_to("fifo")
+    else:
+        path.symlink_to(path.name)
+    before = os.lstat(path)
+    with pytest.raises(OSError, match=r"\[save\] .* is not a regular file"):
+        bs.save({"a": bs.ones(1)}, path)
+    assert os.lstat(path) == before
+    if kind != "loop":
+        with pytest.raises(OSError, match=r"\[load\] .* is not a regular file"):
+            bs.load(path)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float16", "complex64", "object", "U3", "M8[s]"])
+def test_what_load_would_refuse_is_not_saved(tmp_path: Path, dtype: str) -> None:
+    path = tmp_path / "x.safetensors"
+    with pytest.raises(TypeError, match=r"\[save\] 'a' is"):
+        bs.save({"a": np.zeros(2, dtype)}, path)
+    assert os.listdir(tmp_path) == []
+
+
+def test_errors_of_writing_are_os_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import safetensors.numpy
+
+    with pytest.raises(ValueError, match="__metadata__"):
+        bs.save({"__metadata__": bs.ones(1)}, tmp_path / "x")
+    with pytest.raises(OSError, match=r"\[save\].*cannot be written"):
+        bs.save({"a": bs.ones(1)}, tmp_path / ("x" * 300))
+    bs.save({"a": bs.ones(1)}, tmp_path / ("x" * 250))  # the draft's name is short
+    assert len(os.listdir(tmp_path)) == 1
+
+    def full(*args: object, **kwargs: object) -> None:
+        raise safetensors.SafetensorError("no space left")
+
+    monkeypatch.setattr(safetensors.numpy, "save_file", full)
+    with pytest.raises(OSError, match=r"\[save\] .*x cannot be written: no space left"):
+        bs.save({"a": bs.ones(1)}, tmp_path / "x")
+    assert len(os.listdir(tmp_path)) == 1
+
+
+def test_paths(tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path / "x.safetensors")
+    bs.save({"a": bs.ones(1)}, path, metadata={"n": "1"})
+    assert bs.load(path)["a"].tolist() == [1.0]
+    assert read_metadata(path) == {"n": "1"}
+    with pytest.raises(IsADirectoryError, match=str(tmp_path)):
+        bs.load(tmp_path)
+    with pytest.raises(TypeError, match="PathLike"):
+        bs.load(3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="PathLike"):
+        bs.save({"a": bs.ones(1)}, 3)  # type: ignore[arg-type]

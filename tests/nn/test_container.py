@@ -50,5 +50,17 @@ def test_module_dict() -> None:
     assert len(heads) == 1
     with pytest.raises(KeyError):
         del heads["a"]
-    with pytest.raises(KeyError, match="method"):
+    with pytest.raises(KeyError, match="attribute of the class"):
         heads["keys"] = nn.ReLU()
+
+
+def test_no_module_holds_itself_or_hides_an_attribute() -> None:
+    net = nn.Sequential(nn.Sequential(nn.ReLU()))
+    for inner in (net, net[0]):
+        with pytest.raises(ValueError, match="cannot hold itself"):
+            inner.append(net)
+    assert len(list(net.modules())) == 3
+    with pytest.raises(KeyError, match="forward"):
+        nn.Sequential({"forward": nn.ReLU()})
+    with pytest.raises(KeyError, match="training"):
+        nn.ModuleDict({"training": nn.ReLU()})

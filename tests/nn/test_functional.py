@@ -164,3 +164,11 @@ def test_losses_are_pytorchs() -> None:
                 torch.tensor(z), torch.tensor(target), reduction=reduction
             )
             np.testing.assert_allclose(numbers(ours), theirs.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_cross_entropy_takes_a_list() -> None:
+    scores = bs.tensor([[1.0, 2.0], [3.0, 1.0]])
+    want = F.cross_entropy(scores, bs.tensor([1, 0]))
+    assert float(F.cross_entropy(scores, [1, 0])) == float(want)
+    with pytest.raises(bs.DTypeError, match="class numbers"):
+        F.cross_entropy(scores, [0.5, 1.0])

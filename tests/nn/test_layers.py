@@ -7,6 +7,7 @@ import pytest
 
 import backsweep as bs
 from backsweep import nn
+from backsweep.nn import functional as F
 
 rng = np.random.default_rng(0)
 
@@ -119,3 +120,11 @@ def test_layer_norm_errors() -> None:
     np.testing.assert_allclose(numbers(only_bias), [[1, 2, 3]] * 2, atol=1e-6)
     with pytest.raises(bs.ShapeError, match="weight"):
         nn.functional.layer_norm(bs.ones((2, 3)), 3, bs.ones(2))
+
+
+def test_layer_norm_takes_numpys_integers() -> None:
+    layer = nn.LayerNorm(np.int64(8))
+    assert layer.normalized_shape == (8,)
+    assert nn.LayerNorm([np.int32(2), 3]).normalized_shape == (2, 3)
+    assert layer(bs.ones((2, 8))).shape == (2, 8)
+    assert F.layer_norm(bs.ones((2, 8)), np.int64(8)).shape == (2, 8)  # type: ignore[arg-type]

@@ -196,6 +196,10 @@ def test_to_dtype() -> None:
     assert {p.dtype for p in net.parameters()} == {bs.float64}
     assert net(bs.zeros((1, 2), dtype=bs.float64)).dtype == bs.float64
     assert net.float()[0].weight.dtype == bs.float32
+    slots = [*net.parameters(), *net.buffers()]
+    assert all(a is b for a, b in zip(slots, [*net.double().parameters(), *net.buffers()], strict=True))
+    shared = nn.Sequential(net[0], net[0]).float()
+    assert shared[1].weight is net[0].weight
 
 
 def test_deepcopy_and_pickle() -> None:
@@ -224,3 +228,19 @@ def test_repr() -> None:
         ")"
     )
     assert repr(nn.ReLU()) == "ReLU()"
+
+
+@pytest.mark.parametrize("name", ["forward", "training", "parameters", "_modules", "_structure"])
+def test_names_of_the_class_are_refused(name: str) -> None:
+    net = Net()
+    for register, value in (
+        (net.register_parameter, nn.Parameter(bs.ones(1))),
+        (net.register_buffer, bs.ones(1)),
+        (net.register_module, nn.ReLU()),
+        (lambda name, value: setattr(net, name, value), nn.ReLU()),
+        (lambda name, value: setattr(net, name, value), nn.Parameter(bs.ones(1))),
+    ):
+        with pytest.raises(KeyError, match=name):
+            register(name, value)  # type: ignore[operator]
+    assert net(bs.ones((1, 4))).shape == (1, 2)
+    assert net.training

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import backsweep as bs
+from backsweep import _core
 from backsweep.nn import functional as F
 from driver import ELEMENTWISE, REGISTRY, array, call, gradients, value
 from reference import ORACLES

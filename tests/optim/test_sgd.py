@@ -287,3 +287,69 @@ def test_deepcopy_is_independent() -> None:
     optimizer.step()
     assert p.tolist() == [0.5]
     assert twin.param_groups[0]["params"][0].tolist() == [1.0]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_the_optimizer_goes_on_after_a_change_of_dtype(compiled: bool) -> None:
+    bs.manual_seed(0)
+    model = nn.Linear(3, 2)
+    twin = copy.deepcopy(model).double()
+    config: dict[str, Any] = {"lr": 0.1, "momentum": 0.9, "dampening": 0.5, "weight_decay": 0.1}
+    optimizer, other = SGD(model.parameters(), **config), SGD(twin.parameters(), **config)
+    run = step_of(model, optimizer)[0]
+    want = step_of(twin, other)[0]
+    run = bs.compile(run) if compiled else run
+    for model_dtype in (bs.float32, bs.float64):
+        model.to(model_dtype)
+        for _ in range(2):
+            run(bs.ones((4, 3), dtype=model_dtype))
+            want(bs.ones((4, 3), dtype=bs.float64))
+    assert model.weight.dtype == bs.float64
+    for p, q in zip(model.parameters(), twin.parameters(), strict=True):
+        np.testing.assert_allclose(np.asarray(p), np.asarray(q), rtol=1e-5, atol=1e-6)
+
+
+def test_nothing_is_half_loaded() -> None:
+    a, b = nn.Parameter(bs.zeros(1)), nn.Parameter(bs.zeros(2))
+    optimizer = SGD([{"params": [a]}, {"params": [b]}], lr=0.1, momentum=0.9)
+    state = optimizer.state_dict()
+    good = {"momentum_buffer": np.full(1, 5.0)}
+    for broken in (
+        {"param_groups": [{**state["param_groups"][0], "lr": 0.7}, {**state["param_groups"][1], "lr": -1.0}]},
+        {"param_groups": [{**state["param_groups"][0], "lr": 0.7}, {"params": [1], "lr": "high"}]},
+        {"state": {0: good, 1: {"momentum_buffer": np.zeros(7)}}},
+        {"state": {0: good, 1: {"momentum_buffer": "none"}}},
+    ):
+        with pytest.raises((ValueError, TypeError)):
+            optimizer.load_state_dict({**state, **broken})
+        assert [group["lr"] for group in optimizer.param_groups] == [0.1, 0.1]
+        assert optimizer.state[a]["momentum_buffer"].tolist() == [0.0]
+    # Each group is checked with all its new values at once.
+    nesterov = SGD([a], lr=0.1, momentum=0.9, nesterov=True)
+    nesterov.load_state_dict(SGD([a], lr=0.1).state_dict())
+    assert not nesterov.param_groups[0]["nesterov"]
+    nesterov.load_state_dict(SGD([a], lr=0.1, momentum=0.5, nesterov=True).state_dict())
+    assert nesterov.param_groups[0]["momentum"] == 0.5
+
+
+def test_what_pytorch_puts_into_groups() -> None:
+    p = nn.Parameter(bs.zeros(1))
+    optimizer = SGD([{"params": [p], "initial_lr": 0.5}], lr=0.1)
+    state = optimizer.state_dict()
+    state["param_groups"][0] |= {"initial_lr": 0.7, "foreach": None}
+    optimizer.load_state_dict(state)
+    assert optimizer.param_groups[0]["initial_lr"] == 0.7
+    assert optimizer.state_dict()["param_groups"][0]["foreach"] is None
+    model = nn.Linear(2, 1)
+    for named in (model.named_parameters(), [{"params": model.named_parameters()}]):
+        assert SGD(named).param_groups[0]["params"] == tuple(model.parameters())  # by identity: of the tuples
+
+
+def test_parameters_of_a_group_come_once() -> None:
+    v, w = nn.Parameter(bs.zeros(1)), nn.Parameter(bs.zeros(1))
+    optimizer = SGD([{"params": [v]}, {"params": [w]}], lr=0.1)
+    for twice in ([w, w], [v]):
+        with pytest.raises(ValueError, match="twice"):
+            optimizer.param_groups[1]["params"] = twice
+    optimizer.param_groups[1]["params"] = [w]
+    assert len(optimizer.param_groups[1]["params"]) == 1

@@ -61,7 +61,9 @@ def save(obj: Module | Mapping[str, Any], path: Path, metadata: Mapping[str, str
             raise ValueError("[save] the name '__metadata__' is the format's own")
         array = np.asarray(value, order="C")  # safetensors writes the memory as it lies
         if array.dtype.name not in _DTYPES:
-            raise _core.DTypeError(f"[save] {name!r} is {array.dtype}; it must be one of {', '.join(_DTYPES)}")
+            raise _core.DTypeError(
+                f"[save] {name!r} is {array.dtype}; it must be one of {', '.join(_DTYPES)}"
+            )
         arrays[name] = array
     notes: Mapping[Any, Any] = metadata or {}
     for key, note in notes.items():

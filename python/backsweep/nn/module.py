@@ -125,9 +125,13 @@ class Module:
                 f"[{type(self).__name__}] {name!r} is no name for a {table[1:-1]}: it must have no dots"
             )
         if name in _RESERVED or hasattr(type(self), name):
-            raise KeyError(f"[{type(self).__name__}] {name!r} is an attribute of the class: take another name")
+            raise KeyError(
+                f"[{type(self).__name__}] {name!r} is an attribute of the class: take another name"
+            )
         if isinstance(value, Module) and any(module is self for module in value.modules()):
-            raise ValueError(f"[{type(self).__name__}] `{name}` is or holds this module: it cannot hold itself")
+            raise ValueError(
+                f"[{type(self).__name__}] `{name}` is or holds this module: it cannot hold itself"
+            )
         before = self._table_of(name)
         if before == table and self.__dict__[table][name] is value:
             return

@@ -52,10 +52,6 @@ void Slot::set(Tensor value) {
 
 Tensor Slot::read() { return capture ? capture->read_slot(*this) : value(); }
 
-Ref<Buffer> Slot::new_buffer() const {
-  return Buffer::make(static_cast<size_t>(numel(spec_.shape)) * size_of(spec_.dtype));
-}
-
 void Slot::write(const Tensor& value) {
   if (!(value.shape() == spec().shape))
     throw ShapeError(cat("[assign] a value of shape ", str(value.shape()), " does not fit a slot of shape ",
@@ -78,11 +74,19 @@ void Slot::write(const Tensor& value) {
   commit(value.out().buffer);
 }
 
-Ref<Buffer> Slot::writable_buffer() {
+Slot::Binding Slot::bind(Write write) {
   std::lock_guard guard(lock_);
-  const Output& o = value_.out();
-  const bool ours = value_.node()->refs.load(std::memory_order_acquire) == 1 && o.buffer.unique() && o.offset == 0;
-  return ours && !o.buffer->release ? o.buffer : new_buffer();
+  const Ref<Buffer>& now = value_.out().buffer;
+  // The value may be overwritten if nothing else holds it: no node of a graph, no view, no array.
+  const bool ours = value_.node()->refs.load(std::memory_order_acquire) == 1 && now.unique() && !now->release;
+  Binding b;
+  if (write == Write::in_place && ours) {
+    b.next = now;
+  } else if (write != Write::no) {
+    b.next = Buffer::make(static_cast<size_t>(numel(spec_.shape)) * size_of(spec_.dtype));
+  }
+  b.current = now;
+  return b;
 }
 
 void Slot::commit(Ref<Buffer> buffer) {
@@ -140,9 +144,13 @@ void accumulate_grad(GradCell& cell, const Tensor& grad) {
     capture->accumulate_grad(cell, grad);
     return;
   }
-  // One critical section: two sweeps that meet must not lose either's part.
+  // One critical section: two sweeps that meet must not lose either's part. What it replaces goes after the lock does,
+  // since a graph that ends may wait for the interpreter.
+  Tensor old;
   std::lock_guard guard(cell.lock);
-  if (!cell.stale) cell.grad = cell.grad ? apply(*find_op("add"), {cell.grad, grad}) : grad;
+  if (cell.stale) return;
+  old = cell.grad;
+  cell.grad = old ? apply(*find_op("add"), {old, grad}) : grad;
 }
 
 }  // namespace bs

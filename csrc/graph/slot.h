@@ -19,8 +19,13 @@ class Slot : public Counted {
   Tensor read();
   // Under capture the write becomes part of the program. shape and dtype are fixed: ShapeError, DTypeError.
   void write(const Tensor& value);
-  // For write(): a buffer to put the next value in. The current one if nothing else holds it, else a new one.
-  Ref<Buffer> writable_buffer();
+  // For one run of a program: the buffer of the value, which stays as long as it is held, and one for the next value:
+  // the same if that may be written in place and nothing else holds it, else a new one.
+  enum class Write : uint8_t { no, in_place, apart };
+  struct Binding {
+    Ref<Buffer> current, next;
+  };
+  Binding bind(Write write);
   // Replaces the value at once, whatever captures run.
   void commit(Ref<Buffer> buffer);
 
@@ -30,8 +35,6 @@ class Slot : public Counted {
   // The value, whatever captures run.
   Tensor value() const;
   Ref<Buffer> buffer() const { return value().out().buffer; }
-  // Memory for another value, never that of the current one.
-  Ref<Buffer> new_buffer() const;
   const Spec& spec() const { return spec_; }
   Ref<GradCell> cell;  // null if it collects no gradients
   void set_requires_grad(bool on);

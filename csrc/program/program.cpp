@@ -50,13 +50,12 @@ Program::Program(const Capture& capture, const std::vector<Tensor>& outputs, boo
   fuse(ir_);
   phases_ = place(ir_);
   for (const auto& s : capture.slots) slots_.push_back({s.slot, s.slot->cell.get(), s.slot->spec().dtype});
-  next_.resize(slots_.size());
   for (auto [slot, value] : ir_.commits) slots_[static_cast<size_t>(slot)].written = true;
   for (const Step& s : ir_.steps) {
     cost_ += s.cost;
     calls_host_ |= s.op && s.op->host;
   }
-  held_.resize(slots_.size());
+  bound_.resize(slots_.size());
   find_shadows();
   lay_out(members_for(num_threads()));
 }
@@ -211,8 +210,8 @@ void Program::lay_out(int members) {
 void Program::bind(std::span<char* const> inputs, std::span<char* const> out) {
   for (size_t i = 0; i < slots_.size(); ++i) {
     SlotBinding& s = slots_[i];
-    if (s.written) next_[i] = s.shadow ? s.slot->new_buffer() : s.slot->writable_buffer();
-    held_[i] = s.slot->buffer();
+    using Write = Slot::Write;
+    bound_[i] = s.slot->bind(!s.written ? Write::no : s.shadow ? Write::apart : Write::in_place);
   }
   for (const Patch& p : patches_) {
     char* at = nullptr;
@@ -222,10 +221,10 @@ void Program::bind(std::span<char* const> inputs, std::span<char* const> out) {
         at = inputs[i];
         break;
       case Home::slot:
-        at = static_cast<char*>(held_[i]->data);
+        at = static_cast<char*>(bound_[i].current->data);
         break;
       case Home::next:
-        at = static_cast<char*>(next_[i]->data);
+        at = static_cast<char*>(bound_[i].next->data);
         break;
       default:
         at = out[i];
@@ -304,9 +303,9 @@ void Program::execute(int members) {
 }
 
 void Program::commit() {
-  for (auto& b : held_) b = Ref<Buffer>();
   for (size_t i = 0; i < slots_.size(); ++i)
-    if (slots_[i].written) slots_[i].slot->commit(std::move(next_[i]));
+    if (slots_[i].written) slots_[i].slot->commit(std::move(bound_[i].next));
+  for (auto& b : bound_) b = {};
   for (auto& c : stale_cells_) c->set({}, true);
   for (auto& c : kept_cells_) c->set({}, true);  // until run() has them
   for (auto& c : cleared_cells_) c->set({}, false);
@@ -331,8 +330,7 @@ void Program::run_into(std::span<char* const> inputs, std::span<char* const> out
   try {
     execute(members);
   } catch (...) {
-    for (auto& b : next_) b = Ref<Buffer>();
-    for (auto& b : held_) b = Ref<Buffer>();
+    for (auto& b : bound_) b = {};
     throw;
   }
   commit();

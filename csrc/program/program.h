@@ -85,8 +85,7 @@ class Program {
   std::vector<Call> calls_;                   // per step that is an op
   std::vector<std::vector<void*>> operands_;  // per step that is a list
   std::vector<Patch> patches_;
-  std::vector<Ref<Buffer>> next_;  // per slot that is written
-  std::vector<Ref<Buffer>> held_;  // per slot: its value while a run reads it, whatever others write meanwhile
+  std::vector<Slot::Binding> bound_;  // per slot, while a run lasts
 };
 
 }  // namespace bs

@@ -218,3 +218,20 @@ def test_wrong_functions() -> None:
         NoTensor()()
     with pytest.raises(NotImplementedError):
         bs.Function()(x)
+
+
+def test_results_that_are_no_arrays() -> None:
+    with pytest.raises(TypeError, match=r"^\[host_call\]"):
+        bs._core.host_call(lambda a: ([[1], [1, 2]],), [bs.ones(1)], [[1]], ["float32"])
+
+
+def test_a_gradient_of_another_dtype_is_refused() -> None:
+    class Wide(bs.Function):
+        def forward(self, x: bs.Tensor) -> bs.Tensor:
+            return x * 2.0
+
+        def backward(self, grad: bs.Tensor, x: bs.Tensor, y: bs.Tensor) -> bs.Tensor:
+            return grad.to(bs.float64)
+
+    with pytest.raises(bs.DTypeError, match=r"^\[custom\].*float64.*float32"):
+        Wide()(bs.ones(2).requires_grad_()).sum().backward()

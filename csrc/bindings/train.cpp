@@ -34,7 +34,9 @@ std::unique_ptr<EpochLoop> make_trainer(py::object step, std::vector<Tensor> arr
     std::shared_ptr<Program> p = program_for(step, specs);
     if (p->output_specs().size() != 1 || numel(p->output_specs()[0].shape) != 1 ||
         !is_float(p->output_specs()[0].dtype))
-      throw ShapeError("[Trainer] step must return the mean loss of its batch, one float number");
+      throw ShapeError(
+          "[Trainer] step must return one float number, the mean loss of its batch, and be compiled without "
+          "keep_grads");
     return p;
   };
   std::shared_ptr<Program> full = n >= batch_size ? program(batch_size) : nullptr;

@@ -241,3 +241,24 @@ def test_helpers_of_derivative_rules_are_not_public() -> None:
         assert not hasattr(bs, name)
         assert name not in bs.__all__
         assert hasattr(_core.ops, name)
+
+
+def test_powers():
+    x = _core.tensor([2.0, -3.0, 0.5], requires_grad=True)
+    for n in (-3, -1, 0, 1, 2, 3, 7, 2.0):
+        np.testing.assert_allclose((x**n).numpy(), np.array([2.0, -3.0, 0.5], np.float32) ** n, rtol=1e-6)
+    np.testing.assert_allclose(_core.grad((x**3).sum(), x).numpy(), [12.0, 27.0, 0.75], rtol=1e-6)
+    np.testing.assert_allclose((_core.tensor([4.0, 9.0]) ** 0.5).tolist(), [2.0, 3.0])
+    assert (_core.tensor([2, 3]) ** 2).dtype == "int64"
+    with pytest.raises(ValueError, match=r"^\[pow\]"):
+        _core.tensor([2, 3]) ** -1
+    with pytest.raises(TypeError, match=r"^\[pow\]"):
+        x**0.3
+    assert abs(x).tolist() == [2.0, 3.0, 0.5]
+
+
+def test_a_whole_slice_is_a_tensor_of_its_own():
+    a = _core.tensor([1.0, 2.0])
+    for b in (a[:], a.view(2)):
+        b.requires_grad_()
+        assert not a.requires_grad

@@ -179,3 +179,14 @@ def test_layer_norm_of_a_large_offset() -> None:
     np.testing.assert_allclose(got, (x - x.mean(1, keepdims=True)) / x.std(1, keepdims=True), atol=2e-2)
     constant = array(F.layer_norm(bs.full((2, 5), 7.0), 5))
     np.testing.assert_array_equal(constant, 0)
+
+
+def test_means_of_equal_numbers_are_exact() -> None:
+    for n in range(1, 70):
+        assert float(bs.mean(bs.full((n,), 5.0))) == 5.0
+
+
+def test_no_named_axis_means_all() -> None:
+    x = bs.tensor([[1.0, 2.0], [3.0, 4.0]])
+    assert float(bs.sum(x, [])) == 10.0
+    assert float(bs.mean(x, ())) == 2.5

@@ -143,3 +143,16 @@ def test_arguments_may_change_after_the_call() -> None:
     again = f(a)
     assert all((array(t) == -1).all() for t in again)
     assert len(f.programs) == 1
+
+
+def test_a_truth_value_is_zero_or_one_inside_a_list() -> None:
+    """A cast to bool joins no list that would read its operand instead of 0 or 1."""
+    functions = [
+        lambda x: x.to(bs.bool_).to(bs.float32).sum(),
+        lambda x: x.to(bs.bool_) + x,
+        lambda x: x.to(bs.bool_) == x,
+        lambda x: (x > 0).to(bs.float32) + x,
+    ]
+    for f in functions:
+        x = bs.tensor([2.0, 0.0, 3.0])
+        equal(bs.compile(f)(x), f(x))

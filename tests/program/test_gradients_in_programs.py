@@ -100,3 +100,37 @@ def test_accumulation_inside_one_program() -> None:
 
     for i in (1.0, 2.0):
         assert array(f(bs.full((2,), i), bs.full((2,), 10.0))).tolist() == [i + 20, i + 40]
+
+
+def test_an_optimizer_over_a_part_of_the_model() -> None:
+    """backward() reaches parameters that nobody clears and whose gradients nobody looks at."""
+    want: list[object] = []
+    for compiled in (False, True):
+        bs.manual_seed(0)
+        model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 3))
+        optimizer = bs.optim.SGD(model[1].parameters(), lr=0.1)
+        step = training_step(model, optimizer)
+        step = bs.compile(step) if compiled else step
+        x, y = bs.ones(5, 4), bs.tensor([0, 1, 2, 0, 1])
+        losses = [bits(step(x, y)) for _ in range(3)]
+        if compiled:
+            assert losses == want
+            with pytest.raises(bs.GraphError, match=r"^\[grad\]"):
+                _ = model[0].weight.grad
+        want = losses
+
+
+def test_loops_keep_no_gradients() -> None:
+    p = nn.Parameter(bs.ones(2))
+
+    @bs.compile(keep_grads=True)
+    def step(x: bs.Tensor) -> bs.Tensor:
+        p.grad = None
+        loss = (p * x).sum()
+        loss.backward()
+        return loss
+
+    step(bs.ones(2))
+    assert array(p.grad).tolist() == [1.0, 1.0]
+    with pytest.raises(bs.ShapeError, match=r"^\[Trainer\].*keep_grads"):
+        bs._core.Trainer(step, [bs.ones(4) * 3.0], 2, False, False)

@@ -212,3 +212,38 @@ def test_a_call_of_many_signatures_stays_right() -> None:
     for _ in range(2):
         for n in range(150):
             assert float(f(bs.ones(n))) == 2.0 * n
+
+
+def test_constants_are_told_apart_by_their_bits() -> None:
+    @bs.compile
+    def f(x: bs.Tensor, n: float) -> bs.Tensor:
+        return x / n
+
+    one = bs.tensor([1.0])
+    assert [float(array(f(one, n))[0]) for n in (0.0, -0.0)] == [np.inf, -np.inf]
+    for _ in range(3):
+        f(one, float("nan"))
+    assert len(f.programs) == 3
+
+
+@pytest.mark.parametrize("what", [{1, 2}, bytearray(b"x"), type("Pair", (tuple,), {})((1, 2))])
+def test_arguments_that_may_change_are_refused(what: Any) -> None:
+    f = bs.compile(lambda x, n: x)
+    with pytest.raises(TypeError, match=r"^\[compile\] an argument is a"):
+        f(bs.ones(1), what)
+
+
+def test_endless_arguments_are_refused() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    with pytest.raises(RecursionError):
+        bs.compile(lambda x: x)(endless)
+    with pytest.raises((ValueError, TypeError, RecursionError)):
+        bs.tensor(endless)
+
+
+def test_a_plan_that_does_not_fit_memory_fails_again() -> None:
+    f = bs.compile(lambda x: (x.expand(2**46) * 1.0).sum())
+    for _ in range(2):
+        with pytest.raises(MemoryError):
+            f(bs.ones(1))

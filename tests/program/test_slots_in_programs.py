@@ -283,3 +283,61 @@ def test_an_error_while_capturing_changes_nothing() -> None:
     assert len(step.programs) == 0
     fail[0] = False
     assert array(step()).tolist() == [1.0, 1.0]
+
+
+def test_a_call_back_writes_what_the_program_reads() -> None:
+    """The program goes on with the value it began with, never with memory that others have by now."""
+    p = nn.Buffer(bs.ones(4))
+
+    class Write(bs.Function):
+        numpy = True
+
+        def forward(self, x: np.ndarray) -> np.ndarray:
+            p.assign(bs.full((4,), 5.0))
+            self.kept = [bs.full((4,), 777.0) for _ in range(8)]  # takes memory that was freed
+            return x
+
+    @bs.compile
+    def f(x: bs.Tensor) -> bs.Tensor:
+        return p * Write()(x)
+
+    assert array(f(bs.ones(4))).tolist() == [1.0] * 4
+
+
+def test_a_view_that_a_call_back_takes_stays() -> None:
+    p = nn.Buffer(bs.ones(4))
+    views: list[np.ndarray] = []
+
+    class Look(bs.Function):
+        numpy = True
+
+        def forward(self, x: np.ndarray) -> np.ndarray:
+            views.append(np.asarray(p.detach()))
+            return x
+
+    @bs.compile
+    def f(x: bs.Tensor) -> None:
+        p.assign(p * 2.0 + Look()(x))
+
+    f(bs.ones(4))
+    assert views[0].tolist() == [1.0] * 4
+    assert array(p).tolist() == [3.0] * 4
+
+
+def test_a_call_back_on_constants_runs_at_each_call() -> None:
+    seen: list[int] = []
+
+    class Count(bs.Function):
+        numpy = True
+
+        def forward(self, x: np.ndarray) -> np.ndarray:
+            seen.append(1)
+            return x * float(len(seen))
+
+    constant = bs.ones(2)
+
+    @bs.compile
+    def f(x: bs.Tensor) -> bs.Tensor:
+        return x + Count()(constant)
+
+    assert [float(array(f(bs.zeros(2)))[0]) for _ in range(3)] == [1.0, 2.0, 3.0]

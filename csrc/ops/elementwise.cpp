@@ -219,7 +219,6 @@ DType list_dtype(const Op& op, const Specs& in, const Spec& out) {
 
 const char* list_op_name(int code) { return code == static_cast<int>(Ew::copy) ? "copy" : table[code]->name; }
 
-const Op& elementwise_op(Ew code) { return *table[static_cast<int>(code)]; }
 Interval elementwise_interval(Ew code) { return intervals[static_cast<int>(code)]; }
 
 Tensor elementwise(Ew code, std::initializer_list<Arg> args) {

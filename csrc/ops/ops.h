@@ -33,8 +33,7 @@ Tensor elementwise(kernels::Ew code, std::initializer_list<Arg> args);
   inline Tensor name(const Arg& x, const Arg& y, const Arg& z) { return elementwise(kernels::Ew::name, {x, y, z}); }
 #include "kernels/elementwise.def"
 
-// The op of a row, and the interval that its tests draw inputs from.
-const Op& elementwise_op(kernels::Ew code);
+// The interval that the tests of a row draw inputs from.
 struct Interval {
   double lo, hi;
 };

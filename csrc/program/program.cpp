@@ -26,7 +26,7 @@ int64_t round_up(int64_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign;
 }  // namespace
 
 Program::Program(const Capture& capture, const std::vector<Tensor>& outputs, bool keep_grads)
-    : n_inputs_(capture.inputs.size()), n_results_(outputs.size()) {
+    : n_results_(outputs.size()) {
   std::vector<Tensor> roots = outputs;
   for (const auto& c : capture.cells) {
     if (c.assumed_empty) (c.read || (c.current && keep_grads) ? empty_cells_ : valueless_cells_).push_back(c.cell);

@@ -34,7 +34,6 @@ class Program {
   bool fits_slots() const;
 
   const std::vector<Spec>& output_specs() const { return output_specs_; }
-  size_t n_inputs() const { return n_inputs_; }
   // Bytes of the arena, for the number of threads of the last run (before it, of the first).
   int64_t arena_bytes() const { return arena_bytes_; }
   double cost() const { return cost_; }
@@ -72,7 +71,7 @@ class Program {
   std::vector<Ref<GradCell>> stale_cells_, cleared_cells_, kept_cells_, empty_cells_;
   // Added to, but never looked at: what a step left there as stale may be lost, a value may not.
   std::vector<Ref<GradCell>> valueless_cells_;
-  size_t n_inputs_, n_results_;  // results: outputs without kept gradients
+  size_t n_results_;  // results: outputs without kept gradients
   std::vector<Spec> output_specs_;
   double cost_ = 0;
   bool calls_host_ = false;

@@ -19,7 +19,7 @@ import backsweep as bs
 from backsweep import datasets, nn
 from backsweep.nn import functional as F
 from driver import OPS, about, array, bits, cases, inputs_of, leaves, outputs_and_gradients
-from programs import RandomProgram
+from programs import RandomProgram, training_step
 
 THREADS = (1, 2, 3, 7)
 TESTS = Path(__file__).resolve().parents[1]
@@ -73,15 +73,7 @@ def test_the_wide_network_uses_threads() -> None:
     """Else the test above would show nothing."""
     model = nn.Sequential(nn.Linear(64, 512), nn.LayerNorm(512), nn.ReLU(), nn.Linear(512, 10))
     optimizer = bs.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-
-    @bs.compile
-    def step(x: bs.Tensor, y: bs.Tensor) -> bs.Tensor:
-        loss = F.cross_entropy(model(x), y)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss
-
+    step = bs.compile(training_step(model, optimizer))
     step(bs.ones(256, 64), bs.zeros(256, dtype=bs.int64))
     assert "all threads" in step.programs[0]["text"]
 

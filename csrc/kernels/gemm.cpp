@@ -1,16 +1,18 @@
 // C = A B (+ bias) by register tiles: R rows of A, by broadcast, times V vectors of columns of B.
 //
 //   for blocks of rows (A's part of a chunk fits L2):
-//     for chunks of k:
-//       for strips of V vectors (B's part of a chunk fits L1):   pack the strip if its columns are not contiguous
+//     for chunks of k:                                         pack the rows of A if they lie far apart
+//       for strips of V vectors (B's part of a chunk fits L2):   pack the strip if its columns are not contiguous
 //         for groups of R rows:                                  one tile
 //
-// Chunks of k resume the accumulators from C, which is exact, so each element stays one chain of fma over k. A is read
-// in place, whatever its strides: a tile reads one element of it per V fma. Edges run through the same tiles, of fewer
-// rows or vectors, the last vector masked.
+// Chunks of k resume the accumulators from C, which is exact, so each element stays one chain of fma over k. Otherwise
+// A is read in place, whatever its strides: a tile reads one element of it per V fma. Edges run through the same tiles,
+// of fewer rows or vectors, the last vector masked. A few rows times a transposed B need each vector of B once: their
+// tile turns it in registers.
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/gemm_column.h"
 #include "kernels/gemm_pack.h"
 #include "kernels/kernels.h"
 #include "kernels/simd.h"
@@ -41,22 +43,36 @@ constexpr int max_vecs(int rows) {
   return kAccumulators / rows < cap ? kAccumulators / rows : cap;
 }
 
-// Without masked loads a strip that ends inside a vector is always packed, padded with zeros.
-#if defined(__AVX2__)
-constexpr bool kMaskedLoads = true;
+// Without masked loads a strip that ends inside a vector is always packed, padded with zeros. Those of AVX2 are slow:
+// tiles of whole vectors do without (0.90 -> 0.98 of the fma peak in L1).
+#if defined(__AVX512F__)
+constexpr bool kMaskedLoads = true, kMaskIsFree = true;
+#elif defined(__AVX2__)
+constexpr bool kMaskedLoads = true, kMaskIsFree = false;
 #else
-constexpr bool kMaskedLoads = false;
+constexpr bool kMaskedLoads = false, kMaskIsFree = true;
 #endif
 
-// Cache blocks, measured on Zen 5 (48 KiB L1, 1 MiB L2), float32, best of many. A strip of B, `chunk` rows by V
-// vectors, is read once per group of rows: 36, 48, 72 KiB gave 194, 228, 204 GFLOP/s at 512^3. 256 rows of A and their
-// C stay in L2 between strips: against unlimited rows 110 -> 177 GFLOP/s at (8192, 512, 256) with A transposed. Nothing
-// more is packed: copies of A, or of a B whose columns are contiguous, gained at most 2% and cost up to 10% at 256^3 to
-// 2048^3.
-constexpr int64_t kStripBytes = 48 * 1024;
-constexpr int64_t kMaxChunk = 256;
+// Cache blocks, measured on Zen 5 (48 KiB L1, 1 MiB L2), float32, best of many, as ratios in one run. A strip of B,
+// `chunk` rows by V vectors, is read once per group of rows, from L2 as well as from L1; long chunks pass over C less
+// often: 512 against 256 rows gave 1.05 at 1024^3 (v4). 256 rows of A and their C stay in L2 between strips: against
+// unlimited rows 110 -> 177 GFLOP/s at (8192, 512, 256) with A transposed.
+constexpr int64_t kStripVecs = 1536;  // 96 KiB for v4
+constexpr int64_t kMaxChunk = 512;
 constexpr int64_t kRowBlock = 256;
 constexpr int64_t kColBlock = 512;  // only where k restarts: bounds the scratch for partial sums
+
+// Rows a page or more apart share few cache sets and need a translation each. At 1024^3 with packed A: 1.05 (v4), 1.15
+// (v3, A transposed); with packed B 1.26 (v3), 0.94 (v4, where fetching the next strip ahead gives 1.05). Nearer rows
+// gain nothing from copies.
+constexpr int64_t kFarBytes = 4096;
+constexpr bool kPackFarB = kVecBytes < 64;
+constexpr int64_t kPackColumns = 512;  // of C, to repay a copy of A
+constexpr int64_t kPackRows = 64;      // of C, to repay a copy of B
+
+// Up to so many rows a tile turns vectors of B^T itself: (1, 64, 64) in 0.6 of the time that packing takes.
+constexpr int64_t kFewRows = 4;
+constexpr int kTurnedVecs = 4;
 
 inline int64_t div_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -64,7 +80,12 @@ inline int64_t div_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 // begin(i + 1)).
 struct Parts {
   int64_t count, size, longer;  // the first `longer` parts have size + 1
-  Parts(int64_t total, int64_t most) : count(div_up(total, most)), size(total / count), longer(total % count) {}
+  Parts(int64_t total, int64_t most) : count(1), size(total), longer(0) {
+    if (total <= most) return;  // divisions are what small products would feel
+    count = div_up(total, most);
+    size = total / count;
+    longer = total % count;
+  }
   int64_t length(int64_t i) const { return size + (i < longer); }
   int64_t begin(int64_t i) const { return i * size + min_of(i, longer); }
   int64_t widest() const { return size + (longer > 0); }
@@ -76,48 +97,37 @@ template <class T>
 struct Tile {
   const T* a;
   int64_t a_row, a_col;
-  const T* b;  // unit stride along columns
-  int64_t b_row;
+  const T* b;            // unit stride along columns
+  int64_t b_row, b_col;  // b_col: of turned_tile
   int64_t k;
   int64_t tail;  // columns in the last vector, 1 .. lanes
   const T* sum;  // where the chain stands, if `resume`
   int64_t sum_row;
   T* out;
   int64_t out_row;
-  const T* bias;  // or null
-  const T* next;  // the sum of the tile to come, worth fetching now; or null
-  bool resume;    // the chain goes on from sum; else it starts at 0
-  bool add;       // out = out + chain; else out = chain. Then + bias.
+  const T* bias;   // or null
+  const T* next;   // the sum of the tile to come, worth fetching now; or null
+  const T* fetch;  // rows of the strip to come, so too
+  int64_t fetch_rows;
+  bool resume;  // the chain goes on from sum; else it starts at 0
+  bool add;     // out = out + chain; else out = chain. Then + bias.
 };
 
-template <class T, int R, int V>
-void tile(const Tile<T>& t) {
+// acc[i][v] += A[i, :] B[:, v], one chain of fma over k.
+template <class T, int R, int V, bool kMasked>
+inline __attribute__((always_inline)) void chain(const Tile<T>& t, Vec<T> (&acc)[R][V]) {
   constexpr int L = kLanes<T>;
-  const int64_t tail = t.tail;
-  Vec<T> acc[R][V] = {};
-  if (t.resume) {
-    BS_UNROLL
-    for (int i = 0; i < R; ++i) {
-      BS_UNROLL
-      for (int v = 0; v < V - 1; ++v) acc[i][v] = v_load(t.sum + i * t.sum_row + v * L);
-      acc[i][V - 1] = v_load_part(t.sum + i * t.sum_row + (V - 1) * L, tail);
-    }
-  }
-  if (t.next) {
-    for (int i = 0; i < R; ++i)
-      for (int v = 0; v < V; ++v) __builtin_prefetch(t.next + i * t.sum_row + v * L, 1);
-  }
   const T* a[R];
   BS_UNROLL
   for (int i = 0; i < R; ++i) a[i] = t.a + i * t.a_row;
   const T* b = t.b;
-  const int64_t a_col = t.a_col, b_row = t.b_row;
+  const int64_t a_col = t.a_col, b_row = t.b_row, tail = t.tail;
   int64_t at = 0;
   for (int64_t p = t.k; p > 0; --p) {
     Vec<T> bv[V];
     BS_UNROLL
     for (int v = 0; v < V - 1; ++v) bv[v] = v_load(b + v * L);
-    bv[V - 1] = kMaskedLoads ? v_load_part(b + (V - 1) * L, tail) : v_load(b + (V - 1) * L);
+    bv[V - 1] = kMasked ? v_load_part(b + (V - 1) * L, tail) : v_load(b + (V - 1) * L);
     BS_UNROLL
     for (int i = 0; i < R; ++i) {
       const Vec<T> ai = v_set(a[i][at]);
@@ -127,6 +137,27 @@ void tile(const Tile<T>& t) {
     at += a_col;
     b += b_row;
   }
+}
+
+// What the chains go on from.
+template <class T, int R, int V>
+inline __attribute__((always_inline)) void begin(const Tile<T>& t, Vec<T> (&acc)[R][V]) {
+  constexpr int L = kLanes<T>;
+  const int64_t tail = t.tail;
+  if (t.resume) {
+    BS_UNROLL
+    for (int i = 0; i < R; ++i) {
+      BS_UNROLL
+      for (int v = 0; v < V - 1; ++v) acc[i][v] = v_load(t.sum + i * t.sum_row + v * L);
+      acc[i][V - 1] = v_load_part(t.sum + i * t.sum_row + (V - 1) * L, tail);
+    }
+  }
+}
+
+template <class T, int R, int V>
+inline __attribute__((always_inline)) void finish(const Tile<T>& t, Vec<T> (&acc)[R][V]) {
+  constexpr int L = kLanes<T>;
+  const int64_t tail = t.tail;
   if (t.add) {
     BS_UNROLL
     for (int i = 0; i < R; ++i) {
@@ -151,9 +182,74 @@ void tile(const Tile<T>& t) {
   }
 }
 
+template <class T, int R, int V>
+void tile(const Tile<T>& t) {
+  constexpr int L = kLanes<T>;
+  Vec<T> acc[R][V] = {};
+  begin(t, acc);
+  if (t.next) {
+    for (int i = 0; i < R; ++i)
+      for (int v = 0; v < V; ++v) __builtin_prefetch(t.next + i * t.sum_row + v * L, 1);
+  }
+  for (int64_t p = 0; p < t.fetch_rows; ++p) {
+    for (int v = 0; v < V; ++v) __builtin_prefetch(t.fetch + p * t.b_row + v * L, 0, 2);
+  }
+  if (kMaskIsFree || t.tail < L) {
+    chain<T, R, V, kMaskedLoads>(t, acc);
+  } else {
+    chain<T, R, V, false>(t, acc);
+  }
+  finish(t, acc);
+}
+
+// The same for a B whose rows are contiguous and whose columns are t.b_col apart: little squares of it are turned in
+// registers. Lanes beyond the tail repeat the last column; nobody reads their sums.
+template <class T, int R, int V>
+void turned_tile(const Tile<T>& t) {
+  constexpr int L = kLanes<T>, E = kPiece<T>;
+  Vec<T> acc[R][V] = {};
+  begin(t, acc);
+  const int64_t step = t.b_col;
+  const T* last[L];
+  for (int l = 0; l < L; ++l) last[l] = t.b + ((V - 1) * L + min_of(l, t.tail - 1)) * step;
+  const T* a[R];
+  BS_UNROLL
+  for (int i = 0; i < R; ++i) a[i] = t.a + i * t.a_row;
+  int64_t p = 0, at = 0;
+  for (; p + E <= t.k; p += E, at += E * t.a_col) {
+    BS_UNROLL
+    for (int v = 0; v < V; ++v) {
+      Vec<T> row[E];
+      BS_UNROLL
+      for (int e = 0; e < E; ++e) {
+        const T* piece[kPieces];
+        BS_UNROLL
+        for (int q = 0; q < kPieces; ++q) piece[q] = v < V - 1 ? t.b + (v * L + q * E + e) * step : last[q * E + e];
+        row[e] = load_pieces<T>(piece, p);
+      }
+      transpose_pieces<T>(row);
+      BS_UNROLL
+      for (int e = 0; e < E; ++e) {
+        BS_UNROLL
+        for (int i = 0; i < R; ++i) acc[i][v] = v_fma(v_set(a[i][at + e * t.a_col]), row[e], acc[i][v]);
+      }
+    }
+  }
+  for (; p < t.k; ++p, at += t.a_col) {
+    BS_UNROLL
+    for (int v = 0; v < V; ++v) {
+      Vec<T> row;
+      for (int l = 0; l < L; ++l) row[l] = v < V - 1 ? t.b[(v * L + l) * step + p] : last[l][p];
+      for (int i = 0; i < R; ++i) acc[i][v] = v_fma(v_set(a[i][at]), row, acc[i][v]);
+    }
+  }
+  finish(t, acc);
+}
+
 template <class T>
 struct TileTable {
   void (*fn[kRows][kMaxVecs])(const Tile<T>&);
+  void (*turned[kFewRows][kTurnedVecs])(const Tile<T>&);
 };
 template <class T, int R, int V>
 constexpr void fill(TileTable<T>& table) {
@@ -164,10 +260,20 @@ constexpr void fill(TileTable<T>& table) {
     fill<T, R - 1, max_vecs(R - 1)>(table);
   }
 }
+template <class T, int R, int V>
+constexpr void fill_turned(TileTable<T>& table) {
+  table.turned[R - 1][V - 1] = turned_tile<T, R, V>;
+  if constexpr (V > 1) {
+    fill_turned<T, R, V - 1>(table);
+  } else if constexpr (R > 1) {
+    fill_turned<T, R - 1, kTurnedVecs>(table);
+  }
+}
 template <class T>
 constexpr TileTable<T> make_tiles() {
   TileTable<T> table = {};
   fill<T, kRows, max_vecs(kRows)>(table);
+  fill_turned<T, kFewRows, kTurnedVecs>(table);
   return table;
 }
 template <class T>
@@ -175,13 +281,24 @@ constexpr TileTable<T> kTiles = make_tiles<T>();
 
 // ---- Blocking ------------------------------------------------------------------------------------------------
 
-// Scratch: [strip of B | partial sums of a block of C], each only where it may be used.
+inline bool far_apart(const Gemm& g, int64_t stride) {
+  const int64_t bytes = stride * static_cast<int64_t>(size_of(g.dtype));
+  return bytes >= kFarBytes || bytes <= -kFarBytes;
+}
+inline bool packs_a(const Gemm& g) { return g.n >= kPackColumns && (far_apart(g, g.a_row) || far_apart(g, g.a_col)); }
+inline bool packs_b(const Gemm& g) { return g.b_col != 1 || (kPackFarB && g.m >= kPackRows && far_apart(g, g.b_row)); }
+
+// Scratch: [strip of B | rows of A | partial sums of a block of C], each only where it may be used.
 inline size_t strip_bytes(const Gemm& g) {
-  if (g.b_col == 1 && g.n > 1 && kMaskedLoads) return 0;
-  // One column of C is computed as one row, whose B is A's transpose.
-  const int64_t vecs = div_up((g.n > 1 ? g.n : g.m) * static_cast<int64_t>(size_of(g.dtype)), kVecBytes);
-  const int64_t bytes = min_of(g.k, kMaxChunk) * min_of(vecs, kMaxVecs) * kVecBytes;
-  return static_cast<size_t>(div_up(min_of(bytes, kStripBytes), 64) * 64);
+  if (!packs_b(g) && kMaskedLoads) return 0;
+  const int64_t vecs = div_up(g.n * static_cast<int64_t>(size_of(g.dtype)), kVecBytes);
+  const int64_t strip = min_of(min_of(g.k, kMaxChunk) * min_of(vecs, kMaxVecs), kStripVecs) * kVecBytes;
+  return static_cast<size_t>(div_up(strip, 64) * 64);
+}
+inline size_t panel_bytes(const Gemm& g) {
+  if (!packs_a(g)) return 0;
+  const int64_t elements = min_of(g.m, kRowBlock) * min_of(g.k, kMaxChunk);
+  return static_cast<size_t>(div_up(elements * static_cast<int64_t>(size_of(g.dtype)) + kVecBytes, 64) * 64);
 }
 inline size_t partial_bytes(const Gemm& g) { return g.k > kRestart ? kRowBlock * kColBlock * size_of(g.dtype) : 0; }
 
@@ -191,16 +308,20 @@ struct Call {
   const T *a, *b, *bias;
   T* c;
   char* scratch;
-  size_t strip_room;
+
+  T* strip_at() const { return reinterpret_cast<T*>(scratch); }
+  T* panels_at() const { return reinterpret_cast<T*>(scratch + strip_bytes(g)); }
+  T* partial_at() const { return reinterpret_cast<T*>(scratch + strip_bytes(g) + panel_bytes(g)); }
 
   // Rows [row, row + rows) and columns [col, col + cols): at most a row block and, where k restarts, a column block.
   void block(int64_t row, int64_t rows, int64_t col, int64_t cols) const {
     constexpr int L = kLanes<T>;
     const Parts groups(rows, kRows);
-    const Parts strips(div_up(cols, L), max_vecs(static_cast<int>(groups.widest())));
-    const int64_t chunk = min_of(kMaxChunk, kStripBytes / (strips.widest() * kVecBytes));
-    T* const strip_at = reinterpret_cast<T*>(scratch);
-    T* const partial = reinterpret_cast<T*>(scratch + strip_room);
+    const bool turn = g.b_row == 1 && g.b_col != 1 && rows <= kFewRows;
+    const Parts strips(div_up(cols, L), turn ? kTurnedVecs : max_vecs(static_cast<int>(groups.widest())));
+    const int64_t chunk = min_of(kMaxChunk, static_cast<int32_t>(kStripVecs) / static_cast<int32_t>(strips.widest()));
+    const bool pack_a = packs_a(g) && !turn, pack_b = packs_b(g) && !turn;
+    const bool ahead = !pack_b && !turn && far_apart(g, g.b_row);
 
     for (int64_t start = 0; start < g.k; start += kRestart) {
       const int64_t stop = min_of(g.k, start + kRestart);
@@ -213,34 +334,52 @@ struct Call {
         t.resume = q > 0;
         t.a_row = g.a_row;
         t.a_col = g.a_col;
+        t.fetch_rows = 0;
+        for (int64_t i = 0; pack_a && i < groups.count; ++i) {
+          const int64_t r = groups.begin(i);
+          pack_rows(a + (row + r) * g.a_row + p * g.a_col, g.a_row, g.a_col, groups.length(i), t.k,
+                    panels_at() + r * t.k);
+        }
         for (int64_t s = 0; s < strips.count; ++s) {
           const int64_t vecs = strips.length(s);
           const int64_t j = strips.begin(s) * L;
           t.tail = min_of(L, cols - j - (vecs - 1) * L);
           t.b = b + p * g.b_row + (col + j) * g.b_col;
           t.b_row = g.b_row;
-          if (g.b_col != 1 || (!kMaskedLoads && t.tail < L)) {
-            pack_strip(t.b, g.b_row, g.b_col, t.k, vecs, t.tail, strip_at);
-            t.b = strip_at;
+          t.b_col = g.b_col;
+          const T* const next_strip = ahead && s + 1 < strips.count ? t.b + vecs * L : nullptr;
+          if (pack_b || (!kMaskedLoads && t.tail < L && !turn)) {
+            pack_strip(t.b, g.b_row, g.b_col, t.k, vecs, t.tail, strip_at());
+            t.b = strip_at();
             t.b_row = vecs * L;
           }
           t.bias = bias && last && stop == g.k ? bias + col + j : nullptr;
           for (int64_t i = 0; i < groups.count; ++i) {
-            const int64_t r = groups.begin(i);
+            const int64_t r = groups.begin(i), n_rows = groups.length(i);
             t.a = a + (row + r) * g.a_row + p * g.a_col;
+            if (pack_a) {
+              t.a = panels_at() + r * t.k;
+              t.a_row = 1;
+              t.a_col = n_rows;
+            }
             // The first chain grows in C itself, later ones beside it, to be added when they are whole.
             t.out = c + (row + r) * g.c_row + col + j;
             t.out_row = g.c_row;
             if (start > 0 && !last) {
-              t.out = partial + r * kColBlock + j;
+              t.out = partial_at() + r * kColBlock + j;
               t.out_row = kColBlock;
             }
-            t.sum = start > 0 ? partial + r * kColBlock + j : t.out;
+            t.sum = start > 0 ? partial_at() + r * kColBlock + j : t.out;
             t.sum_row = start > 0 ? kColBlock : t.out_row;
             t.add = start > 0 && last;
-            const bool fetch = t.resume && i + 1 < groups.count && groups.length(i + 1) == groups.length(i);
-            t.next = fetch ? t.sum + groups.length(i) * t.sum_row : nullptr;
-            kTiles<T>.fn[groups.length(i) - 1][vecs - 1](t);
+            t.next = t.resume && i + 1 < groups.count && groups.length(i + 1) == n_rows ? t.sum + n_rows * t.sum_row
+                                                                                        : nullptr;
+            if (next_strip) {  // each group fetches its share
+              const int64_t from = t.k * i / groups.count;
+              t.fetch = next_strip + from * g.b_row;
+              t.fetch_rows = t.k * (i + 1) / groups.count - from;
+            }
+            (turn ? kTiles<T>.turned[n_rows - 1][vecs - 1] : kTiles<T>.fn[n_rows - 1][vecs - 1])(t);
           }
         }
       }
@@ -271,25 +410,24 @@ void gemm_of(const Gemm& g, const void* a, const void* b, const void* bias, void
   const T* const z = static_cast<const T*>(bias);
   T* const out = static_cast<T*>(c);
   char* const room = static_cast<char*>(scratch);
-  const size_t strips = strip_bytes(g);
   if (g.k == 0) {
     for (int64_t i = row_lo; i < row_hi; ++i)
       for (int64_t j = col_lo; j < col_hi; ++j) out[i * g.c_row + j] = T{0} + (z ? z[j] : T{0});
     return;
   }
-  if (g.n == 1 && g.c_row == 1) {
-    // One column: C^T = B^T A^T fills the vectors, and its terms and their order are the same.
-    const Gemm h = {g.dtype, 1, g.m, g.k, 0, g.b_row, g.a_col, g.a_row, g.m};
-    Call<T>{h, y, x, nullptr, out, room, strips}.part(0, 1, row_lo, row_hi);
-    for (int64_t i = row_lo; z && i < row_hi; ++i) out[i] += z[0];
+  if (g.n == 1) {
+    gemm_column(g, x, y, z, out, row_lo, row_hi, static_cast<T*>(scratch));
   } else {
-    Call<T>{g, x, y, z, out, room, strips}.part(row_lo, row_hi, col_lo, col_hi);
+    Call<T>{g, x, y, z, out, room}.part(row_lo, row_hi, col_lo, col_hi);
   }
 }
 
 }  // namespace
 
-size_t gemm_scratch(const Gemm& g) { return strip_bytes(g) + partial_bytes(g); }
+size_t gemm_scratch(const Gemm& g) {
+  if (g.n == 1) return column_bytes(g);
+  return strip_bytes(g) + panel_bytes(g) + partial_bytes(g);
+}
 
 void gemm(const Gemm& g, const void* a, const void* b, const void* bias, void* c, int64_t row_lo, int64_t row_hi,
           int64_t col_lo, int64_t col_hi, void* scratch) {

@@ -151,5 +151,21 @@ void pack_strip(const T* b, int64_t b_row, int64_t b_col, int64_t k, int64_t vec
   }
 }
 
+// ---- Panels --------------------------------------------------------------------------------------------------
+
+// `rows` rows of A, k columns, to dst[k][rows].
+template <class T>
+void pack_rows(const T* a, int64_t a_row, int64_t a_col, int64_t rows, int64_t k, T* dst) {
+  constexpr int L = kLanes<T>;
+  if (a_col == 1 && rows <= L) {
+    pack_transposed(a, a_row, rows, k, dst, rows);
+  } else if (a_row == 1 && rows <= L) {
+    for (int64_t p = 0; p < k; ++p) v_store_part(dst + p * rows, v_load_part(a + p * a_col, rows), rows);
+  } else {
+    for (int64_t p = 0; p < k; ++p)
+      for (int64_t i = 0; i < rows; ++i) dst[p * rows + i] = a[i * a_row + p * a_col];
+  }
+}
+
 }  // namespace
 }  // namespace bs::kernels::BS_ISA

@@ -61,8 +61,9 @@ struct EwList {
 // ---- Matrix product ------------------------------------------------------------------------------------------
 
 // C[m,n] = A[m,k] B[k,n] (+ bias[n]). Strides in elements, any sign or size; C's columns are contiguous. dtype f32 or
-// f64. Each element is one chain of fma over k ascending, restarted every 4096 with the partials added in order
-// (then the bias): no blocking, packing or split shows in a bit. k = 0 gives zeros (+ bias).
+// f64. Each element is one chain of fma over k ascending, restarted every 4096 with the partials added in order (then
+// the bias); if n is 1, a sum of fma in 16 lanes per 4096, as `reduce` has it. So no blocking, packing, split or number
+// of rows shows in a bit. k = 0 gives zeros (+ bias).
 struct Gemm {
   DType dtype;
   int64_t m, n, k;

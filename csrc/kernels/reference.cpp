@@ -9,23 +9,27 @@ namespace {
 constexpr int64_t kRestart = 4096;
 
 template <class T>
+T multiply_add(T x, T y, T z, bool fused) {
+  if (fused) return std::fma(x, y, z);
+  const volatile T product = x * y;  // volatile: no compiler may fuse it with the sum
+  return product + z;
+}
+
+template <class T>
 void gemm_of(const Gemm& g, const T* a, const T* b, const T* bias, T* c, bool fused) {
+  const int64_t lanes = g.n == 1 ? 16 : 1;
   for (int64_t i = 0; i < g.m; ++i) {
     for (int64_t j = 0; j < g.n; ++j) {
       T total = 0;
       for (int64_t p0 = 0; p0 < g.k; p0 += kRestart) {
-        T chain = 0;
+        T chain[16] = {};
         for (int64_t p = p0; p < std::min(g.k, p0 + kRestart); ++p) {
-          const T x = a[i * g.a_row + p * g.a_col];
-          const T y = b[p * g.b_row + j * g.b_col];
-          if (fused) {
-            chain = std::fma(x, y, chain);
-          } else {
-            const volatile T product = x * y;  // volatile: no compiler may fuse it with the sum
-            chain = product + chain;
-          }
+          T& sum = chain[p % lanes];
+          sum = multiply_add(a[i * g.a_row + p * g.a_col], b[p * g.b_row + j * g.b_col], sum, fused);
         }
-        total = p0 == 0 ? chain : total + chain;
+        for (int64_t h = lanes / 2; h > 0; h /= 2)
+          for (int64_t q = 0; q < h; ++q) chain[q] = chain[q] + chain[q + h];
+        total = p0 == 0 ? chain[0] : total + chain[0];
       }
       c[i * g.c_row + j] = bias ? total + bias[j] : total;
     }

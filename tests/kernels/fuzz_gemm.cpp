@@ -11,19 +11,20 @@ namespace {
 // A matrix in a block that just holds it, in one of the memory orders that callers may use.
 template <class T>
 struct Matrix {
-  static constexpr int kOrders = 12;
+  static constexpr int kOrders = 14;
   Array<T> memory;
   int64_t row = 0, col = 0;  // strides
   const T* at = nullptr;     // element (0, 0)
 
   Matrix(Random& random, int64_t rows, int64_t cols, int order) {
     const int64_t strides[kOrders][2] = {
-        {cols, 1},     {1, rows},      // rows, columns
-        {cols + 3, 1}, {1, rows + 5},  // with gaps
-        {-cols, 1},    {-1, -rows},    // backwards
-        {cols, -1},    {2 * cols, 2},  // every second column
-        {0, 1},        {1, 0},         // one row, one column for all
-        {0, 0},        {3, 3 * rows + 1},
+        {cols, 1},        {1, rows},         // rows, columns
+        {cols + 1100, 1}, {1, rows + 1100},  // more than a page apart: packed in larger products
+        {cols + 3, 1},    {1, rows + 5},     // with gaps
+        {-cols, 1},       {-1, -rows},       // backwards
+        {cols, -1},       {2 * cols, 2},     // every second column
+        {0, 1},           {1, 0},            // one row, one column for all
+        {0, 0},           {3, 3 * rows + 1},
     };
     row = strides[order][0];
     col = strides[order][1];
@@ -102,6 +103,7 @@ void one(Random& random, uint64_t round) {
       n = random.integer(100, 500);
       break;
   }
+  if (round % 20 == 6) m = random.integer(60, 100), n = random.integer(505, 600);
   // Sums that restart (every 4096), several row and column blocks, and both.
   if (round % 40 == 0) m = random.integer(0, 20), k = random.integer(4000, 13000), n = random.integer(0, 70);
   if (round % 100 == 11) m = random.integer(100, 300), k = random.integer(200, 600), n = random.integer(190, 400);

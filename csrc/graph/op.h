@@ -162,6 +162,9 @@ struct Op {
   int elementwise = -1;  // the fuser's instruction (kernels::Ew), or -1
   bool host = false;     // forward calls back into Python: one thread, may throw
   bool effect = false;   // never removed or merged with an equal one
+  // forward reads element i of each input that has an output's shape before it writes element i of any output (merge()
+  // likewise for what it writes): outputs may lie over such inputs.
+  bool in_place = false;
 
   // Builds input gradients from ops. Null with `compose` null: not differentiable. Where `compose` is there too, `grad`
   // is asked only when nothing but output 0 has a gradient.

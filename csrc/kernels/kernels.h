@@ -72,13 +72,29 @@ struct Gemm {
 
 // ---- Reductions ----------------------------------------------------------------------------------------------
 
-enum class Reduction : uint8_t { sum, max };
+enum class Reduction : uint8_t { sum, max, sum_squares };
 
-// x is contiguous (outer, reduce, inner), y (outer, inner). sum of nothing is 0; max of nothing is refused above.
+// x is contiguous (outer, reduce, inner), y (outer, inner). sum of nothing is 0; max of nothing is refused above;
+// sum_squares takes floats only, each square one fma.
 struct Reduce {
   Reduction kind;
   DType dtype;
   int64_t outer, reduce, inner;
+};
+
+// ---- Updates of optimizers -----------------------------------------------------------------------------------
+
+// Hyperparameters of one update, f32 or f64. g is the gradient, negated if `maximize`.
+struct Sgd {
+  DType dtype;
+  double lr, weight_decay, momentum, fresh;  // fresh: 1 - dampening, or 1 in the first step
+  bool nesterov, maximize;
+};
+struct Adam {
+  DType dtype;
+  double lr, beta1, beta2, eps, weight_decay;
+  double correction1, correction2;  // 1 - beta^t in step t
+  bool decoupled, maximize;         // decoupled: AdamW
 };
 
 struct Kernels {
@@ -135,6 +151,17 @@ struct Kernels {
   // y[i] = unit_float(philox_word(seed, draw, i)) < keep ? x[i] / keep : 0, exactly 0 where dropped. lo, hi: elements.
   void (*dropout)(DType dtype, uint64_t seed, uint64_t draw, double keep, const void* x, void* y, int64_t lo,
                   int64_t hi);
+
+  // g += weight_decay p;  buffer = momentum buffer + fresh g;  p -= lr (nesterov ? g + momentum buffer : buffer).
+  // Without a buffer (null) p -= lr g. Outputs may lie over the inputs of the same name. lo, hi: elements.
+  void (*sgd)(const Sgd& s, const void* p, const void* grad, const void* buffer, void* p_out, void* buffer_out,
+              int64_t lo, int64_t hi);
+  // in: p, grad, mean, square, most (null: no amsgrad); out: p, mean, square, most. Outputs may lie over the inputs of
+  // the same name.
+  //   p = p (1 - lr weight_decay) if decoupled, else g += weight_decay p
+  //   mean = beta1 mean + (1 - beta1) g;  square = beta2 square + (1 - beta2) g^2;  most = max(most, square)
+  //   p -= lr / correction1 * mean / (sqrt(most or square) / sqrt(correction2) + eps).  lo, hi: elements.
+  void (*adam)(const Adam& s, const void* const* in, void* const* out, int64_t lo, int64_t hi);
 };
 
 // The table in use: the best that this CPU supports, or the one that BACKSWEEP_ISA names.

@@ -21,6 +21,8 @@ void layer_norm_backward_params(DType, int64_t, int64_t, const void*, const void
 int64_t gather_rows(int64_t, const void*, int64_t, const int64_t*, void*, int64_t, int64_t);
 void scatter_add_rows(DType, int64_t, int64_t, const int64_t*, const void*, void*, int64_t, int64_t);
 void dropout(DType, uint64_t, uint64_t, double, const void*, void*, int64_t, int64_t);
+void sgd(const Sgd&, const void*, const void*, const void*, void*, void*, int64_t, int64_t);
+void adam(const Adam&, const void* const*, void* const*, int64_t, int64_t);
 
 extern const Kernels table;
 constinit const Kernels table = {
@@ -37,6 +39,8 @@ constinit const Kernels table = {
     .gather_rows = gather_rows,
     .scatter_add_rows = scatter_add_rows,
     .dropout = dropout,
+    .sgd = sgd,
+    .adam = adam,
 };
 
 }  // namespace bs::kernels::BS_ISA

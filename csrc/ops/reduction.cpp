@@ -70,8 +70,10 @@ constexpr int64_t kEnoughRows = 8;
 
 template <Reduction kind>
 constexpr const char* name_of_kind() {
-  return kind == Reduction::sum ? "sum" : "amax";
+  return kind == Reduction::sum ? "sum" : kind == Reduction::max ? "amax" : "sum_squares";
 }
+// How partial results join.
+constexpr Reduction joining(Reduction kind) { return kind == Reduction::sum_squares ? Reduction::sum : kind; }
 
 template <Reduction kind>
 void infer_as(const char* name, const Attrs* attrs, const Specs& in, Spec* out) {
@@ -87,6 +89,9 @@ void infer_as(const char* name, const Attrs* attrs, const Specs& in, Spec* out) 
       throw ShapeError(cat("[amax] axis ", d, " of ", str(shape), " is empty: nothing has no maximum"));
     if (attrs->get<bool>(1)) kept.push(1);
   }
+  if (kind == Reduction::sum_squares && !is_float(in[0].dtype))
+    throw DTypeError(
+        cat("[", name, "] x is ", name_of(in[0].dtype), ": cast it to a float first, as in x.to(bs.float32)"));
   if (in[0].dtype == DType::b8) throw DTypeError(cat("[", name, "] x is bool: cast it first, as in x.to(bs.int64)"));
   out[0].dtype = in[0].dtype;
   out[0].shape = kept;
@@ -135,11 +140,14 @@ int64_t forward(const Call& call, int64_t lo, int64_t hi) {
   const Run& r = p.run[0];
   const int64_t item = static_cast<int64_t>(size_of(dtype));
   if (in_blocks(p)) {
-    for (int64_t row = lo; row < hi; row += block_rows(r)) {
-      const int64_t rows = hi - row < block_rows(r) ? hi - row : block_rows(r);
-      kernels.reduce({kind, dtype, 1, rows, r.inner}, call.in[0].data + row * r.inner * item,
-                     call.scratch + row / block_rows(r) * r.inner * item, 0, r.inner);
-    }
+    // Whole blocks as rows, which the kernel takes side by side; then what is left.
+    const int64_t rows = block_rows(r), first = lo / rows, last = hi / rows, rest = hi - last * rows;
+    const int64_t block_bytes = rows * r.inner * item, each = r.inner * item;
+    kernels.reduce({kind, dtype, last - first, rows, r.inner}, call.in[0].data + first * block_bytes,
+                   call.scratch + first * each, 0, (last - first) * r.inner);
+    if (rest > 0)
+      kernels.reduce({kind, dtype, 1, rest, r.inner}, call.in[0].data + last * block_bytes, call.scratch + last * each,
+                     0, r.inner);
   } else if (p.n == 1) {
     const int64_t each = r.outer >= kEnoughRows ? r.inner : 1;
     kernels.reduce({kind, dtype, r.outer, r.reduce, r.inner}, call.in[0].data, call.out[0].data, lo * each, hi * each);
@@ -149,7 +157,8 @@ int64_t forward(const Call& call, int64_t lo, int64_t hi) {
     for (int i = 0; i < p.n; ++i) {
       const Run& q = p.run[i];
       char* to = i + 1 == p.n ? call.out[0].data : next;
-      kernels.reduce({kind, dtype, q.outer, q.reduce, q.inner}, from, to, 0, q.outer * q.inner);
+      kernels.reduce({i == 0 ? kind : joining(kind), dtype, q.outer, q.reduce, q.inner}, from, to, 0,
+                     q.outer * q.inner);
       from = to;
       next += q.outer * q.inner * item;
     }
@@ -163,8 +172,8 @@ void merge(const Call& call) {
   Plan p = plan_of(shape, axes_of(name_of_kind<kind>(), call.attrs, shape));
   if (!in_blocks(p)) return;
   const Run& r = p.run[0];
-  kernels::active().reduce({kind, call.in[0].dtype(), 1, block_count(r), r.inner}, call.scratch, call.out[0].data, 0,
-                           r.inner);
+  kernels::active().reduce({joining(kind), call.in[0].dtype(), 1, block_count(r), r.inner}, call.scratch,
+                           call.out[0].data, 0, r.inner);
 }
 
 // t, a reduction of something of shape `whole`, with the reduced axes back as 1.
@@ -198,6 +207,25 @@ const Op sum_op{
         },
 };
 BS_REGISTER(sum_op);
+
+const Op sum_squares_op{
+    .name = "sum_squares",
+    .doc = "The sum of x^2 over the axes dim (None: all), in one pass and in the order of sum.",
+    .inputs = {{"x"}},
+    .attrs = reduction_attrs,
+    .infer = infer<Reduction::sum_squares>,
+    .forward = forward<Reduction::sum_squares>,
+    .merge = merge<Reduction::sum_squares>,
+    .scratch_bytes = scratch_bytes<Reduction::sum_squares>,
+    .place = place<Reduction::sum_squares>,
+    .grad =
+        [](GradCall& call) {
+          const Tensor x = call.in(0);
+          call.set(0, mul(x, mul(keep_axes("sum_squares", call.grad(), &call.attrs(), x.shape()), 2.0)));
+        },
+    .reads = IN_0,
+};
+BS_REGISTER(sum_squares_op);
 
 const Op amax_op{
     .name = "amax",

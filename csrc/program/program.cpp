@@ -83,9 +83,10 @@ void Program::find_shadows() {
         const Value& read = ir_.values[static_cast<size_t>(v)];
         const Value& root = ir_.values[static_cast<size_t>(ir_.root(v))];
         if (root.home != Home::slot || root.index != slot) continue;
-        // A list may read element i and then write it.
-        const bool same_place = static_cast<int>(s) == maker && ir_.steps[s].list && read.spec.contiguous() &&
-                                read.offset == 0 && read.spec.shape == spec.shape;
+        // A list may read element i and then write it, and so may ops that say so.
+        const bool may = ir_.steps[s].list || ir_.steps[s].op->in_place;
+        const bool same_place = static_cast<int>(s) == maker && may && read.spec.contiguous() && read.offset == 0 &&
+                                read.spec.shape == spec.shape;
         shadow |= !same_place;
       }
   }

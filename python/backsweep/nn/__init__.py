@@ -1,6 +1,6 @@
 """Layers, losses and what networks are made of, under PyTorch's names."""
 
-from backsweep.nn import functional, init
+from backsweep.nn import functional, init, utils
 from backsweep.nn.activation import ReLU, Sigmoid, Softplus
 from backsweep.nn.container import ModuleDict, ModuleList, Sequential
 from backsweep.nn.dropout import Dropout
@@ -30,4 +30,5 @@ __all__ = [
     "Softplus",
     "functional",
     "init",
+    "utils",
 ]

@@ -1,4 +1,4 @@
-"""Optimizers: they change parameters by their gradients, eagerly and inside compiled steps alike."""
+"""What optimizers share: parameter groups, state, hyperparameters that compiled steps read when they run."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from backsweep import _core
-from backsweep._core import Buffer, DType, GraphError, Parameter, ShapeError, Tensor
+from backsweep._core import Buffer, GraphError, Parameter, ShapeError, Tensor
 
-__all__ = ["SGD", "Optimizer", "ParamGroup"]
+__all__ = ["Optimizer", "ParamGroup", "Params"]
 
 Params: TypeAlias = Iterable[Parameter] | Iterable[tuple[str, Parameter]] | Iterable[Mapping[str, Any]]
 
 # In the dict of a group, beside the hyperparameters: what PyTorch puts there. It has no effect here.
 _NOTES = ("initial_lr", "param_names")
 
-_add, _mul, _neg, _sub = _core.add, _core.mul, _core.neg, _core.sub
 _is_capturing = _core.is_capturing
 _guard = _core.guard
 _no_grad = _core.no_grad
@@ -37,24 +36,25 @@ class ParamGroup(MutableMapping[str, Any]):
     def __init__(self, values: Mapping[str, Any], owner: Optimizer) -> None:
         self.values_now = SimpleNamespace(**values)
         self._owner = owner
-        self._slots: dict[DType, list[Buffer]] = {}
+        self._slots: list[Buffer] = []
         self._read_by_programs: set[str] = set()
         self.structure = SimpleNamespace(key=self._key())
         owner._prepare(self)
 
     def _key(self) -> tuple[Any, ...]:
         values = vars(self.values_now)
-        deciding = (*self._owner.numbers, *self._owner.flags)
-        return (*map(id, values["params"]), *(bool(values[name]) for name in deciding if name != "lr"))
+        deciding = (*self._owner.deciding, *self._owner.flags)
+        return (*map(id, values["params"]), *(bool(values[name]) for name in deciding))
 
-    def slots(self) -> dict[DType, list[Buffer]]:
-        """Give the 0-d buffers that hold the optimizer's `numbers`, by the dtype of what they work on."""
+    def slots(self) -> list[Buffer]:
+        """Give the 0-d float64 buffers that hold the optimizer's `numbers`, pairs as two."""
         if not self._slots:
-            values = vars(self.values_now)
-            for dtype in (_core.float32, _core.float64):
-                slots = [Buffer(_core.tensor(values[name], dtype=dtype)) for name in self._owner.numbers]
-                self._slots[dtype] = slots
+            self._slots = [Buffer(_core.tensor(x, dtype=_core.float64)) for x in self._flat()]
         return self._slots
+
+    def _flat(self) -> list[float]:
+        values = [vars(self.values_now)[name] for name in self._owner.numbers]
+        return [x for value in values for x in (value if isinstance(value, tuple) else (value,))]
 
     def __getitem__(self, name: str) -> Any:
         value = vars(self.values_now)[name]
@@ -71,7 +71,7 @@ class ParamGroup(MutableMapping[str, Any]):
         if _is_capturing():
             names = ", ".join(changes)
             raise GraphError(f"[optim] {names} of a group is set while capturing: do it between the steps")
-        made = {n: float(value) if n in self._owner.numbers else value for n, value in changes.items()}
+        made = {n: self._owner._as_number(n, value) for n, value in changes.items()}
         if "params" in made:
             made["params"] = self._owner._own(made["params"], self)
         self._owner._check({**vars(self.values_now), **made})
@@ -80,10 +80,9 @@ class ParamGroup(MutableMapping[str, Any]):
     def write(self, changes: Mapping[str, Any]) -> None:
         """Take over changes that `checked` gave."""
         vars(self.values_now).update(changes)
-        for dtype, slots in self._slots.items():
-            for name, slot in zip(self._owner.numbers, slots, strict=True):
-                if name in changes:
-                    slot.copy_(_core.tensor(changes[name], dtype=dtype))
+        if self._slots and not changes.keys().isdisjoint(self._owner.numbers):
+            for slot, value in zip(self._slots, self._flat(), strict=True):
+                slot.fill_(value)
         key = self._key()
         if key != self.structure.key:
             self.structure.key = key
@@ -109,8 +108,9 @@ class ParamGroup(MutableMapping[str, Any]):
 class Optimizer:
     """The base class of optimizers.
 
-    A subclass names its hyperparameters in `numbers` (floats) and `flags` (booleans), makes its state in
-    `_prepare` and states its update in `_update`, in ops on parameters and buffers.
+    A subclass names its hyperparameters in `numbers` (floats, or pairs of them) and `flags` (booleans), and in
+    `deciding` the numbers of which 0 means less work or less state. It makes its state in `_prepare` and states
+    its update in `_update`, in ops on parameters and buffers.
 
     Parameters
     ----------
@@ -127,6 +127,8 @@ class Optimizer:
 
     numbers: ClassVar[tuple[str, ...]] = ()
     flags: ClassVar[tuple[str, ...]] = ()
+    pairs: ClassVar[tuple[str, ...]] = ()  # those of `numbers` that are two
+    deciding: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
@@ -170,11 +172,23 @@ class Optimizer:
         if unknown:
             raise TypeError(f"[{self._name}] unknown hyperparameters: {unknown}")
         values = {**self.defaults, **param_group, "params": self._own(param_group["params"])}
-        values.update({name: float(values[name]) for name in self.numbers})
+        values.update({name: self._as_number(name, values[name]) for name in self.numbers})
         self._check(values)
         self.param_groups.append(ParamGroup(values, self))
         self._structure.key += 1
         _core.bump_structure_epoch()
+
+    def _as_number(self, name: str, value: Any) -> Any:
+        """Give a hyperparameter as it is kept: numbers as float, pairs as tuple of two."""
+        if name in self.pairs:
+            try:
+                first, second = value
+            except TypeError as e:
+                raise TypeError(f"[{self._name}] {name} is {value!r}; it must be two numbers") from e
+            except ValueError as e:
+                raise ValueError(f"[{self._name}] {name} is {value!r}; it must be two numbers") from e
+            return float(first), float(second)
+        return float(value) if name in self.numbers else value
 
     def _own(self, params: Any, group: ParamGroup | None = None) -> tuple[Parameter, ...]:
         """Give the parameters of a group, or raise if one comes twice."""
@@ -284,115 +298,9 @@ class Optimizer:
         return f"{self._name}({', '.join(map(repr, self.param_groups))})"
 
 
-class SGD(Optimizer):
-    """Stochastic gradient descent, with momentum and weight decay as PyTorch has them.
-
-    With gradient g (negated if `maximize`), for each parameter p::
-
-        g = g + weight_decay p
-        b = momentum b + (1 - dampening) g      (the first time b = g)
-        g = g + momentum b  if nesterov else  b
-        p = p - lr g
-
-    Parameters
-    ----------
-    params : iterable of Parameter, of (name, Parameter), or of dict
-        What to optimize, or parameter groups.
-    lr : float, default 1e-3
-    momentum : float, default 0
-    dampening : float, default 0
-    weight_decay : float, default 0
-    nesterov : bool, default False
-    maximize : bool, default False
-
-    Raises
-    ------
-    ValueError
-        If lr, momentum or weight_decay is negative, or nesterov stands without momentum or with dampening.
-
-    Notes
-    -----
-    A momentum, dampening or weight decay of 0 costs nothing. Source: Sutskever et al. (2013), On the
-    importance of initialization and momentum in deep learning, ICML.
-    """
-
-    numbers = ("lr", "momentum", "dampening", "weight_decay")
-    flags = ("nesterov", "maximize")
-
-    def __init__(
-        self,
-        params: Params,
-        lr: float = 1e-3,
-        momentum: float = 0.0,
-        dampening: float = 0.0,
-        weight_decay: float = 0.0,
-        nesterov: bool = False,
-        *,
-        maximize: bool = False,
-    ) -> None:
-        defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "dampening": dampening,
-            "weight_decay": weight_decay,
-            "nesterov": nesterov,
-            "maximize": maximize,
-        }
-        super().__init__(params, defaults)
-
-    def _check(self, values: Mapping[str, Any]) -> None:
-        for name in ("lr", "momentum", "weight_decay"):
-            if not values[name] >= 0.0:
-                raise ValueError(f"[SGD] {name} is {values[name]}; it must not be negative")
-        if values["nesterov"] and (values["momentum"] <= 0.0 or values["dampening"] != 0.0):
-            raise ValueError("[SGD] nesterov needs a momentum and no dampening")
-
-    def _prepare(self, group: ParamGroup) -> None:
-        """Make the momentum buffers, and the list of what `_update` reads for each parameter."""
-        values = group.values_now
-        rows = []
-        for p in values.params:
-            state = self.state.setdefault(p, {})
-            if values.momentum and "momentum_buffer" not in state:
-                state["momentum_buffer"] = Buffer(_core.zeros(p.shape, dtype=p.dtype))
-            if values.momentum and values.dampening and "started" not in state:
-                # 0 before the first step, then 1. Without dampening b = momentum 0 + g is right from the
-                # start.
-                used = np.any(np.asarray(state["momentum_buffer"]))
-                state["started"] = Buffer(_core.tensor(float(used), dtype=p.dtype))
-            rows.append((p, state.get("momentum_buffer"), state.get("started")))
-        group.rows = rows
-
-    def _load_state(self, p: Parameter, values: Mapping[str, Tensor]) -> None:
-        # PyTorch does not save `started`.
-        started = _core.tensor(float("momentum_buffer" in values))
-        super()._load_state(p, {"started": started, **values})
-
-    def _update(self, group: ParamGroup) -> None:
-        values, slots = group.values_now, group.slots()
-        maximize, nesterov = values.maximize, values.nesterov
-        has_momentum, has_decay = values.momentum != 0.0, values.weight_decay != 0.0
-        has_dampening = values.dampening != 0.0
-        for p, buffer, started in group.rows:
-            g = p.grad
-            if g is None:
-                continue
-            dtype = p.dtype
-            lr, momentum, dampening, weight_decay = slots[dtype]
-            if maximize:
-                g = _neg(g)
-            if has_decay:
-                g = _add(g, _mul(p, weight_decay))
-            if has_momentum:
-                step = g
-                if has_dampening:
-                    step = _mul(g, _sub(1.0, _mul(dampening, started.to(dtype))))
-                    started.fill_(1.0)
-                # State keeps its dtype when `Module.to` changes the parameter's, as in PyTorch.
-                b = _add(_mul(buffer.to(dtype), momentum), step)
-                buffer.copy_(b)
-                g = _add(g, _mul(b, momentum)) if nesterov else b
-            p.assign(_sub(p, _mul(g, lr)))
+def as_dtype(buffer: Tensor, p: Parameter) -> Tensor:
+    """Give state in the parameter's dtype; it keeps its own when `Module.to` changes that, as in PyTorch."""
+    return buffer if buffer.dtype is p.dtype else buffer.to(p.dtype)
 
 
 def _as_state(value: Any, p: Parameter) -> Tensor:

@@ -1,0 +1,144 @@
+"""Norms of gradients and their limits, eagerly and inside compiled steps alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from backsweep import _core
+from backsweep._core import Tensor
+
+__all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm"]
+
+
+def get_total_norm(
+    tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False
+) -> Tensor:
+    """Give the norm of all elements of all tensors, as if they were one vector.
+
+    The norm p is ``(sum |x|^p)^(1/p)``, and ``max |x|`` for p = inf. For p = 2 each tensor is read once; its
+    squares are summed in the order of `sum`, and the sums of the tensors are added in pairs: the same bits on
+    any number of threads.
+
+    Parameters
+    ----------
+    tensors : Tensor or iterable of Tensor
+        Of float dtypes and any shapes.
+    norm_type : float, default 2.0
+        p > 0, or inf.
+    error_if_nonfinite : bool, default False
+        Raise if the norm is NaN or infinite.
+
+    Returns
+    -------
+    Tensor
+        0-d; 0 if there are no tensors.
+
+    Raises
+    ------
+    ValueError
+        If norm_type is not positive.
+    RuntimeError
+        If the norm is not finite and `error_if_nonfinite`; in a compiled step nothing has then changed.
+    """
+    p = float(norm_type)
+    if not p > 0.0:
+        raise ValueError(f"[get_total_norm] norm_type is {norm_type}; it must be positive")
+    given = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    parts = [_part(x, p) for x in given if x.numel() > 0]
+    if not parts:
+        return _core.zeros(())
+    join = _core.maximum if p == math.inf else _core.add
+    while len(parts) > 1:
+        pairs = [join(parts[i], parts[i + 1]) for i in range(0, len(parts) - 1, 2)]
+        parts = pairs + parts[2 * len(pairs) :]
+    total = parts[0]
+    if p == 2.0:
+        total = _core.sqrt(total)
+    elif p not in (1.0, math.inf):
+        total = _power(total, 1.0 / p)
+    return _core.ops.finite_norm(total) if error_if_nonfinite else total
+
+
+def _part(x: Tensor, p: float) -> Tensor:
+    """One tensor's part of the norm: sum |x|^p, or max |x|."""
+    if p == 2.0:
+        return _core.ops.sum_squares(x)
+    size = _core.abs(x)
+    if p == math.inf:
+        return _core.amax(size)
+    return _core.sum(size if p == 1.0 else _power(size, p))
+
+
+def _power(x: Tensor, exponent: float) -> Tensor:
+    """x^exponent for x >= 0 and exponent > 0."""
+    return _core.exp(_core.mul(_core.log(x), exponent))
+
+
+def clip_grad_norm_(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+) -> Tensor:
+    """Scale the gradients so that their total norm is at most `max_norm`.
+
+    With the norm n of all gradients, taken as one vector, each gradient g becomes
+    ``g min(1, max_norm / (n + 1e-6))``.
+
+    Parameters
+    ----------
+    parameters : Parameter or iterable of Parameter
+        Those without a gradient are passed over.
+    max_norm : float
+    norm_type : float, default 2.0
+        See `get_total_norm`.
+    error_if_nonfinite : bool, default False
+        Raise if the norm is NaN or infinite, before anything is changed.
+
+    Returns
+    -------
+    Tensor
+        The norm before, 0-d.
+
+    Raises
+    ------
+    ValueError
+        If norm_type is not positive.
+    RuntimeError
+        If the norm is not finite and `error_if_nonfinite`; in a compiled step nothing has then changed.
+
+    Notes
+    -----
+    Source: Pascanu et al. (2013), On the difficulty of training recurrent neural networks, ICML.
+    """
+    with _core.no_grad():
+        pairs = _with_gradients(parameters)
+        norm = get_total_norm([g for _, g in pairs], norm_type, error_if_nonfinite)
+        ratio = _core.div(max_norm, _core.add(norm, 1e-6))
+        scale = _core.where(_core.gt(ratio, 1.0), 1.0, ratio)  # NaN stays
+        for p, g in pairs:
+            p.grad = _core.mul(g, scale)
+        return norm
+
+
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+    """Limit each element of the gradients to [-clip_value, clip_value]; NaN stays.
+
+    Parameters
+    ----------
+    parameters : Parameter or iterable of Parameter
+        Those without a gradient are passed over.
+    clip_value : float
+    """
+    high = float(clip_value)
+    with _core.no_grad():
+        for p, g in _with_gradients(parameters):
+            # min(g, high) = -max(-g, -high)
+            p.grad = _core.neg(_core.maximum(_core.neg(_core.maximum(g, -high)), -high))
+
+
+def _with_gradients(parameters: Tensor | Iterable[Tensor]) -> list[tuple[Any, Tensor]]:
+    given = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    return [(p, g) for p in given if (g := p.grad) is not None]

@@ -1,0 +1,7 @@
+"""Optimizers: they change parameters by their gradients, eagerly and inside compiled steps alike."""
+
+from backsweep.optim.adam import Adam, AdamW
+from backsweep.optim.optimizer import Optimizer, ParamGroup
+from backsweep.optim.sgd import SGD
+
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "ParamGroup"]

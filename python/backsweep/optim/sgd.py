@@ -1,0 +1,123 @@
+"""Stochastic gradient descent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from backsweep import _core
+from backsweep._core import Buffer, Parameter, Tensor
+from backsweep.optim.optimizer import Optimizer, ParamGroup, Params, as_dtype
+
+__all__ = ["SGD"]
+
+_sgd, _sgd_momentum = _core.ops.sgd, _core.ops.sgd_momentum
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, with momentum and weight decay as PyTorch has them.
+
+    With gradient g (negated if `maximize`), for each parameter p::
+
+        g = g + weight_decay p
+        b = momentum b + (1 - dampening) g      (the first time b = g)
+        g = g + momentum b  if nesterov else  b
+        p = p - lr g
+
+    Parameters
+    ----------
+    params : iterable of Parameter, of (name, Parameter), or of dict
+        What to optimize, or parameter groups.
+    lr : float, default 1e-3
+    momentum : float, default 0
+    dampening : float, default 0
+    weight_decay : float, default 0
+    nesterov : bool, default False
+    maximize : bool, default False
+
+    Raises
+    ------
+    ValueError
+        If lr, momentum or weight_decay is negative, or nesterov stands without momentum or with dampening.
+
+    Notes
+    -----
+    A momentum, dampening or weight decay of 0 costs nothing. Source: Sutskever et al. (2013), On the
+    importance of initialization and momentum in deep learning, ICML.
+    """
+
+    numbers = ("lr", "momentum", "dampening", "weight_decay")
+    flags = ("nesterov", "maximize")
+    deciding = ("momentum", "dampening")
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+            "maximize": maximize,
+        }
+        super().__init__(params, defaults)
+
+    def _check(self, values: Mapping[str, Any]) -> None:
+        for name in ("lr", "momentum", "weight_decay"):
+            if not values[name] >= 0.0:
+                raise ValueError(f"[SGD] {name} is {values[name]}; it must not be negative")
+        if values["nesterov"] and (values["momentum"] <= 0.0 or values["dampening"] != 0.0):
+            raise ValueError("[SGD] nesterov needs a momentum and no dampening")
+
+    def _prepare(self, group: ParamGroup) -> None:
+        """Make the momentum buffers, and the list of what `_update` reads for each parameter."""
+        values = group.values_now
+        rows = []
+        for p in values.params:
+            state = self.state.setdefault(p, {})
+            if values.momentum and "momentum_buffer" not in state:
+                state["momentum_buffer"] = Buffer(_core.zeros(p.shape, dtype=p.dtype))
+            if values.momentum and values.dampening and "started" not in state:
+                # 0 before the first step, then 1. Without dampening b = momentum 0 + g is right from the
+                # start.
+                used = np.any(np.asarray(state["momentum_buffer"]))
+                state["started"] = Buffer(_core.tensor(float(used), dtype=p.dtype))
+            buffer = state["momentum_buffer"] if values.momentum else None
+            rows.append((p, buffer, state["started"] if values.dampening and values.momentum else None))
+        group.rows = rows
+
+    def _load_state(self, p: Parameter, values: Mapping[str, Tensor]) -> None:
+        # PyTorch does not save `started`.
+        started = _core.tensor(float("momentum_buffer" in values))
+        super()._load_state(p, {"started": started, **values})
+
+    def _update(self, group: ParamGroup) -> None:
+        values = group.values_now
+        lr, momentum, dampening, weight_decay = group.slots()
+        maximize, nesterov = values.maximize, values.nesterov
+        for p, buffer, started in group.rows:
+            g = p.grad
+            if g is None:
+                continue
+            if buffer is None:
+                p.assign(_sgd(p, g, lr, weight_decay, maximize))
+                continue
+            b = as_dtype(buffer, p)
+            new, b = _sgd_momentum(
+                p, g, b, lr, weight_decay, momentum, dampening, started, nesterov, maximize
+            )
+            p.assign(new)
+            buffer.copy_(b)
+            if started is not None:
+                started.fill_(1.0)

@@ -64,6 +64,12 @@ std::vector<Phase> place(Ir& ir) {
     return s;
   };
   auto step = [&](int s) -> Step& { return ir.steps[static_cast<size_t>(s)]; };
+  // The last step so far that may fail, and of each slot the last that reads its old value.
+  int last_failing = -1;
+  size_t n_slots = 0;
+  for (const Value& v : ir.values)
+    if (v.home == Home::slot || v.home == Home::next) n_slots = std::max(n_slots, static_cast<size_t>(v.index) + 1);
+  std::vector<int> last_reader(n_slots, -1);
   std::vector<Phase> phases;
   int first = 0;
   auto close = [&](int last) {
@@ -93,14 +99,12 @@ std::vector<Phase> place(Ir& ir) {
     // thread.
     for (int v : step(s).out) {
       const Value& w = ir.values[static_cast<size_t>(v)];
-      if (w.home != Home::next) continue;
-      for (int r = first; r < s; ++r) {
-        wait |= step(r).op && step(r).op->may_fail();
-        for (int u : step(r).in) {
-          const Value& old = ir.values[static_cast<size_t>(ir.root(u))];
-          wait |= old.home == Home::slot && old.index == w.index;
-        }
-      }
+      if (w.home == Home::next) wait |= last_failing >= first || last_reader[static_cast<size_t>(w.index)] >= first;
+    }
+    if (step(s).op && step(s).op->may_fail()) last_failing = s;
+    for (int v : step(s).in) {
+      const Value& old = ir.values[static_cast<size_t>(ir.root(v))];
+      if (old.home == Home::slot) last_reader[static_cast<size_t>(old.index)] = s;
     }
     // One cut for the whole chain, or a new phase.
     int64_t cut = step(s).place.extent, most = cut;

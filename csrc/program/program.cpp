@@ -70,25 +70,32 @@ int Program::members_for(int threads) const {
 // may fail comes later.
 void Program::find_shadows() {
   int last_failing = -1;
-  for (size_t s = 0; s < ir_.steps.size(); ++s)
+  struct Read {
+    int step, value;
+  };
+  std::vector<std::vector<Read>> reads(slots_.size());  // of the old values, ascending
+  for (size_t s = 0; s < ir_.steps.size(); ++s) {
     if (const Op* op = ir_.steps[s].op; op && op->may_fail()) last_failing = static_cast<int>(s);
+    for (int v : ir_.steps[s].in) {
+      const Value& root = ir_.values[static_cast<size_t>(ir_.root(v))];
+      if (root.home == Home::slot) reads[static_cast<size_t>(root.index)].push_back({static_cast<int>(s), v});
+    }
+  }
   for (auto [slot, value] : ir_.commits) {
     const int maker = ir_.values[static_cast<size_t>(value)].maker;
     bool& shadow = slots_[static_cast<size_t>(slot)].shadow;
     // A call-back may look at the slot, and keep what it sees.
     shadow |= maker < last_failing || calls_host_;
     const Spec& spec = ir_.values[static_cast<size_t>(value)].spec;
-    for (size_t s = static_cast<size_t>(maker); s < ir_.steps.size(); ++s)
-      for (int v : ir_.steps[s].in) {
-        const Value& read = ir_.values[static_cast<size_t>(v)];
-        const Value& root = ir_.values[static_cast<size_t>(ir_.root(v))];
-        if (root.home != Home::slot || root.index != slot) continue;
-        // A list may read element i and then write it, and so may ops that say so.
-        const bool may = ir_.steps[s].list || ir_.steps[s].op->in_place;
-        const bool same_place = static_cast<int>(s) == maker && may && read.spec.contiguous() && read.offset == 0 &&
-                                read.spec.shape == spec.shape;
-        shadow |= !same_place;
-      }
+    for (const Read& r : reads[static_cast<size_t>(slot)]) {
+      if (r.step < maker) continue;
+      const Step& step = ir_.steps[static_cast<size_t>(r.step)];
+      const Value& read = ir_.values[static_cast<size_t>(r.value)];
+      // A list may read element i and then write it, and so may ops that say so.
+      const bool same_place = r.step == maker && (step.list || step.op->in_place) && read.spec.contiguous() &&
+                              read.offset == 0 && read.spec.shape == spec.shape;
+      shadow |= !same_place;
+    }
   }
 }
 

@@ -19,6 +19,7 @@ using kernels::EwList;
 // A set of steps that will be one; single steps are groups too.
 struct Group {
   std::vector<int> members;  // ascending
+  int newest = 0;            // no step of this group or of one that it depends on, directly or not, comes after this
   int min() const { return members.front(); }
   int max() const { return members.back(); }
 };
@@ -32,8 +33,10 @@ class Fuser {
       before_.push_back(step(s).op->effect ? last_effect : -1);
       if (step(s).op->effect) last_effect = s;
       group_of_.push_back(s);
-      groups_.push_back({{s}});
+      groups_.push_back({{s}, s});
       for (int v : step(s).in) readers_[static_cast<size_t>(ir.root(v))].push_back(s);
+      users_.emplace_back();
+      each_source(s, [&](int source) { users_[static_cast<size_t>(source)].push_back(s); });
     }
   }
 
@@ -79,6 +82,7 @@ class Fuser {
     auto push = [&](int s) {
       const int g = group_of(s);
       if (g == above || g == below || seen_[static_cast<size_t>(g)] == walk_) return;
+      if (group(g).newest < group(above).min()) return;  // it comes before all of `above`
       seen_[static_cast<size_t>(g)] = walk_;
       stack.push_back(g);
     };
@@ -122,8 +126,23 @@ class Fuser {
       }
     if (!make_list(both, list, in, out) || around(a, b) || around(b, a)) return;
     for (int s : group(b).members) group_of_[static_cast<size_t>(s)] = a;
+    const int newest = std::max(group(a).newest, group(b).newest);
     group(a) = std::move(both);
     group(b).members.clear();
+    age(a, newest);
+  }
+
+  // Group g, and so what depends on it, now depends on step `newest`.
+  void age(int g, int newest) {
+    std::vector<int> stack{g};
+    while (!stack.empty()) {
+      const int h = stack.back();
+      stack.pop_back();
+      if (group(h).newest >= newest) continue;
+      group(h).newest = newest;
+      for (int s : group(h).members)
+        for (int user : users_[static_cast<size_t>(s)]) stack.push_back(group_of(user));
+    }
   }
 
   bool contains(const Group& g, int s) { return std::binary_search(g.members.begin(), g.members.end(), s); }
@@ -264,6 +283,7 @@ class Fuser {
 
   Ir& ir_;
   std::vector<std::vector<int>> readers_;  // of root values: steps that read them
+  std::vector<std::vector<int>> users_;    // of steps: those that must come after
   std::vector<int> before_;                // of a step with an effect: the last such step before it
   std::vector<int> group_of_;
   std::vector<Group> groups_;

@@ -7,7 +7,7 @@ must fail stands in the table alone: reference.ORACLES.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -404,3 +404,72 @@ def layer_norm_backward_cases(d: Draw) -> list[Case]:
         inputs = (d(*shape), d(*shape), d(*rows), d(*rows, low=0.5), d(shape[-1]))
         made += [Case(inputs[:n], large=shape == (900, 301)) for n in (4, 5)]
     return made
+
+
+# ---- Updates of optimizers ---------------------------------------------------------------------------------
+
+
+def sgd(p: Array, grad: Array, lr: Array, weight_decay: Array, maximize: bool = False) -> Array:
+    return p - lr * ((-grad if maximize else grad) + weight_decay * p)
+
+
+def sgd_momentum(
+    p: Array,
+    grad: Array,
+    buffer: Array,
+    lr: Array,
+    weight_decay: Array,
+    momentum: Array,
+    dampening: Array,
+    started: Array | float = 1.0,
+    nesterov: bool = False,
+    maximize: bool = False,
+) -> tuple[Array, Array]:
+    g = (-grad if maximize else grad) + weight_decay * p
+    b = momentum * buffer + (1 - dampening * started) * g
+    return p - lr * (g + momentum * b if nesterov else b), b
+
+
+def adam(
+    p: Array,
+    grad: Array,
+    exp_avg: Array,
+    exp_avg_sq: Array,
+    step: Array,
+    lr: Array,
+    beta1: Array,
+    beta2: Array,
+    eps: Array,
+    weight_decay: Array,
+    max_exp_avg_sq: Array | None = None,
+    decoupled: bool = False,
+    maximize: bool = False,
+) -> tuple[Array, ...]:
+    g = -grad if maximize else grad
+    if decoupled:
+        p = p * (1 - lr * weight_decay)
+    else:
+        g = g + weight_decay * p
+    m, v, t = beta1 * exp_avg + (1 - beta1) * g, beta2 * exp_avg_sq + (1 - beta2) * g * g, step + 1
+    u = v if max_exp_avg_sq is None else np.maximum(max_exp_avg_sq, v)
+    new = p - lr / (1 - beta1**t) * m / (np.sqrt(u / (1 - beta2**t)) + eps)
+    return (new, m, v, t) if max_exp_avg_sq is None else (new, m, v, t, u)
+
+
+def update_cases(arrays: str, numbers: Sequence[float], flags: Sequence[str]) -> Callable[[Draw], list[Case]]:
+    """`arrays` names the inputs of the parameter's shape: "+" for those above 0; "." stands for the numbers."""
+
+    def cases(d: Draw) -> list[Case]:
+        made = []
+        for i, shape in enumerate([(), (0,), (1,), (17,), (3, 5), (33, 31), (600, 701)]):
+            inputs: list[Array] = []
+            for kind in arrays:
+                if kind == ".":
+                    inputs += [np.array(x) for x in numbers]
+                else:
+                    inputs.append(d(*shape, low=0.1 if kind == "+" else -2.0))
+            attrs = {flag: bool(i >> k & 1) for k, flag in enumerate(flags)}
+            made.append(Case(tuple(inputs), attrs, large=i == 6))
+        return made
+
+    return cases

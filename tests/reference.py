@@ -17,6 +17,7 @@ from oracles import (
     Array,
     Case,
     Draw,
+    adam,
     advance_key,
     cast_cases,
     copies,
@@ -42,12 +43,15 @@ from oracles import (
     reduction,
     reductions,
     reshape_cases,
+    sgd,
+    sgd_momentum,
     slice_,
     slice_backward,
     slice_backward_cases,
     slice_cases,
     transpose_cases,
     uniform,
+    update_cases,
 )
 
 
@@ -209,6 +213,15 @@ ORACLES: dict[str, Oracle] = {
             Wrong((Z((2, 3)),), {"dim": (0, -2)}, "ValueError", ("0",)),
         ],
     ),
+    "sum_squares": Oracle(
+        reduction(lambda x, **axes: np.sum(x * x, **axes)),
+        reductions(empty=True),
+        ulp=32,
+        wrong=[
+            Wrong((Z((2, 3)),), {"dim": 2}, "IndexError", ("2",)),
+            Wrong((Z((2, 3)),), {"dim": (0, -2)}, "ValueError", ("0",)),
+        ],
+    ),
     "amax": Oracle(
         reduction(np.max),
         reductions(empty=False),
@@ -339,6 +352,58 @@ ORACLES: dict[str, Oracle] = {
             Wrong((Z((2, 3)), Z((2, 3)), Z(3), Z(2)), {}, "ShapeError", ("(3,)", "(2, 3)")),
             Wrong((Z((2, 3)), Z((2, 3)), Z(2), Z(2), Z(2)), {}, "ShapeError", ("(2,)", "(2, 3)")),
             Wrong((Z((2, 3)), Z((2, 3)), Z(2, np.float32), Z(2)), {}, "DTypeError", ("float32", "float64")),
+        ],
+    ),
+    # Updates of optimizers.
+    "sgd": Oracle(
+        sgd,
+        update_cases("aa.", (0.1, 0.3), ("maximize",)),
+        ulp=8,
+        wrong=[
+            Wrong((Z(2), Z(3), Z(()), Z(())), {}, "ShapeError", ("grad", "(3,)", "(2,)")),
+            Wrong((Z(2), Z(2), Z(1), Z(())), {}, "ShapeError", ("lr", "(1,)", "()")),
+            Wrong((Z(2), Z(2, np.float32), Z(()), Z(())), {}, "DTypeError", ("grad", "float32", "float64")),
+            Wrong((Z(2), Z(2), Z((), I), Z(())), {}, "DTypeError", ("lr", "int64")),
+        ],
+    ),
+    "sgd_momentum": Oracle(
+        sgd_momentum,
+        lambda d: [
+            *update_cases("aaa.", (0.1, 0.3, 0.9, 0.5), ("nesterov", "maximize"))(d),
+            *update_cases("aaa.", (0.1, 0.0, 0.9, 0.5, 0.0), ("maximize", "nesterov"))(d),
+        ],
+        ulp=8,
+        wrong=[
+            Wrong((Z(2), Z(2), Z(3), *[Z(())] * 4), {}, "ShapeError", ("buffer", "(3,)", "(2,)")),
+            Wrong((Z(2), Z(2), Z(2), *[Z(())] * 3, Z(2)), {}, "ShapeError", ("dampening", "(2,)", "()")),
+        ],
+    ),
+    "adam": Oracle(
+        adam,
+        update_cases("aaa+.", (4.0, 0.1, 0.9, 0.99, 1e-3, 0.3), ("decoupled", "maximize")),
+        ulp=32,
+        wrong=[
+            Wrong((Z(2), Z(2), Z(2), Z(3), *[Z(())] * 6), {}, "ShapeError", ("exp_avg_sq", "(3,)", "(2,)")),
+            Wrong((*[Z(2)] * 5, *[Z(())] * 5), {}, "ShapeError", ("step", "(2,)", "()")),
+            Wrong((*[Z(2)] * 4, Z((), I), *[Z(())] * 5), {}, "DTypeError", ("step", "int64")),
+        ],
+    ),
+    "amsgrad": Oracle(
+        adam,
+        update_cases("aaa+.+", (0.0, 0.1, 0.9, 0.99, 1e-3, 0.3), ("decoupled", "maximize")),
+        ulp=32,
+        wrong=[
+            Wrong((*[Z(2)] * 4, *[Z(())] * 6, Z(3)), {}, "ShapeError", ("max_exp_avg_sq", "(3,)", "(2,)")),
+        ],
+    ),
+    "finite_norm": Oracle(
+        lambda x: x,
+        lambda d: [Case((d(),))],
+        ulp=0,
+        wrong=[
+            Wrong((Z(2),), {}, "ShapeError", ("(2,)",)),
+            Wrong((np.array(np.nan),), {}, "GraphError", ("nan",)),
+            Wrong((np.array(-np.inf),), {}, "GraphError", ("inf",)),
         ],
     ),
     # Random.

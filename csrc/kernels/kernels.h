@@ -75,7 +75,7 @@ struct Gemm {
 enum class Reduction : uint8_t { sum, max, sum_squares };
 
 // x is contiguous (outer, reduce, inner), y (outer, inner). sum of nothing is 0; max of nothing is refused above;
-// sum_squares takes floats only, each square one fma.
+// sum_squares, of floats, is the sum of the rounded squares.
 struct Reduce {
   Reduction kind;
   DType dtype;

@@ -7,7 +7,7 @@
 namespace bs::kernels::BS_ISA {
 namespace {
 
-// How an element is taken into an accumulator: as it is, or squared (with Op = Add).
+// How an element is taken into an accumulator: as it is, or its square.
 struct Plain {
   template <class Op, class V>
   static V into(V acc, V x) {
@@ -17,7 +17,7 @@ struct Plain {
 struct Squared {
   template <class Op, class V>
   static V into(V acc, V x) {
-    return v_fma(x, x, acc);
+    return Op::of(acc, x * x);
   }
 };
 

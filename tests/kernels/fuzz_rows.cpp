@@ -77,7 +77,7 @@ Array<T> ordered_sum(const Reduce& r, const Array<T>& x) {
 template <class T>
 void reduce(Random& random) {
   Reduce r = {random.one_in(2) ? Reduction::sum : Reduction::max, dtype_of<T>(), 0, dimension(random), 1};
-  const bool sum = r.kind == Reduction::sum;
+  const bool sum = r.kind == Reduction::sum, squares = sum && std::is_floating_point_v<T> && random.one_in(2);
   if (random.one_in(2)) r.inner = dimension(random);
   r.outer = random.one_in(4) ? random.integer(0, 70) : random.integer(1, 5);
   if (r.inner == 1 && random.one_in(10)) r.reduce = random.integer(4000, 40000);
@@ -98,19 +98,26 @@ void reduce(Random& random) {
   }
 
   char what[100];
-  std::snprintf(what, sizeof(what), "%s of (%" PRId64 ", %" PRId64 ", %" PRId64 ")", sum ? "sum" : "max", r.outer,
-                r.reduce, r.inner);
+  std::snprintf(what, sizeof(what), "%s of (%" PRId64 ", %" PRId64 ", %" PRId64 ")",
+                squares ? "sum of squares"
+                : sum   ? "sum"
+                        : "max",
+                r.outer, r.reduce, r.inner);
   Array<T> want;
   Array<double> wide(static_cast<size_t>(n)), terms(static_cast<size_t>(n));
   if constexpr (std::is_floating_point_v<T>) {
-    reference::reduce(r, doubles(x).data(), wide.data());
-    reference::reduce(r, magnitudes(doubles(x)).data(), terms.data());
-    want = sum ? ordered_sum(r, x) : Array<T>(wide.begin(), wide.end());
+    Array<T> added = x;
+    if (squares)
+      for (T& v : added) v *= v;
+    reference::reduce(r, doubles(added).data(), wide.data());
+    reference::reduce(r, magnitudes(doubles(added)).data(), terms.data());
+    want = sum ? ordered_sum(r, added) : Array<T>(wide.begin(), wide.end());
   } else {
     Array<int64_t> x64(x.begin(), x.end()), y64(static_cast<size_t>(n));
     reference::reduce(r, x64.data(), y64.data());
     for (int64_t v : y64) want.push_back(static_cast<T>(v));
   }
+  if (squares) r.kind = Reduction::sum_squares;
   for_each_isa([&](const Kernels& k) {
     Array<T> whole = unwritten<T>(n), parts = whole;
     k.reduce(r, x.data(), whole.data(), 0, n);

@@ -1,0 +1,178 @@
+"""Norms of gradients: values, PyTorch's, limits, compiled steps."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import backsweep as bs
+from backsweep import nn
+from backsweep.nn.utils import clip_grad_norm_, clip_grad_value_, get_total_norm
+
+SHAPES: list[tuple[int, ...]] = [(), (0,), (1,), (17,), (33, 31), (20_000,), (3, 7_000)]
+NORMS = [1.0, 2.0, 2, 3.0, 0.5, math.inf]
+
+Array = np.ndarray[Any, Any]
+
+
+def arrays(shapes: list[tuple[int, ...]] = SHAPES, dtype: str = "float64") -> list[Array]:
+    rng = np.random.default_rng(0)
+    return [np.asarray(rng.standard_normal(s)).astype(dtype) for s in shapes]
+
+
+def norm_of(given: list[Array], p: float) -> float:
+    flat = np.concatenate([a.ravel() for a in given]).astype(np.float64)
+    return float(np.abs(flat).max() if p == math.inf else (np.abs(flat) ** p).sum() ** (1 / p))
+
+
+def parameters(given: list[Array]) -> list[nn.Parameter]:
+    made = []
+    for a in given:
+        p = nn.Parameter(bs.zeros(a.shape, dtype=str(a.dtype)))
+        p.grad = bs.tensor(a)
+        made.append(p)
+    return made
+
+
+@pytest.mark.parametrize("p", NORMS)
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 2e-6), ("float64", 1e-13)])
+def test_norm(p: float, dtype: str, tolerance: float) -> None:
+    given = arrays(dtype=dtype)
+    if dtype == "float32" and p == 0.5:
+        tolerance = 1e-5  # (e^(ln s / p)) of a sum of 50,000
+    for n in range(1, len(given) + 1):
+        norm = get_total_norm([bs.tensor(a) for a in given[:n]], p)
+        assert norm.shape == ()
+        want = norm_of(given[:n], p)
+        assert float(norm) == pytest.approx(want, rel=tolerance)
+    assert float(get_total_norm(bs.tensor(given[4]), p)) == pytest.approx(norm_of(given[4:5], p), rel=tolerance)
+
+
+def test_norm_of_nothing() -> None:
+    assert float(get_total_norm([])) == 0.0
+    assert float(get_total_norm([bs.zeros(0)], math.inf)) == 0.0
+    assert float(clip_grad_norm_([nn.Parameter(bs.ones(2))], 1.0)) == 0.0
+
+
+@pytest.mark.parametrize("p", NORMS)
+@pytest.mark.parametrize("limit", [0.5, 1e12])
+def test_clip_by_norm(p: float, limit: float) -> None:
+    given = arrays()
+    ps = [*parameters(given), nn.Parameter(bs.ones(2))]
+    norm = clip_grad_norm_(iter(ps), limit, norm_type=p)
+    want = norm_of(given, p)
+    assert float(norm) == pytest.approx(want)
+    scale = min(1.0, limit / (want + 1e-6))
+    for q, a in zip(ps, given, strict=False):
+        assert q.grad is not None
+        np.testing.assert_allclose(np.asarray(q.grad), a * scale, rtol=1e-12)
+        if limit == 1e12:
+            np.testing.assert_array_equal(np.asarray(q.grad), a)
+    assert ps[-1].grad is None
+
+
+def test_clip_by_value() -> None:
+    ps = parameters([np.array([-3.0, -0.5, 0.0, 0.5, 3.0, np.nan, np.inf])])
+    clip_grad_value_(ps, 1)
+    assert ps[0].grad is not None
+    np.testing.assert_array_equal(np.asarray(ps[0].grad), [-1.0, -0.5, 0.0, 0.5, 1.0, np.nan, 1.0])
+    clip_grad_value_(ps[0], 0.25)
+    np.testing.assert_array_equal(np.asarray(ps[0].grad), [-0.25, -0.25, 0.0, 0.25, 0.25, np.nan, 0.25])
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("p", NORMS)
+def test_clip_is_pytorchs(p: float) -> None:
+    torch = pytest.importorskip("torch")
+    given = arrays()
+    ours = parameters(given)
+    theirs = [torch.nn.Parameter(torch.zeros(a.shape, dtype=torch.float64)) for a in given]
+    for q, a in zip(theirs, given, strict=True):
+        q.grad = torch.tensor(a)
+    if p == math.inf:  # of nothing, PyTorch's fails
+        del ours[1], theirs[1]
+    want = torch.nn.utils.clip_grad_norm_(theirs, 0.7, norm_type=p)
+    assert float(clip_grad_norm_(ours, 0.7, norm_type=p)) == pytest.approx(float(want), rel=1e-12)
+    torch.nn.utils.clip_grad_value_(theirs, 1e-4)
+    clip_grad_value_(ours, 1e-4)
+    for q, t in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(np.asarray(q.grad), t.grad.numpy(), rtol=1e-12)
+
+
+def test_not_finite() -> None:
+    for bad in (np.nan, np.inf):
+        ps = parameters([np.ones(3), np.array([1.0, bad])])
+        with pytest.raises(RuntimeError, match="total norm"):
+            clip_grad_norm_(ps, 1.0, error_if_nonfinite=True)
+        np.testing.assert_array_equal(np.asarray(ps[0].grad), 1.0)
+        norm = clip_grad_norm_(ps, 1.0)
+        assert not np.isfinite(float(norm))
+        # As in PyTorch: all become NaN by a norm of NaN, 0 by an infinite one.
+        np.testing.assert_array_equal(np.asarray(ps[0].grad), np.nan if np.isnan(bad) else 0.0)
+
+
+def test_wrong_norms() -> None:
+    for p in (0.0, -1.0, math.nan, -math.inf):
+        with pytest.raises(ValueError, match=r"^\[get_total_norm\] norm_type"):
+            clip_grad_norm_(parameters([np.ones(3)]), 1.0, norm_type=p)
+
+
+# ---- Compiled ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("p", [2.0, math.inf])
+def test_compiled_and_threads_change_no_bit(p: float) -> None:
+    given = [bs.tensor(a) for a in arrays(dtype="float32")]
+
+    def clipped(*gradients: bs.Tensor) -> tuple[bs.Tensor, ...]:
+        ps = [nn.Parameter(bs.zeros(g.shape)) for g in given] if not captured else captured
+        for q, g in zip(ps, gradients, strict=True):
+            q.grad = g
+        norm = clip_grad_norm_(ps, 0.5, norm_type=p)
+        made = tuple(q.grad for q in ps if q.grad is not None)
+        for q in ps:
+            q.grad = None
+        return (norm, *made)
+
+    captured: list[nn.Parameter] = []
+    want = [np.array(t) for t in clipped(*given)]
+    captured = [nn.Parameter(bs.zeros(g.shape)) for g in given]
+    before = bs.get_num_threads()
+    try:
+        for n in (1, 2, 3):
+            bs.set_num_threads(n)
+            for function in (clipped, bs.compile(clipped)):
+                for got, expected in zip(function(*given), want, strict=True):
+                    np.testing.assert_array_equal(np.asarray(got), expected)
+    finally:
+        bs.set_num_threads(before)
+
+
+def test_a_step_whose_norm_is_not_finite_changes_nothing() -> None:
+    bs.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+    optimizer = bs.optim.AdamW(model.parameters())
+
+    @bs.compile
+    def step(x: bs.Tensor) -> bs.Tensor:
+        optimizer.zero_grad()
+        loss = model(x).sum()
+        loss.backward()
+        norm = clip_grad_norm_(model.parameters(), 1.0, error_if_nonfinite=True)
+        optimizer.step()
+        return norm
+
+    def everything() -> list[bytes]:
+        state = [b for buffers in optimizer.state.values() for b in buffers.values()]
+        return [np.asarray(t).tobytes() for t in (*model.parameters(), *state)]
+
+    assert float(step(bs.ones((2, 3)))) > 0
+    before = everything()
+    with pytest.raises(RuntimeError, match="total norm"):
+        step(bs.full((2, 3), math.nan))
+    assert everything() == before
+    step(bs.ones((2, 3)))
+    assert everything() != before

@@ -457,7 +457,7 @@ def adam(
 
 
 def update_cases(arrays: str, numbers: Sequence[float], flags: Sequence[str]) -> Callable[[Draw], list[Case]]:
-    """`arrays` names the inputs of the parameter's shape: "+" for those above 0; "." stands for the numbers."""
+    """`arrays` lists the inputs: "a" of the parameter's shape, "+" the same above 0, "." all the numbers."""
 
     def cases(d: Draw) -> list[Case]:
         made = []

@@ -48,7 +48,9 @@ def test_norm(p: float, dtype: str, tolerance: float) -> None:
         assert norm.shape == ()
         want = norm_of(given[:n], p)
         assert float(norm) == pytest.approx(want, rel=tolerance)
-    assert float(get_total_norm(bs.tensor(given[4]), p)) == pytest.approx(norm_of(given[4:5], p), rel=tolerance)
+    assert float(get_total_norm(bs.tensor(given[4]), p)) == pytest.approx(
+        norm_of(given[4:5], p), rel=tolerance
+    )
 
 
 def test_norm_of_nothing() -> None:
@@ -128,7 +130,7 @@ def test_compiled_and_threads_change_no_bit(p: float) -> None:
     given = [bs.tensor(a) for a in arrays(dtype="float32")]
 
     def clipped(*gradients: bs.Tensor) -> tuple[bs.Tensor, ...]:
-        ps = [nn.Parameter(bs.zeros(g.shape)) for g in given] if not captured else captured
+        ps = captured or [nn.Parameter(bs.zeros(g.shape)) for g in given]
         for q, g in zip(ps, gradients, strict=True):
             q.grad = g
         norm = clip_grad_norm_(ps, 0.5, norm_type=p)

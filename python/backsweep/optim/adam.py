@@ -47,9 +47,10 @@ class Adam(Optimizer):
 
     Notes
     -----
-    State, with PyTorch's names: `step` (t), `exp_avg` (m), `exp_avg_sq` (v) and `max_exp_avg_sq` (u). The
-    hyperparameters are used in float64, the rest in the parameter's dtype. Sources: Kingma & Ba (2015), Adam: A
-    method for stochastic optimization, ICLR; Reddi et al. (2018), On the convergence of Adam and beyond, ICLR.
+    State, with PyTorch's names: `step` (t), `exp_avg` (m), `exp_avg_sq` (v) and `max_exp_avg_sq` (u). What
+    depends on hyperparameters alone is computed in float64, the rest in the parameter's dtype.
+    Sources: Kingma & Ba (2015), Adam: A method for stochastic optimization, ICLR; Reddi et al. (2018), On the
+    convergence of Adam and beyond, ICLR.
     """
 
     numbers = ("lr", "betas", "eps", "weight_decay")
@@ -105,18 +106,21 @@ class Adam(Optimizer):
 
     def _update(self, group: ParamGroup) -> None:
         values = group.values_now
-        numbers = group.slots()
+        lr, beta1, beta2, eps, decay = group.slots()
         decoupled, maximize = values.decoupled_weight_decay, values.maximize
         for p, step, mean, square, *most in group.rows:
             g = p.grad
             if g is None:
                 continue
-            state = (as_dtype(mean, p), as_dtype(square, p), step)
+            m, v = as_dtype(mean, p), as_dtype(square, p)
             if most:
-                new, m, v, t, u = _amsgrad(p, g, *state, *numbers, as_dtype(most[0], p), decoupled, maximize)
+                u = as_dtype(most[0], p)
+                new, m, v, t, u = _amsgrad(
+                    p, g, m, v, step, lr, beta1, beta2, eps, decay, u, decoupled, maximize
+                )
                 most[0].copy_(u)
             else:
-                new, m, v, t = _adam(p, g, *state, *numbers, decoupled, maximize)
+                new, m, v, t = _adam(p, g, m, v, step, lr, beta1, beta2, eps, decay, decoupled, maximize)
             p.assign(new)
             mean.copy_(m)
             square.copy_(v)

@@ -108,9 +108,9 @@ class ParamGroup(MutableMapping[str, Any]):
 class Optimizer:
     """The base class of optimizers.
 
-    A subclass names its hyperparameters in `numbers` (floats, or pairs of them) and `flags` (booleans), and in
-    `deciding` the numbers of which 0 means less work or less state. It makes its state in `_prepare` and states
-    its update in `_update`, in ops on parameters and buffers.
+    A subclass names its hyperparameters in `numbers` (floats, or pairs of them) and `flags` (booleans), and
+    in `deciding` the numbers of which 0 means less state. It makes its state in `_prepare` and states its
+    update in `_update`, in ops on parameters and buffers.
 
     Parameters
     ----------

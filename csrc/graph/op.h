@@ -74,6 +74,9 @@ struct Placement {
   int64_t granule = 1;
   uint32_t aligned = 0;
   bool outputs_whole = false;
+  // Units that one call should do at least, where a program cuts a part further to let an epilogue follow while the
+  // outputs are in the caches. 0: what gives 32 KiB of the first output.
+  int64_t block = 0;
 };
 
 struct Specs {

@@ -9,6 +9,8 @@ using kernels::Gemm;
 
 constexpr double kFlopsPerNanosecond = 60;  // multiply-adds of one core, about half of its peak
 constexpr int64_t kEnoughRows = 16;
+// Rows between whose making and their epilogue the product is not interrupted: its own block of rows.
+constexpr int64_t kEpilogueRows = 256;
 
 // (batch..., m, k) x (batch..., k, n); a vector counts as one row or one column.
 struct Product {
@@ -74,8 +76,11 @@ size_t aligned_scratch(const Gemm& g) { return (kernels::active().gemm_scratch(g
 Placement place_product(const Product& p, const Spec& x) {
   Placement place;
   if (by_columns(p)) {
-    place = {p.gemm.n, 16, 0, true};
+    place.extent = place.block = p.gemm.n;
+    place.granule = 16;
+    place.outputs_whole = p.gemm.m != 1;  // of one row, columns are consecutive elements
   } else {
+    place.block = kEpilogueRows;
     place.extent = p.batches * p.gemm.m;
     if (x.contiguous() && bs::numel(x.shape) == p.batches * p.gemm.m * p.gemm.k) place.aligned = 1;
   }

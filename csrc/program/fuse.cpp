@@ -1,5 +1,6 @@
 // Fusing: elementwise steps of one loop shape become one list, which reads each operand once and keeps what lies
-// between in tiles. Then the order of the steps.
+// between in tiles. A list that reads what another op makes becomes the epilogue of that op, run on each block of the
+// result while it is in the caches. Then the order of the steps.
 #include <algorithm>
 #include <map>
 #include <queue>
@@ -20,6 +21,7 @@ using kernels::EwList;
 struct Group {
   std::vector<int> members;  // ascending
   int newest = 0;            // no step of this group or of one that it depends on, directly or not, comes after this
+  int head = -1;             // the member that is no elementwise op, if there are others
   int min() const { return members.front(); }
   int max() const { return members.back(); }
 };
@@ -33,7 +35,7 @@ class Fuser {
       before_.push_back(step(s).op->effect ? last_effect : -1);
       if (step(s).op->effect) last_effect = s;
       group_of_.push_back(s);
-      groups_.push_back({{s}, s});
+      groups_.push_back({{s}, s, -1});
       for (int v : step(s).in) readers_[static_cast<size_t>(ir.root(v))].push_back(s);
       users_.emplace_back();
       each_source(s, [&](int source) { users_[static_cast<size_t>(source)].push_back(s); });
@@ -43,13 +45,20 @@ class Fuser {
   void run() {
     seen_.assign(groups_.size(), 0);
     const int n = static_cast<int>(ir_.steps.size());
-    for (int s = 0; s < n; ++s) {
-      if (!elementwise(s)) continue;
-      for (int v : step(s).in) {
-        const int maker = value(v).maker;  // of views: none
-        if (maker >= 0 && elementwise(maker))
-          try_join(group_of_[static_cast<size_t>(maker)], group_of_[static_cast<size_t>(s)]);
+    // Truth values last: computed where they are read they need no memory, nor conversion to and from bytes.
+    for (const bool truth : {false, true}) {
+      for (int s = 0; s < n; ++s) {
+        if (!elementwise(s) || (out_spec(s).dtype == DType::b8) != truth) continue;
+        for (int v : step(s).in) {
+          const int maker = value(v).maker;  // of views: none
+          if (maker >= 0 && elementwise(maker)) try_join(group_of(maker), group_of(s));
+        }
       }
+    }
+    for (int s = 0; s < n; ++s) {
+      if (!takes_epilogue(s)) continue;
+      for (int reader : readers_[static_cast<size_t>(step(s).out[0])])
+        if (elementwise(reader) && try_attach(group_of(s), group_of(reader))) break;
     }
     rebuild();
   }
@@ -145,27 +154,90 @@ class Fuser {
     }
   }
 
+  // Whether parts of step s leave parts of its first output ready, and enough of them.
+  bool takes_epilogue(int s) {
+    const Op& op = *step(s).op;
+    if (elementwise(s) || op.host || op.effect || op.view || !op.place) return false;
+    Specs in;
+    in.n = static_cast<int>(step(s).in.size());
+    for (int i = 0; i < in.n; ++i) in.s[i] = &value(step(s).in[static_cast<size_t>(i)]).spec;
+    std::vector<Spec> out;
+    for (int v : step(s).out) out.push_back(value(v).spec);
+    const Placement place = op.place(step(s).attrs.get(), in, out.data());
+    const int64_t elements = numel(out[0].shape);
+    constexpr int64_t kFewElements = 4096, kEnoughParts = 8;
+    return !place.outputs_whole && place.extent > 0 && elements > 0 && elements % place.extent == 0 &&
+           (place.extent >= kEnoughParts || elements <= kFewElements);
+  }
+
+  // Makes the lists of group b the epilogue of the one step of group a.
+  bool try_attach(int a, int b) {
+    const int head = group(a).head < 0 ? group(a).min() : -1;
+    if (head < 0 || a == b || group(b).head >= 0) return false;
+    const int result = step(head).out[0], first = group(b).min();
+    if (!(value(result).spec.shape == out_spec(first).shape) || compute(first) != value(result).spec.dtype)
+      return false;
+    // The old value of a slot may be read until its new one is begun, which parts of one step do at different times.
+    if (writes_slot(group(a)) || writes_slot(group(b))) return false;
+    for (int s : group(b).members)
+      for (int v : step(s).in)
+        if (v != result && value(ir_.root(v)).maker == head) return false;  // a view of it, or another output
+    Group both;
+    both.members = group(b).members;
+    both.members.insert(std::upper_bound(both.members.begin(), both.members.end(), head), head);
+    both.head = head;
+    EwList list;
+    std::vector<int> in, out;
+    if (!make_list(both, list, in, out) || around(a, b) || around(b, a)) return false;
+    for (int s : group(b).members) group_of_[static_cast<size_t>(s)] = a;
+    const int newest = std::max(group(a).newest, group(b).newest);
+    group(a) = std::move(both);
+    group(b).members.clear();
+    age(a, newest);
+    return true;
+  }
+
+  // Whether all that read the head's result are in its group.
+  bool kept_inside(const Group& g) {
+    const int result = step(g.head).out[0];
+    bool inside = value(result).home == Home::arena;
+    for (int r : readers_[static_cast<size_t>(result)]) inside &= contains(g, r);
+    return inside;
+  }
+
   bool contains(const Group& g, int s) { return std::binary_search(g.members.begin(), g.members.end(), s); }
 
-  // The list of a group and its operands; false if it does not fit the limits of lists.
+  // The list of a group and its operands, the head's result first; false if it does not fit the limits of lists.
   bool make_list(const Group& g, EwList& list, std::vector<int>& in, std::vector<int>& out) {
-    if (g.members.size() > kernels::kMaxListInstr) return false;
-    std::map<int, int> reg, last_use;  // of values: register number; last member that reads it inside
+    std::vector<int> members;
     for (int s : g.members)
+      if (s != g.head) members.push_back(s);
+    if (members.size() > kernels::kMaxListInstr) return false;
+    std::map<int, int> reg, last_use;  // of values: register number; last member that reads it inside
+    if (g.head >= 0) {
+      in.push_back(step(g.head).out[0]);
+      reg[in[0]] = 0;
+    }
+    for (int s : members)
       for (int v : step(s).in) {
-        if (value(v).maker >= 0 && contains(g, value(v).maker))
+        const int maker = value(v).maker;
+        if (maker >= 0 && maker != g.head && contains(g, maker))
           last_use[v] = s;
         else if (reg.try_emplace(v, static_cast<int>(in.size())).second)
           in.push_back(v);
       }
     std::vector<int> temps;
-    for (int s : g.members) {
+    for (int s : members) {
       const int v = step(s).out[0];
       bool outside = value(v).home != Home::arena;
       for (int r : readers_[static_cast<size_t>(v)]) outside |= !contains(g, r) || value_is_viewed(r, v);
       (outside ? out : temps).push_back(v);
     }
     if (in.size() + out.size() > kernels::kMaxListArgs) return false;
+    if (g.head >= 0) {  // what may take the place of the head's result comes first
+      const DType dtype = value(in[0]).spec.dtype;
+      std::stable_partition(out.begin(), out.end(), [&](int v) { return value(v).spec.dtype == dtype; });
+    }
     // Temporaries share tiles: a tile is free after its value's last use.
     std::vector<int> free;
     int n_temp = 0;
@@ -174,7 +246,7 @@ class Fuser {
     std::map<int, int> temp_of;
     const int temp_base = static_cast<int>(in.size());
     std::set<int> is_temp(temps.begin(), temps.end());
-    for (int s : g.members) {
+    for (int s : members) {
       EwInstr instr{static_cast<kernels::Ew>(step(s).op->elementwise), 0, 0, 0, 0};
       uint8_t* operand[3] = {&instr.a, &instr.b, &instr.c};
       for (size_t i = 0; i < step(s).in.size(); ++i) *operand[i] = static_cast<uint8_t>(reg.at(step(s).in[i]));
@@ -213,7 +285,7 @@ class Fuser {
       settle(code[i].c);
       list.instr[i] = code[i];
     }
-    list.compute = compute(g.min());
+    list.compute = compute(members.front());
     list.n_temp = static_cast<uint8_t>(n_temp);
     list.n_out = static_cast<uint8_t>(out.size());
     list.n_instr = static_cast<uint8_t>(code.size());
@@ -221,7 +293,7 @@ class Fuser {
     for (int v : in) operands.push_back(&value(v).spec);
     for (int v : out) operands.push_back(&value(v).spec);
     for (size_t i = 0; i < operands.size(); ++i) list.arg[i].dtype = operands[i]->dtype;
-    ops::set_loop(list, out_spec(g.min()).shape, operands.data(), static_cast<int>(operands.size()));
+    ops::set_loop(list, out_spec(members.front()).shape, operands.data(), static_cast<int>(operands.size()));
     return true;
   }
   static constexpr int kOutput = 128;  // marks output registers until n_temp is known
@@ -234,6 +306,33 @@ class Fuser {
       for (int v : step(s).out)
         if (value(v).home == Home::next) return true;
     return false;
+  }
+
+  Step make_step(const Group& g) {
+    if (g.head < 0 && !elementwise(g.min())) {
+      Step& s = step(g.min());
+      s.n_op_in = static_cast<int>(s.in.size());
+      s.n_op_out = static_cast<int>(s.out.size());
+      return std::move(s);
+    }
+    auto list = std::make_unique<EwList>();
+    std::vector<int> in, out;
+    make_list(g, *list, in, out);
+    Step made;
+    if (g.head >= 0) {
+      const bool inside = kept_inside(g);
+      made = std::move(step(g.head));
+      made.n_op_in = static_cast<int>(made.in.size());
+      made.n_op_out = static_cast<int>(made.out.size());
+      made.in_place = inside && !out.empty() && value(out[0]).spec.dtype == value(in[0]).spec.dtype;
+      if (made.in_place) made.out[0] = out[0];
+      in.erase(in.begin());
+      if (made.in_place) out.erase(out.begin());
+    }
+    made.in.insert(made.in.end(), in.begin(), in.end());
+    made.out.insert(made.out.end(), out.begin(), out.end());
+    made.list = std::move(list);
+    return made;
   }
 
   // Steps of the groups in an order that their inputs allow: those that write slots as late as they can, so that the
@@ -260,14 +359,7 @@ class Fuser {
     while (!ready.empty()) {
       const int g = std::get<2>(ready.top());
       ready.pop();
-      Step made;
-      if (elementwise(group(g).min())) {
-        made.list = std::make_unique<EwList>();
-        make_list(group(g), *made.list, made.in, made.out);
-      } else {
-        made = std::move(step(group(g).min()));
-      }
-      steps.push_back(std::move(made));
+      steps.push_back(make_step(group(g)));
       for (int next : after[static_cast<size_t>(g)])
         if (--waits[static_cast<size_t>(next)] == 0) push(next);
     }

@@ -33,12 +33,16 @@ struct Value {
   int maker = -1;  // step
 };
 
+// An op, a list of elementwise ops, or an op with a list as its epilogue.
 struct Step {
   const Op* op = nullptr;
   Ref<Attrs> attrs;
-  std::vector<int> in, out;  // values
-  // Several elementwise ops as one list; `in` and `out` are its operands.
+  std::vector<int> in, out;  // values: those of the op, then those of the list
   std::unique_ptr<kernels::EwList> list;
+  int n_op_in = 0, n_op_out = 0;  // how many are the op's
+  // Of an epilogue: its first input is the op's first output, out[0]; the others are in[n_op_in ..]. Its outputs are
+  // out[n_op_out ..], or, where nothing else needs what the op gave, out[0] (made in place) and then those.
+  bool in_place = false;
   Placement place;
   double cost = 0;  // nanoseconds on one thread
   // Steps of a phase that hand shards to each other are cut at the same fractions: at multiples of `cut_granule` of
@@ -68,8 +72,8 @@ struct Ir {
 // one, views are resolved. Every output and every written slot ends as a value of its own, made by a step.
 Ir build_ir(const Capture& capture, const std::vector<Tensor>& outputs);
 
-// Joins elementwise steps of one loop shape and one arithmetic into lists, and sorts the steps so that those that
-// write slots come as late as they can.
+// Joins elementwise steps of one loop shape and one arithmetic into lists, makes lists the epilogues of the ops whose
+// results they read, and sorts the steps so that those that write slots come as late as they can.
 void fuse(Ir& ir);
 
 // Steps whose parts may run without waiting for other threads, in order; between phases all threads meet.

@@ -18,29 +18,40 @@ constexpr int64_t kEnoughShards = 8;
 // One instruction of a list on one element, from L1.
 constexpr double kInstructionNanoseconds = 0.06;
 constexpr double kBytesPerNanosecond = 20;
+// Of an op's result, between its making and its epilogue: half of L1.
+constexpr int64_t kBlockBytes = 32 * 1024;
+
+double list_cost(const kernels::EwList& list, int64_t elements, double bytes) {
+  return bytes / kBytesPerNanosecond + static_cast<double>(elements) * list.n_instr * kInstructionNanoseconds;
+}
 
 void place_step(const Ir& ir, Step& s) {
   auto spec = [&](int v) -> const Spec& { return ir.values[static_cast<size_t>(v)].spec; };
-  Specs in;
-  in.n = static_cast<int>(s.in.size());
-  if (s.list) {
-    const Dims& shape = spec(s.out[0]).shape;
-    Placement p;
-    p.extent = ops::loop_extent(shape);
-    for (size_t i = 0; i < s.in.size() && i < 32; ++i)
-      if (spec(s.in[i]).contiguous() && spec(s.in[i]).shape == shape) p.aligned |= 1u << i;
-    s.place = p;
-    double bytes = 0;
-    for (int v : s.in) bytes += static_cast<double>(ir.bytes(v));
-    for (int v : s.out) bytes += static_cast<double>(ir.bytes(v));
-    s.cost =
-        bytes / kBytesPerNanosecond + static_cast<double>(numel(shape)) * s.list->n_instr * kInstructionNanoseconds;
-  } else {
-    std::vector<Spec> out;
-    for (int v : s.out) out.push_back(spec(v));
+  const Dims& shape = spec(s.out[0]).shape;
+  double bytes = 0;  // that the list adds
+  for (size_t i = static_cast<size_t>(s.n_op_in); i < s.in.size(); ++i) bytes += static_cast<double>(ir.bytes(s.in[i]));
+  for (size_t i = static_cast<size_t>(s.n_op_out); i < s.out.size(); ++i)
+    bytes += static_cast<double>(ir.bytes(s.out[i]));
+  if (s.op) {
+    Specs in;
+    in.n = s.n_op_in;
     for (int i = 0; i < in.n; ++i) in.s[i] = &spec(s.in[static_cast<size_t>(i)]);
+    std::vector<Spec> out;
+    for (int i = 0; i < s.n_op_out; ++i) out.push_back(spec(s.out[static_cast<size_t>(i)]));
     s.place = s.op->place ? s.op->place(s.attrs.get(), in, out.data()) : Placement{};
     s.cost = forward_cost(*s.op, s.attrs.get(), in, out.data(), static_cast<int>(out.size()));
+  } else {
+    s.place.extent = ops::loop_extent(shape);
+  }
+  if (s.list) {
+    s.cost += list_cost(*s.list, numel(shape), bytes);
+    for (size_t i = static_cast<size_t>(s.n_op_in); i < s.in.size() && i < 32; ++i)
+      if (spec(s.in[i]).contiguous() && spec(s.in[i]).shape == shape) s.place.aligned |= 1u << i;
+  }
+  if (s.op && s.list) {
+    const int64_t unit = std::max<int64_t>(ir.bytes(s.out[0]) / std::max<int64_t>(s.place.extent, 1), 1);
+    const int64_t block = s.place.block > 0 ? s.place.block : std::max<int64_t>(kBlockBytes / unit, 1);
+    s.place.block = (block + s.place.granule - 1) / s.place.granule * s.place.granule;
   }
   s.cut = s.place.extent;
   s.cut_granule = s.place.granule;
@@ -158,14 +169,9 @@ std::string str(const Ir& ir, const std::vector<Phase>& phases) {
       text << "  ";
       for (size_t k = 0; k < s.out.size(); ++k) text << (k ? ", " : "") << name(s.out[k]);
       text << " = ";
-      if (s.list) {
-        for (int k = 0; k < s.list->n_instr; ++k) {
-          const int code = static_cast<int>(s.list->instr[k].op);
-          text << (k ? "+" : "") << ops::list_op_name(code);
-        }
-      } else {
-        text << s.op->name;
-      }
+      if (s.op) text << s.op->name;
+      for (int k = 0; s.list && k < s.list->n_instr; ++k)
+        text << (k || s.op ? "+" : "") << ops::list_op_name(static_cast<int>(s.list->instr[k].op));
       text << "(";
       for (size_t k = 0; k < s.in.size(); ++k) text << (k ? ", " : "") << name(s.in[k]);
       text << ")\n";

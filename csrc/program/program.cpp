@@ -92,7 +92,7 @@ void Program::find_shadows() {
       const Step& step = ir_.steps[static_cast<size_t>(r.step)];
       const Value& read = ir_.values[static_cast<size_t>(r.value)];
       // A list may read element i and then write it, and so may ops that say so.
-      const bool same_place = r.step == maker && (step.list || step.op->in_place) && read.spec.contiguous() &&
+      const bool same_place = r.step == maker && (!step.op || step.op->in_place) && read.spec.contiguous() &&
                               read.offset == 0 && read.spec.shape == spec.shape;
       shadow |= !same_place;
     }
@@ -132,10 +132,11 @@ void Program::lay_out(int members) {
       if (int b = block_of[static_cast<size_t>(ir_.root(v))]; b >= 0) blocks[static_cast<size_t>(b)].last = time[s];
     if (step.op && step.op->scratch_bytes) {
       Specs in;
-      in.n = static_cast<int>(step.in.size());
+      in.n = step.n_op_in;
       for (int i = 0; i < in.n; ++i) in.s[i] = &ir_.values[static_cast<size_t>(step.in[static_cast<size_t>(i)])].spec;
       std::vector<Spec> out;
-      for (int v : step.out) out.push_back(ir_.values[static_cast<size_t>(v)].spec);
+      for (int i = 0; i < step.n_op_out; ++i)
+        out.push_back(ir_.values[static_cast<size_t>(step.out[static_cast<size_t>(i)])].spec);
       if (size_t bytes = step.op->scratch_bytes(step.attrs.get(), in, out.data(), members)) {
         scratch_of[s] = static_cast<int64_t>(blocks.size());
         blocks.push_back({round_up(static_cast<int64_t>(bytes)), 0, time[s], time[s]});
@@ -190,17 +191,20 @@ void Program::lay_out(int members) {
   for (size_t s = 0; s < n_steps; ++s) {
     const Step& step = ir_.steps[s];
     if (step.list) {
+      std::vector<int> of_list;
+      if (step.op) of_list.push_back(step.out[0]);
+      of_list.insert(of_list.end(), step.in.begin() + step.n_op_in, step.in.end());
+      if (step.in_place) of_list.push_back(step.out[0]);
+      of_list.insert(of_list.end(), step.out.begin() + step.n_op_out, step.out.end());
       auto& args = operands_[s];
-      args.resize(step.in.size() + step.out.size());
-      for (size_t i = 0; i < step.in.size(); ++i) resolve(step.in[i], reinterpret_cast<char**>(&args[i]));
-      for (size_t i = 0; i < step.out.size(); ++i)
-        resolve(step.out[i], reinterpret_cast<char**>(&args[step.in.size() + i]));
-      continue;
+      args.resize(of_list.size());
+      for (size_t i = 0; i < of_list.size(); ++i) resolve(of_list[i], reinterpret_cast<char**>(&args[i]));
     }
+    if (!step.op) continue;
     Call& call = calls_[s];
     call.attrs = step.attrs.get();
-    call.n_in = static_cast<int>(step.in.size());
-    call.n_out = static_cast<int>(step.out.size());
+    call.n_in = step.n_op_in;
+    call.n_out = step.n_op_out;
     call.scratch = scratch_of[s] >= 0 ? base + blocks[static_cast<size_t>(scratch_of[s])].offset : nullptr;
     call.member = 0;
     for (int i = 0; i < call.n_in; ++i) {
@@ -252,16 +256,31 @@ int64_t Program::run_step(size_t s, int member, int members) {
   if (r.lo == r.hi && members > 1) return -1;
   const int64_t each = step.cut > 0 ? step.place.extent / step.cut : 0;
   const int64_t lo = r.lo * each, hi = r.hi * each;
-  if (step.list) {
-    const Dims& shape = ir_.values[static_cast<size_t>(step.out[0])].spec.shape;
-    const int64_t inner = step.place.extent > 0 ? numel(shape) / step.place.extent : 0;
-    kernels::active().elementwise(*step.list, operands_[s].data(), lo * inner, hi * inner);
+  int64_t inner = 0;  // elements of the list per unit
+  if (step.list && step.place.extent > 0)
+    inner = numel(ir_.values[static_cast<size_t>(step.out[0])].spec.shape) / step.place.extent;
+  const auto run_list = [&](int64_t from, int64_t to) {
+    kernels::active().elementwise(*step.list, operands_[s].data(), from * inner, to * inner);
+  };
+  if (!step.op) {
+    run_list(lo, hi);
     return -1;
   }
-  if (members == 1) return step.op->forward(calls_[s], lo, hi);
-  Call mine = calls_[s];
-  mine.member = member;
-  return step.op->forward(mine, lo, hi);
+  Call mine;
+  const Call* call = &calls_[s];
+  if (members > 1) {
+    mine = *call;
+    mine.member = member;
+    call = &mine;
+  }
+  if (!step.list) return step.op->forward(*call, lo, hi);
+  for (int64_t at = lo; at < hi;) {
+    const int64_t next = std::min(hi, at + step.place.block);
+    if (const int64_t bad = step.op->forward(*call, at, next); bad >= 0) return bad;
+    run_list(at, next);
+    at = next;
+  }
+  return -1;
 }
 
 // All phases on a team. Throws what a step throws, after every thread has stopped. Of several failures the first in the

@@ -82,7 +82,7 @@ class Program {
   Ref<Buffer> arena_;
   int64_t arena_bytes_ = 0;
   std::vector<Call> calls_;                   // per step that is an op
-  std::vector<std::vector<void*>> operands_;  // per step that is a list
+  std::vector<std::vector<void*>> operands_;  // per step with a list
   std::vector<Patch> patches_;
   std::vector<Slot::Binding> bound_;  // per slot, while a run lasts
 };

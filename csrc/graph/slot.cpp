@@ -74,13 +74,23 @@ void Slot::write(const Tensor& value) {
   commit(value.out().buffer);
 }
 
+bool Slot::ours() const {
+  const Ref<Buffer>& now = value_.out().buffer;
+  return value_.node()->refs.load(std::memory_order_acquire) == 1 && now.unique() && !now->release;
+}
+
+char* Slot::hold() {
+  if (!lock_.try_lock()) return nullptr;
+  if (ours()) return static_cast<char*>(value_.out().buffer->data);
+  lock_.unlock();
+  return nullptr;
+}
+
 Slot::Binding Slot::bind(Write write) {
   std::lock_guard guard(lock_);
   const Ref<Buffer>& now = value_.out().buffer;
-  // The value may be overwritten if nothing else holds it: no node of a graph, no view, no array.
-  const bool ours = value_.node()->refs.load(std::memory_order_acquire) == 1 && now.unique() && !now->release;
   Binding b;
-  if (write == Write::in_place && ours) {
+  if (write == Write::in_place && ours()) {
     b.next = now;
   } else if (write != Write::no) {
     b.next = Buffer::make(static_cast<size_t>(numel(spec_.shape)) * size_of(spec_.dtype));

@@ -26,6 +26,10 @@ class Slot : public Counted {
     Ref<Buffer> current, next;
   };
   Binding bind(Write write);
+  // The value's memory, to be overwritten run after run until release(): others wait for the value meanwhile. Null, and
+  // nothing held, if something else holds the value or looks at it just now.
+  char* hold();
+  void release() { lock_.unlock(); }
   // Replaces the value at once, whatever captures run.
   void commit(Ref<Buffer> buffer);
 
@@ -42,6 +46,8 @@ class Slot : public Counted {
  private:
   explicit Slot(const Tensor& value) : value_(value), spec_(value.spec()) {}
   void set(Tensor value);
+  // Whether nothing else holds the value: no node of a graph, no view, no array. With the lock.
+  bool ours() const;
 
   mutable std::mutex lock_;  // around value_: programs commit without the interpreter's lock
   Tensor value_;

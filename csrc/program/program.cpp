@@ -15,6 +15,9 @@ constexpr int64_t kAlign = 64;
 // Shorter programs run on one thread: a team costs about 5 us.
 constexpr double kTeamNanoseconds = 100e3;
 
+// Longer ones run one by one: a burst of some may keep others from the slots for a millisecond.
+constexpr double kBurstNanoseconds = 50e3;
+
 [[noreturn]] void refuse_gradient() {
   throw GraphError(
       "[compile] the compiled function adds to a .grad that is not empty when it begins: start the step with "
@@ -172,7 +175,8 @@ void Program::lay_out(int members) {
   // point into them.
   calls_.assign(n_steps, Call{});
   operands_.assign(n_steps, {});
-  patches_.clear();
+  slot_patches_.clear();
+  argument_patches_.clear();
   auto resolve = [&](int v, char** where) {
     const Value& value = ir_.values[static_cast<size_t>(v)];
     const int64_t offset = value.home == Home::view ? value.offset : 0;
@@ -184,8 +188,12 @@ void Program::lay_out(int members) {
       case Home::constant:
         *where = root.constant.data() + offset;
         break;
+      case Home::slot:
+      case Home::next:
+        slot_patches_.push_back({where, root.home, root.index, offset});
+        break;
       default:
-        patches_.push_back({where, root.home, root.index, offset});
+        argument_patches_.push_back({where, root.home, root.index, offset});
     }
   };
   for (size_t s = 0; s < n_steps; ++s) {
@@ -225,24 +233,16 @@ void Program::bind(std::span<char* const> inputs, std::span<char* const> out) {
     using Write = Slot::Write;
     bound_[i] = s.slot->bind(!s.written ? Write::no : s.shadow ? Write::apart : Write::in_place);
   }
-  for (const Patch& p : patches_) {
-    char* at = nullptr;
-    const size_t i = static_cast<size_t>(p.index);
-    switch (p.home) {
-      case Home::input:
-        at = inputs[i];
-        break;
-      case Home::slot:
-        at = static_cast<char*>(bound_[i].current->data);
-        break;
-      case Home::next:
-        at = static_cast<char*>(bound_[i].next->data);
-        break;
-      default:
-        at = out[i];
-    }
-    *p.where = at + p.offset;
+  for (const Patch& p : slot_patches_) {
+    const Slot::Binding& b = bound_[static_cast<size_t>(p.index)];
+    *p.where = static_cast<char*>((p.home == Home::slot ? b.current : b.next)->data) + p.offset;
   }
+  patch_arguments(inputs, out);
+}
+
+void Program::patch_arguments(std::span<char* const> inputs, std::span<char* const> out) {
+  for (const Patch& p : argument_patches_)
+    *p.where = (p.home == Home::input ? inputs : out)[static_cast<size_t>(p.index)] + p.offset;
 }
 
 int64_t Program::run_step(size_t s, int member, int members) {
@@ -333,24 +333,34 @@ void Program::commit() {
   for (size_t i = 0; i < slots_.size(); ++i)
     if (slots_[i].written) slots_[i].slot->commit(std::move(bound_[i].next));
   for (auto& b : bound_) b = {};
+  commit_cells();
+}
+
+void Program::commit_cells() {
   for (auto& c : stale_cells_) c->set({}, true);
   for (auto& c : kept_cells_) c->set({}, true);  // until run() has them
   for (auto& c : cleared_cells_) c->set({}, false);
+}
+
+struct Program::Runner {
+  std::atomic<std::thread::id>& id;
+  explicit Runner(std::atomic<std::thread::id>& i) : id(i) { id.store(std::this_thread::get_id()); }
+  ~Runner() { id.store(std::thread::id()); }
+};
+
+void Program::check_cells() const {
+  for (const auto& c : empty_cells_)
+    if (!c->empty()) refuse_gradient();
+  for (const auto& c : valueless_cells_)
+    if (c->has_value()) refuse_gradient();
 }
 
 void Program::run_into(std::span<char* const> inputs, std::span<char* const> out) {
   if (runner_.load() == std::this_thread::get_id())
     throw GraphError("[compile] a compiled function calls itself through a call-back into Python");
   std::lock_guard guard(lock_);
-  struct Runner {
-    std::atomic<std::thread::id>& id;
-    explicit Runner(std::atomic<std::thread::id>& i) : id(i) { id.store(std::this_thread::get_id()); }
-    ~Runner() { id.store(std::thread::id()); }
-  } runner(runner_);
-  for (const auto& c : empty_cells_)
-    if (!c->empty()) refuse_gradient();
-  for (const auto& c : valueless_cells_)
-    if (c->has_value()) refuse_gradient();
+  Runner runner(runner_);
+  check_cells();
   const int members = members_for(num_threads());
   if (members != members_) lay_out(members);
   bind(inputs, out);
@@ -361,6 +371,50 @@ void Program::run_into(std::span<char* const> inputs, std::span<char* const> out
     throw;
   }
   commit();
+}
+
+// Slots that a run makes in new memory change hands after each; programs that last may keep others waiting for long.
+bool Program::hold_slots() {
+  if (cost_ > kBurstNanoseconds || calls_host_ || !kept_cells_.empty()) return false;
+  if (members_ != 1) lay_out(1);
+  std::vector<char*> at(slots_.size());
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    at[i] = slots_[i].shadow ? nullptr : slots_[i].slot->hold();
+    if (at[i]) continue;
+    release_slots(i);
+    return false;
+  }
+  for (const Patch& p : slot_patches_) *p.where = at[static_cast<size_t>(p.index)] + p.offset;
+  return true;
+}
+
+void Program::release_slots(size_t n) {
+  for (size_t i = 0; i < n; ++i) slots_[i].slot->release();
+}
+
+Program::Burst::Burst(Program& program) : program_(program) {
+  program_.lock_.lock();
+  try {
+    program_.check_cells();
+    holds_ = program_.hold_slots();
+  } catch (...) {
+    program_.lock_.unlock();
+    throw;
+  }
+  if (!holds_) program_.lock_.unlock();
+}
+
+Program::Burst::~Burst() {
+  if (!holds_) return;
+  program_.release_slots(program_.slots_.size());
+  program_.commit_cells();
+  program_.lock_.unlock();
+}
+
+void Program::Burst::run(std::span<char* const> inputs, std::span<char* const> out) {
+  if (!holds_) return program_.run_into(inputs, out);
+  program_.patch_arguments(inputs, out);
+  program_.execute(1);
 }
 
 std::vector<Tensor> Program::run(std::span<char* const> inputs) {

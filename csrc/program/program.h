@@ -30,6 +30,22 @@ class Program {
   // As run(), without making outputs: output k goes to out[k], memory of its size.
   void run_into(std::span<char* const> inputs, std::span<char* const> out);
 
+  // Runs of a short program in a row, as a training loop makes them: what run_into() does around each of them, locks,
+  // checks, addresses of slots, is done once. Where that cannot be (slots that something else holds, steps that take
+  // time or call back), run() is run_into(). Others wait for the slots while it lives.
+  class Burst {
+   public:
+    explicit Burst(Program& program);
+    ~Burst();
+    Burst(const Burst&) = delete;
+    Burst& operator=(const Burst&) = delete;
+    void run(std::span<char* const> inputs, std::span<char* const> out);
+
+   private:
+    Program& program_;
+    bool holds_;
+  };
+
   // Whether the slots still have the dtypes, and still collect gradients or not, as at capture.
   bool fits_slots() const;
 
@@ -59,10 +75,17 @@ class Program {
   int members_for(int threads) const;
   void lay_out(int members);
   void find_shadows();
+  // Marks this thread as the one that runs the program, whose lock it has.
+  struct Runner;
+  void check_cells() const;
+  bool hold_slots();
+  void release_slots(size_t n);
   void bind(std::span<char* const> inputs, std::span<char* const> out);
+  void patch_arguments(std::span<char* const> inputs, std::span<char* const> out);
   void execute(int members);
   int64_t run_step(size_t s, int member, int members);
   void commit();
+  void commit_cells();
 
   Ir ir_;
   std::vector<Phase> phases_;
@@ -83,7 +106,7 @@ class Program {
   int64_t arena_bytes_ = 0;
   std::vector<Call> calls_;                   // per step that is an op
   std::vector<std::vector<void*>> operands_;  // per step with a list
-  std::vector<Patch> patches_;
+  std::vector<Patch> slot_patches_, argument_patches_;
   std::vector<Slot::Binding> bound_;  // per slot, while a run lasts
 };
 

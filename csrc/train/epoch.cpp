@@ -55,7 +55,7 @@ void EpochLoop::begin() {
   key_->write(apply(*find_op("advance_key"), {key}));
 }
 
-void EpochLoop::one_step(int64_t first, int64_t rows, Program& program) {
+void EpochLoop::one_step(int64_t first, int64_t rows, Program& program, Program::Burst& burst) {
   const auto& kernels = kernels::active();
   for (size_t a = 0; a < arrays_.size(); ++a) {
     char* source = arrays_[a].data();
@@ -66,7 +66,7 @@ void EpochLoop::one_step(int64_t first, int64_t rows, Program& program) {
     inputs_[a] = static_cast<char*>(batch_[a]->data);
     kernels.gather_rows(row_bytes_[a], source, samples_total_, order_.data() + first, inputs_[a], 0, rows);
   }
-  program.run_into(inputs_, outputs_);
+  burst.run(inputs_, outputs_);
   double loss;
   if (program.output_specs()[0].dtype == DType::f64) {
     std::memcpy(&loss, outputs_[0], sizeof loss);
@@ -84,16 +84,16 @@ bool EpochLoop::run(double seconds) {
   std::lock_guard guard(lock_);
   using Clock = std::chrono::steady_clock;
   const auto end = Clock::now() + std::chrono::duration<double>(seconds);
-  // Reading the clock costs as much as a small step: once per so many steps.
-  constexpr int kStepsPerLook = 16;
-  for (int look = 0; done_ < total_; ++look) {
-    if (look == kStepsPerLook) {
-      if (Clock::now() >= end) return false;
-      look = 0;
-    }
-    const int64_t first = done_ * batch_size_;
-    const int64_t rows = std::min(batch_size_, samples_total_ - first);
-    one_step(first, rows, rows == batch_size_ ? *step_ : *tail_);
+  // Reading the clock and binding the slots cost as much as a small step: once per so many steps.
+  constexpr int kSteps = 16;
+  while (done_ < total_) {
+    const int64_t left = samples_total_ - done_ * batch_size_;
+    Program& program = left >= batch_size_ ? *step_ : *tail_;
+    const int64_t rows = std::min(batch_size_, left);
+    Program::Burst burst(program);
+    for (int64_t i = std::min<int64_t>(kSteps, left / rows); i > 0; --i)
+      one_step(done_ * batch_size_, rows, program, burst);
+    if (Clock::now() >= end) return done_ == total_;
   }
   return true;
 }

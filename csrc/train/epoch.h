@@ -28,7 +28,7 @@ class EpochLoop {
   double loss() const { return samples_ ? loss_sum_ / static_cast<double>(samples_) : __builtin_nan(""); }
 
  private:
-  void one_step(int64_t first, int64_t rows, Program& program);
+  void one_step(int64_t first, int64_t rows, Program& program, Program::Burst& burst);
 
   std::mutex lock_;  // two threads may drive one loop: a step at a time
   std::vector<Tensor> arrays_;

@@ -124,14 +124,31 @@ void broadcasts() {
   }
 }
 
-// Every row of the table that works on floats, over 4096 elements.
+// Every row of the table that works on floats, over 4096 elements in float32 and in float64.
+template <class T>
+void function(State& state, const Kernels& k, Ew op, int arity, DType dtype, double lo, double hi) {
+  constexpr int64_t n = 4096;
+  EwList list = make_list(arity, 0, {n});
+  list.compute = dtype;
+  for (int i = 0; i <= arity; ++i) list.arg[i].dtype = dtype;
+  add_instr(list, op, arity, 0, arity - 1);
+  const Numbers<T> x(n, lo, hi), y(n, lo, hi), z(n);
+  void* args[] = {x.data(), arity > 1 ? y.data() : z.data(), z.data()};
+  for (auto _ : state) {
+    k.elementwise(list, args, 0, n);
+    benchmark::ClobberMemory();
+  }
+  count_elements(state, static_cast<double>(n));
+}
+
 void functions() {
   const auto add = [](Ew op, const char* name, int arity, double lo, double hi) {
     if (arity > 2) return;
-    for_each_isa("function", name, [=](State& state, const Kernels& k) {
-      EwList list = make_list(arity, 0, {4096});
-      add_instr(list, op, arity, 0, arity - 1);
-      measure(state, k, list, 0, 0, lo, hi);
+    for_each_isa("function", std::string(name) + "/f32", [=](State& state, const Kernels& k) {
+      function<float>(state, k, op, arity, DType::f32, lo, hi);
+    });
+    for_each_isa("function", std::string(name) + "/f64", [=](State& state, const Kernels& k) {
+      function<double>(state, k, op, arity, DType::f64, lo, hi);
     });
   };
 #define BS_EW1(name, types, value, reads, gradient, lo, hi, doc) add(Ew::name, #name, 1, lo, hi);

@@ -7,6 +7,7 @@ those ops and what draws their cases.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -91,6 +92,19 @@ def sigmoid(x: Array) -> Array:
     return np.where(x >= 0, 1.0, u) / (1 + u)
 
 
+erf = np.vectorize(math.erf, otypes=[np.float64])
+erfc = np.vectorize(math.erfc, otypes=[np.float64])
+
+
+def gelu(x: Array) -> Array:
+    return np.where(x == -np.inf, 0.0, 0.5 * x * erfc(-x / math.sqrt(2)))
+
+
+def gelu_slope(x: Array) -> Array:
+    density = np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
+    return np.where(np.isinf(x), x > 0, 0.5 * erfc(-x / math.sqrt(2)) + x * density)
+
+
 Z = np.zeros
 I = np.int64  # noqa: E741
 
@@ -106,12 +120,22 @@ ORACLES: dict[str, Oracle] = {
     "neg": Oracle(lambda x: -x, ints="same"),
     "exp": Oracle(np.exp, ints="float"),
     "log": Oracle(np.log, ints="float"),
+    "expm1": Oracle(np.expm1, ints="float"),
+    "log1p": Oracle(np.log1p, ints="float"),
     "sqrt": Oracle(np.sqrt, ints="float"),
     "rsqrt": Oracle(lambda x: 1 / np.sqrt(x), ints="float"),
     "reciprocal": Oracle(lambda x: 1 / x, ints="float"),
     "square": Oracle(lambda x: x * x, ints="same"),
+    "pow": Oracle(np.power, ints="same"),
+    "sin": Oracle(np.sin, ints="float"),
+    "cos": Oracle(np.cos, ints="float"),
     "relu": Oracle(lambda x: np.maximum(x, 0), ints="same"),
     "sigmoid": Oracle(sigmoid, ints="float"),
+    "tanh": Oracle(np.tanh, ints="float"),
+    "erf": Oracle(erf, ints="float"),
+    # These oracles are no better themselves: an error of x / sqrt(2) counts x² times. tests/kernels/ulp.cpp is.
+    "gelu": Oracle(gelu, ints="float", ulp=16),
+    "gelu_slope": Oracle(gelu_slope, ints="float", ulp=16),
     "softplus": Oracle(lambda x: np.logaddexp(x, 0.0), ints="float"),
     "eq": Oracle(lambda x, y: x == y, ints="bool"),
     "ne": Oracle(lambda x, y: x != y, ints="bool"),

@@ -1,6 +1,4 @@
 // Operators of Tensor: + - * / @ **, comparisons, float(x), int(x), bool(x).
-#include <cmath>
-
 #include "base/error.h"
 #include "bindings/op_call.h"
 #include "bindings/tensor.h"
@@ -11,7 +9,7 @@ namespace {
 
 // Looked up once; null where the registry has no such op, and then Python says that the operator is not supported.
 struct Known {
-  const Op *add, *sub, *mul, *div, *matmul, *neg, *abs, *eq, *ne, *lt, *le, *gt, *ge;
+  const Op *add, *sub, *mul, *div, *matmul, *pow, *neg, *abs, *eq, *ne, *lt, *le, *gt, *ge;
 } known;
 
 // An operand that is neither tensor nor number: a NumPy array or scalar.
@@ -69,33 +67,26 @@ BS_BINARY(div)
 BS_BINARY(matmul)
 #undef BS_BINARY
 
-// x to a whole power, by squaring.
-Tensor whole_power(const Tensor& x, int64_t n) {
-  if (n == 0) return ops::full(x.shape(), 1, x.dtype());
-  if (n < 0 && !is_float(x.dtype()))
-    throw ValueError(cat("[pow] integers to a negative power are no integers: cast x to a float first"));
-  Tensor result, square = x;
-  for (uint64_t rest = n < 0 ? 0 - static_cast<uint64_t>(n) : static_cast<uint64_t>(n); rest; rest >>= 1) {
-    if (rest & 1) result = result ? ops::mul(result, square) : square;
-    if (rest > 1) square = ops::square(square);
-  }
-  return n < 0 ? ops::reciprocal(result) : result;
-}
-
-// x ** n for numbers n that products and roots give: whole ones, 0.5 and -0.5.
+// x ** y is the op `pow`; but for some numbers y there are ops that are faster and no worse.
 PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) {
-  if (modulus != Py_None || !is_tensor(a) || !is_number(b)) Py_RETURN_NOTIMPLEMENTED;
+  if (modulus != Py_None) Py_RETURN_NOTIMPLEMENTED;
+  if (!is_tensor(a) || !is_number(b)) return binary(known.pow, a, b);
   return guarded([&]() -> PyObject* {
     const double n = PyFloat_AsDouble(b);
     if (n == -1 && PyErr_Occurred()) throw py::error_already_set();
-    if (n == 0.5) return wrap(ops::sqrt(unwrap(a)));
-    if (n == -0.5) return wrap(ops::rsqrt(unwrap(a)));
-    if (n != std::floor(n) || std::fabs(n) > 1024)
-      throw py::type_error(cat("[pow] the exponent is ", n, ": a whole number up to 1024, 0.5 or -0.5 is supported"));
-    // A float exponent makes a float of an integer, as elsewhere.
-    Tensor x = unwrap(a);
-    if (PyFloat_Check(b) && !is_float(x.dtype())) x = ops::cast(x, DType::f32);
-    return wrap(whole_power(x, static_cast<int64_t>(n)));
+    const Tensor x = unwrap(a);
+    const bool floats = is_float(x.dtype());
+    if (n < 0 && !floats && !PyFloat_Check(b))
+      throw ValueError("[pow] integers to a negative power are no integers: cast x to a float first");
+    if (floats || !PyFloat_Check(b)) {
+      if (n == 1 && x.dtype() != DType::b8) return Py_NewRef(a);
+      if (n == 2) return wrap(ops::square(x));
+      if (n == 3) return wrap(ops::mul(ops::square(x), x));
+    }
+    if (n == 0.5) return wrap(ops::sqrt(x));
+    if (n == -0.5) return wrap(ops::rsqrt(x));
+    if (n == -1) return wrap(ops::reciprocal(x));
+    return binary(known.pow, a, b);
   });
 }
 
@@ -170,6 +161,7 @@ void prepare_number_slots() {
   BS_FIND(mul)
   BS_FIND(div)
   BS_FIND(matmul)
+  BS_FIND(pow)
   BS_FIND(neg)
   BS_FIND(abs)
   BS_FIND(eq)

@@ -1,179 +1,321 @@
 // Vector functions for the rows of elementwise.def and for kernels that need them (softmax, norms).
 //
-// float32: branch-free and within 2 ulp for every input, denormal inputs and results included; right at +-0, +-inf,
-// NaN and the overflow thresholds. One sequence of operations for all instruction sets, so those with fma agree to the
-// bit. Largest errors in ulp over all 2^32 inputs, against libm in double (v2, which has no fma / the others):
-//   exp 0.99 / 1.02, log 1.18 / 1.16, sigmoid 1.71 / 1.70, softplus 1.72 / 1.72
-// float64: libm, lane by lane (its exp, log and log1p are within 1 ulp); sigmoid and softplus are formed from them
-// (1.89 and 1.55 ulp over 24 million inputs, against long double).
+// Branch-free (sin and cos: but for lanes beyond 1e5) and right at +-0, +-inf, NaN and the overflow thresholds,
+// denormal inputs and results included. One sequence of operations for all instruction sets, so those with fma agree
+// to the bit. MEASURED_TABLE
 //
-// Polynomials: minimax by Remez's exchange on the intervals stated, computed for this file (error stated relative to
+// Polynomials: minimax by Remez's exchange on the intervals stated, computed for these files (error stated relative to
 // the function); the reductions are Cody & Waite's (Software Manual for the Elementary Functions, 1980).
 #pragma once
 
-#include "kernels/simd.h"
+#include "kernels/math_f32.h"
+#include "kernels/math_f64.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {
 
-// Bits of a vector as another vector type of the same size.
-template <class To, class From>
-inline To v_bits(From v) {
-  return (To)v;
-}
+// ---- e^x ------------------------------------------------------------------------------------------------------
 
-// a where m, else b. (simd.h's v_select<T> cannot deduce T from vectors.)
+// x + low = n ln 2 + r with |r| <= ln(2) / 2: e^(x + low) = 2^n e^r. A NaN passes. low is small beside x.
 template <class V>
-inline V v_select(decltype(V{} == V{}) m, V a, V b) {
-  return m ? a : b;
-}
-
-// 1 where m, else 0.
-template <class T>
-inline Vec<T> v_one_if(Mask<T> m) {
-  return v_select(m, v_set(T(1)), Vec<T>{});
-}
-
-// NaN if either is NaN.
-template <class V>
-inline V v_max(V x, V y) {
-  return v_select((x > y) | (x != x), x, y);
-}
-
-// max(x, 0); NaN stays NaN, -0 stays -0.
-template <class V>
-inline V v_relu(V x) {
-  return v_select(V{} > x, V{}, x);
-}
-
-// -|x|: sets the sign bit.
-inline Vec<float> minus_abs(Vec<float> x) { return v_bits<Vec<float>>(v_bits<Vec<int32_t>>(x) | INT32_MIN); }
-inline Vec<double> minus_abs(Vec<double> x) { return v_bits<Vec<double>>(v_bits<Vec<int64_t>>(x) | INT64_MIN); }
-
-// ---- float32 -------------------------------------------------------------------------------------------------
-
-// x = n ln 2 + r with |r| <= ln(2) / 2: e^x = 2^n e^r. For |x| < 2^20; a NaN passes.
 struct Exp {
-  Vec<int32_t> n;
-  Vec<float> t;  // e^r - 1
+  MaskOf<V> n;
+  V t;  // e^r - 1
 };
 
-inline Exp exp_parts(Vec<float> x) {
-  constexpr float kLog2e = 0x1.715476p+0f;
-  constexpr float kLn2Hi = 0x1.63p-1f;  // 9 bits: n kLn2Hi is exact, without fma too
-  constexpr float kLn2Lo = -0x1.bd0106p-13f;
-  const Vec<float> round = v_set(0x1.8p+23f);  // adding it rounds to an integer, which then stands in the low bits
-  const Vec<float> shifted = v_fma(x, v_set(kLog2e), round);
-  const Vec<float> n = shifted - round;
-  Vec<float> r = v_fma(n, v_set(-kLn2Hi), x);
-  r = v_fma(n, v_set(-kLn2Lo), r);
-  // (e^r - 1 - r) / r^2, error 2^-28.
-  Vec<float> q = v_set(0x1.6a2250p-10f);
-  q = v_fma(q, r, v_set(0x1.123b02p-7f));
-  q = v_fma(q, r, v_set(0x1.5558f8p-5f));
-  q = v_fma(q, r, v_set(0x1.555490p-3f));
-  q = v_fma(q, r, v_set(0x1.fffffcp-2f));
-  return {v_bits<Vec<int32_t>>(shifted) - v_bits<Vec<int32_t>>(round), v_fma(r * r, q, r)};
+template <class V>
+inline Exp<V> exp_parts(V x, V low = V{}) {
+  using R = Real<V>;
+  const V round = v_set(R::kRound);
+  const V shifted = v_fma(x, v_set(R::kLog2e), round);
+  const V n = shifted - round;
+  const V r = v_fma(n, v_set(-R::kLn2Hi), x);  // exact
+  return {v_bits<MaskOf<V>>(shifted) - v_bits<MaskOf<V>>(round), R::expm1_small(r + v_fma(n, v_set(-R::kLn2Lo), low))};
 }
 
-// 2^k, -126 <= k <= 127 (128: infinity).
-inline Vec<float> v_exp2i(Vec<int32_t> k) { return v_bits<Vec<float>>((k + 127) << 23); }
-
-// e^x for x <= 89; below -104 it is 0.
-inline Vec<float> exp_below(Vec<float> x) {
-  const Vec<float> low = v_set(-104.0f);
-  const Exp e = exp_parts(v_select(low > x, low, x));
-  // 2^n in two factors, n from -150 to 128: the first product is exact, the second rounds once if it is denormal.
-  const Vec<int32_t> half = e.n >> 1;
-  return (e.t + 1.0f) * v_exp2i(half) * v_exp2i(e.n - half);
+// 2^k where that is neither denormal nor above 2^(bias + 1), which is infinity.
+template <class V>
+inline V v_exp2i(MaskOf<V> k) {
+  return v_bits<V>((k + Real<V>::kBias) << Real<V>::kMantissa);
 }
 
-// ln(1 + f) - f for f in [-1/4, 1/2], error 2^-27.6 of ln(1 + f). Estrin's grouping: half the latency of Horner's.
-inline Vec<float> log1p_rest(Vec<float> f) {
-  const Vec<float> f2 = f * f;
-  const Vec<float> a = v_fma(f, v_set(0x1.5555a4p-2f), v_set(-0.5f));
-  const Vec<float> b = v_fma(f, v_set(0x1.9969b0p-3f), v_set(-0x1.000040p-2f));
-  const Vec<float> c = v_fma(f, v_set(0x1.28847ap-3f), v_set(-0x1.54efdcp-3f));
-  const Vec<float> d = v_fma(f, v_set(0x1.ac90c2p-4f), v_set(-0x1.0d8a8ap-3f));
-  const Vec<float> high = v_fma(f2, v_fma(f2, v_set(-0x1.7140d8p-5f), d), c);
-  return f2 * v_fma(f2 * f2, high, v_fma(f2, b, a));
+// y 2^k in two factors, for k from twice the least exponent to bias + 1: the first product is exact, the second rounds
+// once if it is denormal. y is near 1.
+template <class V>
+inline V v_scale(V y, MaskOf<V> k) {
+  using U = typename Real<V>::U;
+  constexpr int bias = Real<V>::kBias;
+  const U half = (v_bits<U>(k) + 2 * (bias + 1)) >> 1;  // bias + 1 too large, so that the shift need not be arithmetic
+  return y * v_bits<V>((half - 1) << Real<V>::kMantissa) *
+         v_bits<V>((v_bits<U>(k) - half + (2 * bias + 1)) << Real<V>::kMantissa);
 }
 
-constexpr float kLn2High = 0x1.62ep-1f;  // 13 bits: times an exponent it is exact, without fma too
-constexpr float kLn2Low = 0x1.0bfbe8p-15f;
-
-inline Vec<float> v_exp(Vec<float> x) {
-  const Vec<float> high = v_set(89.0f);  // e^89 overflows, 2^n stays within 2^128
-  return exp_below(v_select(high < x, high, x));
+// e^x for x <= kExpHigh.
+template <class V>
+inline V exp_below(V x) {
+  const Exp<V> e = exp_parts(v_at_least(x, Real<V>::kExpLow));
+  return v_scale(e.t + 1, e.n);
 }
 
-// x = 2^e m with m in [3/4, 3/2): ln x = e ln 2 + ln m.
-inline Vec<float> v_log(Vec<float> x) {
-  const Vec<float> inf = v_set(__builtin_inff());
-  const Mask<float> tiny = x < 0x1p-126f;  // denormal: scaled first
-  const Vec<int32_t> bits = v_bits<Vec<int32_t>>(v_select(tiny, x * 0x1p+23f, x));
-  const Vec<int32_t> e = (bits - 0x3f400000) >> 23;  // 0x3f400000: 3/4
-  const Vec<float> f = v_bits<Vec<float>>(bits - (e << 23)) - 1.0f;
-  const Vec<float> exponent = __builtin_convertvector(e, Vec<float>) - v_select(tiny, v_set(23.0f), Vec<float>{});
-  const Vec<float> rest = v_fma(exponent, v_set(kLn2Low), log1p_rest(f));
-  const Vec<float> y = v_fma(exponent, v_set(kLn2High), f + rest);
-  const Vec<float> edge = v_select(x == 0.0f, -inf, v_set(__builtin_nanf("")));
-  return v_select(x == inf, inf, v_select(x > 0.0f, y, edge));
+template <class V>
+inline V v_exp(V x) {
+  return exp_below(v_at_most(x, Real<V>::kExpHigh));
+}
+
+// 2^n (1 + t) - 1, formed at half that so that 2^n is finite.
+template <class V>
+inline V v_expm1(V x) {
+  using R = Real<V>;
+  const Exp<V> e = exp_parts(v_at_most(v_at_least(x, -R::kExpHigh / 2), R::kExpHigh));
+  const V half = v_exp2i<V>(e.n - 1);
+  const V y = v_fma(half, e.t, half - typename R::T(0.5)) * 2;
+  return v_signed(v_select(e.n == 0, e.t, y), x);
+}
+
+// Near 0 x + x z p(z), z = x^2; else 1 - 2 / (e^2a + 1), a = |x|. The sum is formed of 2^n (1 + t), rounded once.
+template <class V>
+inline V v_tanh(V x) {
+  using R = Real<V>;
+  const V a = v_at_most(v_magnitude(x), R::kTanhHigh);
+  const V z = a * a;
+  const V near = v_fma(a * z, R::tanh_poly(z), a);
+  const Exp<V> e = exp_parts(a * 2);
+  const V p = v_exp2i<V>(e.n);
+  const V far = 1 - 2 / v_fma(p, e.t, p + 1);
+  return v_signed(v_select(a < typename R::T(0.55), near, far), x);
 }
 
 // 1 / (1 + e^-x) with e^-x = p (1 + t), p = 2^n: the sum 1 + p + p t rounds once in effect (1 + p is exact but for
 // what `lost` keeps), where e^x / (1 + e^x) would round twice more. Both sides of the fraction are scaled where p is
 // large, so that denormal results come out of the division. Above 40 the result is 1.
-inline Vec<float> v_sigmoid(Vec<float> x) {
-  const Vec<float> low = v_set(-40.0f), high = v_set(104.0f);
-  const Vec<float> w = v_select(low > -x, low, -x);
-  const Exp e = exp_parts(v_select(high < w, high, w));
-  const Vec<int32_t> shift = (e.n > 64) & 64;
-  const Vec<float> one = v_exp2i(-shift);
-  const Vec<float> p = v_exp2i(e.n - shift);
-  const Mask<float> above = p > one;
-  const Vec<float> sum = one + p;
-  const Vec<float> lost = v_select(above, one, p) - (sum - v_select(above, p, one));
+template <class V>
+inline V v_sigmoid(V x) {
+  using R = Real<V>;
+  const Exp<V> e = exp_parts(v_at_most(v_at_least(-x, typename R::T(-40)), -R::kExpLow));
+  const MaskOf<V> shift = (e.n > R::kSigmoidShift) & R::kSigmoidShift;
+  const V one = v_exp2i<V>(-shift);
+  const V p = v_exp2i<V>(e.n - shift);
+  const MaskOf<V> above = p > one;
+  const V sum = one + p;
+  const V lost = v_select(above, one, p) - (sum - v_select(above, p, one));
   return one / (sum + v_fma(p, e.t, lost));
 }
 
+// ---- ln x -----------------------------------------------------------------------------------------------------
+
+// e ln 2 + ln(1 + f).
+template <class V>
+inline V log_of_parts(typename Real<V>::Split x) {
+  using R = Real<V>;
+  return v_fma(x.e, v_set(R::kLn2High), x.f + v_fma(x.e, v_set(R::kLn2Low), R::log1p_rest(x.f)));
+}
+
+// y, but the limits at the ends of log's domain: `base` is its argument.
+template <class V>
+inline V log_edges(V y, V base) {
+  using R = Real<V>;
+  const V edge = v_select(base == 0, v_set(-R::kInf), v_set(R::kNaN));
+  return v_select(base == R::kInf, v_set(R::kInf), v_select(base > 0, y, edge));
+}
+
+template <class V>
+inline V v_log(V x) {
+  return log_edges(log_of_parts<V>(Real<V>::split(x)), x);
+}
+
+template <class V>
+inline V v_log1p(V x) {
+  const V y = log_edges(log_of_parts<V>(Real<V>::split1p(x)), x + 1);
+  return v_select(x == 0, x, y);
+}
+
 // ln(1 + e^x) = max(x, 0) + ln(1 + u), u = e^-|x| in [0, 1]. Above 1/2, 1 + u is halved: f is exact either way.
-inline Vec<float> v_softplus(Vec<float> x) {
-  const Vec<float> u = exp_below(minus_abs(x));
-  const Mask<float> half = u > 0.5f;
-  const Vec<float> zero = {};
-  const Vec<float> f = v_select(half, u * 0.5f - 0.5f, u);
-  const Vec<float> rest = log1p_rest(f) + v_select(half, v_set(kLn2Low), zero);
-  const Vec<float> l = v_select(half, v_set(kLn2High), zero) + (f + rest);
-  return v_select(x > 0.0f, x, zero) + l;
+template <class V>
+inline V v_softplus(V x) {
+  using R = Real<V>;
+  using T = typename R::T;
+  const V u = exp_below(v_minus_magnitude(x));
+  const MaskOf<V> half = u > T(0.5);
+  const V zero = {};
+  const V f = v_select(half, u * T(0.5) - T(0.5), u);
+  const V rest = R::log1p_rest(f) + v_select(half, v_set(R::kLn2Low), zero);
+  const V l = v_select(half, v_set(R::kLn2High), zero) + (f + rest);
+  return v_select(x > 0, x, zero) + l;
 }
 
-// ---- float64: libm per lane ----------------------------------------------------------------------------------
+// ---- The normal distribution: erf, gelu -------------------------------------------------------------------------
 
-inline Vec<double> v_exp(Vec<double> x) {
-  for (int i = 0; i < kLanes<double>; ++i) x[i] = __builtin_exp(x[i]);
-  return x;
+// e^(a^2 / 2) Phi(-a) as (t + low) p: t p(t - 1/2) with t = c / (c + a), a >= 0. What rounding loses of the sum and of
+// the quotient is kept as `low`: p's slope would treble it.
+template <class V>
+struct Tail {
+  V t, low, p;
+};
+template <class V>
+inline Tail<V> scaled_tail(V a) {
+  using R = Real<V>;
+  using T = typename R::T;
+  const V sum = a + R::kTailScale, lost = a - (sum - R::kTailScale);
+  const V t = R::kTailScale / sum;
+  const V low = v_fma(-t, lost, v_sub_product(v_set(R::kTailScale), t, sum)) * (t * (1 / R::kTailScale));
+  return {t, low, R::tail_poly((t - T(0.5)) + low)};
 }
 
-inline Vec<double> v_log(Vec<double> x) {
-  for (int i = 0; i < kLanes<double>; ++i) x[i] = __builtin_log(x[i]);
-  return x;
+// Near 0 x + x p(x^2); else 1 - 2 Phi(-a sqrt(2)), a = |x|.
+template <class V>
+inline V v_erf(V x) {
+  using R = Real<V>;
+  const V a = v_at_most(v_magnitude(x), R::kErfHigh);
+  const V z = a * a;
+  const V near = v_fma(a, R::erf_poly(z), a);
+  const Exp<V> e = exp_parts(-z);
+  const Tail<V> tail = scaled_tail(a * R::kSqrt2);
+  const V far = 1 - tail.t * v_fma(tail.p, e.t, tail.p) * v_exp2i<V>(e.n + 1);
+  return v_signed(v_select(a < R::kErfNear, near, far), x);
 }
 
-// u / (1 + u) or 1 / (1 + u), u = e^-|x|, less what rounding 1 + u has lost.
-inline Vec<double> v_sigmoid(Vec<double> x) {
-  const Vec<double> u = v_exp(minus_abs(x));
-  const Vec<double> sum = u + 1.0;
-  const Vec<double> lost = u - (sum - 1.0);
-  const Vec<double> y = v_select(x < 0.0, u, v_set(1.0)) / sum;
-  return v_fma(-y, lost / sum, y);
+// e^(-a^2 / 2) as 2^n (1 + t). The square is kept exact, in two parts: an error in it would be one of the result, times
+// the square.
+template <class V>
+inline Exp<V> exp_of_minus_half_square(V a) {
+  using R = Real<V>;
+  using T = typename R::T;
+  using U = typename R::U;
+  const V high = v_bits<V>((v_bits<U>(a) >> R::kSplitBits) << R::kSplitBits);
+  return exp_parts(high * high * T(-0.5), (high - a) * (high + a) * T(0.5));
 }
 
-inline Vec<double> v_softplus(Vec<double> x) {
-  Vec<double> l = v_exp(minus_abs(x));
-  for (int i = 0; i < kLanes<double>; ++i) l[i] = __builtin_log1p(l[i]);
-  return v_select(x > 0.0, x, Vec<double>{}) + l;
+// x Phi(x): -a Phi(-a) for x < 0, x - a Phi(-a) above, a = |x|.
+template <class V>
+inline V v_gelu(V x) {
+  using R = Real<V>;
+  const V a = v_at_most(v_magnitude(x), R::kGeluHigh);
+  const Exp<V> e = exp_of_minus_half_square(a);
+  const Tail<V> tail = scaled_tail(a);
+  const V p = v_fma(tail.p, e.t, tail.p);
+  const V at = a * tail.t, at_low = v_fma(a, tail.low, v_product_error(a, tail.t, at));
+  const V below = v_scale(v_fma(at, p, at_low * p), e.n);
+  return v_select(x < 0, -below, x - below);
 }
+
+// gelu'(x) = Phi(x) + x phi(x): q = e^(-a^2 / 2) (tail(a) - a / sqrt(2 pi)) for x < 0, 1 - q above.
+template <class V>
+inline V v_gelu_slope(V x) {
+  using R = Real<V>;
+  const V a = v_at_most(v_magnitude(x), R::kGeluHigh);
+  const Exp<V> e = exp_of_minus_half_square(a);
+  const Tail<V> tail = scaled_tail(a);
+  const V m = v_fma(tail.t + tail.low, tail.p, a * -R::kPdf0);
+  const V q = v_scale(v_fma(m, e.t, m), e.n);
+  return v_select(x > 0, 1 - q, q);
+}
+
+// ---- sin, cos ---------------------------------------------------------------------------------------------------
+
+// sin(x + shift pi / 2) with the sign bit `sign` added: |x| = n pi / 2 + r with |r| <= pi / 4, pi / 2 in three parts.
+// The differences are exact where they cancel.
+template <class V>
+inline V sin_shifted(V a, MaskOf<V> sign, int shift) {
+  using R = Real<V>;
+  using I = MaskOf<V>;
+  const V round = v_set(R::kRound);
+  const V shifted = v_fma(a, v_set(R::kTwoOverPi), round);
+  const V n = shifted - round;
+  V r = v_sub_product(a, n, v_set(R::kPiHalf[0]));
+  r = v_sub_product(r, n, v_set(R::kPiHalf[1]));
+  r = v_sub_product(r, n, v_set(R::kPiHalf[2]));
+  const I quadrant = v_bits<I>(shifted) + shift;
+  const V z = r * r;
+  const V sine = v_fma(r * z, R::sin_poly(z), r);
+  const V cosine = v_fma(z, v_fma(z, R::cos_poly(z), v_set(typename R::T(-0.5))), v_set(typename R::T(1)));
+  const V y = v_select((quadrant & 1) != 0, cosine, sine);
+  constexpr int kSignBit = 8 * sizeof(typename R::T) - 1;
+  return v_bits<V>(v_bits<I>(y) ^ sign ^ ((quadrant & 2) << (kSignBit - 1)));
+}
+
+// Lanes beyond, infinite ones included, go to the scalar library: pi / 2 would need more parts.
+constexpr float kTrigHigh = 1e5f;
+
+template <class V>
+inline V v_sin(V x) {
+  using R = Real<V>;
+  const V a = v_magnitude(x);
+  V y = sin_shifted(a, v_sign_bit(x), 0);
+  const MaskOf<V> far = a > typename R::T(kTrigHigh);
+  if (__builtin_expect(v_any(far), 0)) {
+    for (int i = 0; i < kLanes<typename R::T>; ++i)
+      if (far[i]) y[i] = R::sin_scalar(x[i]);
+  }
+  return y;
+}
+
+template <class V>
+inline V v_cos(V x) {
+  using R = Real<V>;
+  const V a = v_magnitude(x);
+  V y = sin_shifted(a, MaskOf<V>{}, 1);
+  const MaskOf<V> far = a > typename R::T(kTrigHigh);
+  if (__builtin_expect(v_any(far), 0)) {
+    for (int i = 0; i < kLanes<typename R::T>; ++i)
+      if (far[i]) y[i] = R::cos_scalar(x[i]);
+  }
+  return y;
+}
+
+// ---- x^y --------------------------------------------------------------------------------------------------------
+
+// e^(y ln x) for x >= 0, the exponent kept as a sum of two. x or y may be NaN or infinite, but not x = 1 with y
+// infinite.
+inline Vec<double> pow_of_magnitude(Vec<double> x, Vec<double> y) {
+  using R = Real<Vec<double>>;
+  const Double2 l = log_twice(x);
+  Vec<double> log_x = v_select(x == 0, v_set(-R::kInf), l.high);
+  log_x = v_select(x < R::kInf, log_x, x);
+  const Vec<double> z = y * log_x;
+  const Vec<double> low = v_fma(y, l.low, v_product_error(y, log_x, z));
+  const Vec<double> within = v_at_most(v_at_least(z, R::kExpLow), R::kExpHigh);
+  const Exp<Vec<double>> e = exp_parts(within, v_select(z == within, low, Vec<double>{}));
+  return v_scale(e.t + 1, e.n);
+}
+
+// Whether |y| is an integer; infinity is one (and even).
+template <class V>
+inline MaskOf<V> is_integer(V magnitude) {
+  const V big = v_set(Real<V>::kInteger);
+  return (magnitude >= big) | ((magnitude + big) - big == magnitude);
+}
+
+// As C's pow: x^0 = 1^y = 1 for any other operand, NaN included; a negative x needs an integer y.
+template <class V>
+inline V power_of_floats(V x, V y) {
+  using R = Real<V>;
+  using T = typename R::T;
+  const V a = v_magnitude(x), b = v_magnitude(y);
+  const V power = v_select((a == 1) | (b == 0), v_set(T(1)), pow_of_magnitude(a, y));
+  const MaskOf<V> integer = is_integer(b), odd = integer & ~is_integer(b * T(0.5));
+  const V y_signed = v_bits<V>(v_bits<MaskOf<V>>(power) ^ (odd & v_sign_bit(x)));
+  const V y_or_nan = v_select((x < 0) & ~integer & (a < R::kInf), v_set(R::kNaN), y_signed);
+  return v_select((x == 1) | (b == 0), v_set(T(1)), y_or_nan);
+}
+
+// Integers by squaring, wrapping around; to a negative power 1 / x^|y| rounded towards 0 (0 for x = 0).
+template <class V>
+inline V power_of_integers(V x, V y) {
+  const V one = V{} + 1;
+  V power = one, square = x, rest = v_select(y < 0, V{}, y);
+  while (v_any(rest != 0)) {
+    power = v_select((rest & 1) != 0, power * square, power);
+    square *= square;
+    rest >>= 1;
+  }
+  const V unit = v_select(x == 1, one, v_select(x == -1, v_select((y & 1) != 0, -one, one), V{}));
+  return v_select(y < 0, unit, power);
+}
+
+inline Vec<float> v_pow(Vec<float> x, Vec<float> y) { return power_of_floats(x, y); }
+inline Vec<double> v_pow(Vec<double> x, Vec<double> y) { return power_of_floats(x, y); }
+inline Vec<int32_t> v_pow(Vec<int32_t> x, Vec<int32_t> y) { return power_of_integers(x, y); }
+inline Vec<int64_t> v_pow(Vec<int64_t> x, Vec<int64_t> y) { return power_of_integers(x, y); }
 
 }  // namespace
 }  // namespace bs::kernels::BS_ISA

@@ -13,8 +13,40 @@ using Wide = __int128;
 double v_exp(double x) { return std::exp(x); }
 double v_log(double x) { return std::log(x); }
 double v_sqrt(double x) { return std::sqrt(x); }
-double v_sigmoid(double x) { return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x)); }
-double v_softplus(double x) { return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)); }
+// Long double, as these round more than once.
+double v_sigmoid(double x) {
+  const long double u = std::exp(-std::fabs(static_cast<long double>(x)));
+  return static_cast<double>((x < 0 ? u : 1) / (1 + u));
+}
+double v_softplus(double x) {
+  const long double l = std::log1p(std::exp(-std::fabs(static_cast<long double>(x))));
+  return static_cast<double>(x > 0 ? x + l : l);
+}
+double v_expm1(double x) { return std::expm1(x); }
+double v_log1p(double x) { return std::log1p(x); }
+double v_tanh(double x) { return std::tanh(x); }
+double v_sin(double x) { return std::sin(x); }
+double v_cos(double x) { return std::cos(x); }
+double v_erf(double x) { return std::erf(x); }
+// In the tail rounding x / sqrt(2) would count x^2 times.
+constexpr long double kSqrtHalf = 0.707106781186547524400844362104849L, kPdf0 = 0.398942280401432677939946059934382L;
+double v_gelu(double x) {
+  if (std::isinf(x)) return x > 0 ? x : -0.0;
+  return static_cast<double>(0.5L * x * std::erfc(-x * kSqrtHalf));
+}
+double v_gelu_slope(double x) {
+  if (std::isinf(x)) return x > 0;
+  const long double w = x;
+  return static_cast<double>(0.5L * std::erfc(-w * kSqrtHalf) + kPdf0 * w * std::exp(-0.5L * w * w));
+}
+double v_pow(double x, double y) { return std::pow(x, y); }
+Wide v_pow(Wide x, Wide y) {  // of 64-bit integers, wrapping as they do
+  if (y < 0) return x == 1 ? 1 : x == -1 ? (y % 2 ? -1 : 1) : 0;
+  unsigned __int128 power = 1, square = static_cast<unsigned __int128>(x);
+  for (; y > 0; y /= 2, square *= square)
+    if (y % 2) power *= square;
+  return static_cast<Wide>(power);
+}
 template <class V>
 V v_relu(V x) {
   return x < 0 ? V(0) : x;

@@ -49,6 +49,7 @@ namespace {
 enum class Types { FLOATS, NUMBERS, TEST, SELECT };
 constexpr Types FLOATS = Types::FLOATS, NUMBERS = Types::NUMBERS, TEST = Types::TEST, SELECT = Types::SELECT;
 const Tensor NONE;
+constexpr double kSqrtPi = 1.7724538509055160273, kSqrtHalf = 0.70710678118654752440;  // used by derivatives
 
 const Op* table[static_cast<int>(Ew::count_)];
 

@@ -141,6 +141,9 @@ class Tensor:
     def copy_(self: Self, source: TensorLike) -> Self:
         """Of a parameter or buffer: source, broadcast and cast, becomes its value."""
 
+    def cos(self) -> Tensor:
+        """cos x"""
+
     def detach(self) -> Tensor:
         """The same value without a history. Shares memory."""
 
@@ -161,6 +164,9 @@ class Tensor:
     def eq(self, y: TensorLike) -> Tensor:
         """x == y"""
 
+    def erf(self) -> Tensor:
+        """2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x"""
+
     def exp(self) -> Tensor:
         """e^x"""
 
@@ -170,6 +176,9 @@ class Tensor:
     def expand(self, *shape: _int) -> Tensor:
         """x repeated to a shape that it broadcasts to; -1 keeps a size. A view."""
 
+    def expm1(self) -> Tensor:
+        """e^x - 1, also where x is small"""
+
     def fill_(self: Self, value: _float | Tensor) -> Self:
         """Of a parameter or buffer: every element becomes the number."""
 
@@ -178,6 +187,12 @@ class Tensor:
 
     def ge(self, y: TensorLike) -> Tensor:
         """x >= y"""
+
+    def gelu(self) -> Tensor:
+        """x Phi(x) = x / 2 (1 + erf(x / sqrt(2)))"""
+
+    def gelu_slope(self) -> Tensor:
+        """the derivative of gelu: Phi(x) + x e^(-x^2 / 2) / sqrt(2 pi)"""
 
     @property
     def grad(self) -> Tensor | None: ...
@@ -204,6 +219,9 @@ class Tensor:
 
     def log(self) -> Tensor:
         """ln x; a zero gradient stays zero at x = 0"""
+
+    def log1p(self) -> Tensor:
+        """ln(1 + x), also where x is small; a zero gradient stays zero at x = -1"""
 
     def long(self) -> Tensor:
         """As int64."""
@@ -259,6 +277,9 @@ class Tensor:
     def permute(self, *dims: _int) -> Tensor:
         """x with its axes in the order `dims`. A view."""
 
+    def pow(self, y: TensorLike) -> Tensor:
+        """x^y as C's pow; of integers an integer. At x = 0 the derivative by y is 0 for y >= 0"""
+
     def reciprocal(self) -> Tensor:
         """1 / x"""
 
@@ -289,6 +310,9 @@ class Tensor:
     def sign(self) -> Tensor:
         """-1, 0 or 1 as x is below, at or above 0; NaN stays"""
 
+    def sin(self) -> Tensor:
+        """sin x"""
+
     def size(self, dim: _int | None = None) -> Any:
         """The shape, or the size of one axis."""
 
@@ -316,6 +340,9 @@ class Tensor:
         keepdims: _bool = ...,
     ) -> Tensor:
         """The sum over the axes dim (None: all). Float sums run in fixed blocks: the same bits on any number of threads."""
+
+    def tanh(self) -> Tensor:
+        """(e^x - e^-x) / (e^x + e^-x)"""
 
     def to(self, dtype: DTypeLike | Tensor) -> Tensor:
         """With another element type; the tensor itself where it has it."""
@@ -382,21 +409,6 @@ class ops:
     @staticmethod
     def abs(x: TensorLike) -> Tensor: ...
     @staticmethod
-    def adam(
-        p: TensorLike,
-        grad: TensorLike,
-        exp_avg: TensorLike,
-        exp_avg_sq: TensorLike,
-        step: TensorLike,
-        lr: TensorLike,
-        beta1: TensorLike,
-        beta2: TensorLike,
-        eps: TensorLike,
-        weight_decay: TensorLike,
-        decoupled: bool = False,
-        maximize: bool = False,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]: ...
-    @staticmethod
     def add(x: TensorLike, y: TensorLike) -> Tensor: ...
     @staticmethod
     def advance_key(key: TensorLike) -> Tensor: ...
@@ -410,25 +422,11 @@ class ops:
         keepdims: bool = ...,
     ) -> Tensor: ...
     @staticmethod
-    def amsgrad(
-        p: TensorLike,
-        grad: TensorLike,
-        exp_avg: TensorLike,
-        exp_avg_sq: TensorLike,
-        step: TensorLike,
-        lr: TensorLike,
-        beta1: TensorLike,
-        beta2: TensorLike,
-        eps: TensorLike,
-        weight_decay: TensorLike,
-        max_exp_avg_sq: TensorLike,
-        decoupled: bool = False,
-        maximize: bool = False,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]: ...
-    @staticmethod
     def cast(x: TensorLike, dtype: DTypeLike) -> Tensor: ...
     @staticmethod
     def contiguous(x: TensorLike) -> Tensor: ...
+    @staticmethod
+    def cos(x: TensorLike) -> Tensor: ...
     @staticmethod
     def cross_entropy(
         input: TensorLike, target: TensorLike, ignore_index: int = -100, reduction: int = 1
@@ -453,6 +451,8 @@ class ops:
     @staticmethod
     def eq(x: TensorLike, y: TensorLike) -> Tensor: ...
     @staticmethod
+    def erf(x: TensorLike) -> Tensor: ...
+    @staticmethod
     def exp(x: TensorLike) -> Tensor: ...
     @overload
     @staticmethod
@@ -461,9 +461,13 @@ class ops:
     @staticmethod
     def expand(x: TensorLike, *shape: int) -> Tensor: ...
     @staticmethod
-    def finite_norm(x: TensorLike) -> Tensor: ...
+    def expm1(x: TensorLike) -> Tensor: ...
     @staticmethod
     def ge(x: TensorLike, y: TensorLike) -> Tensor: ...
+    @staticmethod
+    def gelu(x: TensorLike) -> Tensor: ...
+    @staticmethod
+    def gelu_slope(x: TensorLike) -> Tensor: ...
     @staticmethod
     def gt(x: TensorLike, y: TensorLike) -> Tensor: ...
     @staticmethod
@@ -484,6 +488,8 @@ class ops:
     def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor: ...
     @staticmethod
     def log(x: TensorLike) -> Tensor: ...
+    @staticmethod
+    def log1p(x: TensorLike) -> Tensor: ...
     @staticmethod
     def lt(x: TensorLike, y: TensorLike) -> Tensor: ...
     @staticmethod
@@ -516,6 +522,8 @@ class ops:
     @staticmethod
     def permute(x: TensorLike, *dims: int) -> Tensor: ...
     @staticmethod
+    def pow(x: TensorLike, y: TensorLike) -> Tensor: ...
+    @staticmethod
     def reciprocal(x: TensorLike) -> Tensor: ...
     @staticmethod
     def relu(x: TensorLike) -> Tensor: ...
@@ -528,26 +536,11 @@ class ops:
     @staticmethod
     def rsqrt(x: TensorLike) -> Tensor: ...
     @staticmethod
-    def sgd(
-        p: TensorLike, grad: TensorLike, lr: TensorLike, weight_decay: TensorLike, maximize: bool = False
-    ) -> Tensor: ...
-    @staticmethod
-    def sgd_momentum(
-        p: TensorLike,
-        grad: TensorLike,
-        buffer: TensorLike,
-        lr: TensorLike,
-        weight_decay: TensorLike,
-        momentum: TensorLike,
-        dampening: TensorLike,
-        started: TensorLike | None = None,
-        nesterov: bool = False,
-        maximize: bool = False,
-    ) -> tuple[Tensor, Tensor]: ...
-    @staticmethod
     def sigmoid(x: TensorLike) -> Tensor: ...
     @staticmethod
     def sign(x: TensorLike) -> Tensor: ...
+    @staticmethod
+    def sin(x: TensorLike) -> Tensor: ...
     @staticmethod
     def slice(
         x: TensorLike,
@@ -599,14 +592,7 @@ class ops:
         keepdims: bool = ...,
     ) -> Tensor: ...
     @staticmethod
-    def sum_squares(
-        x: TensorLike,
-        dim: Size | None = None,
-        keepdim: bool = False,
-        *,
-        axis: Size | None = ...,
-        keepdims: bool = ...,
-    ) -> Tensor: ...
+    def tanh(x: TensorLike) -> Tensor: ...
     @staticmethod
     def transpose(x: TensorLike, dim0: int, dim1: int) -> Tensor: ...
     @staticmethod
@@ -679,6 +665,9 @@ def compile(
 def contiguous(x: TensorLike) -> Tensor:
     """A copy of x whose elements lie in row-major order."""
 
+def cos(x: TensorLike) -> Tensor:
+    """cos x"""
+
 def custom(backward: Callable[..., Any], inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Tensor]:
     """The outputs as given, with backward(grads, inputs, outputs) -> gradients as their derivative by the inputs."""
 
@@ -691,6 +680,9 @@ def div(x: TensorLike, y: TensorLike) -> Tensor:
 def eq(x: TensorLike, y: TensorLike) -> Tensor:
     """x == y"""
 
+def erf(x: TensorLike) -> Tensor:
+    """2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x"""
+
 def exp(x: TensorLike) -> Tensor:
     """e^x"""
 
@@ -699,6 +691,9 @@ def expand(x: TensorLike, shape: Size) -> Tensor: ...
 @overload
 def expand(x: TensorLike, *shape: int) -> Tensor:
     """x repeated to a shape that it broadcasts to; -1 keeps a size. A view."""
+
+def expm1(x: TensorLike) -> Tensor:
+    """e^x - 1, also where x is small"""
 
 def eye(n: int, m: int | None = None, *, dtype: DTypeLike | None = None) -> Tensor:
     """Ones on the diagonal of n rows and m columns, zeros elsewhere."""
@@ -730,6 +725,12 @@ def full_like(
 
 def ge(x: TensorLike, y: TensorLike) -> Tensor:
     """x >= y"""
+
+def gelu(x: TensorLike) -> Tensor:
+    """x Phi(x) = x / 2 (1 + erf(x / sqrt(2)))"""
+
+def gelu_slope(x: TensorLike) -> Tensor:
+    """the derivative of gelu: Phi(x) + x e^(-x^2 / 2) / sqrt(2 pi)"""
 
 def get_num_threads() -> int:
     """Threads that parallel work uses."""
@@ -805,6 +806,9 @@ def live_nodes() -> int:
 def log(x: TensorLike) -> Tensor:
     """ln x; a zero gradient stays zero at x = 0"""
 
+def log1p(x: TensorLike) -> Tensor:
+    """ln(1 + x), also where x is small; a zero gradient stays zero at x = -1"""
+
 def lt(x: TensorLike, y: TensorLike) -> Tensor:
     """x < y"""
 
@@ -860,6 +864,9 @@ def permute(x: TensorLike, dims: Size) -> Tensor: ...
 def permute(x: TensorLike, *dims: int) -> Tensor:
     """x with its axes in the order `dims`. A view."""
 
+def pow(x: TensorLike, y: TensorLike) -> Tensor:
+    """x^y as C's pow; of integers an integer. At x = 0 the derivative by y is 0 for y >= 0"""
+
 def reciprocal(x: TensorLike) -> Tensor:
     """1 / x"""
 
@@ -890,6 +897,9 @@ def sigmoid(x: TensorLike) -> Tensor:
 def sign(x: TensorLike) -> Tensor:
     """-1, 0 or 1 as x is below, at or above 0; NaN stays"""
 
+def sin(x: TensorLike) -> Tensor:
+    """sin x"""
+
 def softplus(x: TensorLike) -> Tensor:
     """ln(1 + e^x), written so that nothing overflows"""
 
@@ -914,6 +924,9 @@ def sum(
     keepdims: bool = ...,
 ) -> Tensor:
     """The sum over the axes dim (None: all). Float sums run in fixed blocks: the same bits on any number of threads."""
+
+def tanh(x: TensorLike) -> Tensor:
+    """(e^x - e^-x) / (e^x + e^-x)"""
 
 def tensor(data: TensorLike, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """A tensor with a copy of data: a NumPy array (keeps its dtype), a number or a nested sequence.
@@ -958,14 +971,17 @@ __all__ = [
     "cast",
     "compile",
     "contiguous",
+    "cos",
     "custom",
     "default_generator",
     "detach",
     "div",
     "enable_grad",
     "eq",
+    "erf",
     "exp",
     "expand",
+    "expm1",
     "eye",
     "float32",
     "float64",
@@ -973,6 +989,8 @@ __all__ = [
     "full",
     "full_like",
     "ge",
+    "gelu",
+    "gelu_slope",
     "get_num_threads",
     "grad",
     "gt",
@@ -988,6 +1006,7 @@ __all__ = [
     "linear",
     "live_nodes",
     "log",
+    "log1p",
     "lt",
     "manual_seed",
     "matmul",
@@ -1004,6 +1023,7 @@ __all__ = [
     "ones_like",
     "ops",
     "permute",
+    "pow",
     "reciprocal",
     "registry",
     "release_cached",
@@ -1013,12 +1033,14 @@ __all__ = [
     "set_num_threads",
     "sigmoid",
     "sign",
+    "sin",
     "softplus",
     "sqrt",
     "square",
     "structure_epoch",
     "sub",
     "sum",
+    "tanh",
     "tensor",
     "transpose",
     "uniform",

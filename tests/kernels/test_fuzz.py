@@ -51,5 +51,10 @@ def test_kernels_equal_their_references(programs: Path, program: str, rounds: in
     assert run(programs / program, str(rounds), str(SEED)).startswith("ok")
 
 
+def test_functions_are_within_their_ulps(programs: Path) -> None:
+    """A sample of the inputs of each vector function; ulp.cpp says how to run all of them."""
+    assert run(programs / "ulp").endswith("ok\n")
+
+
 def test_base(programs: Path) -> None:
     assert run(programs / "test_base") == "ok\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import erfc, sqrt
+
 import numpy as np
 import pytest
 
@@ -67,7 +69,44 @@ def test_activations() -> None:
     want = np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
     np.testing.assert_allclose(numbers(nn.Sigmoid()(t)), want, rtol=1e-14)
     np.testing.assert_allclose(numbers(nn.Softplus()(t)), np.logaddexp(0, x), rtol=1e-14)
-    np.testing.assert_allclose(numbers(nn.Softplus(2.0)(t)), np.logaddexp(0, 2 * x) / 2, rtol=1e-14)
+    np.testing.assert_allclose(numbers(nn.Softplus(2.0, threshold=1.0)(t)), np.logaddexp(0, 2 * x) / 2, rtol=1e-14)
+
+
+def test_smooth_activations() -> None:
+    x = np.array([-1000.0, -2.0, -0.5, -0.0, 0.0, 0.5, 3.0, 1000.0])
+    t = bs.tensor(x)
+    phi = np.array([0.5 * erfc(-v / sqrt(2)) for v in x])
+    np.testing.assert_allclose(numbers(nn.Tanh()(t)), np.tanh(x), rtol=1e-14)
+    np.testing.assert_allclose(numbers(F.tanh(t)), np.tanh(x), rtol=1e-14)
+    np.testing.assert_allclose(numbers(nn.GELU()(t)), x * phi, rtol=1e-14)
+    inner = np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)
+    want = 0.5 * x * (1 + np.tanh(inner))
+    np.testing.assert_allclose(numbers(nn.GELU("tanh")(t)), want, rtol=1e-13, atol=1e-15)
+    with pytest.raises(ValueError, match=r"^\[gelu\].*'erf'"):
+        F.gelu(t, approximate="erf")  # type: ignore[arg-type]
+    with np.errstate(over="ignore"):
+        np.testing.assert_allclose(numbers(nn.SiLU()(t)), x / (1 + np.exp(-x)), rtol=1e-14)
+    np.testing.assert_allclose(numbers(nn.LeakyReLU(0.1)(t)), np.where(x > 0, x, 0.1 * x), rtol=1e-14)
+    want = np.where(x > 0, x, 2.0 * np.expm1(np.minimum(x, 0)))
+    np.testing.assert_allclose(numbers(nn.ELU(2.0)(t)), want, rtol=1e-14)
+    assert repr(nn.LeakyReLU(0.1)) == "LeakyReLU(negative_slope=0.1)"
+    assert repr(nn.GELU()) == "GELU(approximate='none')"
+
+
+def test_derivatives_of_activations() -> None:
+    """Finite everywhere; at 0 those from the left, as PyTorch has them."""
+    x = np.array([-1000.0, -2.0, 0.0, 0.5, 1000.0])
+    phi = np.array([0.5 * erfc(-v / sqrt(2)) for v in x])
+    sigmoid = np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
+    for layer, want in (
+        (nn.LeakyReLU(0.1), np.where(x > 0, 1, 0.1)),
+        (nn.ELU(2.0), np.where(x > 0, 1, 2.0 * np.exp(np.minimum(x, 0)))),
+        (nn.Tanh(), 1 - np.tanh(x) ** 2),
+        (nn.GELU(), phi + x * np.exp(-0.5 * x * x) / sqrt(2 * np.pi)),
+        (nn.SiLU(), sigmoid * (1 + x * (1 - sigmoid))),
+    ):
+        leaf = bs.tensor(x, requires_grad=True)
+        np.testing.assert_allclose(numbers(bs.grad(layer(leaf).sum(), leaf)), want, rtol=1e-12, atol=1e-14)
 
 
 def test_dropout() -> None:

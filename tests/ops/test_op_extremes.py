@@ -125,6 +125,28 @@ def test_zero_gradient_stays_zero_at_the_pole(name: str, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_derivatives_of_powers_at_zero(dtype: str) -> None:
+    """By x: y x^(y - 1), 0 for y = 0; by y: 0 at x = 0 for y >= 0, as in PyTorch."""
+    x = bs.tensor(np.array([0.0, 0.0, 0.0, 0.0, -2.0, 2.0], dtype), requires_grad=True)
+    y = bs.tensor(np.array([0.0, 1.0, 2.0, 0.5, 3.0, -1.0], dtype), requires_grad=True)
+    by_x, by_y = (array(g) for g in gradients(bs.pow(x, y).sum(), [x, y]))
+    np.testing.assert_allclose(by_x, [0, 1, 0, np.inf, 12, -0.25])
+    np.testing.assert_allclose(by_y[[0, 1, 2, 3, 5]], [0, 0, 0, 0, np.log(2) / 2], rtol=1e-6)
+    np.testing.assert_array_equal(slope(lambda t: t**3.0, np.array([-2.0, 0.0], dtype)), [12, 0])
+    np.testing.assert_array_equal(slope(lambda t: t**5, np.array([-2.0, 0.0], dtype)), [80, 0])
+
+
+def test_powers_of_integers() -> None:
+    x = np.array([-3, -2, -1, 0, 1, 2, 3, 7], np.int64)
+    for y in range(9):
+        np.testing.assert_array_equal(array(bs.pow(bs.tensor(x), y)), x**y)
+        np.testing.assert_array_equal(array(bs.tensor(x.astype(np.int32)) ** y), x.astype(np.int32) ** y)
+    np.testing.assert_array_equal(array(bs.pow(bs.tensor(x), bs.tensor(-3))), [0, 0, -1, 0, 1, 0, 0, 0])
+    np.testing.assert_array_equal(array(bs.pow(bs.tensor(x), bs.tensor(-2))), [0, 0, 1, 0, 1, 0, 0, 0])
+    assert int(bs.pow(bs.tensor(3), 50)) == (3**50 + 2**63) % 2**64 - 2**63  # wraps, as NumPy's do
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_nan_propagates(dtype: str) -> None:
     nan, one = np.array([np.nan], dtype), np.array([1.0], dtype)
     assert np.isnan(array(bs.relu(bs.tensor(nan))))

@@ -1,7 +1,7 @@
 """Layers, losses and what networks are made of, under PyTorch's names."""
 
 from backsweep.nn import functional, init, utils
-from backsweep.nn.activation import ReLU, Sigmoid, Softplus
+from backsweep.nn.activation import ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softplus, Tanh
 from backsweep.nn.container import ModuleDict, ModuleList, Sequential
 from backsweep.nn.dropout import Dropout
 from backsweep.nn.linear import Flatten, Identity, Linear
@@ -10,6 +10,8 @@ from backsweep.nn.module import Buffer, Module, Parameter
 from backsweep.nn.normalization import LayerNorm
 
 __all__ = [
+    "ELU",
+    "GELU",
     "BCEWithLogitsLoss",
     "Buffer",
     "CrossEntropyLoss",
@@ -17,6 +19,7 @@ __all__ = [
     "Flatten",
     "Identity",
     "LayerNorm",
+    "LeakyReLU",
     "Linear",
     "LogisticLoss",
     "MSELoss",
@@ -26,8 +29,10 @@ __all__ = [
     "Parameter",
     "ReLU",
     "Sequential",
+    "SiLU",
     "Sigmoid",
     "Softplus",
+    "Tanh",
     "functional",
     "init",
     "utils",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from backsweep import _core
 from backsweep._core import Tensor
 from backsweep.nn import functional as F
 from backsweep.nn.module import Module
 
-__all__ = ["ReLU", "Sigmoid", "Softplus"]
+__all__ = ["ELU", "GELU", "LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh"]
 
 
 class ReLU(Module):
@@ -35,17 +37,118 @@ class Sigmoid(Module):
         return _core.sigmoid(x)
 
 
+class Tanh(Module):
+    """tanh(x) = (exp(x) - exp(-x)) / (exp(x) + exp(-x))."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Give tanh(x)."""
+        return _core.tanh(x)
+
+
+class GELU(Module):
+    """x Phi(x), Phi the distribution function of the standard normal distribution.
+
+    Parameters
+    ----------
+    approximate : {"none", "tanh"}, default "none"
+        See `functional.gelu`.
+    """
+
+    __constants__ = ("approximate",)
+
+    def __init__(self, approximate: Literal["none", "tanh"] = "none") -> None:
+        super().__init__()
+        self.approximate = approximate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Give x Phi(x)."""
+        return F.gelu(x, self.approximate)
+
+    def extra_repr(self) -> str:
+        """Give approximate."""
+        return f"approximate={self.approximate!r}"
+
+
+class SiLU(Module):
+    """x sigmoid(x).
+
+    Parameters
+    ----------
+    inplace : bool
+        Taken for PyTorch's sake; changes nothing.
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Give x sigmoid(x)."""
+        return F.silu(x)
+
+
+class LeakyReLU(Module):
+    """x for x > 0, else negative_slope x.
+
+    Parameters
+    ----------
+    negative_slope : float, default 0.01
+    inplace : bool
+        Taken for PyTorch's sake; changes nothing.
+    """
+
+    __constants__ = ("negative_slope",)
+
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
+        super().__init__()
+        self.negative_slope = negative_slope
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Give x for x > 0, else negative_slope x."""
+        return F.leaky_relu(x, self.negative_slope)
+
+    def extra_repr(self) -> str:
+        """Give negative_slope."""
+        return f"negative_slope={self.negative_slope}"
+
+
+class ELU(Module):
+    """x for x > 0, else alpha (exp(x) - 1).
+
+    Parameters
+    ----------
+    alpha : float, default 1
+    inplace : bool
+        Taken for PyTorch's sake; changes nothing.
+    """
+
+    __constants__ = ("alpha",)
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        super().__init__()
+        self.alpha = alpha
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Give x for x > 0, else alpha (exp(x) - 1)."""
+        return F.elu(x, self.alpha)
+
+    def extra_repr(self) -> str:
+        """Give alpha."""
+        return f"alpha={self.alpha}"
+
+
 class Softplus(Module):
     """log(1 + exp(beta x)) / beta.
 
     Parameters
     ----------
     beta : float, default 1
+    threshold : float
+        Taken for PyTorch's sake; changes nothing, as no x is too large for the formula.
     """
 
     __constants__ = ("beta",)
 
-    def __init__(self, beta: float = 1.0) -> None:
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
         self.beta = beta
 

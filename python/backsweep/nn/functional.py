@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
+from math import pi, prod, sqrt
 from operator import index
 from typing import Literal
 
@@ -16,13 +16,18 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "cross_entropy",
     "dropout",
+    "elu",
+    "gelu",
     "layer_norm",
+    "leaky_relu",
     "linear",
     "logistic_loss",
     "mse_loss",
     "relu",
     "sigmoid",
+    "silu",
     "softplus",
+    "tanh",
 ]
 
 Reduction = Literal["none", "mean", "sum"]
@@ -67,11 +72,69 @@ def sigmoid(input: Tensor) -> Tensor:
     return _core.sigmoid(input)
 
 
-def softplus(input: Tensor, beta: float = 1.0) -> Tensor:
-    """Give log(1 + exp(beta x)) / beta for each element; nothing overflows where beta x is finite."""
+def tanh(input: Tensor) -> Tensor:
+    """Give tanh(x) = (exp(x) - exp(-x)) / (exp(x) + exp(-x)) for each element."""
+    return _core.tanh(input)
+
+
+def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """Give log(1 + exp(beta x)) / beta for each element; nothing overflows where beta x is finite.
+
+    `threshold` is taken for PyTorch's sake and changes nothing: no x is too large for the formula.
+    """
     if beta == 1.0:
         return _core.softplus(input)
     return _core.softplus(input * beta) / beta
+
+
+def gelu(input: Tensor, approximate: Literal["none", "tanh"] = "none") -> Tensor:
+    """Give x Phi(x) for each element; Phi is the distribution function of the standard normal distribution.
+
+    Parameters
+    ----------
+    input : Tensor, float32 or float64, any shape
+    approximate : {"none", "tanh"}, default "none"
+        "none": x / 2 (1 + erf(x / sqrt(2))). "tanh": x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x³))), which
+        is off by up to 5e-4 and slower here; for networks that were trained with it.
+
+    Raises
+    ------
+    ValueError
+        If `approximate` is neither.
+
+    Notes
+    -----
+    Source: Hendrycks and Gimpel (2016), Gaussian Error Linear Units, arXiv:1606.08415.
+    """
+    if approximate == "none":
+        return _core.gelu(input)
+    if approximate != "tanh":
+        raise ValueError(f'[gelu] approximate is {approximate!r}; it must be "none" or "tanh"')
+    inner = input * (1.0 + 0.044715 * _core.square(input)) * sqrt(2 / pi)
+    return input * (0.5 + 0.5 * _core.tanh(inner))
+
+
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
+    """Give x sigmoid(x) for each element. `inplace` is taken for PyTorch's sake and changes nothing.
+
+    Source: Elfwing, Uchibe and Doya (2018), Neural Networks 107, arXiv:1702.03118.
+    """
+    return input * _core.sigmoid(input)
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """Give x for x > 0, else `negative_slope` x. `inplace` is taken for PyTorch's sake and changes nothing."""
+    return _core.where(input > 0, input, input * negative_slope)
+
+
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """Give x for x > 0, else alpha (exp(x) - 1). `inplace` is taken for PyTorch's sake and changes nothing.
+
+    Source: Clevert, Unterthiner and Hochreiter (2016), Exponential Linear Units, arXiv:1511.07289.
+    """
+    positive = input > 0
+    # exp of what is not positive: a large x must not give inf, which times a zero gradient is NaN.
+    return _core.where(positive, input, alpha * _core.expm1(_core.where(positive, 0.0, input)))
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:

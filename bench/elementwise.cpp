@@ -144,12 +144,10 @@ void function(State& state, const Kernels& k, Ew op, int arity, DType dtype, dou
 void functions() {
   const auto add = [](Ew op, const char* name, int arity, double lo, double hi) {
     if (arity > 2) return;
-    for_each_isa("function", std::string(name) + "/f32", [=](State& state, const Kernels& k) {
-      function<float>(state, k, op, arity, DType::f32, lo, hi);
-    });
-    for_each_isa("function", std::string(name) + "/f64", [=](State& state, const Kernels& k) {
-      function<double>(state, k, op, arity, DType::f64, lo, hi);
-    });
+    for_each_isa("function", std::string(name) + "/f32",
+                 [=](State& state, const Kernels& k) { function<float>(state, k, op, arity, DType::f32, lo, hi); });
+    for_each_isa("function", std::string(name) + "/f64",
+                 [=](State& state, const Kernels& k) { function<double>(state, k, op, arity, DType::f64, lo, hi); });
   };
 #define BS_EW1(name, types, value, reads, gradient, lo, hi, doc) add(Ew::name, #name, 1, lo, hi);
 #define BS_EW2(name, types, value, reads, gradient, lo, hi, doc) add(Ew::name, #name, 2, lo, hi);

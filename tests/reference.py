@@ -133,7 +133,7 @@ ORACLES: dict[str, Oracle] = {
     "sigmoid": Oracle(sigmoid, ints="float"),
     "tanh": Oracle(np.tanh, ints="float"),
     "erf": Oracle(erf, ints="float"),
-    # These oracles are no better themselves: an error of x / sqrt(2) counts x² times. tests/kernels/ulp.cpp is.
+    # No better themselves: an error of x / sqrt(2) counts x² times. tests/kernels/ulp.cpp is exact.
     "gelu": Oracle(gelu, ints="float", ulp=16),
     "gelu_slope": Oracle(gelu_slope, ints="float", ulp=16),
     "softplus": Oracle(lambda x: np.logaddexp(x, 0.0), ints="float"),

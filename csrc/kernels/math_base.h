@@ -34,18 +34,6 @@ inline V v_max(V x, V y) {
   return v_select((x > y) | (x != x), x, y);
 }
 
-// x, but high where x > high, low where x < low; NaN stays.
-template <class V, class T>
-inline V v_at_most(V x, T high) {
-  const V limit = v_set(high);
-  return v_select(limit < x, limit, x);
-}
-template <class V, class T>
-inline V v_at_least(V x, T low) {
-  const V limit = v_set(low);
-  return v_select(limit > x, limit, x);
-}
-
 // max(x, 0); NaN stays NaN, -0 stays -0.
 template <class V>
 inline V v_relu(V x) {
@@ -71,14 +59,34 @@ inline V v_signed(V y, V x) {
   return v_bits<V>(v_bits<MaskOf<V>>(y) | v_sign_bit(x));
 }
 
-// c + x (c1 + x (c2 + ...)).
-template <class V, class T>
-inline __attribute__((always_inline)) V v_poly(V, T c) {
-  return v_set(c);
+// c[0] + x (c[1] + x (c[2] + ...)), from c[first] on in steps of `step`; x is then the variable's power.
+template <class V, class T, int n>
+inline __attribute__((always_inline)) V v_horner(V x, const T (&c)[n], int first, int step) {
+  int k = first + (n - 1 - first) / step * step;
+  V y = v_set(c[k]);
+#pragma GCC unroll 16
+  for (k -= step; k >= first; k -= step) y = v_fma(y, x, v_set(c[k]));
+  return y;
 }
-template <class V, class T, class... Rest>
-inline __attribute__((always_inline)) V v_poly(V x, T c, Rest... rest) {
-  return v_fma(v_poly(x, rest...), x, v_set(c));
+
+// c0 + x (c1 + x (c2 + ...)). What c0 is added to is computed in two or four interleaved chains where it is long: one
+// after the other the steps take four cycles each, longer than what else can be done meanwhile.
+template <class T, class V, class... Rest>
+inline __attribute__((always_inline)) V v_poly(V x, T c0, Rest... rest) {
+  const T c[] = {rest...};
+  constexpr int n = sizeof...(rest);
+  V y;
+  if constexpr (n < 6) {
+    y = v_horner(x, c, 0, 1);
+  } else if constexpr (n < 11) {
+    const V x2 = x * x;
+    y = v_fma(v_horner(x2, c, 1, 2), x, v_horner(x2, c, 0, 2));
+  } else {
+    const V x2 = x * x, x4 = x2 * x2;
+    const V low = v_fma(v_horner(x4, c, 1, 4), x, v_horner(x4, c, 0, 4));
+    y = v_fma(v_fma(v_horner(x4, c, 3, 4), x, v_horner(x4, c, 2, 4)), x2, low);
+  }
+  return v_fma(y, x, v_set(c0));
 }
 
 #if defined(__x86_64__) && !defined(__AVX2__)

@@ -70,8 +70,9 @@ struct Real<Vec<float>> {
   // first coefficients round well.
   static constexpr T kTailScale = 4.15625f;
   static V tail_poly(V u) {
-    return v_poly(u, 0x1.75852ep-3f, 0x1.30faeap-2f, 0x1.9104d2p-2f, 0x1.99cc32p-2f, 0x1.2aac66p-2f, 0x1.cc0a0ap-4f,
-                  -0x1.02a93ep-5f, -0x1.013b4cp-4f, -0x1.12041ep-7f, 0x1.9c2054p-6f);
+    return v_fma(v_poly(u, 0x1.30faeap-2f, 0x1.9104d2p-2f, 0x1.99cc32p-2f, 0x1.2aac66p-2f, 0x1.cc0a0ap-4f,
+                        -0x1.02a93ep-5f, -0x1.013b4cp-4f, -0x1.12041ep-7f, 0x1.9c2054p-6f),
+                 u, v_set(0x1.75852ep-3f));
   }
 
   static T sin_scalar(T x) { return __builtin_sinf(x); }
@@ -101,15 +102,6 @@ struct Real<Vec<float>> {
 
 // ---- |x|^y through float64: y log2 |x| must be right to 2^-27 where it is near 150 ----------------------------
 
-typedef float HalfOfFloats __attribute__((vector_size(kVecBytes / 2)));
-constexpr int kHalf = kLanes<float> / 2;
-
-inline Vec<double> v_widen(const float* p) {
-  HalfOfFloats half;
-  __builtin_memcpy(&half, p, sizeof(half));
-  return __builtin_convertvector(half, Vec<double>);
-}
-
 // 2^(y log2 x) for x >= 0.
 inline Vec<double> pow_in_double(Vec<double> x, Vec<double> y) {
   using U = Vec<uint64_t>;
@@ -126,7 +118,7 @@ inline Vec<double> pow_in_double(Vec<double> x, Vec<double> y) {
   l = v_fma(f, l, e);
   l = v_select(x == 0.0, v_set(-__builtin_inf()), l);
   l = v_select(x < __builtin_inf(), l, x);  // infinity and NaN
-  const Vec<double> z = v_at_most(v_at_least(y * l, -200.0), 200.0);
+  const Vec<double> z = v_least(200.0, v_greatest(-200.0, y * l));
   const Vec<double> round = v_set(0x1.8p+52);
   const Vec<double> n = z + round;
   // 2^w, |w| <= 1/2: error 2^-29. Rounding to float32 does the rest, denormal and too large results included.
@@ -137,14 +129,7 @@ inline Vec<double> pow_in_double(Vec<double> x, Vec<double> y) {
 }
 
 inline Vec<float> pow_of_magnitude(Vec<float> x, Vec<float> y) {
-  const float* px = reinterpret_cast<const float*>(&x);
-  const float* py = reinterpret_cast<const float*>(&y);
-  const HalfOfFloats part[2] = {
-      __builtin_convertvector(pow_in_double(v_widen(px), v_widen(py)), HalfOfFloats),
-      __builtin_convertvector(pow_in_double(v_widen(px + kHalf), v_widen(py + kHalf)), HalfOfFloats)};
-  Vec<float> r;
-  __builtin_memcpy(&r, part, sizeof(r));
-  return r;
+  return v_narrow(pow_in_double(v_widen_low(x), v_widen_low(y)), pow_in_double(v_widen_high(x), v_widen_high(y)));
 }
 
 }  // namespace

@@ -77,12 +77,13 @@ struct Real<Vec<double>> {
   // the first coefficients round well.
   static constexpr T kTailScale = 4.96875;
   static V tail_poly(V u) {
-    return v_poly(u, 0x1.3ce87db7d8991p-3, 0x1.11adbb771be55p-2, 0x1.9602eb5164bfdp-2, 0x1.ff07e8385126p-2,
-                  0x1.0a892def76621p-1, 0x1.b80947bdcaa25p-2, 0x1.0164e9517c31fp-2, 0x1.0a0f21f0ae4e9p-4,
-                  -0x1.7328206d18942p-5, -0x1.b7e22e39a9ffbp-5, -0x1.132c9005822dfp-7, 0x1.5e963c48f44d7p-6,
-                  0x1.88c09502decfap-7, -0x1.fe1079ea61334p-8, -0x1.1385cf19a5a6ep-7, 0x1.a05d55e1fd264p-9,
-                  0x1.60806630caef2p-8, -0x1.d6ee068bdd99dp-10, -0x1.a97fb22ec4307p-9, 0x1.73c8d38149aa4p-10,
-                  0x1.6e8a8f25ad8bcp-10, -0x1.e0dfa5ab170abp-11);
+    return v_fma(v_poly(u, 0x1.11adbb771be55p-2, 0x1.9602eb5164bfdp-2, 0x1.ff07e8385126p-2, 0x1.0a892def76621p-1,
+                        0x1.b80947bdcaa25p-2, 0x1.0164e9517c31fp-2, 0x1.0a0f21f0ae4e9p-4, -0x1.7328206d18942p-5,
+                        -0x1.b7e22e39a9ffbp-5, -0x1.132c9005822dfp-7, 0x1.5e963c48f44d7p-6, 0x1.88c09502decfap-7,
+                        -0x1.fe1079ea61334p-8, -0x1.1385cf19a5a6ep-7, 0x1.a05d55e1fd264p-9, 0x1.60806630caef2p-8,
+                        -0x1.d6ee068bdd99dp-10, -0x1.a97fb22ec4307p-9, 0x1.73c8d38149aa4p-10, 0x1.6e8a8f25ad8bcp-10,
+                        -0x1.e0dfa5ab170abp-11),
+                 u, v_set(0x1.3ce87db7d8991p-3));
   }
 
   static T sin_scalar(T x) { return __builtin_sin(x); }

@@ -122,6 +122,74 @@ inline Vec<T> v_select(Mask<T> m, Vec<T> a, Vec<T> b) {
   return m ? a : b;
 }
 
+// The lesser or the greater of a number and x; a NaN in x stays. (maskz: see v_sqrt.)
+#if defined(__AVX512F__)
+inline Vec<float> v_least(float s, Vec<float> x) {
+  return _mm512_maskz_min_ps(static_cast<__mmask16>(-1), v_set(s), x);
+}
+inline Vec<double> v_least(double s, Vec<double> x) {
+  return _mm512_maskz_min_pd(static_cast<__mmask8>(-1), v_set(s), x);
+}
+inline Vec<float> v_greatest(float s, Vec<float> x) {
+  return _mm512_maskz_max_ps(static_cast<__mmask16>(-1), v_set(s), x);
+}
+inline Vec<double> v_greatest(double s, Vec<double> x) {
+  return _mm512_maskz_max_pd(static_cast<__mmask8>(-1), v_set(s), x);
+}
+#elif defined(__AVX2__)
+inline Vec<float> v_least(float s, Vec<float> x) { return _mm256_min_ps(v_set(s), x); }
+inline Vec<double> v_least(double s, Vec<double> x) { return _mm256_min_pd(v_set(s), x); }
+inline Vec<float> v_greatest(float s, Vec<float> x) { return _mm256_max_ps(v_set(s), x); }
+inline Vec<double> v_greatest(double s, Vec<double> x) { return _mm256_max_pd(v_set(s), x); }
+#elif defined(__x86_64__)
+inline Vec<float> v_least(float s, Vec<float> x) { return _mm_min_ps(v_set(s), x); }
+inline Vec<double> v_least(double s, Vec<double> x) { return _mm_min_pd(v_set(s), x); }
+inline Vec<float> v_greatest(float s, Vec<float> x) { return _mm_max_ps(v_set(s), x); }
+inline Vec<double> v_greatest(double s, Vec<double> x) { return _mm_max_pd(v_set(s), x); }
+#elif defined(__aarch64__)
+inline Vec<float> v_least(float s, Vec<float> x) { return (Vec<float>)vminq_f32(vdupq_n_f32(s), (float32x4_t)x); }
+inline Vec<double> v_least(double s, Vec<double> x) { return (Vec<double>)vminq_f64(vdupq_n_f64(s), (float64x2_t)x); }
+inline Vec<float> v_greatest(float s, Vec<float> x) { return (Vec<float>)vmaxq_f32(vdupq_n_f32(s), (float32x4_t)x); }
+inline Vec<double> v_greatest(double s, Vec<double> x) {
+  return (Vec<double>)vmaxq_f64(vdupq_n_f64(s), (float64x2_t)x);
+}
+#endif
+
+// The first and the second half of x as doubles, and both back in one.
+#if defined(__AVX512F__)
+inline Vec<double> v_widen_low(Vec<float> x) {
+  constexpr __mmask8 all = static_cast<__mmask8>(-1);
+  return _mm512_maskz_cvtps_pd(all, _mm512_maskz_extractf32x8_ps(all, x, 0));
+}
+inline Vec<double> v_widen_high(Vec<float> x) {
+  constexpr __mmask8 all = static_cast<__mmask8>(-1);
+  return _mm512_maskz_cvtps_pd(all, _mm512_maskz_extractf32x8_ps(all, x, 1));
+}
+inline Vec<float> v_narrow(Vec<double> low, Vec<double> high) {
+  constexpr __mmask8 all = static_cast<__mmask8>(-1);
+  return __builtin_shufflevector(_mm512_maskz_cvtpd_ps(all, low), _mm512_maskz_cvtpd_ps(all, high), 0, 1, 2, 3, 4, 5, 6,
+                                 7, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+#elif defined(__AVX2__)
+inline Vec<double> v_widen_low(Vec<float> x) { return _mm256_cvtps_pd(_mm256_castps256_ps128(x)); }
+inline Vec<double> v_widen_high(Vec<float> x) { return _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1)); }
+inline Vec<float> v_narrow(Vec<double> low, Vec<double> high) {
+  return _mm256_set_m128(_mm256_cvtpd_ps(high), _mm256_cvtpd_ps(low));
+}
+#elif defined(__x86_64__)
+inline Vec<double> v_widen_low(Vec<float> x) { return _mm_cvtps_pd(x); }
+inline Vec<double> v_widen_high(Vec<float> x) { return _mm_cvtps_pd(_mm_movehl_ps(x, x)); }
+inline Vec<float> v_narrow(Vec<double> low, Vec<double> high) {
+  return _mm_movelh_ps(_mm_cvtpd_ps(low), _mm_cvtpd_ps(high));
+}
+#elif defined(__aarch64__)
+inline Vec<double> v_widen_low(Vec<float> x) { return (Vec<double>)vcvt_f64_f32(vget_low_f32((float32x4_t)x)); }
+inline Vec<double> v_widen_high(Vec<float> x) { return (Vec<double>)vcvt_high_f64_f32((float32x4_t)x); }
+inline Vec<float> v_narrow(Vec<double> low, Vec<double> high) {
+  return (Vec<float>)vcvt_high_f32_f64(vcvt_f32_f64((float64x2_t)low), (float64x2_t)high);
+}
+#endif
+
 // Whether any lane of a mask is set.
 #if defined(__AVX512F__)
 inline bool v_any(Vec<int32_t> m) { return _mm512_test_epi32_mask((__m512i)m, (__m512i)m) != 0; }

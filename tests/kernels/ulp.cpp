@@ -8,7 +8,8 @@
 //
 //   ulp --step=1 --samples=40000000 exp
 //
-// Fails beyond 2 ulp (4 for gelu), on a wrong NaN or sign, or if instruction sets with fma differ in a bit.
+// Fails beyond 2 ulp (4 for gelu; a fortieth more without fma), on a wrong NaN or sign, or if instruction sets with fma
+// differ in a bit.
 #include <limits>
 #include <string>
 
@@ -162,7 +163,7 @@ struct Check {
       const Worst& w = worst[t];
       std::printf("  %s %.3f at %.9g", kernels::available()[t]->isa, w.ulps, w.x);
       if (f.arity > 1) std::printf(", %.9g", w.y);
-      good = good && w.ulps <= f.bound;
+      good = good && w.ulps <= f.bound * (fused(*kernels::available()[t]) ? 1 : 1.025);
     }
     std::printf("%s%s\n", bits_differ ? "  BITS DIFFER" : "", good ? "" : "  FAILED");
     std::fflush(stdout);

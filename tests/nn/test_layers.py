@@ -69,7 +69,9 @@ def test_activations() -> None:
     want = np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
     np.testing.assert_allclose(numbers(nn.Sigmoid()(t)), want, rtol=1e-14)
     np.testing.assert_allclose(numbers(nn.Softplus()(t)), np.logaddexp(0, x), rtol=1e-14)
-    np.testing.assert_allclose(numbers(nn.Softplus(2.0, threshold=1.0)(t)), np.logaddexp(0, 2 * x) / 2, rtol=1e-14)
+    np.testing.assert_allclose(
+        numbers(nn.Softplus(2.0, threshold=1.0)(t)), np.logaddexp(0, 2 * x) / 2, rtol=1e-14
+    )
 
 
 def test_smooth_activations() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from steps import installed, measure, pin
@@ -67,14 +68,11 @@ def main() -> None:
             arrays = [rng.uniform(low, high, options.elements).astype(dtype) for _ in range(n_inputs)]
             ours = bs.compile(getattr(bs, name))
             tensors = [bs.tensor(a) for a in arrays]
-            calls: dict[str, tuple[Callable[[], Any], int]] = {
-                "ours": (lambda f=ours, x=tensors: f(*x), 1)  # type: ignore[misc]
-            }
+            calls: dict[str, tuple[Callable[[], Any], int]] = {"ours": (partial(ours, *tensors), 1)}
             if in_numpy:
-                calls["numpy"] = (lambda f=named(np, in_numpy), x=arrays: f(*x), 1)  # type: ignore[misc]
+                calls["numpy"] = (partial(named(np, in_numpy), *arrays), 1)
             if torch and in_torch:
-                theirs = [torch.tensor(a) for a in arrays]
-                calls["torch"] = (lambda f=named(torch, in_torch), x=theirs: f(*x), 1)  # type: ignore[misc]
+                calls["torch"] = (partial(named(torch, in_torch), *map(torch.tensor, arrays)), 1)
             times = {
                 k: t.least / options.elements * 1e9 for k, t in measure(calls, options.seconds, 20).items()
             }

@@ -123,7 +123,10 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
-    """Give x for x > 0, else `negative_slope` x. `inplace` is taken for PyTorch's sake and changes nothing."""
+    """Give x for x > 0, else `negative_slope` x.
+
+    `inplace` is taken for PyTorch's sake and changes nothing.
+    """
     return _core.where(input > 0, input, input * negative_slope)
 
 

@@ -148,6 +148,10 @@ struct Op {
   bool view = false;
   int64_t (*view_offset)(const Attrs* attrs, const Spec& in) = nullptr;
 
+  // Whether, for these shapes, the elements of the output are those of the input, in order: a program then takes it as
+  // a view (a sum over axes of size 1).
+  bool (*same_elements)(const Specs& in, const Spec* out) = nullptr;
+
   // Computes part [lo, hi) of what place() describes. Returns -1, or the first position that `explain` then
   // reports. Outputs arrive uninitialised and are written whole.
   int64_t (*forward)(const Call& call, int64_t lo, int64_t hi) = nullptr;

@@ -187,6 +187,11 @@ Tensor keep_axes(const char* name, const Tensor& t, const Attrs* attrs, const Di
 
 const std::vector<AttrSchema> reduction_attrs{{"dim", AttrType::dims}, {"keepdim", AttrType::boolean, false, false}};
 
+// Reductions over axes of size 1, of dtypes that they keep.
+bool nothing_to_reduce(const Specs& in, const Spec* out) {
+  return numel(in[0].shape) == numel(out[0].shape) && in[0].dtype == out[0].dtype;
+}
+
 const Op sum_op{
     .name = "sum",
     .doc =
@@ -196,6 +201,7 @@ const Op sum_op{
     .attrs = reduction_attrs,
     .visibility = Visibility::method,
     .infer = infer<Reduction::sum>,
+    .same_elements = nothing_to_reduce,
     .forward = forward<Reduction::sum>,
     .merge = merge<Reduction::sum>,
     .scratch_bytes = scratch_bytes<Reduction::sum>,
@@ -234,6 +240,7 @@ const Op amax_op{
     .attrs = reduction_attrs,
     .visibility = Visibility::method,
     .infer = infer<Reduction::max>,
+    .same_elements = nothing_to_reduce,
     .forward = forward<Reduction::max>,
     .merge = merge<Reduction::max>,
     .scratch_bytes = scratch_bytes<Reduction::max>,

@@ -110,6 +110,12 @@ struct Builder {
     return {ir.add(std::move(v))};
   }
 
+  bool same_elements(const Node& n, const std::vector<int>& in) const {
+    if (!n.op->same_elements) return false;
+    const Specs specs{1, {&ir.values[static_cast<size_t>(in[0])].spec}};
+    return specs[0].contiguous() && n.op->same_elements(specs, &n.out(0).spec);
+  }
+
   std::vector<int> step(const Op* op, Ref<Attrs> attrs, std::vector<int> in, const std::vector<Spec>& out) {
     Step s;
     s.op = op;
@@ -137,7 +143,7 @@ struct Builder {
         return;
       }
     std::vector<int> ids;
-    if (n->op->view) {
+    if (n->op->view || same_elements(*n, in)) {
       ids = view(*n, in[0]);
     } else {
       std::vector<Spec> specs;

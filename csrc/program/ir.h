@@ -44,7 +44,8 @@ struct Step {
   // out[n_op_out ..], or, where nothing else needs what the op gave, out[0] (made in place) and then those.
   bool in_place = false;
   Placement place;
-  double cost = 0;  // nanoseconds on one thread
+  int64_t unit = 1;  // elements of a list's loop per unit of place.extent
+  double cost = 0;   // nanoseconds on one thread
   // Steps of a phase that hand shards to each other are cut at the same fractions: at multiples of `cut_granule` of
   // [0, cut), where `cut` divides place.extent.
   int64_t cut = 1, cut_granule = 1;
@@ -71,6 +72,9 @@ struct Ir {
 // From the recorded nodes that `outputs` and the capture's written slots need: dead code never enters, equal steps are
 // one, views are resolved. Every output and every written slot ends as a value of its own, made by a step.
 Ir build_ir(const Capture& capture, const std::vector<Tensor>& outputs);
+
+// A weight that several products read transposed is turned once.
+void share_panels(Ir& ir);
 
 // Joins elementwise steps of one loop shape and one arithmetic into lists, makes lists the epilogues of the ops whose
 // results they read, and sorts the steps so that those that write slots come as late as they can.

@@ -48,6 +48,7 @@ void place_step(const Ir& ir, Step& s) {
     for (size_t i = static_cast<size_t>(s.n_op_in); i < s.in.size() && i < 32; ++i)
       if (spec(s.in[i]).contiguous() && spec(s.in[i]).shape == shape) s.place.aligned |= 1u << i;
   }
+  s.unit = numel(shape) / std::max<int64_t>(s.place.extent, 1);
   if (s.op && s.list) {
     const int64_t unit = std::max<int64_t>(ir.bytes(s.out[0]) / std::max<int64_t>(s.place.extent, 1), 1);
     const int64_t block = s.place.block > 0 ? s.place.block : std::max<int64_t>(kBlockBytes / unit, 1);

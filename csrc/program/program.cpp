@@ -50,6 +50,7 @@ Program::Program(const Capture& capture, const std::vector<Tensor>& outputs, boo
     output_specs_.push_back(s);
   }
   ir_ = build_ir(capture, roots);
+  share_panels(ir_);
   fuse(ir_);
   phases_ = place(ir_);
   for (const auto& s : capture.slots) slots_.push_back({s.slot, s.slot->cell.get(), s.slot->spec().dtype});
@@ -252,15 +253,16 @@ int64_t Program::run_step(size_t s, int member, int members) {
     if (member > 0) return -1;
     members = 1;
   }
-  const Range r = part_of(step.cut, step.cut_granule, member, members);
-  if (r.lo == r.hi && members > 1) return -1;
-  const int64_t each = step.cut > 0 ? step.place.extent / step.cut : 0;
-  const int64_t lo = r.lo * each, hi = r.hi * each;
-  int64_t inner = 0;  // elements of the list per unit
-  if (step.list && step.place.extent > 0)
-    inner = numel(ir_.values[static_cast<size_t>(step.out[0])].spec.shape) / step.place.extent;
+  int64_t lo = 0, hi = step.place.extent;
+  if (members > 1) {
+    const Range r = part_of(step.cut, step.cut_granule, member, members);
+    if (r.lo == r.hi) return -1;
+    const int64_t each = step.place.extent / step.cut;
+    lo = r.lo * each;
+    hi = r.hi * each;
+  }
   const auto run_list = [&](int64_t from, int64_t to) {
-    kernels::active().elementwise(*step.list, operands_[s].data(), from * inner, to * inner);
+    kernels::active().elementwise(*step.list, operands_[s].data(), from * step.unit, to * step.unit);
   };
   if (!step.op) {
     run_list(lo, hi);

@@ -409,6 +409,21 @@ class ops:
     @staticmethod
     def abs(x: TensorLike) -> Tensor: ...
     @staticmethod
+    def adam(
+        p: TensorLike,
+        grad: TensorLike,
+        exp_avg: TensorLike,
+        exp_avg_sq: TensorLike,
+        step: TensorLike,
+        lr: TensorLike,
+        beta1: TensorLike,
+        beta2: TensorLike,
+        eps: TensorLike,
+        weight_decay: TensorLike,
+        decoupled: bool = False,
+        maximize: bool = False,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]: ...
+    @staticmethod
     def add(x: TensorLike, y: TensorLike) -> Tensor: ...
     @staticmethod
     def advance_key(key: TensorLike) -> Tensor: ...
@@ -421,6 +436,22 @@ class ops:
         axis: Size | None = ...,
         keepdims: bool = ...,
     ) -> Tensor: ...
+    @staticmethod
+    def amsgrad(
+        p: TensorLike,
+        grad: TensorLike,
+        exp_avg: TensorLike,
+        exp_avg_sq: TensorLike,
+        step: TensorLike,
+        lr: TensorLike,
+        beta1: TensorLike,
+        beta2: TensorLike,
+        eps: TensorLike,
+        weight_decay: TensorLike,
+        max_exp_avg_sq: TensorLike,
+        decoupled: bool = False,
+        maximize: bool = False,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]: ...
     @staticmethod
     def cast(x: TensorLike, dtype: DTypeLike) -> Tensor: ...
     @staticmethod
@@ -462,6 +493,8 @@ class ops:
     def expand(x: TensorLike, *shape: int) -> Tensor: ...
     @staticmethod
     def expm1(x: TensorLike) -> Tensor: ...
+    @staticmethod
+    def finite_norm(x: TensorLike) -> Tensor: ...
     @staticmethod
     def ge(x: TensorLike, y: TensorLike) -> Tensor: ...
     @staticmethod
@@ -536,6 +569,23 @@ class ops:
     @staticmethod
     def rsqrt(x: TensorLike) -> Tensor: ...
     @staticmethod
+    def sgd(
+        p: TensorLike, grad: TensorLike, lr: TensorLike, weight_decay: TensorLike, maximize: bool = False
+    ) -> Tensor: ...
+    @staticmethod
+    def sgd_momentum(
+        p: TensorLike,
+        grad: TensorLike,
+        buffer: TensorLike,
+        lr: TensorLike,
+        weight_decay: TensorLike,
+        momentum: TensorLike,
+        dampening: TensorLike,
+        started: TensorLike | None = None,
+        nesterov: bool = False,
+        maximize: bool = False,
+    ) -> tuple[Tensor, Tensor]: ...
+    @staticmethod
     def sigmoid(x: TensorLike) -> Tensor: ...
     @staticmethod
     def sign(x: TensorLike) -> Tensor: ...
@@ -584,6 +634,15 @@ class ops:
     def sub(x: TensorLike, y: TensorLike) -> Tensor: ...
     @staticmethod
     def sum(
+        x: TensorLike,
+        dim: Size | None = None,
+        keepdim: bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: bool = ...,
+    ) -> Tensor: ...
+    @staticmethod
+    def sum_squares(
         x: TensorLike,
         dim: Size | None = None,
         keepdim: bool = False,

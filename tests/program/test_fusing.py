@@ -222,3 +222,26 @@ def test_a_truth_value_is_zero_or_one_inside_a_list() -> None:
     for f in functions:
         x = bs.tensor([2.0, 0.0, 3.0])
         equal(bs.compile(f)(x), f(x))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_weight_that_several_products_read_is_turned_once(threads: int) -> None:
+    rng = np.random.default_rng(0)
+    w, u = (bs.nn.Parameter(bs.tensor(rng.normal(size=(33, 33)).astype(np.float32) / 6)) for _ in range(2))
+    b = bs.nn.Parameter(bs.tensor(rng.normal(size=33).astype(np.float32)))
+    x = bs.tensor(rng.normal(size=(7, 5, 33)).astype(np.float32))
+
+    @bs.compile
+    def f(x: bs.Tensor) -> tuple[bs.Tensor, ...]:
+        h = x
+        for _ in range(4):  # as a recurrent layer does
+            h = bs.relu(bs.linear(h, w, b))
+        loss = bs.linear(h, u).sum()
+        return h, loss, *bs.grad(loss, [w, u, b])
+
+    bs.set_num_threads(threads)
+    for a, want in zip(f(x), f.__wrapped__(x), strict=True):
+        equal(a, want)
+    made = [op for step in steps(f) for op in step.split("+")]
+    assert made.count("linear") == 5
+    assert made.count("copy") == 1  # of w; u is read once

@@ -1,91 +1,20 @@
-// Elementwise lists, interpreted over tiles that stay in L1: per tile each instruction is one call of a vector loop.
-//
-// Inputs that lie in memory as the instructions want them are read there, outputs written there; the rest (other
-// dtypes, broadcasts, strides) passes through tiles on the stack. Which of these happens never changes a bit: every
-// element goes through the same vector function, tails included.
+// Elementwise lists over any loop space. Operands of the list's own type that lie in rows go to the interpreter as they
+// are (list.h); the rest (other dtypes, other strides) passes through tiles on the stack, which stay in L1. Which of
+// these happens never changes a bit.
 #include <cstdint>
 
-#include "kernels/kernels.h"
-#include "kernels/math.h"
+#include "kernels/list.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {
 
-// One register: 512 floats. relu(x y + z) over 2048 floats took 0.12, 0.085, 0.11 ns per element with tiles of 1, 2 and
-// 4 KiB (Zen 5, v4): the calls against what L1 holds.
+// What passes through a tile: 512 floats.
 constexpr int kTileBytes = 2048;
-constexpr int kRegisters = kMaxListArgs + kMaxListTemps;
 // Rows shorter than this are packed, several to a tile; longer ones are cut into tiles of their own. Adding a row to
 // (32, 160): 0.042 ns per element packed, 0.074 otherwise; from 256 columns on it no longer matters.
 constexpr int64_t kPackBytes = kTileBytes / 2;
 
 constexpr int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
-
-// ---- Instructions: one function per row of elementwise.def and type ------------------------------------------
-
-enum Types { FLOATS, NUMBERS, TEST, SELECT };
-
-#define BS_ROW(name, n_operands, types, value)                                                                   \
-  struct Row_##name {                                                                                            \
-    static constexpr int arity = n_operands;                                                                     \
-    static constexpr bool floats_only = types == FLOATS;                                                         \
-    template <class T>                                                                                           \
-    static inline __attribute__((always_inline)) Vec<T> of([[maybe_unused]] Vec<T> x, [[maybe_unused]] Vec<T> y, \
-                                                           [[maybe_unused]] Vec<T> z) {                          \
-      [[maybe_unused]] const auto C = [](double c) { return v_set(static_cast<T>(c)); };                         \
-      [[maybe_unused]] const auto v_one_if = [](Mask<T> m) { return BS_ISA::v_one_if<T>(m); };                   \
-      return value;                                                                                              \
-    }                                                                                                            \
-  };
-#define BS_EW1(name, types, value, ...) BS_ROW(name, 1, types, value)
-#define BS_EW2(name, types, value, ...) BS_ROW(name, 2, types, value)
-#define BS_EW3(name, types, value, ...) BS_ROW(name, 3, types, value)
-#include "kernels/elementwise.def"
-BS_ROW(copy, 1, NUMBERS, x)
-#undef BS_ROW
-
-// d[i] = row(a[i], b[i], c[i]). d may be any of the operands: a vector is loaded before it is stored.
-template <class T, class Row>
-void apply(T* d, const T* a, const T* b, const T* c, int64_t n) {
-  int64_t i = 0;
-  Vec<T> x = {}, y = {}, z = {};
-#pragma GCC unroll 4
-  for (; i + kLanes<T> <= n; i += kLanes<T>) {
-    x = v_load(a + i);
-    if constexpr (Row::arity > 1) y = v_load(b + i);
-    if constexpr (Row::arity > 2) z = v_load(c + i);
-    v_store(d + i, Row::template of<T>(x, y, z));
-  }
-  if (i < n) {
-    x = v_load_part(a + i, n - i);
-    if constexpr (Row::arity > 1) y = v_load_part(b + i, n - i);
-    if constexpr (Row::arity > 2) z = v_load_part(c + i, n - i);
-    v_store_part(d + i, Row::template of<T>(x, y, z), n - i);
-  }
-}
-
-template <class T>
-using Function = void (*)(T* d, const T* a, const T* b, const T* c, int64_t n);
-
-template <class T, class Row>
-constexpr Function<T> function_of() {
-  constexpr bool integer = static_cast<T>(0.5) == static_cast<T>(0);
-  if constexpr (Row::floats_only && integer) {
-    return nullptr;  // no list holds it: FLOATS rows turn integers into floats
-  } else {
-    return &apply<T, Row>;
-  }
-}
-
-// Indexed by Ew.
-template <class T>
-constexpr Function<T> kFunctions[] = {
-#define BS_EW1(name, ...) function_of<T, Row_##name>(),
-#define BS_EW2(name, ...) function_of<T, Row_##name>(),
-#define BS_EW3(name, ...) function_of<T, Row_##name>(),
-#include "kernels/elementwise.def"
-    function_of<T, Row_copy>(),
-};
 
 // ---- Into and out of tiles -----------------------------------------------------------------------------------
 
@@ -111,6 +40,13 @@ inline void fill(T* d, T s, int64_t n) {
   if (i < n) v_store_part(d + i, v, n - i);
 }
 
+template <class T>
+inline void copy(T* d, const T* s, int64_t n) {
+  int64_t i = 0;
+  for (; i + kLanes<T> <= n; i += kLanes<T>) v_store(d + i, v_load(s + i));
+  if (i < n) v_store_part(d + i, v_load_part(s + i, n - i), n - i);
+}
+
 template <class T, class S>
 constexpr bool kSame = false;
 template <class T>
@@ -126,7 +62,7 @@ void load(T* __restrict d, const void* source, int64_t rows, int64_t row_stride,
       fill(d, convert<T>(*s), n);
     } else if (stride == 1) {
       if constexpr (kSame<T, S>) {
-        apply<T, Row_copy>(d, s, nullptr, nullptr, n);
+        copy(d, s, n);
       } else {
         for (int64_t i = 0; i < n; ++i) d[i] = convert<T>(s[i]);
       }
@@ -167,6 +103,17 @@ inline void advance(const EwList& list, int64_t* at, int64_t n) {
   }
 }
 
+// Whether an instruction reads register r after one has written w.
+bool read_after_write(const EwList& list, int r, int w) {
+  bool written = false;
+  for (int i = 0; i < list.n_instr; ++i) {
+    const EwInstr& o = list.instr[i];
+    if (written && (o.a == r || o.b == r || o.c == r)) return true;
+    written = written || o.dst == w;
+  }
+  return false;
+}
+
 // An input that changes from tile to tile.
 struct Input {
   enum Kind : uint8_t {
@@ -192,7 +139,6 @@ struct Run {
   const int first_out = list.n_in + list.n_temp;
   const int last = list.n_dims - 1;
 
-  T* reg[kRegisters];           // where each register's tile lies
   bool in_place[kMaxListArgs];  // outputs that are written where they belong
   Input input[kMaxListArgs];
   int n_inputs = 0;
@@ -203,11 +149,22 @@ struct Run {
   int64_t chunk;             // elements per tile
   int64_t at[kMaxLoopDims];  // position in the loop space (if by_rows)
   int n_tiles = 0;
-  alignas(64) char tiles[kRegisters * kTileBytes];  // uninitialised: only those in use are touched
+  ListRun run;
+  alignas(64) char tiles[kMaxListArgs * kTileBytes];  // uninitialised: only those in use are touched
 
-  Run(const EwList& l, void* const* a, int64_t begin, int64_t end) : list(l), args(a), lo(begin), hi(end) {}
+  Run(const EwList& l, void* const* a, int64_t begin, int64_t end) : list(l), args(a), lo(begin), hi(end) {
+    list_begin(run, list);
+  }
 
-  T* new_tile() { return reinterpret_cast<T*>(tiles + kTileBytes * n_tiles++); }
+  T* at_register(int r) { return reinterpret_cast<T*>(run.reg[r].base); }
+  void place(int r, const void* p) { run.reg[r] = {static_cast<char*>(const_cast<void*>(p)), -1}; }
+  void place_tile(int r) { place(r, tiles + kTileBytes * n_tiles++); }
+  // One value in every column.
+  void place_value(int r, uint8_t dtype, const void* p, int64_t n) {
+    T value;
+    kLoad<T>[dtype](&value, p, 1, 0, 1, 1);
+    list_fill(run, r, &value, n);
+  }
 
   void place_inputs() {
     for (int k = 0; k < list.n_in; ++k) {
@@ -223,12 +180,11 @@ struct Run {
       const uint8_t dtype = static_cast<uint8_t>(arg.dtype);
       Input in = {static_cast<const char*>(args[k]), arg.stride, static_cast<uint8_t>(k), dtype, Input::linear};
       if (!linear || arg.dtype != kType) {
-        reg[k] = new_tile();
         if (scalar) {  // filled once
-          direct = false;
-          kLoad<T>[dtype](reg[k], in.base, 1, 0, min_of(hi - lo, kTile), 0);
+          place_value(k, dtype, in.base, hi - lo);
           continue;
         }
+        place_tile(k);
         in.kind = linear ? Input::linear_convert : Input::gather;
         direct = direct && !linear;  // place_rows decides on the others
         by_rows = by_rows || !linear;
@@ -238,27 +194,15 @@ struct Run {
   }
 
   void place_outputs() {
-    for (int k = 0; k < list.n_temp; ++k) reg[list.n_in + k] = new_tile();
     for (int k = 0; k < list.n_out; ++k) {
       const int arg = list.n_in + k;
       in_place[k] = list.arg[arg].dtype == kType;
       for (int i = 0; i < list.n_in && list.n_instr > 1; ++i) {
-        if (args[i] == args[arg] && read_after_write(i, first_out + k)) in_place[k] = false;
+        if (args[i] == args[arg] && read_after_write(list, i, first_out + k)) in_place[k] = false;
       }
-      if (!in_place[k]) reg[first_out + k] = new_tile();
+      if (!in_place[k]) place_tile(first_out + k);
       direct = direct && in_place[k];
     }
-  }
-
-  // Whether an instruction reads register r after one has written w.
-  bool read_after_write(int r, int w) const {
-    bool written = false;
-    for (int i = 0; i < list.n_instr; ++i) {
-      const EwInstr& o = list.instr[i];
-      if (written && (o.a == r || o.b == r || o.c == r)) return true;
-      written = written || o.dst == w;
-    }
-    return false;
   }
 
   void place_rows() {
@@ -287,7 +231,7 @@ struct Run {
         bool periodic = true;  // the same in each row, and every tile begins at the same column: gathered once
         for (int d = 0; d < last; ++d) periodic = periodic && (in.stride[d] == 0 || list.size[d] == 1);
         if (periodic) {
-          gather(in, reg[in.reg], min_of(hi - lo, chunk));
+          gather(in, at_register(in.reg), min_of(hi - lo, chunk));
           continue;
         }
       } else if (in.kind == Input::gather) {
@@ -299,7 +243,7 @@ struct Run {
       input[kept++] = in;
     }
     n_inputs = kept;
-    if (!packed && direct && list.n_instr == 1) chunk = inner;
+    if (!packed && direct) chunk = inner;
   }
 
   const char* address(const Input& in, const int64_t* pos) const {
@@ -331,40 +275,37 @@ struct Run {
   // Elements [i, i + n) of the loop space.
   void tile(int64_t i, int64_t n) {
     for (int k = 0; k < list.n_out; ++k) {
-      if (in_place[k]) reg[first_out + k] = static_cast<T*>(args[list.n_in + k]) + i;
+      if (in_place[k]) place(first_out + k, static_cast<T*>(args[list.n_in + k]) + i);
     }
-    if (straight) reg[input[0].reg] = reg[first_out];
+    if (straight) run.reg[input[0].reg] = run.reg[first_out];
     for (int k = 0; k < n_inputs; ++k) {
       const Input& in = input[k];
       const char* p = in.base + i * static_cast<int64_t>(kDTypeSize[in.dtype]);
       switch (in.kind) {
         case Input::linear:
-          reg[in.reg] = reinterpret_cast<T*>(const_cast<char*>(p));
+          place(in.reg, p);
           break;
         case Input::linear_convert:
-          kLoad<T>[in.dtype](reg[in.reg], p, 1, 0, n, 1);
+          kLoad<T>[in.dtype](at_register(in.reg), p, 1, 0, n, 1);
           break;
         case Input::gather:
-          gather(in, reg[in.reg], n);
+          gather(in, at_register(in.reg), n);
           break;
         case Input::row:
-          reg[in.reg] = reinterpret_cast<T*>(const_cast<char*>(address(in, at)));
+          place(in.reg, address(in, at));
           break;
         case Input::row_fill:
-          if (i == lo || at[last] == 0) kLoad<T>[in.dtype](reg[in.reg], address(in, at), 1, 0, n, 0);
+          if (i == lo || at[last] == 0) place_value(in.reg, in.dtype, address(in, at), list.size[last]);
           break;
       }
     }
     if (straight) return;
-    for (int k = 0; k < list.n_instr; ++k) {
-      const EwInstr& o = list.instr[k];
-      kFunctions<T>[static_cast<int>(o.op)](reg[o.dst], reg[o.a], reg[o.b], reg[o.c], n);
-    }
+    list_run(run, n);
     for (int k = 0; k < list.n_out; ++k) {
       if (in_place[k]) continue;
       const uint8_t dtype = static_cast<uint8_t>(list.arg[list.n_in + k].dtype);
       char* p = static_cast<char*>(args[list.n_in + k]) + i * static_cast<int64_t>(kDTypeSize[dtype]);
-      kStore<T>[dtype](p, reg[first_out + k], n);
+      kStore<T>[dtype](p, at_register(first_out + k), n);
     }
   }
 
@@ -374,7 +315,7 @@ struct Run {
     const EwInstr& first = list.instr[0];
     straight = list.n_out == 1 && in_place[0] && n_inputs == 1 && list.n_instr == 1 && first.op == Ew::copy &&
                input[0].reg == first.a && input[0].kind != Input::linear && args[first.a] != args[list.n_in];
-    chunk = straight || (direct && list.n_instr == 1) ? hi - lo : kTile;
+    chunk = straight || direct ? hi - lo : kTile;
     if (by_rows) place_rows();
     int64_t n = 0;
     for (int64_t i = lo; i < hi; i += n) {
@@ -386,10 +327,70 @@ struct Run {
   }
 };
 
+// A loop space of at most two dimensions whose operands all have the list's type and are constant along the rows or
+// contiguous there: what most lists are.
+struct Rows {
+  ListOperand operand[kMaxListArgs];
+  int64_t cols;
+  bool flat;  // one long row
+
+  // Whether the list is of this kind.
+  bool fits(const EwList& list, void* const* args) {
+    if (list.n_dims > 2) return false;
+    const int last = list.n_dims - 1;
+    cols = list.n_dims ? list.size[last] : 1;
+    flat = true;
+    for (int k = 0; k < list.n_in + list.n_out; ++k) {
+      const EwArg& arg = list.arg[k];
+      if (arg.dtype != list.compute) return false;
+      ListOperand& o = operand[k];
+      o = {args[k], cols, true};
+      if (k >= list.n_in || list.n_dims == 0) continue;
+      o.moves = arg.stride[last] == 1 || cols == 1;
+      if (!o.moves && arg.stride[last] != 0) return false;
+      o.row = last > 0 ? arg.stride[0] : o.moves ? cols : 0;
+      flat = flat && o.row == (o.moves ? cols : 0);
+    }
+    if (!flat && cols * static_cast<int64_t>(size_of(list.compute)) < kPackBytes) return false;
+    for (int k = 0; k < list.n_out && list.n_instr > 1; ++k) {
+      for (int i = 0; i < list.n_in; ++i) {
+        if (args[i] == args[list.n_in + k] && read_after_write(list, i, list.n_in + list.n_temp + k)) return false;
+      }
+    }
+    return true;
+  }
+
+  // Elements [lo, hi), which begin in column lo % cols.
+  void run(const EwList& list, int64_t lo, int64_t hi) {
+    ListRun state;
+    list_begin(state, list);
+    if (flat) return block(state, 0, lo, 1, hi - lo);
+    while (lo < hi) {
+      const int64_t row = lo / cols, col = lo % cols;
+      const int64_t rows = col == 0 && hi - lo >= cols ? (hi - lo) / cols : 1;
+      const int64_t n = rows > 1 ? cols : min_of(cols - col, hi - lo);
+      block(state, row, col, rows, n);
+      lo += rows * n;
+    }
+  }
+
+  void block(ListRun& state, int64_t row, int64_t col, int64_t rows, int64_t n) {
+    ListOperand part[kMaxListArgs];
+    const int64_t item = static_cast<int64_t>(size_of(state.list->compute));
+    for (int k = 0; k < state.list->n_in + state.list->n_out; ++k) {
+      part[k] = operand[k];
+      part[k].base = static_cast<char*>(part[k].base) + (row * part[k].row + (part[k].moves ? col : 0)) * item;
+    }
+    list_rows(state, part, rows, n);
+  }
+};
+
 }  // namespace
 
 void elementwise(const EwList& list, void* const* args, int64_t lo, int64_t hi) {
   if (lo >= hi) return;
+  Rows rows;
+  if (rows.fits(list, args)) return rows.run(list, lo, hi);
   switch (list.compute) {
     case DType::f32:
       return Run<float, DType::f32>(list, args, lo, hi).all();

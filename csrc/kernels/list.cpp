@@ -1,0 +1,379 @@
+// Elementwise lists, interpreted in blocks of eight vectors. Each instruction is a function that takes the eight vectors
+// of its predecessor as arguments, which the calling conventions keep in registers, and ends in a tail call of its
+// successor.
+#include "kernels/list.h"
+
+#include <cstdint>
+
+#include "kernels/math.h"
+
+namespace bs::kernels::BS_ISA {
+namespace {
+
+constexpr int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// ---- Rows of elementwise.def -----------------------------------------------------------------------------------
+
+enum Types { FLOATS, NUMBERS, TEST, SELECT };
+
+#define BS_ROW(name, n_operands, types_of, value)                                                                \
+  struct Row_##name {                                                                                            \
+    static constexpr int arity = n_operands;                                                                     \
+    static constexpr Types types = types_of;                                                                     \
+    template <class T>                                                                                           \
+    static inline __attribute__((always_inline)) Vec<T> of([[maybe_unused]] Vec<T> x, [[maybe_unused]] Vec<T> y, \
+                                                           [[maybe_unused]] Vec<T> z) {                          \
+      [[maybe_unused]] const auto C = [](double c) { return v_set(static_cast<T>(c)); };                         \
+      [[maybe_unused]] const auto v_one_if = [](Mask<T> m) { return BS_ISA::v_one_if<T>(m); };                   \
+      return value;                                                                                              \
+    }                                                                                                            \
+  };
+#define BS_EW1(name, types, value, ...) BS_ROW(name, 1, types, value)
+#define BS_EW2(name, types, value, ...) BS_ROW(name, 2, types, value)
+#define BS_EW3(name, types, value, ...) BS_ROW(name, 3, types, value)
+#include "kernels/elementwise.def"
+BS_ROW(copy, 1, NUMBERS, x)
+#undef BS_ROW
+
+// ---- Loops: an instruction over any number of elements ---------------------------------------------------------
+
+// d[i] = row(a[i], b[i], c[i]). d may be any of the operands: a vector is loaded before it is stored.
+template <class T, class Row>
+__attribute__((noinline)) void loop(T* d, const T* a, const T* b, const T* c, int64_t n) {
+  int64_t i = 0;
+  Vec<T> x = {}, y = {}, z = {};
+#pragma GCC unroll 1
+  for (; i + kLanes<T> <= n; i += kLanes<T>) {
+    x = v_load(a + i);
+    if constexpr (Row::arity > 1) y = v_load(b + i);
+    if constexpr (Row::arity > 2) z = v_load(c + i);
+    v_store(d + i, Row::template of<T>(x, y, z));
+  }
+  if (i < n) {
+    x = v_load_part(a + i, n - i);
+    if constexpr (Row::arity > 1) y = v_load_part(b + i, n - i);
+    if constexpr (Row::arity > 2) z = v_load_part(c + i, n - i);
+    v_store_part(d + i, Row::template of<T>(x, y, z), n - i);
+  }
+}
+
+template <class T>
+using Loop = void (*)(T* d, const T* a, const T* b, const T* c, int64_t n);
+
+template <class T>
+inline T* address(const ListRegister& r, int64_t i) {
+  return reinterpret_cast<T*>(r.base + (i & r.mask));
+}
+
+// ---- Steps: an instruction over a block ------------------------------------------------------------------------
+
+#define BS_EIGHT(f) f(0) f(1) f(2) f(3) f(4) f(5) f(6) f(7)
+#define BS_VECTORS Vec<T> v0, Vec<T> v1, Vec<T> v2, Vec<T> v3, Vec<T> v4, Vec<T> v5, Vec<T> v6, Vec<T> v7
+
+// Blocks of the registers, the last of which ends at byte 0 of what moves: i is the block's, -bytes at first. x and y are
+// the first two operands of a list's first step, z is where its last step writes: a load of an address costs more than
+// one of a vector here, since all of a step waits for it.
+template <class T>
+using Step = void (*)(const ListStep* at, int64_t i, const ListStep* first, const char* x, const char* y, char* z,
+                      BS_VECTORS);
+
+#define BS_TAIL_CALL(next) \
+  reinterpret_cast<Step<T>>((next)->run)(next, i, first, x, y, z, v0, v1, v2, v3, v4, v5, v6, v7)
+
+// Where operands a and b come from; c comes from memory.
+enum Form {
+  FIRST,    // memory at x and y
+  MEMORY,   // memory, both
+  GIVEN_A,  // a is what the previous step has left in the vectors, b in memory
+  GIVEN_B,  // the reverse
+  VALUE_A,  // a is one value, b in memory
+  VALUE_B,
+  GIVEN_A_VALUE_B,
+  VALUE_A_GIVEN_B,
+  kForms
+};
+constexpr bool given_a(Form f) { return f == GIVEN_A || f == GIVEN_A_VALUE_B; }
+constexpr bool given_b(Form f) { return f == GIVEN_B || f == VALUE_A_GIVEN_B; }
+constexpr bool value_a(Form f) { return f == VALUE_A || f == VALUE_A_GIVEN_B; }
+constexpr bool value_b(Form f) { return f == VALUE_B || f == GIVEN_A_VALUE_B; }
+
+// What becomes of the result, besides being left in the vectors.
+enum Target { VECTORS, STORED, LAST, kTargets };
+
+template <class T, class Row, Form form, Target target>
+void step(const ListStep* at, int64_t i, const ListStep* first, const char* x, const char* y, char* z, BS_VECTORS) {
+  [[maybe_unused]] const T *a = nullptr, *b = nullptr, *c = nullptr;
+  [[maybe_unused]] Vec<T> value = {};
+  if constexpr (form == FIRST) {
+    a = reinterpret_cast<const T*>(x + i);
+    b = reinterpret_cast<const T*>(y + i);
+  } else {
+    if constexpr (value_a(form)) value = v_set(*reinterpret_cast<const T*>(at->a.base));
+    if constexpr (value_b(form)) value = v_set(*reinterpret_cast<const T*>(at->b.base));
+    if constexpr (!given_a(form) && !value_a(form)) a = address<T>(at->a, i);
+    if constexpr (!given_b(form) && !value_b(form) && Row::arity > 1) b = address<T>(at->b, i);
+  }
+  if constexpr (Row::arity > 2) c = address<T>(at->c, i);
+#define BS_OPERAND(k, number, given, is_value, p) \
+  (given ? v##k : is_value ? value : Row::arity > number ? v_load(p + k * kLanes<T>) : Vec<T>{})
+#define BS_VALUE(k)                                                                 \
+  v##k = Row::template of<T>(BS_OPERAND(k, 0, given_a(form), value_a(form), a),     \
+                             BS_OPERAND(k, 1, given_b(form), value_b(form), b),     \
+                             BS_OPERAND(k, 2, false, false, c));
+  BS_EIGHT(BS_VALUE)
+#undef BS_VALUE
+#undef BS_OPERAND
+#define BS_STORE(k) v_store(d + k * kLanes<T>, v##k);
+  if constexpr (target != VECTORS) {
+    T* d = target == LAST ? reinterpret_cast<T*>(z + i) : address<T>(at->dst, i);
+    BS_EIGHT(BS_STORE)
+  }
+#undef BS_STORE
+  if constexpr (target == LAST) {
+    if ((i += kListBlockBytes) == 0) return;
+    BS_TAIL_CALL(first);
+  } else {
+    BS_TAIL_CALL(at + 1);
+  }
+}
+
+// Through memory: for rows that take so long that it does not show.
+template <class T, class Row, Target target>
+void step_loop(const ListStep* at, int64_t i, const ListStep* first, const char* x, const char* y, char* z,
+               BS_VECTORS) {
+  loop<T, Row>(address<T>(at->dst, i), address<T>(at->a, i), address<T>(at->b, i), address<T>(at->c, i),
+               kListBlockBytes / static_cast<int64_t>(sizeof(T)));
+  v0 = v1 = v2 = v3 = v4 = v5 = v6 = v7 = Vec<T>{};
+  if constexpr (target == LAST) {
+    if ((i += kListBlockBytes) == 0) return;
+    BS_TAIL_CALL(first);
+  } else {
+    BS_TAIL_CALL(at + 1);
+  }
+}
+
+template <class T>
+struct Entry {
+  Loop<T> loop;
+  Step<T> step[kForms][kTargets];  // null: through memory, or another form does as well
+  int arity;
+  bool through_memory;
+};
+
+template <class T, class Row, Form form>
+constexpr void add_form(Entry<T>& e) {
+  e.step[form][VECTORS] = &step<T, Row, form, VECTORS>;
+  e.step[form][STORED] = &step<T, Row, form, STORED>;
+  e.step[form][LAST] = &step<T, Row, form, LAST>;
+}
+
+template <class T, class Row>
+constexpr Entry<T> entry_of() {
+  constexpr bool integer = static_cast<T>(0.5) == static_cast<T>(0);
+  Entry<T> e = {};
+  e.arity = Row::arity;
+  e.through_memory = Row::types == FLOATS;
+  if constexpr (Row::types != FLOATS || !integer) e.loop = &loop<T, Row>;  // FLOATS rows turn integers into floats
+  if constexpr (integer) {  // loops only
+  } else if constexpr (Row::types == FLOATS) {
+    e.step[MEMORY][VECTORS] = e.step[MEMORY][STORED] = &step_loop<T, Row, STORED>;
+    e.step[MEMORY][LAST] = &step_loop<T, Row, LAST>;
+  } else {
+    add_form<T, Row, MEMORY>(e);
+    add_form<T, Row, GIVEN_A>(e);
+    if constexpr (Row::arity > 1) add_form<T, Row, GIVEN_B>(e);
+    if constexpr (Row::types == NUMBERS) {
+      add_form<T, Row, FIRST>(e);
+      if constexpr (Row::arity == 2) {
+        add_form<T, Row, VALUE_A>(e);
+        add_form<T, Row, VALUE_B>(e);
+        add_form<T, Row, GIVEN_A_VALUE_B>(e);
+        add_form<T, Row, VALUE_A_GIVEN_B>(e);
+      }
+    }
+  }
+  return e;
+}
+
+// Indexed by Ew.
+template <class T>
+constexpr Entry<T> kEntries[] = {
+#define BS_EW1(name, ...) entry_of<T, Row_##name>(),
+#define BS_EW2(name, ...) entry_of<T, Row_##name>(),
+#define BS_EW3(name, ...) entry_of<T, Row_##name>(),
+#include "kernels/elementwise.def"
+    entry_of<T, Row_copy>(),
+};
+template <class T>
+inline const Entry<T>& entry(const EwInstr& o) {
+  return kEntries<T>[static_cast<int>(o.op)];
+}
+
+// ---- Runs --------------------------------------------------------------------------------------------------------
+
+constexpr uint64_t bit(int r) { return uint64_t{1} << r; }
+
+// Chooses the steps, from the last to the first: what later ones read in memory must be stored.
+template <class T>
+void choose_steps(ListRun& run) {
+  const EwList& list = *run.list;
+  const uint64_t outputs = ~uint64_t{0} << (list.n_in + list.n_temp);
+  uint64_t moves = outputs;
+  for (int r = 0; r < list.n_in; ++r) moves |= run.reg[r].mask & bit(r);
+  uint64_t read = 0;
+  Target target = LAST;
+  int n = list.n_instr;
+  while (!(outputs & bit(list.instr[n - 1].dst))) --n;  // of no consequence
+  for (int k = n - 1; k >= 0; --k) {
+    const EwInstr& o = list.instr[k];
+    const Entry<T>& e = entry<T>(o);
+    const auto is_value = [&](uint8_t r) { return (run.values & bit(r)) != 0; };
+    const bool left = k > 0 && !entry<T>(list.instr[k - 1]).through_memory;  // whether vectors hold a result
+    const uint8_t previous = k > 0 ? list.instr[k - 1].dst : 0;
+    Form form = MEMORY;
+    if (left && o.a == previous)
+      form = e.arity == 2 && is_value(o.b) ? GIVEN_A_VALUE_B : GIVEN_A;
+    else if (left && e.arity > 1 && o.b == previous)
+      form = e.arity == 2 && is_value(o.a) ? VALUE_A_GIVEN_B : GIVEN_B;
+    else if (e.arity == 2 && is_value(o.b) && !is_value(o.a))
+      form = VALUE_B;
+    else if (e.arity == 2 && is_value(o.a) && !is_value(o.b))
+      form = VALUE_A;
+    else if (k == 0 && (moves & bit(o.a)) && (e.arity < 2 || (moves & bit(o.b))))
+      form = FIRST;
+    if (!e.step[form][LAST]) form = given_a(form) ? GIVEN_A : given_b(form) ? GIVEN_B : MEMORY;
+    if (!e.step[form][LAST]) form = MEMORY;
+    if (target != LAST) target = ((read | outputs) & bit(o.dst)) ? STORED : VECTORS;
+    run.step[k].run = reinterpret_cast<void (*)()>(e.step[form][target]);
+    read &= ~bit(o.dst);
+    if (!given_a(form)) read |= bit(o.a);
+    if (!given_b(form) && e.arity > 1) read |= bit(o.b);
+    if (e.arity > 2) read |= bit(o.c);
+    target = VECTORS;
+  }
+  run.n_steps = n;
+}
+
+// The steps over elements [0, n), whole blocks.
+template <class T>
+void run_steps(ListRun& run, int64_t n) {
+  if (run.n_steps == 0) choose_steps<T>(run);
+  const EwList& list = *run.list;
+  const Vec<T> v = {};
+  for (int64_t i = 0; i < n;) {
+    // Builds without optimisation do not turn tail calls into jumps: this bounds their stack.
+    constexpr int64_t kAtOnce = 64 * kListBlockBytes / static_cast<int64_t>(sizeof(T));
+    const int64_t bytes = min_of(n - i, kAtOnce) * static_cast<int64_t>(sizeof(T));
+    i += min_of(n - i, kAtOnce);
+    const auto at_end = [&](int r) {
+      const ListRegister& g = run.reg[r];
+      return ListRegister{g.base + (i * static_cast<int64_t>(sizeof(T)) & g.mask), g.mask};
+    };
+    for (int k = 0; k < run.n_steps; ++k) {
+      const EwInstr& o = list.instr[k];
+      ListStep& s = run.step[k];
+      s.dst = at_end(o.dst);
+      s.a = at_end(o.a);
+      s.b = at_end(o.b);
+      s.c = at_end(o.c);
+    }
+    const ListStep* first = run.step;
+    reinterpret_cast<Step<T>>(first->run)(first, -bytes, first, first->a.base, first->b.base,
+                                          run.step[run.n_steps - 1].dst.base, v, v, v, v, v, v, v, v);
+  }
+}
+
+// Elements [i, i + n), at most a block unless all registers move.
+template <class T>
+void run_loops(const ListRun& run, int64_t i, int64_t n) {
+  const int64_t at = i * static_cast<int64_t>(sizeof(T));
+  for (int k = 0; k < run.list->n_instr; ++k) {
+    const EwInstr& o = run.list->instr[k];
+    entry<T>(o).loop(address<T>(run.reg[o.dst], at), address<T>(run.reg[o.a], at), address<T>(run.reg[o.b], at),
+                     address<T>(run.reg[o.c], at), n);
+  }
+}
+
+template <class T>
+void run_list(ListRun& run, int64_t n) {
+  constexpr int64_t kBlock = kListBlockBytes / static_cast<int64_t>(sizeof(T));
+  constexpr bool integer = static_cast<T>(0.5) == static_cast<T>(0);
+  if (n <= kBlock || (run.list->n_instr == 1 && run.list->n_temp == 0 && run.values == 0))
+    return run_loops<T>(run, 0, n);
+  int64_t i = 0;
+  if constexpr (integer) {
+    for (; i + kBlock <= n; i += kBlock) run_loops<T>(run, i, kBlock);
+  } else {
+    i = n - n % kBlock;
+    run_steps<T>(run, i);
+  }
+  if (i < n) run_loops<T>(run, i, n - i);
+}
+
+template <class T>
+void fill(ListRun& run, int r, const void* value, int64_t n) {
+  char* block = run.block + r * kListBlockBytes;
+  run.reg[r] = {block, 0};
+  run.values |= bit(r);
+  const Vec<T> v = v_set(*static_cast<const T*>(value));
+  const int64_t bytes = min_of(n * static_cast<int64_t>(sizeof(T)), kListBlockBytes);
+  for (int64_t i = 0; i < bytes; i += kVecBytes) v_store(reinterpret_cast<T*>(block + i), v);
+}
+
+}  // namespace
+
+void list_begin(ListRun& run, const EwList& list) {
+  run.list = &list;
+  run.n_steps = 0;
+  run.values = 0;
+  for (int r = list.n_in; r < list.n_in + list.n_temp; ++r) run.reg[r] = {run.block + r * kListBlockBytes, 0};
+}
+
+void list_fill(ListRun& run, int r, const void* value, int64_t n) {
+  if (kDTypeSize[static_cast<int>(run.list->compute)] == 4)
+    fill<int32_t>(run, r, value, n);
+  else
+    fill<int64_t>(run, r, value, n);
+}
+
+void list_run(ListRun& run, int64_t n) {
+  switch (run.list->compute) {
+    case DType::f32:
+      return run_list<float>(run, n);
+    case DType::f64:
+      return run_list<double>(run, n);
+    case DType::i32:
+      return run_list<int32_t>(run, n);
+    case DType::i64:
+      return run_list<int64_t>(run, n);
+    case DType::b8:
+      return;  // no arithmetic is done in bool
+  }
+}
+
+void list_rows(ListRun& run, const ListOperand* operand, int64_t rows, int64_t cols) {
+  const EwList& list = *run.list;
+  const int n = list.n_in + list.n_out;
+  const int64_t item = kDTypeSize[static_cast<int>(list.compute)];
+  bool one_row = true;
+  for (int k = 0; k < n; ++k) one_row = one_row && operand[k].row == (operand[k].moves ? cols : 0);
+  if (one_row || rows == 1) {
+    if (one_row) cols *= rows;
+    rows = 1;
+  }
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int k = 0; k < n; ++k) {
+      const ListOperand& o = operand[k];
+      const int r = k < list.n_in ? k : k + list.n_temp;
+      char* p = static_cast<char*>(o.base) + row * o.row * item;
+      if (o.moves) {
+        run.reg[r] = {p, -1};
+      } else if (row == 0 || o.row != 0) {
+        list_fill(run, r, p, cols);
+      }
+    }
+    list_run(run, cols);
+  }
+}
+
+}  // namespace bs::kernels::BS_ISA

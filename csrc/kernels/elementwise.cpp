@@ -103,17 +103,6 @@ inline void advance(const EwList& list, int64_t* at, int64_t n) {
   }
 }
 
-// Whether an instruction reads register r after one has written w.
-bool read_after_write(const EwList& list, int r, int w) {
-  bool written = false;
-  for (int i = 0; i < list.n_instr; ++i) {
-    const EwInstr& o = list.instr[i];
-    if (written && (o.a == r || o.b == r || o.c == r)) return true;
-    written = written || o.dst == w;
-  }
-  return false;
-}
-
 // An input that changes from tile to tile.
 struct Input {
   enum Kind : uint8_t {
@@ -327,79 +316,84 @@ struct Run {
   }
 };
 
-// A loop space of at most two dimensions whose operands all have the list's type and are constant along the rows or
-// contiguous there: what most lists are.
-struct Rows {
-  ListOperand operand[kMaxListArgs];
-  int64_t cols;
-  bool flat;  // one long row
+// Whether an output lies in the place of an input that is read after the output has been written.
+inline bool overtakes(const EwList& list, void* const* args) {
+  for (int k = list.n_in; k < list.n_in + list.n_out && list.n_instr > 1; ++k) {
+    for (int i = 0; i < list.n_in; ++i)
+      if (args[i] == args[k] && read_after_write(list, i, k + list.n_temp)) return true;
+  }
+  return false;
+}
 
-  // Whether the list is of this kind.
-  bool fits(const EwList& list, void* const* args) {
-    if (list.n_dims > 2) return false;
-    const int last = list.n_dims - 1;
-    cols = list.n_dims ? list.size[last] : 1;
-    flat = true;
+// One dimension, operands of the list's type, contiguous or one value: what most lists are. False if it is not so.
+bool one_row(const EwList& list, void* const* args, int64_t lo, int64_t hi) {
+  if (list.n_dims != 1 || overtakes(list, args)) return false;
+  const int64_t first = lo * static_cast<int64_t>(size_of(list.compute));
+  ListRun run;
+  list_begin(run, list);
+  for (int k = 0; k < list.n_in; ++k) {
+    const EwArg& arg = list.arg[k];
+    if (arg.dtype != list.compute) return false;
+    if (arg.stride[0] == 1)
+      run.reg[k] = {static_cast<char*>(args[k]) + first, -1};
+    else if (arg.stride[0] == 0)
+      list_fill(run, k, args[k], hi - lo);
+    else
+      return false;
+  }
+  for (int k = list.n_in; k < list.n_in + list.n_out; ++k) {
+    if (list.arg[k].dtype != list.compute) return false;
+    run.reg[k + list.n_temp] = {static_cast<char*>(args[k]) + first, -1};
+  }
+  list_run(run, hi - lo);
+  return true;
+}
+
+// Two dimensions with long rows, operands of the list's type, contiguous or one value in each row. False if it is not so.
+__attribute__((noinline)) bool many_rows(const EwList& list, void* const* args, int64_t lo, int64_t hi) {
+  const int64_t item = static_cast<int64_t>(size_of(list.compute)), cols = list.size[1];
+  if (list.n_dims != 2 || cols * item < kPackBytes || overtakes(list, args)) return false;
+  ListOperand operand[kMaxListArgs], part[kMaxListArgs];
+  for (int k = 0; k < list.n_in + list.n_out; ++k) {
+    const EwArg& arg = list.arg[k];
+    const bool input = k < list.n_in;
+    if (arg.dtype != list.compute || (input && arg.stride[1] != 0 && arg.stride[1] != 1)) return false;
+    operand[k] = {args[k], input ? arg.stride[0] : cols, !input || arg.stride[1] == 1};
+  }
+  ListRun run;
+  list_begin(run, list);
+  while (lo < hi) {  // a part of a row, whole rows, a part of a row
+    const int64_t row = lo / cols, col = lo % cols;
+    const int64_t rows = col == 0 && hi - lo >= cols ? (hi - lo) / cols : 1;
+    const int64_t n = min_of(cols - col, hi - lo);
     for (int k = 0; k < list.n_in + list.n_out; ++k) {
-      const EwArg& arg = list.arg[k];
-      if (arg.dtype != list.compute) return false;
-      ListOperand& o = operand[k];
-      o = {args[k], cols, true};
-      if (k >= list.n_in || list.n_dims == 0) continue;
-      o.moves = arg.stride[last] == 1 || cols == 1;
-      if (!o.moves && arg.stride[last] != 0) return false;
-      o.row = last > 0 ? arg.stride[0] : o.moves ? cols : 0;
-      flat = flat && o.row == (o.moves ? cols : 0);
-    }
-    if (!flat && cols * static_cast<int64_t>(size_of(list.compute)) < kPackBytes) return false;
-    for (int k = 0; k < list.n_out && list.n_instr > 1; ++k) {
-      for (int i = 0; i < list.n_in; ++i) {
-        if (args[i] == args[list.n_in + k] && read_after_write(list, i, list.n_in + list.n_temp + k)) return false;
-      }
-    }
-    return true;
-  }
-
-  // Elements [lo, hi), which begin in column lo % cols.
-  void run(const EwList& list, int64_t lo, int64_t hi) {
-    ListRun state;
-    list_begin(state, list);
-    if (flat) return block(state, 0, lo, 1, hi - lo);
-    while (lo < hi) {
-      const int64_t row = lo / cols, col = lo % cols;
-      const int64_t rows = col == 0 && hi - lo >= cols ? (hi - lo) / cols : 1;
-      const int64_t n = rows > 1 ? cols : min_of(cols - col, hi - lo);
-      block(state, row, col, rows, n);
-      lo += rows * n;
-    }
-  }
-
-  void block(ListRun& state, int64_t row, int64_t col, int64_t rows, int64_t n) {
-    ListOperand part[kMaxListArgs];
-    const int64_t item = static_cast<int64_t>(size_of(state.list->compute));
-    for (int k = 0; k < state.list->n_in + state.list->n_out; ++k) {
       part[k] = operand[k];
-      part[k].base = static_cast<char*>(part[k].base) + (row * part[k].row + (part[k].moves ? col : 0)) * item;
+      part[k].base = static_cast<char*>(operand[k].base) + (row * operand[k].row + (operand[k].moves ? col : 0)) * item;
     }
-    list_rows(state, part, rows, n);
+    list_rows(run, part, rows, n);
+    lo += rows * n;
   }
-};
+  return true;
+}
+
+template <class T, DType kType>
+__attribute__((noinline)) void any_shape(const EwList& list, void* const* args, int64_t lo, int64_t hi) {
+  Run<T, kType>(list, args, lo, hi).all();
+}
 
 }  // namespace
 
 void elementwise(const EwList& list, void* const* args, int64_t lo, int64_t hi) {
-  if (lo >= hi) return;
-  Rows rows;
-  if (rows.fits(list, args)) return rows.run(list, lo, hi);
+  if (lo >= hi || one_row(list, args, lo, hi) || many_rows(list, args, lo, hi)) return;
   switch (list.compute) {
     case DType::f32:
-      return Run<float, DType::f32>(list, args, lo, hi).all();
+      return any_shape<float, DType::f32>(list, args, lo, hi);
     case DType::f64:
-      return Run<double, DType::f64>(list, args, lo, hi).all();
+      return any_shape<double, DType::f64>(list, args, lo, hi);
     case DType::i32:
-      return Run<int32_t, DType::i32>(list, args, lo, hi).all();
+      return any_shape<int32_t, DType::i32>(list, args, lo, hi);
     case DType::i64:
-      return Run<int64_t, DType::i64>(list, args, lo, hi).all();
+      return any_shape<int64_t, DType::i64>(list, args, lo, hi);
     case DType::b8:
       return;  // no arithmetic is done in bool
   }

@@ -42,13 +42,17 @@ template <class T, class Row>
 __attribute__((noinline)) void loop(T* d, const T* a, const T* b, const T* c, int64_t n) {
   int64_t i = 0;
   Vec<T> x = {}, y = {}, z = {};
-#pragma GCC unroll 1
-  for (; i + kLanes<T> <= n; i += kLanes<T>) {
+  const auto vector = [&]() __attribute__((always_inline)) {
     x = v_load(a + i);
     if constexpr (Row::arity > 1) y = v_load(b + i);
     if constexpr (Row::arity > 2) z = v_load(c + i);
     v_store(d + i, Row::template of<T>(x, y, z));
+    i += kLanes<T>;
+  };
+  if constexpr (Row::types != FLOATS) {
+    while (i + 4 * kLanes<T> <= n) vector(), vector(), vector(), vector();
   }
+  while (i + kLanes<T> <= n) vector();
   if (i < n) {
     x = v_load_part(a + i, n - i);
     if constexpr (Row::arity > 1) y = v_load_part(b + i, n - i);
@@ -155,16 +159,16 @@ void step_loop(const ListStep* at, int64_t i, const ListStep* first, const char*
 template <class T>
 struct Entry {
   Loop<T> loop;
-  Step<T> step[kForms][kTargets];  // null: through memory, or another form does as well
+  Step<T> step[kForms][kTargets];
   int arity;
   bool through_memory;
 };
 
 template <class T, class Row, Form form>
-constexpr void add_form(Entry<T>& e) {
-  e.step[form][VECTORS] = &step<T, Row, form, VECTORS>;
-  e.step[form][STORED] = &step<T, Row, form, STORED>;
-  e.step[form][LAST] = &step<T, Row, form, LAST>;
+constexpr void set_form(Entry<T>& e, Form as) {
+  e.step[as][VECTORS] = &step<T, Row, form, VECTORS>;
+  e.step[as][STORED] = &step<T, Row, form, STORED>;
+  e.step[as][LAST] = &step<T, Row, form, LAST>;
 }
 
 template <class T, class Row>
@@ -176,21 +180,20 @@ constexpr Entry<T> entry_of() {
   if constexpr (Row::types != FLOATS || !integer) e.loop = &loop<T, Row>;  // FLOATS rows turn integers into floats
   if constexpr (integer) {  // loops only
   } else if constexpr (Row::types == FLOATS) {
-    e.step[MEMORY][VECTORS] = e.step[MEMORY][STORED] = &step_loop<T, Row, STORED>;
-    e.step[MEMORY][LAST] = &step_loop<T, Row, LAST>;
+    for (int form = 0; form < kForms; ++form)
+      for (int t = 0; t < kTargets; ++t) e.step[form][t] = t == LAST ? &step_loop<T, Row, LAST> : &step_loop<T, Row, STORED>;
   } else {
-    add_form<T, Row, MEMORY>(e);
-    add_form<T, Row, GIVEN_A>(e);
-    if constexpr (Row::arity > 1) add_form<T, Row, GIVEN_B>(e);
-    if constexpr (Row::types == NUMBERS) {
-      add_form<T, Row, FIRST>(e);
-      if constexpr (Row::arity == 2) {
-        add_form<T, Row, VALUE_A>(e);
-        add_form<T, Row, VALUE_B>(e);
-        add_form<T, Row, GIVEN_A_VALUE_B>(e);
-        add_form<T, Row, VALUE_A_GIVEN_B>(e);
-      }
-    }
+    // Values lie in memory too, as a block: fewer forms do for rows that are rare beside values.
+    constexpr bool values = Row::types == NUMBERS && Row::arity == 2;
+    constexpr Form second = Row::arity > 1 ? GIVEN_B : GIVEN_A;  // not asked for otherwise
+    set_form<T, Row, MEMORY>(e, MEMORY);
+    set_form<T, Row, GIVEN_A>(e, GIVEN_A);
+    set_form<T, Row, second>(e, GIVEN_B);
+    set_form<T, Row, Row::types == NUMBERS ? FIRST : MEMORY>(e, FIRST);
+    set_form<T, Row, values ? VALUE_A : MEMORY>(e, VALUE_A);
+    set_form<T, Row, values ? VALUE_B : MEMORY>(e, VALUE_B);
+    set_form<T, Row, values ? GIVEN_A_VALUE_B : GIVEN_A>(e, GIVEN_A_VALUE_B);
+    set_form<T, Row, values ? VALUE_A_GIVEN_B : second>(e, VALUE_A_GIVEN_B);
   }
   return e;
 }
@@ -213,43 +216,33 @@ inline const Entry<T>& entry(const EwInstr& o) {
 
 constexpr uint64_t bit(int r) { return uint64_t{1} << r; }
 
+// By 1 if a is given, 2 if b is, 4 if a is one value, 8 if b is.
+constexpr Form kFormOf[] = {MEMORY,  GIVEN_A,         GIVEN_B, GIVEN_A,         VALUE_A, GIVEN_A,         VALUE_A_GIVEN_B, GIVEN_A,
+                            VALUE_B, GIVEN_A_VALUE_B, GIVEN_B, GIVEN_A_VALUE_B, MEMORY,  GIVEN_A_VALUE_B, VALUE_A_GIVEN_B, GIVEN_A_VALUE_B};
+
 // Chooses the steps, from the last to the first: what later ones read in memory must be stored.
 template <class T>
 void choose_steps(ListRun& run) {
   const EwList& list = *run.list;
   const uint64_t outputs = ~uint64_t{0} << (list.n_in + list.n_temp);
-  uint64_t moves = outputs;
-  for (int r = 0; r < list.n_in; ++r) moves |= run.reg[r].mask & bit(r);
-  uint64_t read = 0;
-  Target target = LAST;
+  const uint64_t moves = (outputs | (bit(list.n_in) - 1)) & ~run.values;
+  uint64_t read = outputs;
   int n = list.n_instr;
   while (!(outputs & bit(list.instr[n - 1].dst))) --n;  // of no consequence
+  const Entry<T>* e = &entry<T>(list.instr[n - 1]);
   for (int k = n - 1; k >= 0; --k) {
     const EwInstr& o = list.instr[k];
-    const Entry<T>& e = entry<T>(o);
-    const auto is_value = [&](uint8_t r) { return (run.values & bit(r)) != 0; };
-    const bool left = k > 0 && !entry<T>(list.instr[k - 1]).through_memory;  // whether vectors hold a result
-    const uint8_t previous = k > 0 ? list.instr[k - 1].dst : 0;
-    Form form = MEMORY;
-    if (left && o.a == previous)
-      form = e.arity == 2 && is_value(o.b) ? GIVEN_A_VALUE_B : GIVEN_A;
-    else if (left && e.arity > 1 && o.b == previous)
-      form = e.arity == 2 && is_value(o.a) ? VALUE_A_GIVEN_B : GIVEN_B;
-    else if (e.arity == 2 && is_value(o.b) && !is_value(o.a))
-      form = VALUE_B;
-    else if (e.arity == 2 && is_value(o.a) && !is_value(o.b))
-      form = VALUE_A;
-    else if (k == 0 && (moves & bit(o.a)) && (e.arity < 2 || (moves & bit(o.b))))
-      form = FIRST;
-    if (!e.step[form][LAST]) form = given_a(form) ? GIVEN_A : given_b(form) ? GIVEN_B : MEMORY;
-    if (!e.step[form][LAST]) form = MEMORY;
-    if (target != LAST) target = ((read | outputs) & bit(o.dst)) ? STORED : VECTORS;
-    run.step[k].run = reinterpret_cast<void (*)()>(e.step[form][target]);
-    read &= ~bit(o.dst);
-    if (!given_a(form)) read |= bit(o.a);
-    if (!given_b(form) && e.arity > 1) read |= bit(o.b);
-    if (e.arity > 2) read |= bit(o.c);
-    target = VECTORS;
+    const Entry<T>* before = k > 0 ? &entry<T>(list.instr[k - 1]) : nullptr;
+    const uint64_t b = e->arity > 1 ? bit(o.b) : 0;
+    // What the previous instruction leaves in the vectors, if it does.
+    const uint64_t left = k > 0 && !before->through_memory && !e->through_memory ? bit(list.instr[k - 1].dst) : 0;
+    const bool given_a = left & bit(o.a), given_b = !given_a && (left & b);
+    Form form = kFormOf[given_a + 2 * given_b + 4 * ((run.values & bit(o.a)) != 0) + 8 * ((run.values & b) != 0)];
+    if (k == 0 && ((bit(o.a) | b) & ~moves) == 0) form = FIRST;
+    const Target target = k == n - 1 ? LAST : read & bit(o.dst) ? STORED : VECTORS;
+    run.step[k].run = reinterpret_cast<void (*)()>(e->step[form][target]);
+    read = (read & ~bit(o.dst)) | (given_a ? 0 : bit(o.a)) | (given_b ? 0 : b) | (e->arity > 2 ? bit(o.c) : 0) | outputs;
+    e = before;
   }
   run.n_steps = n;
 }
@@ -321,13 +314,6 @@ void fill(ListRun& run, int r, const void* value, int64_t n) {
 }
 
 }  // namespace
-
-void list_begin(ListRun& run, const EwList& list) {
-  run.list = &list;
-  run.n_steps = 0;
-  run.values = 0;
-  for (int r = list.n_in; r < list.n_in + list.n_temp; ++r) run.reg[r] = {run.block + r * kListBlockBytes, 0};
-}
 
 void list_fill(ListRun& run, int r, const void* value, int64_t n) {
   if (kDTypeSize[static_cast<int>(run.list->compute)] == 4)

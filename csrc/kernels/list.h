@@ -42,15 +42,35 @@ struct ListOperand {
   bool moves;   // false: the same in every column
 };
 
-// Begins with temporaries placed and all other registers open. `list` must outlive the run; loop sizes, strides and
-// dtypes of operands are not looked at.
-void list_begin(ListRun& run, const EwList& list);
 // Register r keeps one value, given in the list's type, for rows of up to n elements.
 void list_fill(ListRun& run, int r, const void* value, int64_t n);
-// n elements of the registers as they are placed.
+// n elements, every other input and output placed in memory.
 void list_run(ListRun& run, int64_t n);
 // A block of rows x columns, operands in the order of the list's arguments. Outputs move. An output may lie in the place
 // of an input if no instruction reads that input after one has written the output, and both have the same strides.
 void list_rows(ListRun& run, const ListOperand* operand, int64_t rows, int64_t cols);
 
+namespace {
+
+// Begins with temporaries placed and all other registers open. `list` must outlive the run; loop sizes, strides and
+// dtypes of operands are not looked at.
+inline void list_begin(ListRun& run, const EwList& list) {
+  run.list = &list;
+  run.n_steps = 0;
+  run.values = 0;
+  for (int r = list.n_in; r < list.n_in + list.n_temp; ++r) run.reg[r] = {run.block + r * kListBlockBytes, 0};
+}
+
+// Whether an instruction reads register r after one has written w.
+inline bool read_after_write(const EwList& list, int r, int w) {
+  bool written = false;
+  for (int i = 0; i < list.n_instr; ++i) {
+    const EwInstr& o = list.instr[i];
+    if (written && (o.a == r || o.b == r || o.c == r)) return true;
+    written = written || o.dst == w;
+  }
+  return false;
+}
+
+}  // namespace
 }  // namespace bs::kernels::BS_ISA

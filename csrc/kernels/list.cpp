@@ -37,9 +37,18 @@ BS_ROW(copy, 1, NUMBERS, x)
 
 // ---- Loops: an instruction over any number of elements ---------------------------------------------------------
 
+// Which operands lie in blocks, whose last vectors are read and written whole: what a masked instruction has stored
+// cannot be read again before it has reached L1.
+enum InBlock : unsigned { D_IN_BLOCK = 1, A_IN_BLOCK = 2, B_IN_BLOCK = 4, C_IN_BLOCK = 8 };
+
+template <class T>
+inline Vec<T> load_last(const T* p, int64_t n, bool in_block) {
+  return in_block ? v_load(p) : v_load_part(p, n);
+}
+
 // d[i] = row(a[i], b[i], c[i]). d may be any of the operands: a vector is loaded before it is stored.
 template <class T, class Row>
-__attribute__((noinline)) void loop(T* d, const T* a, const T* b, const T* c, int64_t n) {
+__attribute__((noinline)) void loop(T* d, const T* a, const T* b, const T* c, int64_t n, unsigned in_block) {
   int64_t i = 0;
   Vec<T> x = {}, y = {}, z = {};
   const auto vector = [&]() __attribute__((always_inline)) {
@@ -53,16 +62,19 @@ __attribute__((noinline)) void loop(T* d, const T* a, const T* b, const T* c, in
     while (i + 4 * kLanes<T> <= n) vector(), vector(), vector(), vector();
   }
   while (i + kLanes<T> <= n) vector();
-  if (i < n) {
-    x = v_load_part(a + i, n - i);
-    if constexpr (Row::arity > 1) y = v_load_part(b + i, n - i);
-    if constexpr (Row::arity > 2) z = v_load_part(c + i, n - i);
-    v_store_part(d + i, Row::template of<T>(x, y, z), n - i);
-  }
+  if (i == n) return;
+  x = load_last(a + i, n - i, in_block & A_IN_BLOCK);
+  if constexpr (Row::arity > 1) y = load_last(b + i, n - i, in_block & B_IN_BLOCK);
+  if constexpr (Row::arity > 2) z = load_last(c + i, n - i, in_block & C_IN_BLOCK);
+  const Vec<T> value = Row::template of<T>(x, y, z);
+  if (in_block & D_IN_BLOCK)
+    v_store(d + i, value);
+  else
+    v_store_part(d + i, value, n - i);
 }
 
 template <class T>
-using Loop = void (*)(T* d, const T* a, const T* b, const T* c, int64_t n);
+using Loop = void (*)(T* d, const T* a, const T* b, const T* c, int64_t n, unsigned in_block);
 
 template <class T>
 inline T* address(const ListRegister& r, int64_t i) {
@@ -146,7 +158,7 @@ template <class T, class Row, Target target>
 void step_loop(const ListStep* at, int64_t i, const ListStep* first, const char* x, const char* y, char* z,
                BS_VECTORS) {
   loop<T, Row>(address<T>(at->dst, i), address<T>(at->a, i), address<T>(at->b, i), address<T>(at->c, i),
-               kListBlockBytes / static_cast<int64_t>(sizeof(T)));
+               kListBlockBytes / static_cast<int64_t>(sizeof(T)), 0);
   v0 = v1 = v2 = v3 = v4 = v5 = v6 = v7 = Vec<T>{};
   if constexpr (target == LAST) {
     if ((i += kListBlockBytes) == 0) return;
@@ -282,8 +294,11 @@ void run_loops(const ListRun& run, int64_t i, int64_t n) {
   const int64_t at = i * static_cast<int64_t>(sizeof(T));
   for (int k = 0; k < run.list->n_instr; ++k) {
     const EwInstr& o = run.list->instr[k];
-    entry<T>(o).loop(address<T>(run.reg[o.dst], at), address<T>(run.reg[o.a], at), address<T>(run.reg[o.b], at),
-                     address<T>(run.reg[o.c], at), n);
+    const ListRegister &d = run.reg[o.dst], &a = run.reg[o.a], &b = run.reg[o.b], &c = run.reg[o.c];
+    const auto in_block = [](const ListRegister& r, InBlock flag) { return r.mask ? 0u : flag; };
+    entry<T>(o).loop(address<T>(d, at), address<T>(a, at), address<T>(b, at), address<T>(c, at), n,
+                     in_block(d, D_IN_BLOCK) | in_block(a, A_IN_BLOCK) | in_block(b, B_IN_BLOCK) |
+                         in_block(c, C_IN_BLOCK));
   }
 }
 

@@ -1,5 +1,5 @@
-// Elementwise lists: chains in L1, in L2 and far beyond the caches against the bandwidth there, broadcasts and casts,
-// and nanoseconds per element of each function.
+// Elementwise lists: chains in L1, in L2 and far beyond the caches against the same chain as one loop, written by hand
+// for each instruction set; broadcasts and casts; and nanoseconds per element of each function.
 #include "peaks.h"
 
 namespace bs::bench {
@@ -54,39 +54,125 @@ void measure(State& state, const Kernels& k, const EwList& list, double bytes_pe
   if (bytes_per_element > 0) count_rate(state, "GB/s", bytes_per_element * elements, gbs);
 }
 
+// ---- Chains ------------------------------------------------------------------------------------------------------
+
+// What a chain takes as one loop that loads each input once, keeps all else in registers and stores each output once.
+using Loop = void (*)(float* const* p, int64_t n);
+
+#define BS_LOOP(name, attribute, bytes, ...)                                                                         \
+  attribute void name(float* const* p, int64_t n) {                                                                  \
+    typedef float V __attribute__((vector_size(bytes), may_alias));                                                  \
+    constexpr int64_t kStep = bytes / sizeof(float);                                                                 \
+    const auto at = [&](int k, int64_t i) __attribute__((always_inline)) { return reinterpret_cast<V*>(p[k] + i); }; \
+    _Pragma("GCC unroll 4") for (int64_t i = 0; i < n; i += kStep) { __VA_ARGS__ }                                   \
+    asm volatile("" ::: "memory");                                                                                   \
+  }
+#define BS_LOOPS(isa, attribute, bytes)                                                                                \
+  BS_LOOP(neg_##isa, attribute, bytes, *at(1, i) = -*at(0, i);)                                                        \
+  BS_LOOP(add_##isa, attribute, bytes, *at(2, i) = *at(0, i) + *at(1, i);)                                             \
+  BS_LOOP(relu_##isa, attribute, bytes, const V t = *at(0, i) * *at(1, i) + *at(2, i); *at(3, i) = V{} > t ? V{} : t;) \
+  BS_LOOP(momentum_##isa, attribute, bytes, const V v = *at(1, i) * 0.9f + *at(2, i); *at(1, i) = v;                   \
+          *at(0, i) = *at(0, i) - v * 1e-6f;)                                                                          \
+  constexpr Loop kLoops_##isa[] = {neg_##isa, add_##isa, relu_##isa, momentum_##isa};
+#if defined(__x86_64__)
+BS_LOOPS(v4, __attribute__((noinline, target("avx512f"))), 64)
+BS_LOOPS(v3, __attribute__((noinline, target("avx2"))), 32)
+BS_LOOPS(v2, __attribute__((noinline)), 16)
+const Loop* loops_of(const Kernels& k) {
+  return std::strcmp(k.isa, "v4") == 0 ? kLoops_v4 : std::strcmp(k.isa, "v3") == 0 ? kLoops_v3 : kLoops_v2;
+}
+#else
+BS_LOOPS(neon, __attribute__((noinline)), 16)
+const Loop* loops_of(const Kernels&) { return kLoops_neon; }
+#endif
+#undef BS_LOOPS
+#undef BS_LOOP
+
+struct Chain {
+  const char* name;
+  int arrays;             // all operands of full size, in the order of the loop's pointers
+  int bytes_per_element;  // read and written
+  EwList (*list)(int64_t n);
+};
+constexpr Chain kChains[] = {
+    {"neg", 2, 8,
+     [](int64_t n) {
+       EwList list = make_list(1, 0, {n});
+       add_instr(list, Ew::neg, 1, 0);
+       return list;
+     }},
+    {"add", 3, 12,
+     [](int64_t n) {
+       EwList list = make_list(2, 0, {n});
+       add_instr(list, Ew::add, 2, 0, 1);
+       return list;
+     }},
+    {"relu(xy+w)", 4, 16,
+     [](int64_t n) {
+       EwList list = make_list(3, 2, {n});
+       add_instr(list, Ew::mul, 3, 0, 1);
+       add_instr(list, Ew::add, 4, 3, 2);
+       add_instr(list, Ew::relu, 5, 4);
+       return list;
+     }},
+    // p, v, g, mu, lr: v = mu v + g; p = p - lr v, both in place.
+    {"momentum", 3, 20,
+     [](int64_t n) {
+       EwList list = make_list(5, 2, {n});
+       list.n_out = 2;
+       list.arg[3].stride[0] = list.arg[4].stride[0] = 0;
+       list.arg[6] = list.arg[5];
+       add_instr(list, Ew::mul, 5, 1, 3);
+       add_instr(list, Ew::add, 7, 5, 2);
+       add_instr(list, Ew::mul, 6, 7, 4);
+       add_instr(list, Ew::sub, 8, 0, 6);
+       return list;
+     }},
+};
+
+// `x_limit`: how many times as long as the loop the list takes.
+void chain(State& state, const Kernels& k, const Chain& c, size_t index, int64_t n) {
+  const Numbers<float> memory[] = {Numbers<float>(n, -1, 1), Numbers<float>(n, -1, 1),
+                                   Numbers<float>(c.arrays > 2 ? n : 1, -1, 1),
+                                   Numbers<float>(c.arrays > 3 ? n : 1, -1, 1)};
+  float* p[] = {memory[0].data(), memory[1].data(), memory[2].data(), memory[3].data()};
+  float mu = 0.9f, lr = 1e-6f;
+  const bool momentum = c.list == kChains[3].list;
+  void* args[] = {p[0], p[1], p[2], p[3], nullptr, nullptr, nullptr};
+  if (momentum) args[3] = &mu, args[4] = &lr, args[5] = p[1], args[6] = p[0];
+  const EwList list = c.list(n);
+  const int64_t calls = std::max<int64_t>(1, 20000 / n);  // in one reading of the clock
+  double limit = 0, best = 0;
+  if (n >= 64) {
+    const Loop loop = loops_of(k)[index];
+    const clockid_t clock = n >= kFar ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
+    limit = best_seconds(clock, [&] {
+      for (int64_t i = 0; i < calls; ++i) loop(p, n);
+    });
+    best = best_seconds(clock, [&] {
+      for (int64_t i = 0; i < calls; ++i) k.elementwise(list, args, 0, n);
+    });
+  }
+  for (auto _ : state) {
+    k.elementwise(list, args, 0, n);
+    benchmark::ClobberMemory();
+  }
+  count_elements(state, static_cast<double>(n));
+  count_rate(state, "GB/s", c.bytes_per_element * static_cast<double>(n), 0);
+  if (limit > 0) state.counters["x_limit"] = best / limit;
+}
+
 void chains() {
   struct Place {
     const char* name;
     int64_t n;
   };
-  for (const Place place : {Place{"L1", 1536}, Place{"L2", 32768}, Place{"far", kFar}}) {
-    const auto gbs = [place](const Kernels& k, int inputs) {
-      if (place.n == kFar) return stream_gbs(inputs);
-      return std::strcmp(place.name, "L1") == 0 ? peak(k.isa).l1_gbs : 0.0;
-    };
-    for_each_isa("elementwise", std::string("neg/") + place.name, [=](State& state, const Kernels& k) {
-      EwList list = make_list(1, 0, {place.n});
-      add_instr(list, Ew::neg, 1, 0);
-      measure(state, k, list, 8, gbs(k, 1));
-    });
-    for_each_isa("elementwise", std::string("add/") + place.name, [=](State& state, const Kernels& k) {
-      EwList list = make_list(2, 0, {place.n});
-      add_instr(list, Ew::add, 2, 0, 1);
-      measure(state, k, list, 12, gbs(k, 2));
-    });
-    for_each_isa("elementwise", std::string("relu(xy+w)/") + place.name, [=](State& state, const Kernels& k) {
-      EwList list = make_list(3, 2, {place.n});
-      add_instr(list, Ew::mul, 3, 0, 1);
-      add_instr(list, Ew::add, 4, 3, 2);
-      add_instr(list, Ew::relu, 5, 4);
-      measure(state, k, list, 16, gbs(k, 3));
-    });
+  for (const Place place : {Place{"8", 8}, Place{"L1", 2048}, Place{"L2", 16384}, Place{"far", kFar}}) {
+    for (size_t i = 0; i < std::size(kChains); ++i) {
+      for_each_isa("elementwise", std::string(kChains[i].name) + "/" + place.name,
+                   [=](State& state, const Kernels& k) { chain(state, k, kChains[i], i, place.n); });
+    }
   }
-  for_each_isa("elementwise", "add/8", [](State& state, const Kernels& k) {  // what a call costs
-    EwList list = make_list(2, 0, {8});
-    add_instr(list, Ew::add, 2, 0, 1);
-    measure(state, k, list, 0, 0);
-  });
 }
 
 // x + y where y is a row, a column, or strided.

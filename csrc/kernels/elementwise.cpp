@@ -349,7 +349,8 @@ bool one_row(const EwList& list, void* const* args, int64_t lo, int64_t hi) {
   return true;
 }
 
-// Two dimensions with long rows, operands of the list's type, contiguous or one value in each row. False if it is not so.
+// Two dimensions with long rows, operands of the list's type, contiguous or one value in each row. False if it is not
+// so.
 __attribute__((noinline)) bool many_rows(const EwList& list, void* const* args, int64_t lo, int64_t hi) {
   const int64_t item = static_cast<int64_t>(size_of(list.compute)), cols = list.size[1];
   if (list.n_dims != 2 || cols * item < kPackBytes || overtakes(list, args)) return false;

@@ -1,6 +1,6 @@
-// Elementwise lists, interpreted in blocks of eight vectors. Each instruction is a function that takes the eight vectors
-// of its predecessor as arguments, which the calling conventions keep in registers, and ends in a tail call of its
-// successor.
+// Elementwise lists, interpreted in blocks of eight vectors. Each instruction is a function that takes the eight
+// vectors of its predecessor as arguments, which the calling conventions keep in registers, and ends in a tail call of
+// its successor.
 #include "kernels/list.h"
 
 #include <cstdint>
@@ -86,9 +86,9 @@ inline T* address(const ListRegister& r, int64_t i) {
 #define BS_EIGHT(f) f(0) f(1) f(2) f(3) f(4) f(5) f(6) f(7)
 #define BS_VECTORS Vec<T> v0, Vec<T> v1, Vec<T> v2, Vec<T> v3, Vec<T> v4, Vec<T> v5, Vec<T> v6, Vec<T> v7
 
-// Blocks of the registers, the last of which ends at byte 0 of what moves: i is the block's, -bytes at first. x and y are
-// the first two operands of a list's first step, z is where its last step writes: a load of an address costs more than
-// one of a vector here, since all of a step waits for it.
+// Blocks of the registers, the last of which ends at byte 0 of what moves: i is the block's, -bytes at first. x and y
+// are the first two operands of a list's first step, z is where its last step writes: a load of an address costs more
+// than one of a vector here, since all of a step waits for it.
 template <class T>
 using Step = void (*)(const ListStep* at, int64_t i, const ListStep* first, const char* x, const char* y, char* z,
                       BS_VECTORS);
@@ -132,10 +132,9 @@ void step(const ListStep* at, int64_t i, const ListStep* first, const char* x, c
   if constexpr (Row::arity > 2) c = address<T>(at->c, i);
 #define BS_OPERAND(k, number, given, is_value, p) \
   (given ? v##k : is_value ? value : Row::arity > number ? v_load(p + k * kLanes<T>) : Vec<T>{})
-#define BS_VALUE(k)                                                                 \
-  v##k = Row::template of<T>(BS_OPERAND(k, 0, given_a(form), value_a(form), a),     \
-                             BS_OPERAND(k, 1, given_b(form), value_b(form), b),     \
-                             BS_OPERAND(k, 2, false, false, c));
+#define BS_VALUE(k)                                                             \
+  v##k = Row::template of<T>(BS_OPERAND(k, 0, given_a(form), value_a(form), a), \
+                             BS_OPERAND(k, 1, given_b(form), value_b(form), b), BS_OPERAND(k, 2, false, false, c));
   BS_EIGHT(BS_VALUE)
 #undef BS_VALUE
 #undef BS_OPERAND
@@ -190,10 +189,11 @@ constexpr Entry<T> entry_of() {
   e.arity = Row::arity;
   e.through_memory = Row::types == FLOATS;
   if constexpr (Row::types != FLOATS || !integer) e.loop = &loop<T, Row>;  // FLOATS rows turn integers into floats
-  if constexpr (integer) {  // loops only
+  if constexpr (integer) {                                                 // loops only
   } else if constexpr (Row::types == FLOATS) {
     for (int form = 0; form < kForms; ++form)
-      for (int t = 0; t < kTargets; ++t) e.step[form][t] = t == LAST ? &step_loop<T, Row, LAST> : &step_loop<T, Row, STORED>;
+      for (int t = 0; t < kTargets; ++t)
+        e.step[form][t] = t == LAST ? &step_loop<T, Row, LAST> : &step_loop<T, Row, STORED>;
   } else {
     // Values lie in memory too, as a block: fewer forms do for rows that are rare beside values.
     constexpr bool values = Row::types == NUMBERS && Row::arity == 2;
@@ -229,8 +229,9 @@ inline const Entry<T>& entry(const EwInstr& o) {
 constexpr uint64_t bit(int r) { return uint64_t{1} << r; }
 
 // By 1 if a is given, 2 if b is, 4 if a is one value, 8 if b is.
-constexpr Form kFormOf[] = {MEMORY,  GIVEN_A,         GIVEN_B, GIVEN_A,         VALUE_A, GIVEN_A,         VALUE_A_GIVEN_B, GIVEN_A,
-                            VALUE_B, GIVEN_A_VALUE_B, GIVEN_B, GIVEN_A_VALUE_B, MEMORY,  GIVEN_A_VALUE_B, VALUE_A_GIVEN_B, GIVEN_A_VALUE_B};
+constexpr Form kFormOf[] = {
+    MEMORY,  GIVEN_A,         GIVEN_B, GIVEN_A,         VALUE_A, GIVEN_A,         VALUE_A_GIVEN_B, GIVEN_A,
+    VALUE_B, GIVEN_A_VALUE_B, GIVEN_B, GIVEN_A_VALUE_B, MEMORY,  GIVEN_A_VALUE_B, VALUE_A_GIVEN_B, GIVEN_A_VALUE_B};
 
 // Chooses the steps, from the last to the first: what later ones read in memory must be stored.
 template <class T>
@@ -253,7 +254,8 @@ void choose_steps(ListRun& run) {
     if (k == 0 && ((bit(o.a) | b) & ~moves) == 0) form = FIRST;
     const Target target = k == n - 1 ? LAST : read & bit(o.dst) ? STORED : VECTORS;
     run.step[k].run = reinterpret_cast<void (*)()>(e->step[form][target]);
-    read = (read & ~bit(o.dst)) | (given_a ? 0 : bit(o.a)) | (given_b ? 0 : b) | (e->arity > 2 ? bit(o.c) : 0) | outputs;
+    read =
+        (read & ~bit(o.dst)) | (given_a ? 0 : bit(o.a)) | (given_b ? 0 : b) | (e->arity > 2 ? bit(o.c) : 0) | outputs;
     e = before;
   }
   run.n_steps = n;
@@ -286,6 +288,9 @@ void run_steps(ListRun& run, int64_t n) {
     reinterpret_cast<Step<T>>(first->run)(first, -bytes, first, first->a.base, first->b.base,
                                           run.step[run.n_steps - 1].dst.base, v, v, v, v, v, v, v, v);
   }
+#if defined(__AVX2__)
+  _mm256_zeroupper();  // compilers leave it out of functions that take vectors, and SSE code after it would be slow
+#endif
 }
 
 // Elements [i, i + n), at most a block unless all registers move.
@@ -296,9 +301,9 @@ void run_loops(const ListRun& run, int64_t i, int64_t n) {
     const EwInstr& o = run.list->instr[k];
     const ListRegister &d = run.reg[o.dst], &a = run.reg[o.a], &b = run.reg[o.b], &c = run.reg[o.c];
     const auto in_block = [](const ListRegister& r, InBlock flag) { return r.mask ? 0u : flag; };
-    entry<T>(o).loop(address<T>(d, at), address<T>(a, at), address<T>(b, at), address<T>(c, at), n,
-                     in_block(d, D_IN_BLOCK) | in_block(a, A_IN_BLOCK) | in_block(b, B_IN_BLOCK) |
-                         in_block(c, C_IN_BLOCK));
+    entry<T>(o).loop(
+        address<T>(d, at), address<T>(a, at), address<T>(b, at), address<T>(c, at), n,
+        in_block(d, D_IN_BLOCK) | in_block(a, A_IN_BLOCK) | in_block(b, B_IN_BLOCK) | in_block(c, C_IN_BLOCK));
   }
 }
 

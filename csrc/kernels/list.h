@@ -1,8 +1,8 @@
-// The interpreter of elementwise lists over rows in memory. A list runs in blocks of eight vectors: an instruction finds
-// what the one before it has computed in vector registers, and only what is read later goes through memory.
+// The interpreter of elementwise lists over rows in memory. A list runs in blocks of eight vectors: an instruction
+// finds what the one before it has computed in vector registers, and only what is read later goes through memory.
 //
-// Operands have the list's own type here; elementwise.cpp converts and gathers what does not. Whatever the block, row or
-// tail, an element goes through the same vector function.
+// Operands have the list's own type here; elementwise.cpp converts and gathers what does not. Whatever the block, row
+// or tail, an element goes through the same vector function.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -46,8 +46,9 @@ struct ListOperand {
 void list_fill(ListRun& run, int r, const void* value, int64_t n);
 // n elements, every other input and output placed in memory.
 void list_run(ListRun& run, int64_t n);
-// A block of rows x columns, operands in the order of the list's arguments. Outputs move. An output may lie in the place
-// of an input if no instruction reads that input after one has written the output, and both have the same strides.
+// A block of rows x columns, operands in the order of the list's arguments. Outputs move. An output may lie in the
+// place of an input if no instruction reads that input after one has written the output, and both have the same
+// strides.
 void list_rows(ListRun& run, const ListOperand* operand, int64_t rows, int64_t cols);
 
 namespace {

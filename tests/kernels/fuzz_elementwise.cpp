@@ -51,6 +51,7 @@ struct Case {
   EwList list;
   int64_t total = 1;
   bool rough = false;
+  bool plain = false;  // rows of the list's type: what goes to the interpreter as it is
   Operand operand[kernels::kMaxListArgs];
   int alias[kernels::kMaxListArgs];  // of an output that lies in an input's place: that input; else -1
 
@@ -85,6 +86,13 @@ void row_major(EwList& list, int arg) {
 
 void choose_shape(Random& random, Case& c) {
   EwList& list = c.list;
+  if (c.plain) {
+    list.n_dims = static_cast<uint8_t>(random.integer(1, 2));
+    list.size[0] = random.integer(1, list.n_dims == 1 ? 1200 : 6);
+    if (list.n_dims == 2) list.size[1] = random.integer(100, 900);
+    c.total = list.n_dims == 1 ? list.size[0] : list.size[0] * list.size[1];
+    return;
+  }
   list.n_dims = static_cast<uint8_t>(random.integer(0, kernels::kMaxLoopDims));
   const int64_t style = random.integer(0, 3);
   for (int d = 0; d < list.n_dims; ++d) {
@@ -137,9 +145,16 @@ void choose_instructions(Random& random, Case& c) {
   }
 }
 
-void choose_strides(Random& random, EwList& list, int arg) {
+void choose_strides(Random& random, Case& c, int arg) {
+  EwList& list = c.list;
   int64_t* stride = list.arg[arg].stride;
   row_major(list, arg);
+  if (c.plain) {  // contiguous, a row, a column, a scalar, or rows further apart
+    const int last = list.n_dims - 1;
+    if (random.one_in(3)) stride[last] = 0;
+    if (last > 0 && random.one_in(2)) stride[0] = random.one_in(2) ? 0 : stride[last] == 0 ? 1 : list.size[1] + 3;
+    return;
+  }
   switch (random.integer(0, 4)) {
     case 0:  // contiguous; the strides of sizes 1 mean nothing
       for (int d = 0; d < list.n_dims; ++d)
@@ -178,10 +193,10 @@ void choose_operands(Random& random, Case& c) {
     DType& dtype = list.arg[k].dtype;
     dtype = random.one_in(2) ? list.compute : static_cast<DType>(random.integer(0, kDTypes - 1));
     // A few ulp of list.compute may be none, or a whole number, in another dtype.
-    if (k >= list.n_in && c.rough) dtype = list.compute;
+    if (c.plain || (k >= list.n_in && c.rough)) dtype = list.compute;
     c.alias[k] = -1;
     if (k < list.n_in) {
-      choose_strides(random, list, k);
+      choose_strides(random, c, k);
       from_float = from_float || (!is_float(list.compute) && is_float(dtype));
     } else {
       row_major(list, k);
@@ -215,6 +230,7 @@ Case make_case(Random& random) {
   static constexpr DType kCompute[] = {DType::f32, DType::f32, DType::f64, DType::i32, DType::i64};
   EwList& list = c.list;
   list.compute = random.pick(kCompute);
+  c.plain = random.one_in(3);
   choose_shape(random, c);
   list.n_in = static_cast<uint8_t>(random.one_in(40) ? random.integer(1, 20) : random.integer(1, 4));
   list.n_out = static_cast<uint8_t>(random.integer(1, 3));

@@ -368,9 +368,7 @@ class Fuser {
     if (static_cast<std::ptrdiff_t>(steps.size()) != joined)
       throw GraphError("[compile] internal: fused steps depend on each other in a circle");
     ir_.steps = std::move(steps);
-    for (Value& v : ir_.values) v.maker = -1;
-    for (size_t s = 0; s < ir_.steps.size(); ++s)
-      for (int v : ir_.steps[s].out) value(v).maker = static_cast<int>(s);
+    ir_.number_makers();
   }
 
   Ir& ir_;

@@ -61,6 +61,12 @@ struct Ir {
     values.push_back(std::move(v));
     return static_cast<int>(values.size()) - 1;
   }
+  // Sets Value::maker, after steps have moved.
+  void number_makers() {
+    for (Value& v : values) v.maker = -1;
+    for (size_t s = 0; s < steps.size(); ++s)
+      for (int v : steps[s].out) values[static_cast<size_t>(v)].maker = static_cast<int>(s);
+  }
   // The value that holds v's memory.
   int root(int v) const { return values[static_cast<size_t>(v)].base >= 0 ? values[static_cast<size_t>(v)].base : v; }
   int64_t bytes(int v) const {
@@ -86,7 +92,7 @@ struct Phase {
   bool parallel;    // worth more than one thread
   bool merges;      // some step joins partial results after all parts
 };
-// Places every step (see Placement in op.h) and gathers them in phases.
+// Places every step (see Placement in op.h) and gathers them in phases, in another order where that makes fewer.
 std::vector<Phase> place(Ir& ir);
 
 // One line per step, for people and tests.

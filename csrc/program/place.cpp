@@ -64,95 +64,190 @@ bool whole(const Ir& ir, int v) {
   return w.home != Home::view || (w.offset == 0 && w.spec.contiguous() && ir.bytes(v) == ir.bytes(w.base));
 }
 
+// A phase that is planned to last longer need not grow: threads that meet cost it little, and what lies close together
+// finds its operands in the caches.
+constexpr double kLongPhase = 200e3;
+// Steps that are looked through for one that may run before the next.
+constexpr int kLookAhead = 512;
+
+class Placer {
+ public:
+  explicit Placer(Ir& ir)
+      : ir_(ir),
+        n_(static_cast<int>(ir.steps.size())),
+        chain_(ir.steps.size()),
+        phase_of_(ir.steps.size(), -1),
+        waits_in_(ir.steps.size(), -1) {
+    std::iota(chain_.begin(), chain_.end(), 0);
+    size_t n_slots = 0;
+    for (const Value& v : ir.values)
+      if (v.home == Home::slot || v.home == Home::next) n_slots = std::max(n_slots, static_cast<size_t>(v.index) + 1);
+    reader_.assign(n_slots, -1);
+  }
+
+  // Takes the steps in order; but before one that would have to wait, those that need not. So the gradients of all
+  // layers' inputs are one phase, and the gradients of their weights, which wait for whole batches, another.
+  std::vector<Phase> run() {
+    int next = 0;
+    while (static_cast<int>(order_.size()) < n_) {
+      while (phase_of(next) >= 0) ++next;
+      int s = next;
+      Join join = how_to_join(s);
+      if (join.waits && !empty()) {
+        s = cost_ < kLongPhase ? another(next, join) : -1;
+        if (s < 0) {
+          close();
+          continue;
+        }
+      }
+      take(s, join);
+    }
+    if (!empty()) close();
+    reorder();
+    // Neighbours that run on one thread need no meeting.
+    std::vector<Phase> joined;
+    for (const Phase& p : phases_) {
+      if (!joined.empty() && !joined.back().parallel && !p.parallel)
+        joined.back().last = p.last;
+      else
+        joined.push_back(p);
+    }
+    return joined;
+  }
+
+ private:
+  // How a step would run in the phase that is open: after waiting for all of it, or cut as those whose shards it takes.
+  struct Join {
+    bool waits = false;
+    std::vector<int> makers;
+    int64_t cut = 1, granule = 1;
+  };
+
+  Step& step(int s) { return ir_.steps[static_cast<size_t>(s)]; }
+  const Value& value(int v) const { return ir_.values[static_cast<size_t>(v)]; }
+  int phase_of(int s) const { return phase_of_[static_cast<size_t>(s)]; }
+  bool empty() const { return first_ == order_.size(); }
+  int find(int s) const {
+    while (chain_[static_cast<size_t>(s)] != s) s = chain_[static_cast<size_t>(s)];
+    return s;
+  }
+
+  Join how_to_join(int s) {
+    Join j;
+    for (size_t i = 0; i < step(s).in.size(); ++i) {
+      const int v = step(s).in[i];
+      const int maker = value(ir_.root(v)).maker;
+      if (maker < 0 || phase_of(maker) != phase_) continue;
+      j.makers.push_back(maker);
+      j.waits |= step(maker).place.outputs_whole || i >= 32 || !((step(s).place.aligned >> i) & 1) || !whole(ir_, v);
+    }
+    // A new value of a slot may overwrite the old one: its readers come first, and so does all that may fail, on every
+    // thread.
+    for (int v : step(s).out)
+      if (value(v).home == Home::next)
+        j.waits |= failing_ == phase_ || reader_[static_cast<size_t>(value(v).index)] == phase_;
+    // One cut for the whole chain, or a new phase.
+    int64_t most = step(s).place.extent;
+    j.cut = most;
+    for (int m : j.makers) {
+      const int64_t other = step(find(m)).cut;
+      most = std::max(most, other);
+      const int64_t common = std::gcd(j.cut, other);
+      j.waits |= common != std::min(j.cut, other);
+      j.cut = common;
+    }
+    j.waits |= j.cut < most && j.cut < kEnoughShards;
+    // Places where all extents of the chain, `cut` times something, may be cut.
+    auto fit = [&](int64_t extent, int64_t own) {
+      const int64_t each = j.cut > 0 ? std::max<int64_t>(extent / j.cut, 1) : 1;
+      j.granule = std::lcm(j.granule, own / std::gcd(own, each));
+    };
+    fit(step(s).place.extent, step(s).place.granule);
+    for (int m : j.makers) fit(step(find(m)).cut, step(find(m)).cut_granule);
+    j.waits |= !j.makers.empty() && j.granule >= j.cut && j.granule > 1;
+    return j;
+  }
+
+  // A later step than `next` that need not wait, or -1. Steps that fail, have effects or write slots keep their place.
+  int another(int next, Join& join) {
+    const int end = std::min(n_, next + kLookAhead);
+    for (int s = next + 1; s < end; ++s) {
+      if (phase_of(s) >= 0 || waits_in_[static_cast<size_t>(s)] == phase_ || !movable(s) || !ready(s)) continue;
+      join = how_to_join(s);
+      if (!join.waits) return s;
+      waits_in_[static_cast<size_t>(s)] = phase_;
+    }
+    return -1;
+  }
+  bool movable(int s) {
+    const Step& t = step(s);
+    if (t.op && (t.op->may_fail() || t.op->effect)) return false;
+    return std::none_of(t.out.begin(), t.out.end(), [&](int v) { return value(v).home == Home::next; });
+  }
+  bool ready(int s) {
+    return std::all_of(step(s).in.begin(), step(s).in.end(), [&](int v) {
+      const int maker = value(ir_.root(v)).maker;
+      return maker < 0 || phase_of(maker) >= 0;
+    });
+  }
+
+  void take(int s, const Join& join) {
+    phase_of_[static_cast<size_t>(s)] = phase_;
+    order_.push_back(s);
+    cost_ += step(s).cost;
+    if (step(s).op && step(s).op->may_fail()) failing_ = phase_;
+    for (int v : step(s).in) {
+      const Value& old = value(ir_.root(v));
+      if (old.home == Home::slot) reader_[static_cast<size_t>(old.index)] = phase_;
+    }
+    if (join.makers.empty()) return;
+    for (int m : join.makers) chain_[static_cast<size_t>(find(m))] = s;
+    step(s).cut = join.cut;
+    step(s).cut_granule = join.granule;
+  }
+
+  void close() {
+    bool cuts = false, merges = false;
+    for (size_t i = first_; i < order_.size(); ++i) {
+      Step& s = step(order_[i]);
+      const Step& last = step(find(order_[i]));
+      s.cut = last.cut;
+      s.cut_granule = last.cut_granule;
+      cuts |= s.cut > s.cut_granule;
+      merges |= s.op && s.op->merge;
+    }
+    phases_.push_back(
+        {static_cast<int>(first_), static_cast<int>(order_.size()), cuts && cost_ > kPhaseNanoseconds, merges});
+    first_ = order_.size();
+    cost_ = 0;
+    ++phase_;
+  }
+
+  void reorder() {
+    std::vector<Step> steps;
+    for (int s : order_) steps.push_back(std::move(step(s)));
+    ir_.steps = std::move(steps);
+    ir_.number_makers();
+  }
+
+  Ir& ir_;
+  const int n_;
+  std::vector<int> order_;  // of steps: those of the open phase from first_ on
+  size_t first_ = 0;
+  std::vector<int> chain_;        // steps that hand shards to each other, as a forest
+  std::vector<int> phase_of_;     // of steps that are placed
+  std::vector<int> waits_in_;     // of steps: a phase in which it is known to have to wait
+  int phase_ = 0, failing_ = -1;  // the open phase; the last one in which a step may fail
+  std::vector<int> reader_;       // of slots: the last phase that reads the old value
+  double cost_ = 0;               // of the open phase
+  std::vector<Phase> phases_;
+};
+
 }  // namespace
 
 std::vector<Phase> place(Ir& ir) {
   for (Step& s : ir.steps) place_step(ir, s);
-  const int n = static_cast<int>(ir.steps.size());
-  std::vector<int> chain(static_cast<size_t>(n));  // steps that hand shards to each other, as a forest
-  std::iota(chain.begin(), chain.end(), 0);
-  auto find = [&](int s) {
-    while (chain[static_cast<size_t>(s)] != s) s = chain[static_cast<size_t>(s)];
-    return s;
-  };
-  auto step = [&](int s) -> Step& { return ir.steps[static_cast<size_t>(s)]; };
-  // The last step so far that may fail, and of each slot the last that reads its old value.
-  int last_failing = -1;
-  size_t n_slots = 0;
-  for (const Value& v : ir.values)
-    if (v.home == Home::slot || v.home == Home::next) n_slots = std::max(n_slots, static_cast<size_t>(v.index) + 1);
-  std::vector<int> last_reader(n_slots, -1);
-  std::vector<Phase> phases;
-  int first = 0;
-  auto close = [&](int last) {
-    double cost = 0;
-    bool cuts = false, merges = false;
-    for (int s = first; s < last; ++s) {
-      step(s).cut = step(find(s)).cut;
-      step(s).cut_granule = step(find(s)).cut_granule;
-      cost += step(s).cost;
-      cuts |= step(s).cut > step(s).cut_granule;
-      merges |= step(s).op && step(s).op->merge;
-    }
-    phases.push_back({first, last, cuts && cost > kPhaseNanoseconds, merges});
-    first = last;
-  };
-  for (int s = 0; s < n; ++s) {
-    std::vector<int> makers;
-    bool wait = false;
-    for (size_t i = 0; i < step(s).in.size(); ++i) {
-      const int v = step(s).in[i];
-      const int maker = ir.values[static_cast<size_t>(ir.root(v))].maker;
-      if (maker < first) continue;
-      makers.push_back(maker);
-      wait |= step(maker).place.outputs_whole || i >= 32 || !((step(s).place.aligned >> i) & 1) || !whole(ir, v);
-    }
-    // A new value of a slot may overwrite the old one: its readers come first, and so does all that may fail, on every
-    // thread.
-    for (int v : step(s).out) {
-      const Value& w = ir.values[static_cast<size_t>(v)];
-      if (w.home == Home::next) wait |= last_failing >= first || last_reader[static_cast<size_t>(w.index)] >= first;
-    }
-    if (step(s).op && step(s).op->may_fail()) last_failing = s;
-    for (int v : step(s).in) {
-      const Value& old = ir.values[static_cast<size_t>(ir.root(v))];
-      if (old.home == Home::slot) last_reader[static_cast<size_t>(old.index)] = s;
-    }
-    // One cut for the whole chain, or a new phase.
-    int64_t cut = step(s).place.extent, most = cut;
-    for (int m : makers) {
-      const int64_t other = step(find(m)).cut;
-      most = std::max(most, other);
-      const int64_t common = std::gcd(cut, other);
-      wait |= common != std::min(cut, other);
-      cut = common;
-    }
-    wait |= cut < most && cut < kEnoughShards;
-    // Places where all extents of the chain, `cut` times something, may be cut.
-    int64_t granule = 1;
-    auto fit = [&](int64_t extent, int64_t own) {
-      const int64_t each = cut > 0 ? std::max<int64_t>(extent / cut, 1) : 1;
-      granule = std::lcm(granule, own / std::gcd(own, each));
-    };
-    fit(step(s).place.extent, step(s).place.granule);
-    for (int m : makers) fit(step(find(m)).cut, step(find(m)).cut_granule);
-    wait |= !makers.empty() && granule >= cut && granule > 1;
-    if (wait && s > first) close(s);
-    if (wait || makers.empty()) continue;
-    for (int m : makers) chain[static_cast<size_t>(find(m))] = s;
-    step(s).cut = cut;
-    step(s).cut_granule = granule;
-  }
-  if (first < n) close(n);
-  // Neighbours that run on one thread need no meeting.
-  std::vector<Phase> joined;
-  for (const Phase& p : phases) {
-    if (!joined.empty() && !joined.back().parallel && !p.parallel)
-      joined.back().last = p.last;
-    else
-      joined.push_back(p);
-  }
-  return joined;
+  return Placer(ir).run();
 }
 
 std::string str(const Ir& ir, const std::vector<Phase>& phases) {

@@ -45,8 +45,7 @@ void share_panels(Ir& ir) {
     steps.push_back(std::move(s));
   }
   ir.steps = std::move(steps);
-  for (size_t i = 0; i < ir.steps.size(); ++i)
-    for (int v : ir.steps[i].out) ir.values[static_cast<size_t>(v)].maker = static_cast<int>(i);
+  ir.number_makers();
 }
 
 }  // namespace bs

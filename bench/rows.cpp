@@ -1,5 +1,5 @@
-// Kernels that work on rows: softmax cross entropy, layer norm, dropout, gather and scatter, reductions. GB/s counts
-// what must be read and written once; of_peak is against streaming bandwidth, which what fits a cache exceeds.
+// Kernels that work on rows: softmax, softmax cross entropy, layer norm, dropout, gather and scatter, reductions. GB/s
+// counts what must be read and written once; of_peak is against streaming bandwidth, which what fits a cache exceeds.
 #include <tuple>
 #include <vector>
 
@@ -45,6 +45,26 @@ void cross_entropy(int64_t rows, int64_t cols) {
       benchmark::ClobberMemory();
     }
     count(state, rows * cols, 8, 1);
+  });
+}
+
+void softmax(bool logarithm, int64_t rows, int64_t cols) {
+  const std::string name = (logarithm ? "log_softmax" : "softmax"), size = "/" + size_name(rows, cols);
+  for_each_isa("rows", name + size, [=](State& state, const Kernels& k) {
+    const Numbers<float> x(rows * cols, -3, 3), y(rows * cols);
+    for (auto _ : state) {
+      k.softmax(DType::f32, logarithm, cols, x.data(), y.data(), 0, rows);
+      benchmark::ClobberMemory();
+    }
+    count(state, rows * cols, 8, 1);
+  });
+  for_each_isa("rows", name + "_backward" + size, [=](State& state, const Kernels& k) {
+    const Numbers<float> dy(rows * cols), y(rows * cols, -3, 0), dx(rows * cols);
+    for (auto _ : state) {
+      k.softmax_backward(DType::f32, logarithm, cols, dy.data(), y.data(), dx.data(), 0, rows);
+      benchmark::ClobberMemory();
+    }
+    count(state, rows * cols, 12, 2);
   });
 }
 
@@ -146,7 +166,10 @@ void reduce(Reduction kind, int64_t outer, int64_t length, int64_t inner) {
 int main(int argc, char** argv) {
   using namespace bs::bench;
   using bs::kernels::Reduction;
-  for (auto [rows, cols] : {std::pair<int64_t, int64_t>{128, 10}, {768, 65}, {4096, 1000}}) cross_entropy(rows, cols);
+  for (auto [rows, cols] : {std::pair<int64_t, int64_t>{128, 10}, {768, 65}, {4096, 1000}, {768, 64}}) {
+    cross_entropy(rows, cols);
+    for (bool logarithm : {false, true}) softmax(logarithm, rows, cols);
+  }
   for (auto [rows, cols] : {std::pair<int64_t, int64_t>{1568, 64}, {768, 128}}) layer_norm(rows, cols);
   dropout("4096", 4096);
   dropout("131072", 131072);
@@ -158,6 +181,7 @@ int main(int argc, char** argv) {
     for (auto [outer, length, inner] : {Shape{1, 16384, 1},
                                         {1, 1 << 24, 1},
                                         {768, 64, 1},
+                                        {4096, 256, 1},
                                         {128, 10, 1},
                                         {1, 128, 10},
                                         {1, 1568, 64},

@@ -218,6 +218,77 @@ def reductions(empty: bool) -> Callable[[Draw], list[Case]]:
     return cases
 
 
+def arg(fn: Callable[..., Array]) -> Callable[..., Array]:
+    def value(x: Array, dim: int | None = None, keepdim: bool = False) -> Array:
+        return np.asarray(fn(x, axis=dim, keepdims=keepdim), dtype=np.int64)
+
+    return value
+
+
+def arg_cases(d: Draw) -> list[Case]:
+    """Rounded, so that many elements are equal."""
+    dims = [((), None), ((1,), 0), ((17,), -1), ((5000,), None), ((5, 7), 0), ((5, 7), 1), ((5, 7), None)]
+    dims += [((3, 4, 5), 1), ((3, 1, 4), -2), ((33, 31), 0), ((130, 10), 1), ((4, 0), 0), ((2, 3, 70), 1)]
+    made = [Case((np.rint(d(*s)),), {"dim": a, "keepdim": keep}) for s, a in dims for keep in (False, True)]
+    shapes = [((300_001,), None), ((700, 601), 0), ((700, 601), 1)]
+    return made + [Case((d(*s),), {"dim": a}, large=True) for s, a in shapes]
+
+
+def logsumexp(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    top = x.max(axis=axis, keepdims=True)
+    y = np.log(np.exp(x - top).sum(axis=axis, keepdims=True)) + top
+    return np.asarray(y if keepdims else np.squeeze(y, axis))
+
+
+# ---- Softmax -----------------------------------------------------------------------------------------------
+
+
+def log_softmax(x: Array, dim: int = -1) -> Array:
+    below = x - x.max(axis=dim, keepdims=True) if x.size else x
+    return np.asarray(below - np.log(np.exp(below).sum(axis=dim, keepdims=True)))
+
+
+def softmax(x: Array, dim: int = -1) -> Array:
+    return np.exp(log_softmax(x, dim))
+
+
+def softmax_rows_backward(g: Array, y: Array) -> Array:
+    return y * (g - (g * y).sum(axis=-1, keepdims=True))
+
+
+def log_softmax_rows_backward(g: Array, y: Array) -> Array:
+    return g - np.exp(y) * g.sum(axis=-1, keepdims=True)
+
+
+ROWS = ((1,), (5,), (3, 4), (0, 3), (3, 0), (2, 3, 17), (33, 10))
+
+
+def softmax_cases(d: Draw) -> list[Case]:
+    dims = [
+        ((5,), 0),
+        ((3, 4), 0),
+        ((3, 4), -1),
+        ((2, 3, 17), 1),
+        ((2, 3, 17), -3),
+        ((0, 3), 0),
+        ((33, 10), 1),
+    ]
+    large = [((900, 301), 1), ((900, 301), 0)]
+    made = [Case((d(*s),), {"dim": a}) for s, a in dims]
+    return made + [Case((d(*s),), {"dim": a}, large=True) for s, a in large]
+
+
+def softmax_rows_cases(d: Draw) -> list[Case]:
+    return [*(Case((d(*s),)) for s in ROWS), Case((d(900, 301),), large=True)]
+
+
+def softmax_rows_backward_cases(d: Draw) -> list[Case]:
+    return [
+        *(Case((d(*s), d(*s, low=-2, high=0))) for s in ROWS),
+        Case((d(900, 301), d(900, 301)), large=True),
+    ]
+
+
 # ---- Products ----------------------------------------------------------------------------------------------
 
 

@@ -20,6 +20,8 @@ from oracles import (
     Draw,
     adam,
     advance_key,
+    arg,
+    arg_cases,
     cast_cases,
     copies,
     cross_entropy,
@@ -38,6 +40,9 @@ from oracles import (
     layer_norm_cases,
     linear,
     linear_cases,
+    log_softmax,
+    log_softmax_rows_backward,
+    logsumexp,
     matmul_cases,
     permute_cases,
     random_cases,
@@ -50,6 +55,11 @@ from oracles import (
     slice_backward,
     slice_backward_cases,
     slice_cases,
+    softmax,
+    softmax_cases,
+    softmax_rows_backward,
+    softmax_rows_backward_cases,
+    softmax_rows_cases,
     transpose_cases,
     uniform,
     update_cases,
@@ -70,9 +80,9 @@ class Oracle:
     """What an op computes.
 
     `value` takes the inputs and the attributes and gives an array, or a tuple of them. `ints` says what
-    integers (and bools) become: "float" (float32), "same", "bool", or "refuse" (DTypeError); `takes_bool`
-    whether bools go the same way. Float results lie within `ulp` units in the last place: of each number for
-    elementwise ops, of the largest for others.
+    integers (and bools) become: "float" (float32), "same", "bool", "index" (int64) or "refuse" (DTypeError);
+    `takes_bool` whether bools go the same way. Float results lie within `ulp` units in the last place: of
+    each number for elementwise ops, of the largest for others.
     """
 
     value: Callable[..., Any]
@@ -230,7 +240,6 @@ ORACLES: dict[str, Oracle] = {
         reduction(np.sum),
         reductions(empty=True),
         ints="same",
-        takes_bool=False,
         ulp=32,
         wrong=[
             Wrong((Z((2, 3)),), {"dim": 2}, "IndexError", ("2",)),
@@ -246,17 +255,43 @@ ORACLES: dict[str, Oracle] = {
             Wrong((Z((2, 3)),), {"dim": (0, -2)}, "ValueError", ("0",)),
         ],
     ),
-    "amax": Oracle(
-        reduction(np.max),
+    **{
+        name: Oracle(
+            reduction(fn),
+            reductions(empty=False),
+            ints="same",
+            takes_bool=False,
+            ulp=0,
+            wrong=[
+                Wrong((Z((2, 3)),), {"dim": -3}, "IndexError", ("-3",)),
+                Wrong((Z((2, 3)),), {"dim": (1, 1)}, "ValueError", ("1",)),
+                Wrong((Z((0, 3)),), {"dim": 0}, "ShapeError", ("(0, 3)",)),
+                Wrong((Z(0),), {}, "ShapeError", ("(0,)",)),
+            ],
+        )
+        for name, fn in (("amax", np.max), ("amin", np.min))
+    },
+    **{
+        name: Oracle(
+            arg(fn),
+            arg_cases,
+            ints="index",
+            takes_bool=False,
+            wrong=[
+                Wrong((Z((2, 3)),), {"dim": -3}, "IndexError", ("-3",)),
+                Wrong((Z((0, 3)),), {"dim": 0}, "ShapeError", ("(0, 3)",)),
+                Wrong((Z(0),), {}, "ShapeError", ("(0,)",)),
+            ],
+        )
+        for name, fn in (("argmax", np.argmax), ("argmin", np.argmin))
+    },
+    "logsumexp": Oracle(
+        reduction(logsumexp),
         reductions(empty=False),
-        ints="same",
-        takes_bool=False,
-        ulp=0,
+        ulp=32,
         wrong=[
-            Wrong((Z((2, 3)),), {"dim": -3}, "IndexError", ("-3",)),
-            Wrong((Z((2, 3)),), {"dim": (1, 1)}, "ValueError", ("1",)),
+            Wrong((Z((2, 3)),), {"dim": 2}, "IndexError", ("2",)),
             Wrong((Z((0, 3)),), {"dim": 0}, "ShapeError", ("(0, 3)",)),
-            Wrong((Z(0),), {}, "ShapeError", ("(0,)",)),
         ],
     ),
     "mean": Oracle(
@@ -321,6 +356,38 @@ ORACLES: dict[str, Oracle] = {
             Wrong((Z((2, 3)), np.array([0, -1])), {"rows": 4}, "IndexError", ("-1",)),
         ],
     ),
+    # Softmax.
+    **{
+        name: Oracle(
+            fn,
+            softmax_cases,
+            ulp=16,
+            wrong=[
+                Wrong((Z((2, 3)),), {"dim": 2}, "IndexError", ("2",)),
+                Wrong((Z(()),), {"dim": 0}, "IndexError", ("0",)),
+            ],
+        )
+        for name, fn in (("softmax", softmax), ("log_softmax", log_softmax))
+    },
+    **{
+        name: Oracle(fn, softmax_rows_cases, ulp=16, wrong=[Wrong((Z(()),), {}, "ShapeError", ("()",))])
+        for name, fn in (("softmax_rows", softmax), ("log_softmax_rows", log_softmax))
+    },
+    **{
+        name: Oracle(
+            fn,
+            softmax_rows_backward_cases,
+            ulp=32,
+            wrong=[
+                Wrong((Z((2, 3)), Z((2, 4))), {}, "ShapeError", ("(2, 3)", "(2, 4)")),
+                Wrong((Z((2, 3)), Z((2, 3), np.float32)), {}, "DTypeError", ("float32", "float64")),
+            ],
+        )
+        for name, fn in (
+            ("softmax_rows_backward", softmax_rows_backward),
+            ("log_softmax_rows_backward", log_softmax_rows_backward),
+        )
+    },
     # Losses.
     "cross_entropy": Oracle(
         cross_entropy,

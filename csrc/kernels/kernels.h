@@ -72,10 +72,10 @@ struct Gemm {
 
 // ---- Reductions ----------------------------------------------------------------------------------------------
 
-enum class Reduction : uint8_t { sum, max, sum_squares };
+enum class Reduction : uint8_t { sum, max, min, sum_squares };
 
-// x is contiguous (outer, reduce, inner), y (outer, inner). sum of nothing is 0; max of nothing is refused above;
-// sum_squares, of floats, is the sum of the rounded squares.
+// x is contiguous (outer, reduce, inner), y (outer, inner). sum of nothing is 0; max and min of nothing are refused
+// above; sum_squares, of floats, is the sum of the rounded squares.
 struct Reduce {
   Reduction kind;
   DType dtype;
@@ -111,8 +111,18 @@ struct Kernels {
 
   // lo, hi: over the outer * inner outputs. Sums: rows (inner == 1) in 16 fixed lanes, joined by a fixed tree, per
   // block of 4096 elements, blocks added in order; columns (inner > 1) one chain over `reduce` ascending, in blocks
-  // of 256 rows added in order. max propagates NaN.
+  // of 256 rows added in order. max and min propagate NaN. Of bool there is the sum alone, and y is int64.
   void (*reduce)(const Reduce& r, const void* x, void* y, int64_t lo, int64_t hi);
+  // y[o,c] = the first k at which x[o,k,c] is the largest (kind max) or the least (min), NaN before every number.
+  // lo, hi as for reduce; any dtype but bool.
+  void (*arg_reduce)(const Reduce& r, const void* x, int64_t* y, int64_t lo, int64_t hi);
+
+  // Rows of x (rows, cols): y = exp(x - max_j x) / sum_j exp(x - max_j x), or its logarithm; NaN where the maximum is
+  // NaN or infinite. Exponentials below 2^-126.5 (f64: 2^-1022.5) count as 0. lo, hi: rows. dtype f32, f64.
+  void (*softmax)(DType dtype, bool logarithm, int64_t cols, const void* x, void* y, int64_t lo, int64_t hi);
+  // dx = y (dy - sum_j dy y), or of the logarithm dx = dy - exp(y) sum_j dy, with the y that softmax gave.
+  void (*softmax_backward)(DType dtype, bool logarithm, int64_t cols, const void* dy, const void* y, void* dx,
+                           int64_t lo, int64_t hi);
 
   // Per row i of logits (rows, cols), target[i] in [0, cols) or == ignore_index:
   //   top[i] = max_j logits[i,j],  log_sum[i] = log sum_j exp(logits[i,j] - top[i]),
@@ -121,7 +131,7 @@ struct Kernels {
   int64_t (*cross_entropy)(DType dtype, int64_t cols, const void* logits, const int64_t* target, int64_t ignore_index,
                            void* loss, void* top, void* log_sum, int64_t lo, int64_t hi);
   // dlogits[i,j] = scale[i * scale_stride] * (exp(logits[i,j] - top[i] - log_sum[i]) - [j == target[i]]), 0 for ignored
-  // rows and for rows whose scale is 0.
+  // rows and for rows whose scale is 0. Exponentials below 2^-126.5 (f64: 2^-1022.5) count as 0.
   void (*cross_entropy_backward)(DType dtype, int64_t cols, const void* logits, const int64_t* target,
                                  int64_t ignore_index, const void* top, const void* log_sum, const void* scale,
                                  int64_t scale_stride, void* dlogits, int64_t lo, int64_t hi);

@@ -75,8 +75,22 @@ struct Add {
 // NaN if either is.
 struct Max {
   template <class V>
+  static auto beats(V b, V a) {
+    return b > a;
+  }
+  template <class V>
   static V of(V a, V b) {
-    return (b > a) | (b != b) ? b : a;
+    return beats(b, a) | (b != b) ? b : a;
+  }
+};
+struct Min {
+  template <class V>
+  static auto beats(V b, V a) {
+    return b < a;
+  }
+  template <class V>
+  static V of(V a, V b) {
+    return beats(b, a) | (b != b) ? b : a;
   }
 };
 // Passes a NaN in b over: one instruction, for rows whose NaN shows elsewhere.

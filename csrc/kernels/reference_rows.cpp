@@ -9,14 +9,15 @@
 namespace bs::kernels::reference {
 
 void reduce(const Reduce& r, const double* x, double* y) {
+  const long double infinity = std::numeric_limits<long double>::infinity();
   for (int64_t o = 0; o < r.outer; ++o) {
     for (int64_t c = 0; c < r.inner; ++c) {
-      long double total = r.kind == Reduction::sum ? 0.0L : -std::numeric_limits<long double>::infinity();
+      long double total = r.kind == Reduction::sum ? 0.0L : r.kind == Reduction::max ? -infinity : infinity;
       for (int64_t k = 0; k < r.reduce; ++k) {
         const double v = x[(o * r.reduce + k) * r.inner + c];
         if (r.kind == Reduction::sum) {
           total += v;
-        } else if (v > total || std::isnan(v)) {  // nothing is > NaN
+        } else if ((r.kind == Reduction::max ? v > total : v < total) || std::isnan(v)) {  // nothing is beyond NaN
           total = v;
         }
       }
@@ -29,13 +30,56 @@ void reduce(const Reduce& r, const int64_t* x, int64_t* y) {
   for (int64_t o = 0; o < r.outer; ++o) {
     for (int64_t c = 0; c < r.inner; ++c) {
       uint64_t sum = 0;
-      int64_t most = std::numeric_limits<int64_t>::min();
+      int64_t most = std::numeric_limits<int64_t>::min(), fewest = std::numeric_limits<int64_t>::max();
       for (int64_t k = 0; k < r.reduce; ++k) {
         const int64_t v = x[(o * r.reduce + k) * r.inner + c];
         sum += static_cast<uint64_t>(v);
         most = std::max(most, v);
+        fewest = std::min(fewest, v);
       }
-      y[o * r.inner + c] = r.kind == Reduction::sum ? static_cast<int64_t>(sum) : most;
+      y[o * r.inner + c] = r.kind == Reduction::sum   ? static_cast<int64_t>(sum)
+                           : r.kind == Reduction::max ? most
+                                                      : fewest;
+    }
+  }
+}
+
+template <class T>
+static void arg_reduce_as(const Reduce& r, const T* x, int64_t* y) {
+  for (int64_t i = 0; i < r.outer * r.inner; ++i) {
+    const T* at = x + i / r.inner * r.reduce * r.inner + i % r.inner;
+    y[i] = 0;
+    for (int64_t k = 1; k < r.reduce; ++k) {
+      const T v = at[k * r.inner], best = at[y[i] * r.inner];
+      if (best != best) break;  // the first NaN
+      if ((r.kind == Reduction::max ? v > best : v < best) || v != v) y[i] = k;
+    }
+  }
+}
+void arg_reduce(const Reduce& r, const double* x, int64_t* y) { arg_reduce_as(r, x, y); }
+void arg_reduce(const Reduce& r, const int64_t* x, int64_t* y) { arg_reduce_as(r, x, y); }
+
+void softmax(bool logarithm, int64_t rows, int64_t cols, const double* x, double* y) {
+  for (int64_t i = 0; i < rows; ++i) {
+    double most = -std::numeric_limits<double>::infinity();
+    for (int64_t j = 0; j < cols; ++j) most = std::max(most, x[i * cols + j]);
+    long double total = 0.0L;
+    for (int64_t j = 0; j < cols; ++j) total += std::exp(static_cast<long double>(x[i * cols + j]) - most);
+    for (int64_t j = 0; j < cols; ++j) {
+      const long double below = static_cast<long double>(x[i * cols + j]) - most;
+      y[i * cols + j] = static_cast<double>(logarithm ? below - std::log(total) : std::exp(below) / total);
+    }
+  }
+}
+
+void softmax_backward(bool logarithm, int64_t rows, int64_t cols, const double* dy, const double* y, double* dx) {
+  for (int64_t i = 0; i < rows; ++i) {
+    long double sum = 0.0L;
+    for (int64_t j = 0; j < cols; ++j) sum += dy[i * cols + j] * (logarithm ? 1.0L : y[i * cols + j]);
+    for (int64_t j = 0; j < cols; ++j) {
+      const double v = y[i * cols + j];
+      dx[i * cols + j] = static_cast<double>(logarithm ? dy[i * cols + j] - std::exp(static_cast<long double>(v)) * sum
+                                                       : v * (dy[i * cols + j] - sum));
     }
   }
 }
@@ -47,8 +91,7 @@ int64_t cross_entropy(int64_t rows, int64_t cols, const double* logits, const in
     const double* x = logits + i * cols;
     double most = -std::numeric_limits<double>::infinity();
     for (int64_t j = 0; j < cols; ++j) most = std::max(most, x[j]);
-    // The limits: exp(x - max) has none to give when the max itself is infinite.
-    const double shift = std::isfinite(most) ? most : 0.0;
+    const double shift = std::max(most, std::numeric_limits<double>::lowest());
     long double total = 0.0L;
     for (int64_t j = 0; j < cols; ++j) total += std::exp(static_cast<long double>(x[j]) - shift);
     const double sum = static_cast<double>(total);

@@ -12,6 +12,11 @@ namespace bs::kernels::reference {
 // r.dtype is not looked at: floats and int32 are exact in double, int64 has its own.
 void reduce(const Reduce& r, const double* x, double* y);
 void reduce(const Reduce& r, const int64_t* x, int64_t* y);  // sums wrap
+void arg_reduce(const Reduce& r, const double* x, int64_t* y);
+void arg_reduce(const Reduce& r, const int64_t* x, int64_t* y);
+
+void softmax(bool logarithm, int64_t rows, int64_t cols, const double* x, double* y);
+void softmax_backward(bool logarithm, int64_t rows, int64_t cols, const double* dy, const double* y, double* dx);
 
 // The first row whose target is out of range, or -1; such rows get loss NaN.
 int64_t cross_entropy(int64_t rows, int64_t cols, const double* logits, const int64_t* target, int64_t ignore_index,

@@ -10,6 +10,9 @@ void elementwise(const EwList&, void* const*, int64_t, int64_t);
 size_t gemm_scratch(const Gemm&);
 void gemm(const Gemm&, const void*, const void*, const void*, void*, int64_t, int64_t, int64_t, int64_t, void*);
 void reduce(const Reduce&, const void*, void*, int64_t, int64_t);
+void arg_reduce(const Reduce&, const void*, int64_t*, int64_t, int64_t);
+void softmax(DType, bool, int64_t, const void*, void*, int64_t, int64_t);
+void softmax_backward(DType, bool, int64_t, const void*, const void*, void*, int64_t, int64_t);
 int64_t cross_entropy(DType, int64_t, const void*, const int64_t*, int64_t, void*, void*, void*, int64_t, int64_t);
 void cross_entropy_backward(DType, int64_t, const void*, const int64_t*, int64_t, const void*, const void*, const void*,
                             int64_t, void*, int64_t, int64_t);
@@ -31,6 +34,9 @@ constinit const Kernels table = {
     .gemm_scratch = gemm_scratch,
     .gemm = gemm,
     .reduce = reduce,
+    .arg_reduce = arg_reduce,
+    .softmax = softmax,
+    .softmax_backward = softmax_backward,
     .cross_entropy = cross_entropy,
     .cross_entropy_backward = cross_entropy_backward,
     .layer_norm = layer_norm,

@@ -1,4 +1,5 @@
-// Loop spaces of elementwise lists: broadcasting, and dimensions merged so that the innermost one is long.
+// Loop spaces: of elementwise lists, broadcast, with dimensions merged so that the innermost one is long; of what works
+// on rows, all axes but the last.
 #pragma once
 
 #include "graph/op.h"
@@ -20,5 +21,12 @@ const char* list_op_name(int code);
 int64_t loop_extent(const Dims& shape);
 // The Placement for inputs that broadcast to `shape`.
 Placement place_loop(const Dims& shape, const Specs& in);
+
+// The number of rows: the product of all axes but the last.
+inline int64_t rows_of(const Dims& shape) {
+  int64_t rows = 1;
+  for (int i = 0; i + 1 < shape.size(); ++i) rows *= shape[i];
+  return rows;
+}
 
 }  // namespace bs::ops

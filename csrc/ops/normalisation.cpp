@@ -1,15 +1,10 @@
 // Layer norm: fused, three outputs, a backward op whose own derivative goes through its composition.
 #include "base/error.h"
+#include "ops/loop.h"
 #include "ops/ops.h"
 
 namespace bs::ops {
 namespace {
-
-int64_t rows_of(const Dims& shape) {
-  int64_t rows = 1;
-  for (int i = 0; i + 1 < shape.size(); ++i) rows *= shape[i];
-  return rows;
-}
 
 void check(const char* name, const Spec& x, const Spec* weight, const Spec* bias) {
   if (x.shape.size() < 1 || x.shape.back() == 0)

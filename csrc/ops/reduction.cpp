@@ -1,4 +1,6 @@
 // Reductions over any axes, in an order fixed by shapes alone.
+#include <cmath>
+
 #include "base/error.h"
 #include "ops/ops.h"
 
@@ -70,10 +72,27 @@ constexpr int64_t kEnoughRows = 8;
 
 template <Reduction kind>
 constexpr const char* name_of_kind() {
-  return kind == Reduction::sum ? "sum" : kind == Reduction::max ? "amax" : "sum_squares";
+  switch (kind) {
+    case Reduction::sum:
+      return "sum";
+    case Reduction::max:
+      return "amax";
+    case Reduction::min:
+      return "amin";
+    case Reduction::sum_squares:
+      return "sum_squares";
+  }
 }
+constexpr bool extreme(Reduction kind) { return kind == Reduction::max || kind == Reduction::min; }
 // How partial results join.
 constexpr Reduction joining(Reduction kind) { return kind == Reduction::sum_squares ? Reduction::sum : kind; }
+
+[[noreturn]] void refuse_empty(const char* name, int axis, const Dims& shape) {
+  throw ShapeError(cat("[", name, "] axis ", axis, " of ", str(shape), " is empty: nothing has no extreme"));
+}
+
+// Bools are counted, in int64.
+DType sum_dtype(DType x) { return x == DType::b8 ? DType::i64 : x; }
 
 template <Reduction kind>
 void infer_as(const char* name, const Attrs* attrs, const Specs& in, Spec* out) {
@@ -85,15 +104,15 @@ void infer_as(const char* name, const Attrs* attrs, const Specs& in, Spec* out) 
       kept.push(shape[d]);
       continue;
     }
-    if (kind == Reduction::max && shape[d] == 0)
-      throw ShapeError(cat("[amax] axis ", d, " of ", str(shape), " is empty: nothing has no maximum"));
+    if (extreme(kind) && shape[d] == 0) refuse_empty(name, d, shape);
     if (attrs->get<bool>(1)) kept.push(1);
   }
   if (kind == Reduction::sum_squares && !is_float(in[0].dtype))
     throw DTypeError(
         cat("[", name, "] x is ", name_of(in[0].dtype), ": cast it to a float first, as in x.to(bs.float32)"));
-  if (in[0].dtype == DType::b8) throw DTypeError(cat("[", name, "] x is bool: cast it first, as in x.to(bs.int64)"));
-  out[0].dtype = in[0].dtype;
+  if (extreme(kind) && in[0].dtype == DType::b8)
+    throw DTypeError(cat("[", name, "] x is bool: cast it first, as in x.to(bs.int64)"));
+  out[0].dtype = sum_dtype(in[0].dtype);
   out[0].shape = kept;
 }
 
@@ -113,7 +132,7 @@ int64_t scratch_elements(const Plan& p) {
 template <Reduction kind>
 size_t scratch_bytes(const Attrs* attrs, const Specs& in, const Spec*, int) {
   Plan p = plan_of(in[0].shape, axes_of(name_of_kind<kind>(), attrs, in[0].shape));
-  return static_cast<size_t>(scratch_elements(p)) * size_of(in[0].dtype);
+  return static_cast<size_t>(scratch_elements(p)) * size_of(sum_dtype(in[0].dtype));
 }
 
 template <Reduction kind>
@@ -135,19 +154,19 @@ template <Reduction kind>
 int64_t forward(const Call& call, int64_t lo, int64_t hi) {
   const auto& kernels = kernels::active();
   const Dims& shape = call.in[0].shape();
-  const DType dtype = call.in[0].dtype();
+  const DType dtype = call.in[0].dtype(), out_dtype = call.out[0].dtype();
   Plan p = plan_of(shape, axes_of(name_of_kind<kind>(), call.attrs, shape));
   const Run& r = p.run[0];
-  const int64_t item = static_cast<int64_t>(size_of(dtype));
+  const int64_t item = static_cast<int64_t>(size_of(dtype)), out_item = static_cast<int64_t>(size_of(out_dtype));
   if (in_blocks(p)) {
-    // Whole blocks as rows, which the kernel takes side by side; then what is left.
-    const int64_t rows = block_rows(r), first = lo / rows, last = hi / rows, rest = hi - last * rows;
-    const int64_t block_bytes = rows * r.inner * item, each = r.inner * item;
-    kernels.reduce({kind, dtype, last - first, rows, r.inner}, call.in[0].data + first * block_bytes,
-                   call.scratch + first * each, 0, (last - first) * r.inner);
+    // Whole blocks in one call, in which several are under way at once; then what is left of the last.
+    const int64_t each = block_rows(r), blocks = (hi - lo) / each, rest = (hi - lo) % each;
+    const char* from = call.in[0].data + lo * r.inner * item;
+    char* to = call.scratch + lo / each * r.inner * out_item;
+    kernels.reduce({kind, dtype, blocks, each, r.inner}, from, to, 0, blocks * r.inner);
     if (rest > 0)
-      kernels.reduce({kind, dtype, 1, rest, r.inner}, call.in[0].data + last * block_bytes, call.scratch + last * each,
-                     0, r.inner);
+      kernels.reduce({kind, dtype, 1, rest, r.inner}, from + blocks * each * r.inner * item,
+                     to + blocks * r.inner * out_item, 0, r.inner);
   } else if (p.n == 1) {
     const int64_t each = r.outer >= kEnoughRows ? r.inner : 1;
     kernels.reduce({kind, dtype, r.outer, r.reduce, r.inner}, call.in[0].data, call.out[0].data, lo * each, hi * each);
@@ -157,10 +176,10 @@ int64_t forward(const Call& call, int64_t lo, int64_t hi) {
     for (int i = 0; i < p.n; ++i) {
       const Run& q = p.run[i];
       char* to = i + 1 == p.n ? call.out[0].data : next;
-      kernels.reduce({i == 0 ? kind : joining(kind), dtype, q.outer, q.reduce, q.inner}, from, to, 0,
-                     q.outer * q.inner);
+      kernels.reduce({i == 0 ? kind : joining(kind), i == 0 ? dtype : out_dtype, q.outer, q.reduce, q.inner}, from, to,
+                     0, q.outer * q.inner);
       from = to;
-      next += q.outer * q.inner * item;
+      next += q.outer * q.inner * out_item;
     }
   }
   return -1;
@@ -172,7 +191,7 @@ void merge(const Call& call) {
   Plan p = plan_of(shape, axes_of(name_of_kind<kind>(), call.attrs, shape));
   if (!in_blocks(p)) return;
   const Run& r = p.run[0];
-  kernels::active().reduce({joining(kind), call.in[0].dtype(), 1, block_count(r), r.inner}, call.scratch,
+  kernels::active().reduce({joining(kind), call.out[0].dtype(), 1, block_count(r), r.inner}, call.scratch,
                            call.out[0].data, 0, r.inner);
 }
 
@@ -195,8 +214,8 @@ bool nothing_to_reduce(const Specs& in, const Spec* out) {
 const Op sum_op{
     .name = "sum",
     .doc =
-        "The sum over the axes dim (None: all). Float sums run in fixed blocks: the same bits on any number of "
-        "threads.",
+        "The sum over the axes dim (None: all); bools are counted, in int64. Float sums run in fixed blocks: the same "
+        "bits on any number of threads.",
     .inputs = {{"x"}},
     .attrs = reduction_attrs,
     .visibility = Visibility::method,
@@ -233,30 +252,120 @@ const Op sum_squares_op{
 };
 BS_REGISTER(sum_squares_op);
 
-const Op amax_op{
-    .name = "amax",
-    .doc = "The maximum over the axes dim (None: all), NaN if any is; equal maxima share the derivative.",
-    .inputs = {{"x"}},
-    .attrs = reduction_attrs,
-    .visibility = Visibility::method,
-    .infer = infer<Reduction::max>,
-    .same_elements = nothing_to_reduce,
-    .forward = forward<Reduction::max>,
-    .merge = merge<Reduction::max>,
-    .scratch_bytes = scratch_bytes<Reduction::max>,
-    .place = place<Reduction::max>,
-    .grad =
-        [](GradCall& call) {
-          const Tensor x = call.in(0);
-          Tensor top = eq(x, keep_axes("amax", call.out(), &call.attrs(), x.shape()));
-          Tensor count =
-              keep_axes("amax", apply(sum_op, {cast(top, x.dtype())}, call.same_attrs()), &call.attrs(), x.shape());
-          call.set(0, mul_mask(expand(div(keep_axes("amax", call.grad(), &call.attrs(), x.shape()), count), x.shape()),
-                               top));
-        },
-    .reads = IN_0 | OUT,
-};
+// Of an extreme: equal ones share the derivative.
+template <Reduction kind>
+void grad_of_extreme(GradCall& call) {
+  const auto keep = [&](const Tensor& t) {
+    return keep_axes(name_of_kind<kind>(), t, &call.attrs(), call.in(0).shape());
+  };
+  const Tensor x = call.in(0);
+  Tensor top = eq(x, keep(call.out()));
+  Tensor count = keep(apply(sum_op, {cast(top, x.dtype())}, call.same_attrs()));
+  call.set(0, mul_mask(expand(div(keep(call.grad()), count), x.shape()), top));
+}
+
+template <Reduction kind>
+Op extreme_op(const char* doc) {
+  return {
+      .name = name_of_kind<kind>(),
+      .doc = doc,
+      .inputs = {{"x"}},
+      .attrs = reduction_attrs,
+      .visibility = Visibility::method,
+      .infer = infer<kind>,
+      .same_elements = nothing_to_reduce,
+      .forward = forward<kind>,
+      .merge = merge<kind>,
+      .scratch_bytes = scratch_bytes<kind>,
+      .place = place<kind>,
+      .grad = grad_of_extreme<kind>,
+      .reads = IN_0 | OUT,
+  };
+}
+
+const Op amax_op = extreme_op<Reduction::max>(
+    "The maximum over the axes dim (None: all), NaN if any is; equal maxima share the derivative.");
 BS_REGISTER(amax_op);
+
+const Op amin_op = extreme_op<Reduction::min>(
+    "The minimum over the axes dim (None: all), NaN if any is; equal minima share the derivative.");
+BS_REGISTER(amin_op);
+
+// ---- Positions -----------------------------------------------------------------------------------------------------
+
+// The axis as a run: all axes as one where none is named.
+Run arg_run(const char* name, const Attrs* attrs, const Dims& shape) {
+  Run r;
+  if (!attrs->has(0)) {
+    r.reduce = bs::numel(shape);
+    return r;
+  }
+  const int dim = normal_dim(name, attrs->get<int64_t>(0), shape.size());
+  for (int d = 0; d < dim; ++d) r.outer *= shape[d];
+  r.reduce = shape[dim];
+  for (int d = dim + 1; d < shape.size(); ++d) r.inner *= shape[d];
+  return r;
+}
+
+template <Reduction kind>
+constexpr const char* arg_name() {
+  return kind == Reduction::max ? "argmax" : "argmin";
+}
+
+template <Reduction kind>
+Op arg_op(const char* doc) {
+  return {
+      .name = arg_name<kind>(),
+      .doc = doc,
+      .inputs = {{"x"}},
+      .attrs = {{"dim", AttrType::integer}, {"keepdim", AttrType::boolean, false, false}},
+      .visibility = Visibility::method,
+      .infer =
+          [](const Attrs* attrs, const Specs& in, Spec* out) {
+            const char* name = arg_name<kind>();
+            const Dims& shape = in[0].shape;
+            const int dim = attrs->has(0) ? normal_dim(name, attrs->get<int64_t>(0), shape.size()) : -1;
+            Dims kept;
+            for (int d = 0; d < shape.size(); ++d) {
+              if (dim >= 0 && d != dim) {
+                kept.push(shape[d]);
+                continue;
+              }
+              if (shape[d] == 0) refuse_empty(name, d, shape);
+              if (attrs->get<bool>(1)) kept.push(1);
+            }
+            if (in[0].dtype == DType::b8)
+              throw DTypeError(cat("[", name, "] x is bool: cast it first, as in x.to(bs.int64)"));
+            out[0].dtype = DType::i64;
+            out[0].shape = kept;
+          },
+      .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
+        const Run r = arg_run(arg_name<kind>(), call.attrs, call.in[0].shape());
+        const int64_t each = r.outer >= kEnoughRows ? r.inner : 1;
+        kernels::active().arg_reduce({kind, call.in[0].dtype(), r.outer, r.reduce, r.inner}, call.in[0].data,
+                                     call.out[0].as<int64_t>(), lo * each, hi * each);
+        return -1;
+      },
+      .place =
+          [](const Attrs* attrs, const Specs& in, const Spec*) {
+            const Run r = arg_run(arg_name<kind>(), attrs, in[0].shape);
+            const bool rows = r.outer >= kEnoughRows;
+            return Placement{rows ? r.outer : r.outer * r.inner, 1, rows ? 1u : 0u, false};
+          },
+  };
+}
+
+const Op argmax_op = arg_op<Reduction::max>(
+    "The first position of the maximum along the axis dim, int64; None: in x flattened. NaN counts as the largest. Not "
+    "differentiable.");
+BS_REGISTER(argmax_op);
+
+const Op argmin_op = arg_op<Reduction::min>(
+    "The first position of the minimum along the axis dim, int64; None: in x flattened. NaN counts as the least. Not "
+    "differentiable.");
+BS_REGISTER(argmin_op);
+
+// ---- Compositions --------------------------------------------------------------------------------------------------
 
 const Op mean_op{
     .name = "mean",
@@ -279,6 +388,31 @@ const Op mean_op{
         },
 };
 BS_REGISTER(mean_op);
+
+const Op logsumexp_op{
+    .name = "logsumexp",
+    .doc = "ln sum exp(x) over the axes dim (() or None: all). No finite x overflows; of nothing but -inf, -inf.",
+    .inputs = {{"x"}},
+    .attrs = reduction_attrs,
+    .visibility = Visibility::method,
+    .infer =
+        [](const Attrs* attrs, const Specs& in, Spec* out) {
+          if (!is_float(in[0].dtype))
+            throw DTypeError(
+                cat("[logsumexp] x is ", name_of(in[0].dtype), ": cast it to a float first, as in x.to(bs.float32)"));
+          infer_as<Reduction::max>("logsumexp", attrs, in, out);
+        },
+    .compose =
+        [](const Attrs* attrs, std::span<const Tensor> in) {
+          const Tensor& x = in[0];
+          // A constant: the derivative exp(x - result) does not depend on what is taken out. An infinite one stays in.
+          Tensor top = detach(apply(amax_op, {x}, Attrs::make({attrs->values[0], true})));
+          top = mul_mask(top, lt(abs(top), HUGE_VAL));
+          Tensor s = apply(sum_op, {exp(sub(x, top))}, Attrs::make(attrs->values));
+          return std::vector<Tensor>{add(log(s), reshape(top, s.shape()))};
+        },
+};
+BS_REGISTER(logsumexp_op);
 
 Attr optional_dims(const std::optional<Dims>& d) { return d ? Attr(*d) : Attr(); }
 

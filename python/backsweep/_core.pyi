@@ -118,6 +118,36 @@ class Tensor:
     ) -> Tensor:
         """The maximum over the axes dim (None: all), NaN if any is; equal maxima share the derivative."""
 
+    def amin(
+        self,
+        dim: Size | None = None,
+        keepdim: _bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: _bool = ...,
+    ) -> Tensor:
+        """The minimum over the axes dim (None: all), NaN if any is; equal minima share the derivative."""
+
+    def argmax(
+        self,
+        dim: _int | None = None,
+        keepdim: _bool = False,
+        *,
+        axis: _int | None = ...,
+        keepdims: _bool = ...,
+    ) -> Tensor:
+        """The first position of the maximum along the axis dim, int64; None: in x flattened. NaN counts as the largest. Not differentiable."""
+
+    def argmin(
+        self,
+        dim: _int | None = None,
+        keepdim: _bool = False,
+        *,
+        axis: _int | None = ...,
+        keepdims: _bool = ...,
+    ) -> Tensor:
+        """The first position of the minimum along the axis dim, int64; None: in x flattened. NaN counts as the least. Not differentiable."""
+
     def assign(self: Self, source: TensorLike) -> Self:
         """Of a parameter or buffer: source, of the same shape and dtype, becomes its value."""
 
@@ -223,6 +253,19 @@ class Tensor:
     def log1p(self) -> Tensor:
         """ln(1 + x), also where x is small; a zero gradient stays zero at x = -1"""
 
+    def log_softmax(self, dim: _int = ..., *, axis: _int = ...) -> Tensor:
+        """x - ln sum exp(x) along the axis dim. No finite x overflows."""
+
+    def logsumexp(
+        self,
+        dim: Size | None = None,
+        keepdim: _bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: _bool = ...,
+    ) -> Tensor:
+        """ln sum exp(x) over the axes dim (() or None: all). No finite x overflows; of nothing but -inf, -inf."""
+
     def long(self) -> Tensor:
         """As int64."""
 
@@ -316,6 +359,9 @@ class Tensor:
     def size(self, dim: _int | None = None) -> Any:
         """The shape, or the size of one axis."""
 
+    def softmax(self, dim: _int = ..., *, axis: _int = ...) -> Tensor:
+        """exp(x) / sum exp(x) along the axis dim. No finite x overflows."""
+
     def softplus(self) -> Tensor:
         """ln(1 + e^x), written so that nothing overflows"""
 
@@ -339,7 +385,7 @@ class Tensor:
         axis: Size | None = ...,
         keepdims: _bool = ...,
     ) -> Tensor:
-        """The sum over the axes dim (None: all). Float sums run in fixed blocks: the same bits on any number of threads."""
+        """The sum over the axes dim (None: all); bools are counted, in int64. Float sums run in fixed blocks: the same bits on any number of threads."""
 
     def tanh(self) -> Tensor:
         """(e^x - e^-x) / (e^x + e^-x)"""
@@ -437,6 +483,15 @@ class ops:
         keepdims: bool = ...,
     ) -> Tensor: ...
     @staticmethod
+    def amin(
+        x: TensorLike,
+        dim: Size | None = None,
+        keepdim: bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: bool = ...,
+    ) -> Tensor: ...
+    @staticmethod
     def amsgrad(
         p: TensorLike,
         grad: TensorLike,
@@ -452,6 +507,24 @@ class ops:
         decoupled: bool = False,
         maximize: bool = False,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]: ...
+    @staticmethod
+    def argmax(
+        x: TensorLike,
+        dim: int | None = None,
+        keepdim: bool = False,
+        *,
+        axis: int | None = ...,
+        keepdims: bool = ...,
+    ) -> Tensor: ...
+    @staticmethod
+    def argmin(
+        x: TensorLike,
+        dim: int | None = None,
+        keepdim: bool = False,
+        *,
+        axis: int | None = ...,
+        keepdims: bool = ...,
+    ) -> Tensor: ...
     @staticmethod
     def cast(x: TensorLike, dtype: DTypeLike) -> Tensor: ...
     @staticmethod
@@ -523,6 +596,21 @@ class ops:
     def log(x: TensorLike) -> Tensor: ...
     @staticmethod
     def log1p(x: TensorLike) -> Tensor: ...
+    @staticmethod
+    def log_softmax(x: TensorLike, dim: int = ..., *, axis: int = ...) -> Tensor: ...
+    @staticmethod
+    def log_softmax_rows(x: TensorLike) -> Tensor: ...
+    @staticmethod
+    def log_softmax_rows_backward(g: TensorLike, y: TensorLike) -> Tensor: ...
+    @staticmethod
+    def logsumexp(
+        x: TensorLike,
+        dim: Size | None = None,
+        keepdim: bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: bool = ...,
+    ) -> Tensor: ...
     @staticmethod
     def lt(x: TensorLike, y: TensorLike) -> Tensor: ...
     @staticmethod
@@ -625,6 +713,12 @@ class ops:
         axis: int = ...,
     ) -> Tensor: ...
     @staticmethod
+    def softmax(x: TensorLike, dim: int = ..., *, axis: int = ...) -> Tensor: ...
+    @staticmethod
+    def softmax_rows(x: TensorLike) -> Tensor: ...
+    @staticmethod
+    def softmax_rows_backward(g: TensorLike, y: TensorLike) -> Tensor: ...
+    @staticmethod
     def softplus(x: TensorLike) -> Tensor: ...
     @staticmethod
     def sqrt(x: TensorLike) -> Tensor: ...
@@ -685,6 +779,16 @@ def amax(
 ) -> Tensor:
     """The maximum over the axes dim (None: all), NaN if any is; equal maxima share the derivative."""
 
+def amin(
+    x: TensorLike,
+    dim: Size | None = None,
+    keepdim: bool = False,
+    *,
+    axis: Size | None = ...,
+    keepdims: bool = ...,
+) -> Tensor:
+    """The minimum over the axes dim (None: all), NaN if any is; equal minima share the derivative."""
+
 def arange(
     start: float,
     end: float | None = None,
@@ -694,6 +798,26 @@ def arange(
     requires_grad: bool = False,
 ) -> Tensor:
     """start, start + step, ... below end; arange(n) counts from 0. int64 for ints, float32 for floats."""
+
+def argmax(
+    x: TensorLike,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    axis: int | None = ...,
+    keepdims: bool = ...,
+) -> Tensor:
+    """The first position of the maximum along the axis dim, int64; None: in x flattened. NaN counts as the largest. Not differentiable."""
+
+def argmin(
+    x: TensorLike,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    axis: int | None = ...,
+    keepdims: bool = ...,
+) -> Tensor:
+    """The first position of the minimum along the axis dim, int64; None: in x flattened. NaN counts as the least. Not differentiable."""
 
 def asarray(data: TensorLike, dtype: DTypeLike | None = None) -> Tensor:
     """A tensor on the memory of a NumPy array, without a copy where it is contiguous, aligned and of a known dtype.
@@ -868,6 +992,19 @@ def log(x: TensorLike) -> Tensor:
 def log1p(x: TensorLike) -> Tensor:
     """ln(1 + x), also where x is small; a zero gradient stays zero at x = -1"""
 
+def log_softmax(x: TensorLike, dim: int = ..., *, axis: int = ...) -> Tensor:
+    """x - ln sum exp(x) along the axis dim. No finite x overflows."""
+
+def logsumexp(
+    x: TensorLike,
+    dim: Size | None = None,
+    keepdim: bool = False,
+    *,
+    axis: Size | None = ...,
+    keepdims: bool = ...,
+) -> Tensor:
+    """ln sum exp(x) over the axes dim (() or None: all). No finite x overflows; of nothing but -inf, -inf."""
+
 def lt(x: TensorLike, y: TensorLike) -> Tensor:
     """x < y"""
 
@@ -959,6 +1096,9 @@ def sign(x: TensorLike) -> Tensor:
 def sin(x: TensorLike) -> Tensor:
     """sin x"""
 
+def softmax(x: TensorLike, dim: int = ..., *, axis: int = ...) -> Tensor:
+    """exp(x) / sum exp(x) along the axis dim. No finite x overflows."""
+
 def softplus(x: TensorLike) -> Tensor:
     """ln(1 + e^x), written so that nothing overflows"""
 
@@ -982,7 +1122,7 @@ def sum(
     axis: Size | None = ...,
     keepdims: bool = ...,
 ) -> Tensor:
-    """The sum over the axes dim (None: all). Float sums run in fixed blocks: the same bits on any number of threads."""
+    """The sum over the axes dim (None: all); bools are counted, in int64. Float sums run in fixed blocks: the same bits on any number of threads."""
 
 def tanh(x: TensorLike) -> Tensor:
     """(e^x - e^-x) / (e^x + e^-x)"""
@@ -1023,7 +1163,10 @@ __all__ = [
     "add",
     "allocated_bytes",
     "amax",
+    "amin",
     "arange",
+    "argmax",
+    "argmin",
     "asarray",
     "bool_",
     "bump_structure_epoch",
@@ -1066,6 +1209,8 @@ __all__ = [
     "live_nodes",
     "log",
     "log1p",
+    "log_softmax",
+    "logsumexp",
     "lt",
     "manual_seed",
     "matmul",
@@ -1093,6 +1238,7 @@ __all__ = [
     "sigmoid",
     "sign",
     "sin",
+    "softmax",
     "softplus",
     "sqrt",
     "square",

@@ -184,4 +184,39 @@ void in_parts(Random& random, int64_t n, Fn fn) {
   for (const auto& [lo, hi] : parts) fn(lo, hi);
 }
 
+// fn(kernels) for each instruction set of this machine.
+template <class Fn>
+void for_each_isa(Fn fn) {
+  for (auto* k = kernels::available(); *k; ++k) fn(**k);
+}
+
+// The length of an axis: short and long, multiples of vectors and others.
+inline int64_t dimension(Random& random) {
+  switch (random.integer(0, 7)) {
+    case 0:
+      return 1;
+    case 1:
+      return random.integer(1, 17);
+    case 2:
+      return random.integer(1, 40);
+    case 3:
+      return random.integer(1, 300);
+    case 4:
+      return 10;
+    case 5:
+      return 16 * random.integer(1, 8);
+    case 6:
+      return random.integer(1, 70);
+    default:
+      return random.integer(1, 1200);
+  }
+}
+
+template <class T>
+Array<T> normals(Random& random, int64_t n, double scale = 1, double offset = 0) {
+  Array<T> v(static_cast<size_t>(n));
+  for (T& x : v) x = static_cast<T>((random.normal() + offset) * scale);
+  return v;
+}
+
 }  // namespace bs::fuzz

@@ -1,6 +1,6 @@
-// The kernels that work on rows, over random shapes and values: close to the oracles, which compute in double, and to
-// the bit where kernels.h promises it: parts equal the whole, instruction sets with fma equal each other, and sums keep
-// their order.
+// The kernels that work on rows (reductions apart), over random shapes and values: close to the oracles, which compute
+// in double, and to the bit where kernels.h promises it: parts equal the whole, instruction sets with fma equal each
+// other.
 #include <cinttypes>
 #include <limits>
 
@@ -12,119 +12,71 @@ namespace bs::fuzz {
 namespace {
 
 namespace reference = kernels::reference;
-using kernels::Reduce;
-using kernels::Reduction;
 
 // Errors allowed, in roundings of the terms that are summed.
-constexpr double kSumLimit = 300, kLimit = 60, kEntropyLimit = 40;
+constexpr double kLimit = 60, kEntropyLimit = 40;
+// The size that lets exponentials that underflow be 0 within kEntropyLimit.
+template <class T>
+constexpr double kFlushed =
+    sizeof(T) == 4 ? 0x1p-126 / (kEntropyLimit * 0x1p-24) : 0x1p-1022 / (kEntropyLimit * 0x1p-53);
 
-template <class Fn>
-void for_each_isa(Fn fn) {
-  for (auto* k = kernels::available(); *k; ++k) fn(**k);
-}
-
-int64_t dimension(Random& random) {
-  switch (random.integer(0, 7)) {
-    case 0:
-      return 1;
-    case 1:
-      return random.integer(1, 17);
-    case 2:
-      return random.integer(1, 40);
-    case 3:
-      return random.integer(1, 300);
-    case 4:
-      return 10;
-    case 5:
-      return 16 * random.integer(1, 8);
-    case 6:
-      return random.integer(1, 70);
-    default:
-      return random.integer(1, 1200);
-  }
-}
+// ---- Softmax -------------------------------------------------------------------------------------------------------
 
 template <class T>
-Array<T> normals(Random& random, int64_t n, double scale = 1, double offset = 0) {
-  Array<T> v(static_cast<size_t>(n));
-  for (T& x : v) x = static_cast<T>((random.normal() + offset) * scale);
-  return v;
-}
-
-// ---- Reductions ----------------------------------------------------------------------------------------------------
-
-// The order of sums that kernels.h fixes, spelled out.
-template <class T>
-Array<T> ordered_sum(const Reduce& r, const Array<T>& x) {
-  Array<T> y;
-  for (int64_t i = 0; i < r.outer * r.inner; ++i) {
-    const T* at = x.data() + i / r.inner * r.reduce * r.inner + i % r.inner;
-    const int64_t block = r.inner == 1 ? 4096 : 256;
-    T total = 0;
-    for (int64_t b = 0; b < r.reduce; b += block) {
-      const int64_t end = std::min(b + block, r.reduce);
-      T lane[16] = {};
-      for (int64_t j = b; j < end; ++j) lane[r.inner == 1 ? (j - b) % 16 : 0] += at[j * r.inner];
-      for (int half = 8; half > 0; half /= 2)
-        for (int l = 0; l < half; ++l) lane[l] += lane[l + half];
-      total += lane[0];
-    }
-    y.push_back(total);
+void softmax(Random& random) {
+  const bool logarithm = random.one_in(2);
+  const int64_t cols = random.one_in(16) ? random.integer(4000, 9000) : dimension(random);
+  int64_t rows = random.integer(0, random.one_in(4) ? 200 : 40);
+  if (rows * cols > 60000) rows = random.integer(0, 5);
+  const int64_t n = rows * cols;
+  const double spread = random.one_in(4) ? (random.one_in(2) ? 30 : 3e3) : 1;
+  Array<T> x = normals<T>(random, n, spread, random.one_in(4) ? random.normal() * 100 / spread : 0);
+  if (random.one_in(4)) {
+    for (T& v : x)
+      if (random.one_in(60))
+        v = random.pick({T(INFINITY), T(-INFINITY), T(-INFINITY), T(NAN), std::numeric_limits<T>::lowest()});
+    if (rows && random.one_in(2)) std::fill_n(x.begin(), cols, T(-INFINITY));
   }
-  return y;
-}
-
-template <class T>
-void reduce(Random& random) {
-  Reduce r = {random.one_in(2) ? Reduction::sum : Reduction::max, dtype_of<T>(), 0, dimension(random), 1};
-  const bool sum = r.kind == Reduction::sum, squares = sum && std::is_floating_point_v<T> && random.one_in(2);
-  if (random.one_in(2)) r.inner = dimension(random);
-  r.outer = random.one_in(4) ? random.integer(0, 70) : random.integer(1, 5);
-  if (r.inner == 1 && random.one_in(10)) r.reduce = random.integer(4000, 40000);
-  if (r.inner > 1 && random.one_in(6)) r.reduce = random.integer(250, 1100), r.inner = random.integer(1, 40);
-  if (sum && random.one_in(20)) r.reduce = 0;
-  while (r.outer * r.reduce * r.inner > 100000) r.outer /= 2;
-  const int64_t n = r.outer * r.inner;
-
-  Array<T> x(static_cast<size_t>(n * r.reduce));
-  if constexpr (std::is_floating_point_v<T>) {
-    const bool odd = random.one_in(4);
-    for (T& v : x) {
-      v = random.one_in(30) ? T(-0.0) : static_cast<T>(random.normal());
-      if (odd && random.one_in(300)) v = random.one_in(3) ? T(NAN) : random.one_in(2) ? T(INFINITY) : T(-INFINITY);
-    }
-  } else {
-    for (T& v : x) v = static_cast<T>(random.bits());
+  const Array<T> dy = normals<T>(random, n);
+  const DType dtype = dtype_of<T>();
+  Array<double> want(static_cast<size_t>(n)), want_dx = want, size = want, dx_size = want;
+  reference::softmax(logarithm, rows, cols, doubles(x).data(), want.data());
+  // exp multiplies the rounding of its argument.
+  constexpr double flushed = kFlushed<T>;
+  for (size_t i = 0; i < want.size(); ++i) {
+    const double w = want[i];
+    size[i] = logarithm ? std::fabs(w) + 1 : std::max(w * (1 + std::min(-std::log(w), 110.0)), flushed);
   }
-
-  char what[100];
-  std::snprintf(what, sizeof(what), "%s of (%" PRId64 ", %" PRId64 ", %" PRId64 ")",
-                squares ? "sum of squares"
-                : sum   ? "sum"
-                        : "max",
-                r.outer, r.reduce, r.inner);
-  Array<T> want;
-  Array<double> wide(static_cast<size_t>(n)), terms(static_cast<size_t>(n));
-  if constexpr (std::is_floating_point_v<T>) {
-    Array<T> added = x;
-    if (squares)
-      for (T& v : added) v *= v;
-    reference::reduce(r, doubles(added).data(), wide.data());
-    reference::reduce(r, magnitudes(doubles(added)).data(), terms.data());
-    want = sum ? ordered_sum(r, added) : Array<T>(wide.begin(), wide.end());
-  } else {
-    Array<int64_t> x64(x.begin(), x.end()), y64(static_cast<size_t>(n));
-    reference::reduce(r, x64.data(), y64.data());
-    for (int64_t v : y64) want.push_back(static_cast<T>(v));
-  }
-  if (squares) r.kind = Reduction::sum_squares;
+  Agreement<T> forwards, backwards;
   for_each_isa([&](const Kernels& k) {
-    Array<T> whole = unwritten<T>(n), parts = whole;
-    k.reduce(r, x.data(), whole.data(), 0, n);
-    in_parts(random, n, [&](int64_t lo, int64_t hi) { k.reduce(r, x.data(), parts.data(), lo, hi); });
-    expect_same(what, k.isa, whole, want);
-    expect_same(what, k.isa, parts, want);
-    if constexpr (std::is_floating_point_v<T>) expect_close(what, k.isa, whole, wide, terms, sum ? kSumLimit : 0);
+    Array<T> y = unwritten<T>(n), y_parts = y, dx = y, dx_parts = y;
+    k.softmax(dtype, logarithm, cols, x.data(), y.data(), 0, rows);
+    in_parts(random, rows,
+             [&](int64_t lo, int64_t hi) { k.softmax(dtype, logarithm, cols, x.data(), y_parts.data(), lo, hi); });
+    expect_same("softmax in parts", k.isa, y_parts, y);
+    const auto backward = [&](Array<T>& to, int64_t lo, int64_t hi) {
+      k.softmax_backward(dtype, logarithm, cols, dy.data(), y.data(), to.data(), lo, hi);
+    };
+    backward(dx, 0, rows);
+    in_parts(random, rows, [&](int64_t lo, int64_t hi) { backward(dx_parts, lo, hi); });
+    expect_same("softmax_backward in parts", k.isa, dx_parts, dx);
+    forwards.add("softmax", k, y);
+    backwards.add("softmax_backward", k, dx);
+    expect_close("softmax", k.isa, y, want, size, kEntropyLimit);
+
+    reference::softmax_backward(logarithm, rows, cols, doubles(dy).data(), doubles(y).data(), want_dx.data());
+    for (size_t i = 0; i < static_cast<size_t>(rows); ++i) {
+      double sum = 0;
+      const auto c = static_cast<size_t>(cols);
+      for (size_t j = i * c; j < (i + 1) * c; ++j)
+        sum += std::fabs(static_cast<double>(dy[j]) * (logarithm ? 1 : static_cast<double>(y[j])));
+      for (size_t j = i * c; j < (i + 1) * c; ++j) {
+        const double g = std::fabs(static_cast<double>(dy[j])), v = static_cast<double>(y[j]);
+        dx_size[j] =
+            logarithm ? g + std::max(std::exp(v) * (1 + std::min(std::fabs(v), 110.0)), flushed) * sum : v * (g + sum);
+      }
+    }
+    expect_close("softmax_backward", k.isa, dx, want_dx, dx_size, kEntropyLimit);
   });
 }
 
@@ -199,8 +151,7 @@ void cross_entropy(Random& random) {
     for (size_t i = 0; i < row_count; ++i) {
       loss_scale[i] = std::fabs(want_loss[i]) + 1;
       sum_scale[i] = std::fabs(want_log_sum[i]) + 1;
-      // The kernel keeps an infinite maximum finite: then the reference shifts by 0 and only the sum's limit is
-      // defined.
+      // Of a row of nothing but -inf, or with NaN or +inf, only the sum is defined.
       if (std::isfinite(want_log_sum[i]) && static_cast<double>(top[i]) != want_top[i])
         fail("cross_entropy %s: top of row %zu is %g, not %g", k.isa, i, static_cast<double>(top[i]), want_top[i]);
       // Where only double holds the difference of two logits.
@@ -212,12 +163,12 @@ void cross_entropy(Random& random) {
     reference::cross_entropy_backward(rows, cols, doubles(x).data(), target.data(), ignore, doubles(top).data(),
                                       doubles(log_sum).data(), doubles(upstream).data(), stride, want_dx.data());
     for (size_t i = 0; i < count; ++i) {
-      // exp multiplies the rounding of its argument.
+      // exp multiplies the rounding of its argument; what underflows may be 0.
       const size_t row = i / static_cast<size_t>(cols);
       const double z = static_cast<double>(x[i]) - static_cast<double>(top[row]) - static_cast<double>(log_sum[row]);
       const double size = std::fabs(z) < 1e30 ? std::min(std::fabs(z), 110.0) : 1;
       const double s = std::fabs(static_cast<double>(upstream[row * static_cast<size_t>(stride)]));
-      dx_scale[i] = s * (std::exp(z) * (1 + size) + 1e-40);
+      dx_scale[i] = s * std::max(std::exp(z) * (1 + size), kFlushed<T>);
       if (target[row] == static_cast<int64_t>(i) % cols) dx_scale[i] = std::max(dx_scale[i], s / 2);
       if (!(dx_scale[i] < 1e30)) dx_scale[i] = 1e30;
     }
@@ -420,29 +371,25 @@ void dropout(Random& random) {
 }
 
 void one(Random& random, uint64_t round) {
-  switch (round % 6) {
+  switch (round % 5) {
     case 0:
-      reduce<float>(random);
-      reduce<double>(random);
+      softmax<float>(random);
+      softmax<double>(random);
       break;
     case 1:
-      reduce<int32_t>(random);
-      reduce<int64_t>(random);
-      break;
-    case 2:
       cross_entropy<float>(random);
       cross_entropy<double>(random);
       break;
-    case 3:
+    case 2:
       layer_norm<float>(random);
       layer_norm<double>(random);
       break;
-    case 4:
+    case 3:
       gather(random);
       scatter_add<float>(random);
       scatter_add<double>(random);
       break;
-    case 5:
+    case 4:
       dropout<float>(random);
       dropout<double>(random);
       break;

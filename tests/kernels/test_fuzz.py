@@ -44,7 +44,13 @@ def run(*command: str | Path) -> str:
 
 @pytest.mark.parametrize(
     ("program", "rounds"),
-    [("fuzz_gemm", 400), ("fuzz_elementwise", 3000), ("fuzz_rows", 900), ("fuzz_update", 2000)],
+    [
+        ("fuzz_gemm", 400),
+        ("fuzz_elementwise", 3000),
+        ("fuzz_rows", 800),
+        ("fuzz_reductions", 600),
+        ("fuzz_update", 2000),
+    ],
 )
 def test_kernels_equal_their_references(programs: Path, program: str, rounds: int) -> None:
     """On every instruction set of this machine; a failing case is printed with how to run it again."""

@@ -111,6 +111,17 @@ def test_derivatives_of_activations() -> None:
         np.testing.assert_allclose(numbers(bs.grad(layer(leaf).sum(), leaf)), want, rtol=1e-12, atol=1e-14)
 
 
+def test_softmax() -> None:
+    x = np.random.default_rng(0).standard_normal((4, 5, 3))
+    for dim in (0, 1, -1):
+        y = np.exp(x) / np.exp(x).sum(dim, keepdims=True)
+        np.testing.assert_allclose(numbers(nn.Softmax(dim)(bs.tensor(x))), y, rtol=1e-13)
+        np.testing.assert_allclose(numbers(nn.LogSoftmax(dim=dim)(bs.tensor(x))), np.log(y), rtol=1e-12)
+    assert repr(nn.Softmax(dim=-1)) == "Softmax(dim=-1)"
+    with pytest.raises(IndexError, match="softmax"):
+        nn.Softmax(3)(bs.tensor(x))
+
+
 def test_dropout() -> None:
     layer = nn.Dropout(0.25)
     x = bs.ones((400, 50))

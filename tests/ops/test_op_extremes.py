@@ -111,6 +111,63 @@ def test_cross_entropy_of_excluded_classes(dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_softmax_at_the_ends(dtype: str) -> None:
+    """Large scores overflow nothing, -inf gives 0; a row of -inf, or with +inf or NaN, has no softmax."""
+    big, inf = 3e38, np.inf
+    rows = np.array([[big, 0, -big], [big, big, big], [1e4, 1e4 - 1, -1e4], [1, -inf, 1]], dtype)
+    e = np.exp(-1)
+    want = np.array([[1, 0, 0], [1 / 3] * 3, [1 / (1 + e), e / (1 + e), 0], [0.5, 0, 0.5]])
+    for dim, x in ((1, rows), (0, rows.T.copy())):
+        got = array(bs.softmax(bs.tensor(x), dim))
+        np.testing.assert_allclose(got if dim == 1 else got.T, want, rtol=2e-6)
+        logs = array(bs.log_softmax(bs.tensor(x), dim))
+        there = want > 0
+        np.testing.assert_allclose((logs if dim == 1 else logs.T)[there], np.log(want[there]), atol=2e-6)
+    np.testing.assert_array_equal(array(bs.log_softmax(bs.tensor(rows[3:]), 1))[0, 1], -inf)
+    leaf = bs.tensor(rows, requires_grad=True)
+    for fn in (bs.softmax, bs.log_softmax):
+        assert np.isfinite(array(bs.grad(fn(leaf, 1)[:, 0].sum(), leaf))).all()
+    for row in ([-inf] * 3, [inf, 0, 1], [np.nan, 0, 1]):
+        for fn in (bs.softmax, bs.log_softmax):
+            assert np.isnan(array(fn(bs.tensor(np.array(row, dtype)), 0))).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_logsumexp_at_the_ends(dtype: str) -> None:
+    inf = np.inf
+    rows = np.array([[3e38, 0, -3e38], [-inf, -inf, -inf], [inf, 0, 1], [np.nan, 0, 1], [1, -inf, 1]], dtype)
+    got = array(bs.logsumexp(bs.tensor(rows), 1))
+    np.testing.assert_allclose(got, np.array([3e38, -inf, inf, np.nan, 1 + np.log(2)], dtype), rtol=1e-6)
+    d = slope(lambda t: bs.logsumexp(t, 1), rows[[0, 4]])
+    np.testing.assert_allclose(d, [[1, 0, 0], [0.5, 0, 0.5]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_positions_of_extremes(dtype: str) -> None:
+    """The first of equal ones; NaN before every number; infinities."""
+    inf, nan = np.inf, np.nan
+    rows = np.array([[1, 3, 3, 1], [nan, 3, nan, 1], [3, 5, nan, nan], [-inf] * 4, [inf] * 4], dtype)
+    for dim, x in ((1, rows), (0, rows.T.copy())):
+        assert array(bs.argmax(bs.tensor(x), dim)).tolist() == [1, 0, 2, 0, 0]
+        assert array(bs.argmin(bs.tensor(x), dim)).tolist() == [0, 0, 2, 0, 0]
+    assert int(bs.argmax(bs.tensor(rows))) == 4
+    for at in (0, 15, 16, 4095, 4096, 70_000, 99_999):  # lanes and blocks
+        x = np.zeros(100_000, dtype)
+        x[at] = x[-1] = 1
+        assert int(bs.argmax(bs.tensor(x))) == int(bs.argmin(bs.tensor(-x))) == at
+        x[at] = nan
+        assert int(bs.argmax(bs.tensor(x))) == int(bs.argmin(bs.tensor(x))) == at
+
+
+def test_bools_are_counted() -> None:
+    x = np.random.default_rng(0).integers(0, 2, (300, 70, 3)).astype(bool)
+    for dim in (None, 0, 1, (0, 2), (1, 2)):
+        got = array(bs.sum(bs.tensor(x), dim))
+        assert got.dtype == np.int64
+        np.testing.assert_array_equal(got, x.sum(dim))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", ["log", "sqrt", "rsqrt", "reciprocal"])
 def test_zero_gradient_stays_zero_at_the_pole(name: str, dtype: str) -> None:
     x = np.array([0.0, 0.0, 4.0], dtype)

@@ -109,8 +109,8 @@ def test_integers(name: str, dtype: str) -> None:
         check(name, array(got), want, about(name, case))
         if name == "cast":
             continue
-        arithmetic = "int64" if dtype == "bool" and name in ELEMENTWISE else dtype
-        expected = {"float": "float32", "bool": "bool", "same": arithmetic}[oracle.ints]
+        arithmetic = "int64" if dtype == "bool" and name in (*ELEMENTWISE, "sum") else dtype
+        expected = {"float": "float32", "bool": "bool", "same": arithmetic, "index": "int64"}[oracle.ints]
         assert array(got).dtype.name == expected, about(name, case)
 
 
@@ -325,7 +325,25 @@ def composed_cross_entropy(
     return loss / count if reduction == 1 else loss, top.reshape(-1), log_sum, count
 
 
-COMPOSED = {"layer_norm": composed_layer_norm, "cross_entropy": composed_cross_entropy}
+def composed_softmax(x: bs.Tensor, dim: int) -> tuple[bs.Tensor, ...]:
+    if x.shape[dim] == 0:
+        return (x,)
+    terms = (x - x.amax(dim, keepdim=True)).exp()
+    return (terms / terms.sum(dim, keepdim=True),)
+
+
+def composed_log_softmax(x: bs.Tensor, dim: int) -> tuple[bs.Tensor, ...]:
+    if x.shape[dim] == 0:
+        return (x,)
+    return (x - bs.logsumexp(x, dim, keepdim=True),)
+
+
+COMPOSED = {
+    "layer_norm": composed_layer_norm,
+    "cross_entropy": composed_cross_entropy,
+    "softmax": composed_softmax,
+    "log_softmax": composed_log_softmax,
+}
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -357,4 +375,6 @@ def test_fused_equals_composed(name: str, dtype: str) -> None:
 def test_composed_ops_are_the_known_ones() -> None:
     """A new fused op needs its composition here, or an oracle of the op it is the derivative of."""
     with_compose = {name for name in OPS if REGISTRY[name]["has_compose"]}
-    assert with_compose == {*COMPOSED, *(f"{name}_backward" for name in COMPOSED), "mean"}
+    backward = {name for name in with_compose if name.endswith("_backward")}
+    assert {name.removesuffix("_backward").removesuffix("_rows") for name in backward} == set(COMPOSED)
+    assert with_compose == {*COMPOSED, *backward, "mean", "logsumexp"}

@@ -1,7 +1,18 @@
 """Layers, losses and what networks are made of, under PyTorch's names."""
 
 from backsweep.nn import functional, init, utils
-from backsweep.nn.activation import ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softplus, Tanh
+from backsweep.nn.activation import (
+    ELU,
+    GELU,
+    LeakyReLU,
+    LogSoftmax,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from backsweep.nn.container import ModuleDict, ModuleList, Sequential
 from backsweep.nn.dropout import Dropout
 from backsweep.nn.linear import Flatten, Identity, Linear
@@ -21,6 +32,7 @@ __all__ = [
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LogSoftmax",
     "LogisticLoss",
     "MSELoss",
     "Module",
@@ -31,6 +43,7 @@ __all__ = [
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "Softmax",
     "Softplus",
     "Tanh",
     "functional",

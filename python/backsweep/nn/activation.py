@@ -9,7 +9,18 @@ from backsweep._core import Tensor
 from backsweep.nn import functional as F
 from backsweep.nn.module import Module
 
-__all__ = ["ELU", "GELU", "LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh"]
+__all__ = [
+    "ELU",
+    "GELU",
+    "LeakyReLU",
+    "LogSoftmax",
+    "ReLU",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Tanh",
+]
 
 
 class ReLU(Module):
@@ -159,3 +170,51 @@ class Softplus(Module):
     def extra_repr(self) -> str:
         """Give beta."""
         return f"beta={self.beta}"
+
+
+class Softmax(Module):
+    """exp(x) / sum(exp(x)) along an axis.
+
+    Parameters
+    ----------
+    dim : int
+        The axis; -1 is the last.
+    """
+
+    __constants__ = ("dim",)
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Give exp(x) / sum(exp(x))."""
+        return F.softmax(x, self.dim)
+
+    def extra_repr(self) -> str:
+        """Give the axis."""
+        return f"dim={self.dim}"
+
+
+class LogSoftmax(Module):
+    """x - log(sum(exp(x))) along an axis.
+
+    Parameters
+    ----------
+    dim : int
+        The axis; -1 is the last.
+    """
+
+    __constants__ = ("dim",)
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Give x - log(sum(exp(x)))."""
+        return F.log_softmax(x, self.dim)
+
+    def extra_repr(self) -> str:
+        """Give the axis."""
+        return f"dim={self.dim}"

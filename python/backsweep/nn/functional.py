@@ -21,11 +21,13 @@ __all__ = [
     "layer_norm",
     "leaky_relu",
     "linear",
+    "log_softmax",
     "logistic_loss",
     "mse_loss",
     "relu",
     "sigmoid",
     "silu",
+    "softmax",
     "softplus",
     "tanh",
 ]
@@ -138,6 +140,61 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     positive = input > 0
     # exp of what is not positive: a large x must not give inf, which times a zero gradient is NaN.
     return _core.where(positive, input, alpha * _core.expm1(_core.where(positive, 0.0, input)))
+
+
+def softmax(input: Tensor, dim: int) -> Tensor:
+    """Give exp(x) / sum(exp(x)) along an axis: positive numbers whose sum is 1.
+
+    Parameters
+    ----------
+    input : Tensor, float32 or float64, any shape but ()
+    dim : int
+        The axis; -1 is the last.
+
+    Returns
+    -------
+    Tensor, the input's shape
+
+    Raises
+    ------
+    DTypeError
+        If the input is not a float.
+    IndexError
+        If there is no such axis.
+
+    Notes
+    -----
+    The gradient is y (g - sum(g y)). No finite input overflows; -inf gives 0, a slice of nothing but -inf
+    gives NaN. A loss wants `cross_entropy` or `log_softmax`: the logarithm of what is 0 here is lost.
+    """
+    return _core.softmax(input, dim)
+
+
+def log_softmax(input: Tensor, dim: int) -> Tensor:
+    """Give x - log(sum(exp(x))) along an axis: the logarithm of `softmax`, exact where that is small.
+
+    Parameters
+    ----------
+    input : Tensor, float32 or float64, any shape but ()
+    dim : int
+        The axis; -1 is the last.
+
+    Returns
+    -------
+    Tensor, the input's shape
+
+    Raises
+    ------
+    DTypeError
+        If the input is not a float.
+    IndexError
+        If there is no such axis.
+
+    Notes
+    -----
+    The gradient is g - exp(y) sum(g). No finite input overflows.
+    """
+    return _core.log_softmax(input, dim)
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:

@@ -125,8 +125,8 @@ inline V log_of_parts(typename Real<V>::Split x) {
 template <class V>
 inline V log_edges(V y, V base) {
   using R = Real<V>;
-  const V edge = v_select(base == 0, v_set(-R::kInf), v_set(R::kNaN));
-  return v_select(base == R::kInf, v_set(R::kInf), v_select(base > 0, y, edge));
+  const V edge = v_select(base == 0, v_set(-R::kInfinity), v_set(R::kNaN));
+  return v_select(base == R::kInfinity, v_set(R::kInfinity), v_select(base > 0, y, edge));
 }
 
 template <class V>
@@ -280,8 +280,8 @@ inline V v_cos(V x) {
 inline Vec<double> pow_of_magnitude(Vec<double> x, Vec<double> y) {
   using R = Real<Vec<double>>;
   const Double2 l = log_twice(x);
-  Vec<double> log_x = v_select(x == 0, v_set(-R::kInf), l.high);
-  log_x = v_select(x < R::kInf, log_x, x);
+  Vec<double> log_x = v_select(x == 0, v_set(-R::kInfinity), l.high);
+  log_x = v_select(x < R::kInfinity, log_x, x);
   const Vec<double> z = y * log_x;
   const Vec<double> low = v_fma(y, l.low, v_product_error(y, log_x, z));
   const Vec<double> within = v_least(R::kExpHigh, v_greatest(R::kExpLow, z));
@@ -305,7 +305,7 @@ inline V power_of_floats(V x, V y) {
   const V power = v_select((a == 1) | (b == 0), v_set(T(1)), pow_of_magnitude(a, y));
   const MaskOf<V> integer = is_integer(b), odd = integer & ~is_integer(b * T(0.5));
   const V y_signed = v_bits<V>(v_bits<MaskOf<V>>(power) ^ (odd & v_sign_bit(x)));
-  const V y_or_nan = v_select((x < 0) & ~integer & (a < R::kInf), v_set(R::kNaN), y_signed);
+  const V y_or_nan = v_select((x < 0) & ~integer & (a < R::kInfinity), v_set(R::kNaN), y_signed);
   return v_select((x == 1) | (b == 0), v_set(T(1)), y_or_nan);
 }
 

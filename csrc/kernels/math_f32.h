@@ -13,7 +13,7 @@ struct Real<Vec<float>> {
   using I = Vec<int32_t>;
   using U = Vec<uint32_t>;
   static constexpr int kMantissa = 23, kBias = 127;
-  static constexpr T kInf = __builtin_inff(), kNaN = __builtin_nanf("");
+  static constexpr T kInfinity = __builtin_inff(), kNaN = __builtin_nanf("");
   static constexpr T kInteger = 0x1p+23f;  // from here on every number is an integer
   static constexpr T kRound = 0x1.8p+23f;  // adding it rounds to an integer, which then stands in the low bits
   static constexpr T kLeast = 0x1p-126f;   // below: denormal

@@ -14,7 +14,7 @@ struct Real<Vec<double>> {
   using I = Vec<int64_t>;
   using U = Vec<uint64_t>;
   static constexpr int kMantissa = 52, kBias = 1023;
-  static constexpr T kInf = __builtin_inf(), kNaN = __builtin_nan("");
+  static constexpr T kInfinity = __builtin_inf(), kNaN = __builtin_nan("");
   static constexpr T kInteger = 0x1p+52;
   static constexpr T kRound = 0x1.8p+52;
   static constexpr T kLeast = 0x1p-1022;

@@ -63,10 +63,13 @@ constexpr int64_t kRowBlock = 256;
 constexpr int64_t kColBlock = 512;  // only where k restarts: bounds the scratch for partial sums
 
 // Rows a page or more apart share few cache sets and need a translation each. At 1024^3 with packed A: 1.05 (v4), 1.15
-// (v3, A transposed); with packed B 1.26 (v3), 0.94 (v4, where fetching the next strip ahead gives 1.05). Nearer rows
-// gain nothing from copies.
+// (v3, A transposed); with packed B 1.26 (v3), 0.94 (v4). Nearer rows gain nothing from copies, but for columns of A
+// half a page apart with v3: 1.06 at 512^3.
 constexpr int64_t kFarBytes = 4096;
+constexpr int64_t kFarColumnBytes = kVecBytes < 64 ? kFarBytes / 2 : kFarBytes;
 constexpr bool kPackFarB = kVecBytes < 64;
+// Groups of rows among which fetching the next strip of such a B is shared out: 1.09 at (256, 2048, 2048).
+constexpr int64_t kFetchGroups = 8;
 constexpr int64_t kPackColumns = 512;  // of C, to repay a copy of A
 constexpr int64_t kPackRows = 64;      // of C, to repay a copy of B
 
@@ -93,6 +96,24 @@ struct Parts {
 
 // ---- The register tile ---------------------------------------------------------------------------------------
 
+// Brings a strip of B that is to come into L2, a few lines at a time between the fma: rows of it in turn.
+struct Fetch {
+  static constexpr int kBytes = 256;
+  const char* at;
+  int64_t row_pieces, row_bytes;  // pieces of kBytes in a row; from row to row
+  int64_t left;                   // pieces
+  int64_t column = 0;
+
+  void next() {
+    if (left == 0) return;
+    --left;
+    for (int line = 0; line < kBytes; line += 64) __builtin_prefetch(at + column * kBytes + line, 0, 2);
+    if (++column < row_pieces) return;
+    column = 0;
+    at += row_bytes;
+  }
+};
+
 template <class T>
 struct Tile {
   const T* a;
@@ -105,12 +126,12 @@ struct Tile {
   int64_t sum_row;
   T* out;
   int64_t out_row;
-  const T* bias;   // or null
-  const T* next;   // the sum of the tile to come, worth fetching now; or null
-  const T* fetch;  // rows of the strip to come, so too
-  int64_t fetch_rows;
-  bool resume;  // the chain goes on from sum; else it starts at 0
-  bool add;     // out = out + chain; else out = chain. Then + bias.
+  const T* bias;    // or null
+  const T* next;    // the sum of the tile to come, worth fetching now; or null
+  Fetch* fetch;     // or null
+  int64_t stretch;  // steps of k between its pieces
+  bool resume;      // the chain goes on from sum; else it starts at 0
+  bool add;         // out = out + chain; else out = chain. Then + bias.
 };
 
 // acc[i][v] += A[i, :] B[:, v], one chain of fma over k.
@@ -123,19 +144,22 @@ inline __attribute__((always_inline)) void chain(const Tile<T>& t, Vec<T> (&acc)
   const T* b = t.b;
   const int64_t a_col = t.a_col, b_row = t.b_row, tail = t.tail;
   int64_t at = 0;
-  for (int64_t p = t.k; p > 0; --p) {
-    Vec<T> bv[V];
-    BS_UNROLL
-    for (int v = 0; v < V - 1; ++v) bv[v] = v_load(b + v * L);
-    bv[V - 1] = kMasked ? v_load_part(b + (V - 1) * L, tail) : v_load(b + (V - 1) * L);
-    BS_UNROLL
-    for (int i = 0; i < R; ++i) {
-      const Vec<T> ai = v_set(a[i][at]);
+  for (int64_t left = t.k; left > 0; left -= t.stretch) {
+    if (t.fetch) t.fetch->next();
+    for (int64_t p = min_of(left, t.stretch); p > 0; --p) {
+      Vec<T> bv[V];
       BS_UNROLL
-      for (int v = 0; v < V; ++v) acc[i][v] = v_fma(ai, bv[v], acc[i][v]);
+      for (int v = 0; v < V - 1; ++v) bv[v] = v_load(b + v * L);
+      bv[V - 1] = kMasked ? v_load_part(b + (V - 1) * L, tail) : v_load(b + (V - 1) * L);
+      BS_UNROLL
+      for (int i = 0; i < R; ++i) {
+        const Vec<T> ai = v_set(a[i][at]);
+        BS_UNROLL
+        for (int v = 0; v < V; ++v) acc[i][v] = v_fma(ai, bv[v], acc[i][v]);
+      }
+      at += a_col;
+      b += b_row;
     }
-    at += a_col;
-    b += b_row;
   }
 }
 
@@ -190,9 +214,6 @@ void tile(const Tile<T>& t) {
   if (t.next) {
     for (int i = 0; i < R; ++i)
       for (int v = 0; v < V; ++v) __builtin_prefetch(t.next + i * t.sum_row + v * L, 1);
-  }
-  for (int64_t p = 0; p < t.fetch_rows; ++p) {
-    for (int v = 0; v < V; ++v) __builtin_prefetch(t.fetch + p * t.b_row + v * L, 0, 2);
   }
   if (kMaskIsFree || t.tail < L) {
     chain<T, R, V, kMaskedLoads>(t, acc);
@@ -281,11 +302,13 @@ constexpr TileTable<T> kTiles = make_tiles<T>();
 
 // ---- Blocking ------------------------------------------------------------------------------------------------
 
-inline bool far_apart(const Gemm& g, int64_t stride) {
+inline bool far_apart(const Gemm& g, int64_t stride, int64_t far = kFarBytes) {
   const int64_t bytes = stride * static_cast<int64_t>(size_of(g.dtype));
-  return bytes >= kFarBytes || bytes <= -kFarBytes;
+  return bytes >= far || bytes <= -far;
 }
-inline bool packs_a(const Gemm& g) { return g.n >= kPackColumns && (far_apart(g, g.a_row) || far_apart(g, g.a_col)); }
+inline bool packs_a(const Gemm& g) {
+  return g.n >= kPackColumns && (far_apart(g, g.a_row) || far_apart(g, g.a_col, kFarColumnBytes));
+}
 inline bool packs_b(const Gemm& g) { return g.b_col != 1 || (kPackFarB && g.m >= kPackRows && far_apart(g, g.b_row)); }
 
 // Scratch: [strip of B | rows of A | partial sums of a block of C], each only where it may be used.
@@ -313,6 +336,18 @@ struct Call {
   T* panels_at() const { return reinterpret_cast<T*>(scratch + strip_bytes(g)); }
   T* partial_at() const { return reinterpret_cast<T*>(scratch + strip_bytes(g) + panel_bytes(g)); }
 
+  // Lines of B from `at` on: `columns` columns, k rows.
+  Fetch strip_to_come(const T* at, int64_t k, int64_t columns) const {
+    const int64_t item = sizeof(T);
+    const bool turned = g.b_row == 1;
+    Fetch f;
+    f.at = reinterpret_cast<const char*>(at);
+    f.row_pieces = div_up((turned ? k : columns) * item, Fetch::kBytes);
+    f.row_bytes = (turned ? g.b_col : g.b_row) * item;
+    f.left = f.row_pieces * (turned ? columns : k);
+    return f;
+  }
+
   // Rows [row, row + rows) and columns [col, col + cols): at most a row block and, where k restarts, a column block.
   void block(int64_t row, int64_t rows, int64_t col, int64_t cols) const {
     constexpr int L = kLanes<T>;
@@ -321,7 +356,7 @@ struct Call {
     const Parts strips(div_up(cols, L), turn ? kTurnedVecs : max_vecs(static_cast<int>(groups.widest())));
     const int64_t chunk = min_of(kMaxChunk, static_cast<int32_t>(kStripVecs) / static_cast<int32_t>(strips.widest()));
     const bool pack_a = packs_a(g) && !turn, pack_b = packs_b(g) && !turn;
-    const bool ahead = !pack_b && !turn && far_apart(g, g.b_row);
+    const bool ahead = groups.count >= kFetchGroups && (g.b_row == 1 ? far_apart(g, g.b_col) : far_apart(g, g.b_row));
 
     for (int64_t start = 0; start < g.k; start += kRestart) {
       const int64_t stop = min_of(g.k, start + kRestart);
@@ -334,7 +369,6 @@ struct Call {
         t.resume = q > 0;
         t.a_row = g.a_row;
         t.a_col = g.a_col;
-        t.fetch_rows = 0;
         for (int64_t i = 0; pack_a && i < groups.count; ++i) {
           const int64_t r = groups.begin(i);
           pack_rows(a + (row + r) * g.a_row + p * g.a_col, g.a_row, g.a_col, groups.length(i), t.k,
@@ -347,7 +381,14 @@ struct Call {
           t.b = b + p * g.b_row + (col + j) * g.b_col;
           t.b_row = g.b_row;
           t.b_col = g.b_col;
-          const T* const next_strip = ahead && s + 1 < strips.count ? t.b + vecs * L : nullptr;
+          Fetch fetch;
+          t.fetch = nullptr;
+          t.stretch = t.k;
+          if (ahead && s + 1 < strips.count) {
+            fetch = strip_to_come(t.b + vecs * L * g.b_col, t.k, strips.length(s + 1) * L);
+            t.fetch = &fetch;
+            t.stretch = t.k * groups.count / fetch.left + 1;
+          }
           if (pack_b || (!kMaskedLoads && t.tail < L && !turn)) {
             pack_strip(t.b, g.b_row, g.b_col, t.k, vecs, t.tail, strip_at());
             t.b = strip_at();
@@ -374,11 +415,6 @@ struct Call {
             t.add = start > 0 && last;
             t.next = t.resume && i + 1 < groups.count && groups.length(i + 1) == n_rows ? t.sum + n_rows * t.sum_row
                                                                                         : nullptr;
-            if (next_strip) {  // each group fetches its share
-              const int64_t from = t.k * i / groups.count;
-              t.fetch = next_strip + from * g.b_row;
-              t.fetch_rows = t.k * (i + 1) / groups.count - from;
-            }
             (turn ? kTiles<T>.turned[n_rows - 1][vecs - 1] : kTiles<T>.fn[n_rows - 1][vecs - 1])(t);
           }
         }

@@ -335,33 +335,64 @@ class Fuser {
     return made;
   }
 
-  // Steps of the groups in an order that their inputs allow: those that write slots as late as they can, so that the
-  // old values have been read and nothing can fail any more; else as captured.
+  // Steps of the groups in an order that their inputs allow, as captured. But those that write slots come when all that
+  // read the old values or may fail has been, so that they write in place; and then at once, so that gradients of one
+  // layer make room for those of the next. Where that cannot be they come last.
   void rebuild() {
     const size_t n = groups_.size();
-    std::vector<std::set<int>> after(n);
-    std::vector<int> waits(n, 0);
+    std::vector<std::set<int>> after(n),
+        reads(n);                               // of a group: those that wait for it; slots whose old value it reads
+    std::vector<int> waits(n, 0), early(n, 0);  // groups that must come before; that should
+    std::vector<bool> fails(n, false), made(n, false);
+    std::map<int, int> writer;  // of slots
+    int failing = 0;            // groups to come that may fail
     for (size_t g = 0; g < n; ++g) {
       std::set<int> sources;
-      for (int s : groups_[g].members)
+      for (int s : groups_[g].members) {
         each_source(s, [&](int source) {
           if (group_of(source) != static_cast<int>(g)) sources.insert(group_of(source));
         });
+        for (int v : step(s).in)
+          if (const Value& old = value(ir_.root(v)); old.home == Home::slot) reads[g].insert(old.index);
+        for (int v : step(s).out)
+          if (value(v).home == Home::next) writer[value(v).index] = static_cast<int>(g);
+        if (step(s).op->may_fail()) fails[g] = true;
+      }
       for (int source : sources) after[static_cast<size_t>(source)].insert(static_cast<int>(g));
       waits[g] = static_cast<int>(sources.size());
+      failing += fails[g];
     }
+    auto each_writer = [&](size_t g, auto fn) {
+      for (int slot : reads[g])
+        if (auto w = writer.find(slot); w != writer.end() && w->second != static_cast<int>(g)) fn(w->second);
+    };
+    for (size_t g = 0; g < n; ++g) each_writer(g, [&](int w) { ++early[static_cast<size_t>(w)]; });
     using Key = std::tuple<bool, int, int>;
-    std::priority_queue<Key, std::vector<Key>, std::greater<>> ready;
-    auto push = [&](int g) { ready.emplace(writes_slot(group(g)), group(g).max(), g); };
-    for (size_t g = 0; g < n; ++g)
-      if (!groups_[g].members.empty() && waits[g] == 0) push(static_cast<int>(g));
+    std::priority_queue<Key, std::vector<Key>, std::greater<>> ready;  // a writer may be in it twice
+    auto push = [&](int g) {
+      const size_t i = static_cast<size_t>(g);
+      if (made[i] || waits[i] > 0 || group(g).members.empty()) return;
+      const bool writes = writes_slot(group(g)), now = early[i] == 0 && failing == 0;
+      ready.emplace(writes && !now, writes && now ? -1 : group(g).max(), g);
+    };
+    for (size_t g = 0; g < n; ++g) push(static_cast<int>(g));
     std::vector<Step> steps;
     while (!ready.empty()) {
       const int g = std::get<2>(ready.top());
+      const size_t i = static_cast<size_t>(g);
       ready.pop();
+      if (made[i]) continue;
+      made[i] = true;
       steps.push_back(make_step(group(g)));
-      for (int next : after[static_cast<size_t>(g)])
-        if (--waits[static_cast<size_t>(next)] == 0) push(next);
+      for (int next : after[i]) {
+        --waits[static_cast<size_t>(next)];
+        push(next);
+      }
+      each_writer(i, [&](int w) {
+        if (--early[static_cast<size_t>(w)] == 0) push(w);
+      });
+      if (fails[i] && --failing == 0)
+        for (auto [slot, w] : writer) push(w);
     }
     const auto joined =
         std::count_if(groups_.begin(), groups_.end(), [](const Group& g) { return !g.members.empty(); });

@@ -135,7 +135,7 @@ struct Tile {
 };
 
 // acc[i][v] += A[i, :] B[:, v], one chain of fma over k.
-template <class T, int R, int V, bool kMasked>
+template <class T, int R, int V, bool kMasked, bool kFetch = false>
 inline __attribute__((always_inline)) void chain(const Tile<T>& t, Vec<T> (&acc)[R][V]) {
   constexpr int L = kLanes<T>;
   const T* a[R];
@@ -144,9 +144,15 @@ inline __attribute__((always_inline)) void chain(const Tile<T>& t, Vec<T> (&acc)
   const T* b = t.b;
   const int64_t a_col = t.a_col, b_row = t.b_row, tail = t.tail;
   int64_t at = 0;
-  for (int64_t left = t.k; left > 0; left -= t.stretch) {
-    if (t.fetch) t.fetch->next();
-    for (int64_t p = min_of(left, t.stretch); p > 0; --p) {
+  int64_t left = t.k;
+  do {
+    int64_t p = left;
+    if constexpr (kFetch) {
+      t.fetch->next();
+      p = min_of(left, t.stretch);
+    }
+    left -= p;
+    for (; p > 0; --p) {
       Vec<T> bv[V];
       BS_UNROLL
       for (int v = 0; v < V - 1; ++v) bv[v] = v_load(b + v * L);
@@ -160,8 +166,12 @@ inline __attribute__((always_inline)) void chain(const Tile<T>& t, Vec<T> (&acc)
       at += a_col;
       b += b_row;
     }
-  }
+  } while (kFetch && left > 0);
 }
+
+// Tiles of fewer rows are for products that have few.
+template <int R>
+constexpr bool kMayFetch = R >= kRows - 1;
 
 // What the chains go on from.
 template <class T, int R, int V>
@@ -215,7 +225,9 @@ void tile(const Tile<T>& t) {
     for (int i = 0; i < R; ++i)
       for (int v = 0; v < V; ++v) __builtin_prefetch(t.next + i * t.sum_row + v * L, 1);
   }
-  if (kMaskIsFree || t.tail < L) {
+  if (kMayFetch<R> && t.fetch) {  // not the last strip: its vectors are whole
+    chain<T, R, V, false, kMayFetch<R>>(t, acc);
+  } else if (kMaskIsFree || t.tail < L) {
     chain<T, R, V, kMaskedLoads>(t, acc);
   } else {
     chain<T, R, V, false>(t, acc);

@@ -23,8 +23,19 @@ struct Bool {
   uint8_t byte;
 };
 
+template <class T>
+constexpr bool kInteger = static_cast<T>(0.5) == static_cast<T>(0);
+
+// A float that an integer type cannot hold, and NaN, give its least number. x86's instructions do so by themselves;
+// those of NEON give the nearest number, or the low bits where they narrow.
 template <class T, class S>
 inline T convert(S s) {
+#if defined(__aarch64__)
+  if constexpr (kInteger<T> && !kInteger<S>) {
+    constexpr S least = static_cast<S>(sizeof(T) == 4 ? -0x1p31 : -0x1p63);
+    return static_cast<T>(s >= least && s < -least ? s : least);
+  }
+#endif
   return static_cast<T>(s);
 }
 template <class T>
@@ -75,7 +86,7 @@ void load(T* __restrict d, const void* source, int64_t rows, int64_t row_stride,
 template <class T, class D>
 void store(void* destination, const T* s, int64_t n) {
   D* d = static_cast<D*>(destination);
-  for (int64_t i = 0; i < n; ++i) d[i] = static_cast<D>(s[i]);
+  for (int64_t i = 0; i < n; ++i) d[i] = convert<D>(s[i]);
 }
 template <class T>
 void store_bool(void* destination, const T* s, int64_t n) {

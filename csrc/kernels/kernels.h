@@ -46,7 +46,8 @@ struct EwArg {
 };
 
 // A list that computes n_out arrays of one loop shape in the arithmetic of `compute` (f32, f64, i32 or i64).
-// Inputs of other dtypes are converted on load (bool gives 0 or 1), outputs on store (to bool: x != 0).
+// Inputs of other dtypes are converted on load (bool gives 0 or 1), outputs on store (to bool: x != 0). Floats are cut
+// to integers towards zero; what an integer type cannot hold, NaN too, gives its least number.
 // Loop dimensions are outermost first; outputs are contiguous over the loop shape. Dimensions should be merged where
 // all operands allow it (set_loop in ops), so that the innermost one is long.
 struct EwList {

@@ -1,6 +1,7 @@
 #include "kernels/reference_elementwise.h"
 
 #include <cmath>
+#include <limits>
 #include <type_traits>
 
 namespace bs::kernels::reference {
@@ -103,17 +104,26 @@ int arity(Ew op) {
   }
 }
 
+template <class T, class S>
+T convert(S s) {
+  if constexpr (std::is_integral_v<T> && std::is_floating_point_v<S>) {
+    constexpr T least = std::numeric_limits<T>::min();
+    if (!(s >= static_cast<S>(least) && s < -static_cast<S>(least))) return least;
+  }
+  return static_cast<T>(s);
+}
+
 template <class T>
 T load(DType dtype, const void* p, int64_t i) {
   switch (dtype) {
     case DType::f32:
-      return static_cast<T>(static_cast<const float*>(p)[i]);
+      return convert<T>(static_cast<const float*>(p)[i]);
     case DType::f64:
-      return static_cast<T>(static_cast<const double*>(p)[i]);
+      return convert<T>(static_cast<const double*>(p)[i]);
     case DType::i32:
-      return static_cast<T>(static_cast<const int32_t*>(p)[i]);
+      return convert<T>(static_cast<const int32_t*>(p)[i]);
     case DType::i64:
-      return static_cast<T>(static_cast<const int64_t*>(p)[i]);
+      return convert<T>(static_cast<const int64_t*>(p)[i]);
     case DType::b8:
       return static_cast<T>(static_cast<const uint8_t*>(p)[i] != 0);
   }
@@ -124,16 +134,16 @@ template <class T>
 void store(DType dtype, void* p, int64_t i, T v) {
   switch (dtype) {
     case DType::f32:
-      static_cast<float*>(p)[i] = static_cast<float>(v);
+      static_cast<float*>(p)[i] = convert<float>(v);
       break;
     case DType::f64:
-      static_cast<double*>(p)[i] = static_cast<double>(v);
+      static_cast<double*>(p)[i] = convert<double>(v);
       break;
     case DType::i32:
-      static_cast<int32_t*>(p)[i] = static_cast<int32_t>(v);
+      static_cast<int32_t*>(p)[i] = convert<int32_t>(v);
       break;
     case DType::i64:
-      static_cast<int64_t*>(p)[i] = static_cast<int64_t>(v);
+      static_cast<int64_t*>(p)[i] = convert<int64_t>(v);
       break;
     case DType::b8:
       static_cast<uint8_t*>(p)[i] = v != 0;

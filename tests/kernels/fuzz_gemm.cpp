@@ -75,6 +75,7 @@ void one_product(Random& random, int64_t m, int64_t k, int64_t n) {
         });
       }
       std::free(scratch);
+      if (whole) record(kernel, c);
       const int64_t i = first_difference(c, expected);
       if (i >= 0) {
         fail("gemm %s %s %s: m %" PRId64 " k %" PRId64 " n %" PRId64 ", A strides (%" PRId64 ", %" PRId64

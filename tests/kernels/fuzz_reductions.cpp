@@ -86,6 +86,7 @@ void reduce(Random& random) {
     Array<T> whole = unwritten<T>(n), parts = whole;
     k.reduce(r, x.data(), whole.data(), 0, n);
     in_parts(random, n, [&](int64_t lo, int64_t hi) { k.reduce(r, x.data(), parts.data(), lo, hi); });
+    record(k, whole);
     expect_same(what, k.isa, whole, want);
     expect_same(what, k.isa, parts, want);
     if constexpr (std::is_floating_point_v<T>) expect_close(what, k.isa, whole, wide, terms, sum ? kSumLimit : 0);
@@ -121,6 +122,7 @@ void arg_reduce(Random& random) {
     Array<int64_t> whole = unwritten<int64_t>(n), parts = whole;
     k.arg_reduce(r, x.data(), whole.data(), 0, n);
     in_parts(random, n, [&](int64_t lo, int64_t hi) { k.arg_reduce(r, x.data(), parts.data(), lo, hi); });
+    record(k, whole);
     expect_same("arg_reduce", k.isa, whole, want);
     expect_same("arg_reduce in parts", k.isa, parts, want);
   });
@@ -139,6 +141,7 @@ void count_bools(Random& random) {
     Array<int64_t> whole = unwritten<int64_t>(n), parts = whole;
     k.reduce(r, x.data(), whole.data(), 0, n);
     in_parts(random, n, [&](int64_t lo, int64_t hi) { k.reduce(r, x.data(), parts.data(), lo, hi); });
+    record(k, whole);
     expect_same("sum of bools", k.isa, whole, want);
     expect_same("sum of bools in parts", k.isa, parts, want);
   });

@@ -1,7 +1,7 @@
 """The C++ test programs: kernels against their naive references, and csrc/base.
 
 BACKSWEEP_BUILD names a build folder that holds them (cmake -DBACKSWEEP_TESTS=ON); without it they are built
-in a temporary one, in about a minute.
+in a temporary one, in about a minute. BACKSWEEP_BUILD_AARCH64 does so for aarch64 (aarch64.cmake).
 """
 
 from __future__ import annotations
@@ -15,25 +15,42 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED = 1
+QEMU = ("qemu-aarch64", "-L", "/usr/aarch64-linux-gnu")
 
 pytestmark = pytest.mark.slow
+
+
+def build(folder: Path, *options: str) -> Path:
+    jobs = str(len(os.sched_getaffinity(0)))
+    run("cmake", "-S", ROOT, "-B", folder, "-DBACKSWEEP_PYTHON=OFF", "-DBACKSWEEP_TESTS=ON", *options)
+    run("cmake", "--build", folder, "--target", "test_programs", "--parallel", jobs)
+    return folder / "tests"
 
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with the programs."""
-    if build := os.environ.get("BACKSWEEP_BUILD"):
-        return Path(build).absolute() / "tests"
+    if built := os.environ.get("BACKSWEEP_BUILD"):
+        return Path(built).absolute() / "tests"
     if shutil.which("cmake") is None:
         pytest.skip("needs CMake to build the test programs, or BACKSWEEP_BUILD")
     compiler = os.environ.get("CXX", "").split() or ["c++"]
     if shutil.which(compiler[0]) is None:
         pytest.skip(f"needs a C++ compiler ({compiler[0]}) to build the test programs, or BACKSWEEP_BUILD")
-    folder = tmp_path_factory.mktemp("programs")
-    jobs = str(len(os.sched_getaffinity(0)))
-    run("cmake", "-S", ROOT, "-B", folder, "-DBACKSWEEP_PYTHON=OFF", "-DBACKSWEEP_TESTS=ON")
-    run("cmake", "--build", folder, "--target", "test_programs", "--parallel", jobs)
-    return folder / "tests"
+    return build(tmp_path_factory.mktemp("programs"))
+
+
+@pytest.fixture(scope="module")
+def aarch64_programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs for aarch64; they run under QEMU."""
+    if shutil.which(QEMU[0]) is None:
+        pytest.skip("needs qemu-user")
+    if built := os.environ.get("BACKSWEEP_BUILD_AARCH64"):
+        return Path(built).absolute() / "tests"
+    if shutil.which("cmake") is None or shutil.which("aarch64-linux-gnu-g++") is None:
+        pytest.skip("needs CMake and g++-aarch64-linux-gnu, or BACKSWEEP_BUILD_AARCH64")
+    toolchain = Path(__file__).with_name("aarch64.cmake")
+    return build(tmp_path_factory.mktemp("aarch64"), f"-DCMAKE_TOOLCHAIN_FILE={toolchain}")
 
 
 def run(*command: str | Path) -> str:
@@ -64,3 +81,20 @@ def test_functions_are_within_their_ulps(programs: Path) -> None:
 
 def test_base(programs: Path) -> None:
     assert run(programs / "test_base") == "ok\n"
+
+
+@pytest.mark.parametrize(
+    ("program", "rounds"),
+    [("fuzz_gemm", 101), ("fuzz_elementwise", 1000), ("fuzz_rows", 180), ("fuzz_update", 200)],
+)
+def test_aarch64(programs: Path, aarch64_programs: Path, program: str, rounds: int) -> None:
+    """NEON equals the references too, and gives the bits that this machine gives."""
+    emulated = run(*QEMU, aarch64_programs / program, str(rounds), str(SEED))
+    native = run(programs / program, str(rounds), str(SEED))
+    assert "instruction sets neon; " in emulated
+    if " v3" in native:
+        assert emulated.split("checksum")[1] == native.split("checksum")[1]
+
+
+def test_aarch64_base(aarch64_programs: Path) -> None:
+    assert run(*QEMU, aarch64_programs / "test_base") == "ok\n"

@@ -163,7 +163,7 @@ class Tensor:
         """As bool: whether each element is not 0."""
 
     def cast(self, dtype: DTypeLike) -> Tensor:
-        """x with another dtype; to bool, x != 0; floats to integers are cut towards zero."""
+        """x with another dtype; to bool, x != 0; floats to integers are cut towards zero, and give the least one where none fits."""
 
     def contiguous(self) -> Tensor:
         """A copy of x whose elements lie in row-major order."""
@@ -830,7 +830,7 @@ def bump_structure_epoch() -> None:
     """Says that modules, parameter groups or slots' flags have changed."""
 
 def cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
-    """x with another dtype; to bool, x != 0; floats to integers are cut towards zero."""
+    """x with another dtype; to bool, x != 0; floats to integers are cut towards zero, and give the least one where none fits."""
 
 @overload
 def compile(fn: Callable[P, R], *, keep_grads: bool = False) -> CompiledFunction[P, R]: ...

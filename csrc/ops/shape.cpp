@@ -61,8 +61,9 @@ BS_REGISTER(contiguous_op);
 
 const Op cast_op{
     .name = "cast",
-    .doc = "x with another dtype; to bool, x != 0; floats to integers are cut towards zero, and give the least one "
-           "where none fits.",
+    .doc =
+        "x with another dtype; to bool, x != 0; floats to integers are cut towards zero, and give the least one "
+        "where none fits.",
     .inputs = {{"x"}},
     .attrs = {{"dtype", AttrType::dtype, true}},
     .visibility = Visibility::method,

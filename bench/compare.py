@@ -38,8 +38,10 @@ def best(results: dict[str, Any], rows: Rows | None = None) -> Rows:
     return rows
 
 
-def run_program(program: Path, pattern: str, repetitions: int, min_time: float) -> dict[str, Any]:
-    """What one program of bench/ writes."""
+def run_program(
+    program: Path, pattern: str, repetitions: int, min_time: float, interleaved: bool = False
+) -> dict[str, Any]:
+    """What one program of bench/ writes. Interleaved, the repetitions of all rows come in random order."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out.json"
         command = [
@@ -47,6 +49,7 @@ def run_program(program: Path, pattern: str, repetitions: int, min_time: float) 
             f"--benchmark_filter={pattern}",
             f"--benchmark_repetitions={repetitions}",
             f"--benchmark_min_time={min_time}",
+            f"--benchmark_enable_random_interleaving={str(interleaved).lower()}",
             f"--benchmark_out={out}",
             "--benchmark_out_format=json",
         ]

@@ -1,5 +1,5 @@
 // Matrix products in float32 on one thread: plain, A transposed, B transposed, as a training step needs them. Beside
-// them OpenBLAS, if BACKSWEEP_OPENBLAS (environment) names its library; that of the scipy-openblas32 wheel will do.
+// them OpenBLAS and MKL, if BACKSWEEP_OPENBLAS and BACKSWEEP_MKL (environment) name libraries that hold them.
 #include <dlfcn.h>
 
 #include "peaks.h"
@@ -33,43 +33,79 @@ void ours(State& state, const kernels::Kernels& kernel, const Product& p) {
   count_rate(state, "GFLOP/s", p.flops(), peak(kernel.isa).gflops);
 }
 
+// ---- Other libraries
+// -------------------------------------------------------------------------------------------------
+
+// C = A B of contiguous matrices.
+using Multiply = void (*)(const Product& p, const float* a, const float* b, float* c);
+
 // cblas.h, of a build with 32-bit sizes.
-using Sgemm = void (*)(int order, int trans_a, int trans_b, int m, int n, int k, float alpha, const float* a, int lda,
+using Cblas = void (*)(int order, int trans_a, int trans_b, int m, int n, int k, float alpha, const float* a, int lda,
                        const float* b, int ldb, float beta, float* c, int ldc);
 constexpr int kRowMajor = 101, kNoTrans = 111, kTrans = 112;
+// BLAS as Fortran has it: by columns.
+using Blas = void (*)(const char* trans_a, const char* trans_b, const int* m, const int* n, const int* k,
+                      const float* alpha, const float* a, const int* lda, const float* b, const int* ldb,
+                      const float* beta, float* c, const int* ldc);
+Cblas open_blas;
+Blas mkl;
 
-Sgemm open_blas() {
-  const char* path = std::getenv("BACKSWEEP_OPENBLAS");
+void multiply_open_blas(const Product& p, const float* a, const float* b, float* c) {
+  const int m = static_cast<int>(p.m), n = static_cast<int>(p.n), k = static_cast<int>(p.k);
+  const bool ta = p.form == a_transposed, tb = p.form == b_transposed;
+  open_blas(kRowMajor, ta ? kTrans : kNoTrans, tb ? kTrans : kNoTrans, m, n, k, 1.0f, a, ta ? m : k, b, tb ? k : n,
+            0.0f, c, n);
+}
+
+// By columns, the arrays hold the transposes: C^T = B^T A^T.
+void multiply_mkl(const Product& p, const float* a, const float* b, float* c) {
+  const int m = static_cast<int>(p.m), n = static_cast<int>(p.n), k = static_cast<int>(p.k);
+  const bool ta = p.form == a_transposed, tb = p.form == b_transposed;
+  const int a_row = ta ? m : k, b_row = tb ? k : n;
+  const float one = 1, zero = 0;
+  mkl(tb ? "T" : "N", ta ? "T" : "N", &n, &m, &k, &one, b, &b_row, a, &a_row, &zero, c, &n);
+}
+
+// The library that a variable of the environment names, or null.
+void* library_of(const char* variable) {
+  const char* path = std::getenv(variable);
   if (!path || !*path) return nullptr;
   void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  if (!library) {
-    std::fprintf(stderr, "no OpenBLAS: %s\n", dlerror());
-    return nullptr;
-  }
-  for (const std::string prefix : {"scipy_", ""}) {  // the wheel renames what it exports
+  if (!library) std::fprintf(stderr, "%s: %s\n", variable, dlerror());
+  return library;
+}
+
+void find_open_blas() {
+  void* library = library_of("BACKSWEEP_OPENBLAS");
+  if (!library) return;
+  for (const std::string prefix : {"scipy_", ""}) {  // SciPy's builds rename what they export
     void* gemm = dlsym(library, (prefix + "cblas_sgemm").c_str());
     void* threads = dlsym(library, (prefix + "openblas_set_num_threads").c_str());
     if (!gemm || !threads) continue;
     reinterpret_cast<void (*)(int)>(threads)(1);
     if (void* core = dlsym(library, (prefix + "openblas_get_corename").c_str()))
       benchmark::AddCustomContext("openblas_core", reinterpret_cast<const char* (*)()>(core)());
-    return reinterpret_cast<Sgemm>(gemm);
+    open_blas = reinterpret_cast<Cblas>(gemm);
+    return;
   }
-  std::fprintf(stderr, "no cblas_sgemm in %s\n", path);
-  return nullptr;
+  std::fprintf(stderr, "BACKSWEEP_OPENBLAS: no cblas_sgemm\n");
 }
 
-void theirs(State& state, Sgemm sgemm, const Product& p) {
+// MKL takes its number of threads from MKL_NUM_THREADS.
+void find_mkl() {
+  void* library = library_of("BACKSWEEP_MKL");
+  if (!library) return;
+  mkl = reinterpret_cast<Blas>(dlsym(library, "SGEMM"));
+  if (!mkl) std::fprintf(stderr, "BACKSWEEP_MKL: no SGEMM\n");
+}
+
+void theirs(State& state, Multiply multiply, const Product& p) {
   const Numbers<float> a(p.m * p.k), b(p.k * p.n), c(p.m * p.n);
-  const int m = static_cast<int>(p.m), n = static_cast<int>(p.n), k = static_cast<int>(p.k);
-  const bool ta = p.form == a_transposed, tb = p.form == b_transposed;
   for (auto _ : state) {
-    sgemm(kRowMajor, ta ? kTrans : kNoTrans, tb ? kTrans : kNoTrans, m, n, k, 1.0f, a.data(), ta ? m : k, b.data(),
-          tb ? k : n, 0.0f, c.data(), n);
+    multiply(p, a.data(), b.data(), c.data());
     benchmark::ClobberMemory();
   }
-  // It chooses its own instruction set: the best, unless OPENBLAS_CORETYPE says otherwise.
-  count_rate(state, "GFLOP/s", p.flops(), peak(kernels::available()[0]->isa).gflops);
+  count_rate(state, "GFLOP/s", p.flops(), 0);
 }
 
 }  // namespace
@@ -81,14 +117,18 @@ int main(int argc, char** argv) {
   constexpr int64_t kSizes[][3] = {{1, 64, 64},     {32, 64, 64},       {64, 64, 64},     {64, 784, 128},
                                    {128, 784, 512}, {128, 128, 128},    {256, 256, 256},  {768, 128, 512},
                                    {512, 512, 512}, {1024, 1024, 1024}, {256, 2048, 2048}};
-  const Sgemm blas = open_blas();
+  find_open_blas();
+  find_mkl();
   for (const auto& s : kSizes)
     for (Form form : {plain, a_transposed, b_transposed}) {
       const Product p = {s[0], s[1], s[2], form};
       for_each_isa("gemm", p.name(), [p](State& state, const bs::kernels::Kernels& k) { ours(state, k, p); });
-      if (blas)
-        benchmark::RegisterBenchmark(("gemm/openblas/" + p.name()).c_str(),
-                                     [p, blas](State& state) { theirs(state, blas, p); });
+      const auto other = [&](const std::string& name, Multiply multiply) {
+        benchmark::RegisterBenchmark(("gemm/" + name + "/" + p.name()).c_str(),
+                                     [p, multiply](State& state) { theirs(state, multiply, p); });
+      };
+      if (open_blas) other("openblas", multiply_open_blas);
+      if (mkl) other("mkl", multiply_mkl);
     }
   return run(argc, argv);
 }

@@ -5,8 +5,12 @@
     python bench/run.py gemm rows --isa v4,v3    some programs, some instruction sets
     python bench/run.py --out after.json         keeps the results for bench/compare.py
 
-Needs CMake, a C++ compiler and Google Benchmark (Debian, Ubuntu: libbenchmark-dev). The product table shows
-OpenBLAS beside ours where the wheel `scipy-openblas32` is installed, or BACKSWEEP_OPENBLAS names its library.
+Needs CMake, a C++ compiler and Google Benchmark (Debian, Ubuntu: libbenchmark-dev).
+
+The product table has OpenBLAS and MKL beside ours, held to the same instruction set, each set in a process of
+its own. OpenBLAS comes from SciPy or the wheel `scipy-openblas32`, MKL from PyTorch, where they are
+installed; BACKSWEEP_OPENBLAS and BACKSWEEP_MKL name other libraries. A ratio is our rate over that of the
+faster one. (On AMD's processors MKL takes AVX2 kernels at most.)
 """
 
 from __future__ import annotations
@@ -17,7 +21,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +29,38 @@ from compare import Rows, best, geometric_mean, run_program, time_text
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAMS = sorted({path.stem for path in (ROOT / "bench").glob("*.cpp")} - {"counts"})  # counts.py runs it
 ISAS = ["v4", "v3", "v2", "neon"]
+# What holds OpenBLAS and MKL to an instruction set.
+LIKE = {
+    "v4": {"OPENBLAS_CORETYPE": "SkylakeX", "MKL_ENABLE_INSTRUCTIONS": "AVX512"},
+    "v3": {"OPENBLAS_CORETYPE": "Haswell", "MKL_ENABLE_INSTRUCTIONS": "AVX2"},
+    "v2": {"OPENBLAS_CORETYPE": "Nehalem", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"},
+}
+LIBRARIES = {"openblas": "OpenBLAS", "mkl": "MKL"}
 
 
-def openblas() -> str | None:
-    """The library of the wheel, if it is installed."""
-    spec = importlib.util.find_spec("scipy_openblas32")
+def library(package: str, pattern: str) -> str | None:
+    """A library beside or in a package, if that is installed."""
+    spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         return None
-    found = sorted((Path(spec.origin).parent / "lib").glob("libscipy_openblas*.so"))
+    found = sorted(Path(spec.origin).parents[1].glob(pattern))
     return str(found[0]) if found else None
+
+
+def find_libraries() -> None:
+    """Name them to the programs, unless the user has."""
+    blas = library("scipy_openblas32", "scipy_openblas32/lib/libscipy_openblas*.so")
+    blas = blas or library("scipy", "scipy.libs/libscipy_openblas-*.so")
+    for name, path in (
+        ("BACKSWEEP_OPENBLAS", blas),
+        ("BACKSWEEP_MKL", library("torch", "torch/lib/libtorch_cpu.so")),
+    ):
+        if path is not None:
+            os.environ.setdefault(name, path)
+    os.environ["MKL_NUM_THREADS"] = "1"
+    # As it comes, whatever the environment says of its kernels and caches.
+    for name in [name for name in os.environ if name.startswith("OPENBLAS_")]:
+        del os.environ[name]
 
 
 def build(folder: Path, programs: list[str]) -> None:
@@ -46,30 +72,59 @@ def build(folder: Path, programs: list[str]) -> None:
     subprocess.run(["cmake", "--build", str(folder), "--parallel", jobs, "--target", *targets], check=True)
 
 
+def products(program: Path, isas: list[str], pattern: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Results of each instruction set and of its peers, whose rows then carry its name: "openblas v3"."""
+    listed = subprocess.run(
+        [program, "--benchmark_list_tests"], env={"PATH": ""}, capture_output=True, text=True, check=True
+    )
+    kept: dict[str, Any] = {"context": {}, "benchmarks": []}
+    for isa in isas:
+        if f"gemm/{isa}/" not in listed.stdout:
+            continue
+        os.environ.update(LIKE.get(isa, {}))
+        wanted = f"gemm/({'|'.join([isa, *LIBRARIES])})/{pattern}"
+        results = run_program(program, wanted, options.repetitions, options.min_time, interleaved=True)
+        for key, value in results["context"].items():
+            kept["context"][f"{key}_{isa}" if key == "openblas_core" else key] = value
+        for row in results["benchmarks"]:
+            for key in ("name", "run_name"):
+                row[key] = re.sub(f"^gemm/({'|'.join(LIBRARIES)})/", rf"gemm/\1 {isa}/", row[key])
+            kept["benchmarks"].append(row)
+    # Interleaved rows come in any order.
+    order = [name.split("/", 2)[2] for name in listed.stdout.splitlines()]
+    kept["benchmarks"].sort(key=lambda row: order.index(row["run_name"].split("/", 2)[2]))
+    return kept
+
+
 def product_table(rows: Rows) -> None:
-    """Ours beside OpenBLAS, one row per shape and form."""
+    """Ours beside the others, one row per shape and form."""
     cells: dict[str, dict[str, Any]] = {}
     for name, row in rows.items():
         _, who, cell = name.split("/", 2)
         cells.setdefault(cell, {})[who] = row
     ours = [isa for isa in ISAS if any(isa in cell for cell in cells.values())]
-    blas = any("openblas" in cell for cell in cells.values())
-    head = "".join(f"  {isa + ' GFLOP/s':>11} {'of peak':>7}" for isa in ours)
-    print(f"{'m x k x n':22}{head}" + (f"  {'OpenBLAS':>8}  ratio {ours[0]}" if blas and ours else ""))
-    ratios = []
+    peers = {
+        isa: [key for key in LIBRARIES if any(f"{key} {isa}" in c for c in cells.values())] for isa in ours
+    }
+    head = f"{'m x k x n':22}"
+    for isa in ours:
+        head += f"  {isa + ' GFLOP/s':>11} {'of peak':>7}"
+        head += "".join(f" {LIBRARIES[key]:>8}" for key in peers[isa]) + (" ratio" if peers[isa] else "")
+    print(head)
+    ratios: dict[str, list[float]] = {isa: [] for isa in ours}
     for cell, found in cells.items():
         line = f"{cell:22}"
         for isa in ours:
-            mine = found.get(isa)
-            line += f"  {mine['GFLOP/s']:11.1f} {mine['of_peak']:7.0%}" if mine else " " * 21
-        if "openblas" in found:
-            line += f"  {found['openblas']['GFLOP/s']:8.1f}"
-            if ours and ours[0] in found:
-                ratios.append(found[ours[0]]["GFLOP/s"] / found["openblas"]["GFLOP/s"])
-                line += f"  {ratios[-1]:8.2f}"
+            mine = found[isa]
+            line += f"  {mine['GFLOP/s']:11.1f} {mine['of_peak']:7.0%}"
+            theirs = [found[f"{key} {isa}"]["GFLOP/s"] for key in peers[isa]]
+            if theirs:
+                ratios[isa].append(mine["GFLOP/s"] / max(theirs))
+                line += "".join(f" {rate:8.1f}" for rate in theirs) + f" {ratios[isa][-1]:5.2f}"
         print(line)
-    if ratios:
-        print(f"geometric mean {geometric_mean(ratios):.3f}, least {min(ratios):.2f}")
+    for isa in ours:
+        if made := ratios[isa]:
+            print(f"{isa}: ratios' geometric mean {geometric_mean(made):.3f}, least {min(made):.2f}")
 
 
 def plain_table(rows: Rows) -> None:
@@ -91,8 +146,15 @@ def main() -> None:
     )
     parser.add_argument("programs", nargs="*", metavar="program", help=f"some of {', '.join(PROGRAMS)}")
     parser.add_argument("--build", type=Path, default=ROOT / "build" / "bench", help="build folder")
-    parser.add_argument("--isa", help="instruction sets, separated by commas (default: all of this machine)")
-    parser.add_argument("--filter", default=".*", help="regular expression: which rows")
+    parser.add_argument(
+        "--isa",
+        help="instruction sets, separated by commas (default: all of this machine; products v4, v3, neon)",
+    )
+    parser.add_argument(
+        "--filter",
+        default=".*",
+        help="regular expression: which rows; of products, and with --isa, what follows the set",
+    )
     parser.add_argument("--repetitions", type=int, default=5, help="the best counts (default 5)")
     parser.add_argument("--min-time", type=float, default=0.02, help="seconds of each repetition")
     parser.add_argument("--out", type=Path, help="write all results to this JSON file")
@@ -100,28 +162,23 @@ def main() -> None:
     programs = options.programs or PROGRAMS
     if unknown := set(programs) - set(PROGRAMS):
         parser.error(f"no program {', '.join(sorted(unknown))}: there are {', '.join(PROGRAMS)}")
-    left_out = set(ISAS) - set(options.isa.split(",")) if options.isa else set()
+    if options.isa and (unknown := set(options.isa.split(",")) - set(ISAS)):
+        parser.error(f"no instruction set {', '.join(sorted(unknown))}: there are {', '.join(ISAS)}")
 
     build(options.build, programs)
-    if (library := openblas()) is not None:
-        os.environ.setdefault("BACKSWEEP_OPENBLAS", library)
-    # Like with like, whatever the environment says: kernels of its own choice, or of the first set asked for.
-    os.environ.pop("OPENBLAS_CORETYPE", None)
-    if options.isa and (core := {"v4": "SkylakeX", "v3": "Haswell"}.get(options.isa.split(",")[0])):
-        os.environ["OPENBLAS_CORETYPE"] = core
-
+    find_libraries()
     kept: dict[str, Any] = {"context": {}, "benchmarks": []}
     for program in programs:
-        # The second part of a name.
-        pattern = options.filter
-        if left_out and program != "graph":
-            wanted = "|".join([isa for isa in ISAS if isa not in left_out] + ["openblas"])
-            if pattern != ".*":
-                sys.exit("give --isa or --filter, not both: the filter can name an instruction set")
-            pattern = f"/({wanted})/"
-        results = run_program(
-            options.build / "bench" / f"bench_{program}", pattern, options.repetitions, options.min_time
-        )
+        path = options.build / "bench" / f"bench_{program}"
+        if program == "gemm":
+            isas = options.isa.split(",") if options.isa else ["v4", "v3", "neon"]
+            results = products(path, isas, options.filter, options)
+        else:
+            # The second part of a name.
+            pattern = options.filter
+            if options.isa and program != "graph":
+                pattern = f"/({options.isa.replace(',', '|')})/{pattern}"
+            results = run_program(path, pattern, options.repetitions, options.min_time)
         kept["context"].update(results["context"])
         kept["benchmarks"] += results["benchmarks"]
         rows = best(results)

@@ -85,7 +85,13 @@ def test_base(programs: Path) -> None:
 
 @pytest.mark.parametrize(
     ("program", "rounds"),
-    [("fuzz_gemm", 101), ("fuzz_elementwise", 1000), ("fuzz_rows", 180), ("fuzz_update", 200)],
+    [
+        ("fuzz_gemm", 101),
+        ("fuzz_elementwise", 1000),
+        ("fuzz_rows", 160),
+        ("fuzz_reductions", 120),
+        ("fuzz_update", 200),
+    ],
 )
 def test_aarch64(programs: Path, aarch64_programs: Path, program: str, rounds: int) -> None:
     """NEON equals the references too, and gives the bits that this machine gives."""

@@ -146,7 +146,10 @@ def test_elementwise(data: st.DataObject) -> None:
             np.testing.assert_array_equal(array(made), want)
         else:
             assert made.dtype == getattr(bs, o.dtype)
-            within(made, want, np.abs(want), 2 * ORACLES[name].ulp)
+            scale = np.abs(want)
+            if name == "gelu_slope":  # it crosses 0 where it adds up to 1/8
+                scale = np.maximum(scale, 1 / 8)
+            within(made, want, scale, 2 * ORACLES[name].ulp)
 
     for eager, compiled in zip(run(*leaves, check=check), bs.compile(run)(*leaves), strict=True):
         assert bits(eager) == bits(compiled)

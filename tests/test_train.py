@@ -375,3 +375,34 @@ def test_predict_wants_a_row_for_each_sample() -> None:
             bs.predict(Model(function), X)
     with pytest.raises(bs.ShapeError, match=r"^\[predict\] X is \(\)"):
         bs.predict(network(), 3.0)
+
+
+def test_an_epoch_that_fails_at_once_leaves_gradients() -> None:
+    model = nn.Linear(2, 3)
+    F.cross_entropy(model(bs.ones(4, 2)), bs.tensor([0, 1, 2, 0])).backward()
+    before = np.array(model.weight.grad)
+    with pytest.raises(IndexError, match="7"):
+        bs.fit(model, np.ones((8, 2), np.float32), np.full(8, 7), batch_size=4, progress=False)
+    np.testing.assert_array_equal(np.asarray(model.weight.grad), before)
+
+
+def test_the_dtype_of_a_model_in_training_may_not_change() -> None:
+    model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 3)).to(bs.float64)
+    x, y = np.ones((100_000, 64)), np.zeros(100_000, np.int64)
+    errors: list[Exception] = []
+
+    def train() -> None:
+        try:
+            bs.fit(model, x, y, epochs=1000, batch_size=16, progress=False)
+        except bs.GraphError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    time.sleep(0.3)
+    model.to(bs.float32)
+    thread.join()
+    assert "float64" in str(errors[0])
+    for p in model.parameters():
+        assert p.dtype == bs.float32
+        assert np.all(np.isfinite(np.asarray(p.detach())))

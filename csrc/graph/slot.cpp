@@ -68,10 +68,10 @@ void Slot::write(const Tensor& value) {
   const Output& o = value.out();
   if (!value.spec().contiguous() || o.offset != 0 || !o.buffer || o.buffer->release) {
     RecordingGuard off(false);
-    commit(apply(*find_op("contiguous"), {value}).out().buffer);
+    commit(apply(*find_op("contiguous"), {value}).out().buffer, value.dtype());
     return;
   }
-  commit(value.out().buffer);
+  commit(value.out().buffer, value.dtype());
 }
 
 bool Slot::ours() const {
@@ -79,32 +79,38 @@ bool Slot::ours() const {
   return value_.node()->refs.load(std::memory_order_acquire) == 1 && now.unique() && !now->release;
 }
 
-char* Slot::hold() {
+char* Slot::hold(DType dtype) {
   if (!lock_.try_lock()) return nullptr;
-  if (ours()) return static_cast<char*>(value_.out().buffer->data);
+  if (ours() && value_.dtype() == dtype) return static_cast<char*>(value_.out().buffer->data);
   lock_.unlock();
   return nullptr;
 }
 
-Slot::Binding Slot::bind(Write write) {
-  std::lock_guard guard(lock_);
+Slot::Binding Slot::bind(Write write, DType dtype) {
+  std::unique_lock guard(lock_);
+  if (value_.dtype() != dtype)
+    throw GraphError(cat("[compile] a parameter of shape ", str(value_.shape()), " became ", name_of(value_.dtype()),
+                         " while a program that knows it as ", name_of(dtype),
+                         " was in use: change the dtype of a model before or after training it"));
   const Ref<Buffer>& now = value_.out().buffer;
   Binding b;
   if (write == Write::in_place && ours()) {
     b.next = now;
+    b.locked = true;
+    guard.release();
   } else if (write != Write::no) {
-    b.next = Buffer::make(static_cast<size_t>(numel(spec_.shape)) * size_of(spec_.dtype));
+    b.next = Buffer::make(static_cast<size_t>(numel(value_.shape())) * size_of(dtype));
   }
   b.current = now;
   return b;
 }
 
-void Slot::commit(Ref<Buffer> buffer) {
-  {
-    std::lock_guard guard(lock_);
-    if (buffer.get() == value_.out().buffer.get()) return;
-  }
-  set(leaf(spec_, std::move(buffer), cell));
+void Slot::commit(Ref<Buffer> buffer, DType dtype) {
+  Tensor made;  // what it replaces goes after the lock does
+  std::lock_guard guard(lock_);
+  if (buffer.get() == value_.out().buffer.get() || value_.dtype() != dtype) return;
+  made = leaf(spec_, std::move(buffer), cell);
+  std::swap(value_, made);
 }
 
 void Slot::replace(const Tensor& value) {
@@ -118,8 +124,12 @@ void Slot::replace(const Tensor& value) {
   RecordingGuard off(false);
   Tensor copy = apply(*find_op("contiguous"), {value});
   if (cell) cell->set({}, false);  // it had the old dtype
-  set(leaf(copy.spec(), copy.out().buffer, cell));
-  spec_ = copy.spec();
+  Tensor made = leaf(copy.spec(), copy.out().buffer, cell);
+  {
+    std::lock_guard guard(lock_);
+    spec_ = copy.spec();
+    std::swap(value_, made);
+  }
   bump_structure_epoch();
 }
 

@@ -20,18 +20,21 @@ class Slot : public Counted {
   // Under capture the write becomes part of the program. shape and dtype are fixed: ShapeError, DTypeError.
   void write(const Tensor& value);
   // For one run of a program: the buffer of the value, which stays as long as it is held, and one for the next value:
-  // the same if that may be written in place and nothing else holds it, else a new one.
+  // the same if that may be written in place and nothing else holds it, else a new one. Where it is the same, others
+  // wait for the value until unlock(). Programs bind several slots in the order of their addresses. GraphError if the
+  // dtype is not what the program knows.
   enum class Write : uint8_t { no, in_place, apart };
   struct Binding {
     Ref<Buffer> current, next;
+    bool locked = false;
   };
-  Binding bind(Write write);
-  // The value's memory, to be overwritten run after run until release(): others wait for the value meanwhile. Null, and
-  // nothing held, if something else holds the value or looks at it just now.
-  char* hold();
-  void release() { lock_.unlock(); }
-  // Replaces the value at once, whatever captures run.
-  void commit(Ref<Buffer> buffer);
+  Binding bind(Write write, DType dtype);
+  // The value's memory, to be overwritten run after run until unlock(). Null, and nothing locked, if something else
+  // holds the value or looks at it just now, or the dtype is another.
+  char* hold(DType dtype);
+  void unlock() { lock_.unlock(); }
+  // Replaces the value at once, whatever captures run; not one whose dtype has become another meanwhile.
+  void commit(Ref<Buffer> buffer, DType dtype);
 
   // Another value of the same shape, whose dtype may differ: programs that know the old one no longer fit.
   void replace(const Tensor& value);

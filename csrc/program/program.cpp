@@ -1,8 +1,12 @@
 #include "program/program.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <climits>
 #include <exception>
+#include <functional>
+#include <numeric>
 
 #include "base/error.h"
 #include "base/parallel.h"
@@ -24,9 +28,33 @@ constexpr double kBurstNanoseconds = 50e3;
       "optimizer.zero_grad(), or model.zero_grad() where the optimizer has not all parameters, inside the function");
 }
 
+// fork() waits for runs to end, and runs for fork(): a child must not find slots locked by threads that it has not.
+pthread_rwlock_t make_gate() {
+  pthread_rwlockattr_t prefer_fork;
+  pthread_rwlockattr_init(&prefer_fork);
+#if defined(__GLIBC__)  // elsewhere a fork may wait for a pause between the runs
+  pthread_rwlockattr_setkind_np(&prefer_fork, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+#endif
+  pthread_rwlock_t lock;
+  pthread_rwlock_init(&lock, &prefer_fork);
+  return lock;
+}
+pthread_rwlock_t gate = make_gate();
+const int at_fork = pthread_atfork([] { pthread_rwlock_wrlock(&gate); }, [] { pthread_rwlock_unlock(&gate); },
+                                   [] { gate = make_gate(); });
+
 int64_t round_up(int64_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
 
 }  // namespace
+
+Running::Running(bool locks) : locks_(locks) {
+  if (locks_) pthread_rwlock_rdlock(&gate);
+}
+
+void Running::end() {
+  if (locks_) pthread_rwlock_unlock(&gate);
+  locks_ = false;
+}
 
 Program::Program(const Capture& capture, const std::vector<Tensor>& outputs, bool keep_grads)
     : n_results_(outputs.size()) {
@@ -60,6 +88,10 @@ Program::Program(const Capture& capture, const std::vector<Tensor>& outputs, boo
     calls_host_ |= s.op && s.op->host;
   }
   bound_.resize(slots_.size());
+  lock_order_.resize(slots_.size());
+  std::iota(lock_order_.begin(), lock_order_.end(), size_t{0});
+  std::sort(lock_order_.begin(), lock_order_.end(),
+            [&](size_t a, size_t b) { return std::less<>()(slots_[a].slot.get(), slots_[b].slot.get()); });
   find_shadows();
   lay_out(members_for(num_threads()));
 }
@@ -89,7 +121,7 @@ void Program::find_shadows() {
     const int maker = ir_.values[static_cast<size_t>(value)].maker;
     bool& shadow = slots_[static_cast<size_t>(slot)].shadow;
     // A call-back may look at the slot, and keep what it sees.
-    shadow |= maker < last_failing || calls_host_;
+    shadow |= maker <= last_failing || calls_host_;
     const Spec& spec = ir_.values[static_cast<size_t>(value)].spec;
     for (const Read& r : reads[static_cast<size_t>(slot)]) {
       if (r.step < maker) continue;
@@ -229,10 +261,10 @@ void Program::lay_out(int members) {
 }
 
 void Program::bind(std::span<char* const> inputs, std::span<char* const> out) {
-  for (size_t i = 0; i < slots_.size(); ++i) {
+  for (size_t i : lock_order_) {
     SlotBinding& s = slots_[i];
     using Write = Slot::Write;
-    bound_[i] = s.slot->bind(!s.written ? Write::no : s.shadow ? Write::apart : Write::in_place);
+    bound_[i] = s.slot->bind(!s.written ? Write::no : s.shadow ? Write::apart : Write::in_place, s.dtype);
   }
   for (const Patch& p : slot_patches_) {
     const Slot::Binding& b = bound_[static_cast<size_t>(p.index)];
@@ -333,9 +365,17 @@ void Program::execute(int members) {
 
 void Program::commit() {
   for (size_t i = 0; i < slots_.size(); ++i)
-    if (slots_[i].written) slots_[i].slot->commit(std::move(bound_[i].next));
-  for (auto& b : bound_) b = {};
+    if (slots_[i].written && !bound_[i].locked) slots_[i].slot->commit(std::move(bound_[i].next), slots_[i].dtype);
+  unbind();
   commit_cells();
+}
+
+void Program::unbind() {
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    const bool locked = bound_[i].locked;
+    bound_[i] = {};
+    if (locked) slots_[i].slot->unlock();
+  }
 }
 
 void Program::commit_cells() {
@@ -365,11 +405,12 @@ void Program::run_into(std::span<char* const> inputs, std::span<char* const> out
   check_cells();
   const int members = members_for(num_threads());
   if (members != members_) lay_out(members);
-  bind(inputs, out);
+  Running running(!calls_host_);
   try {
+    bind(inputs, out);
     execute(members);
   } catch (...) {
-    for (auto& b : bound_) b = {};
+    unbind();
     throw;
   }
   commit();
@@ -381,7 +422,7 @@ bool Program::hold_slots() {
   if (members_ != 1) lay_out(1);
   std::vector<char*> at(slots_.size());
   for (size_t i = 0; i < slots_.size(); ++i) {
-    at[i] = slots_[i].shadow ? nullptr : slots_[i].slot->hold();
+    at[i] = slots_[i].shadow ? nullptr : slots_[i].slot->hold(slots_[i].dtype);
     if (at[i]) continue;
     release_slots(i);
     return false;
@@ -391,10 +432,10 @@ bool Program::hold_slots() {
 }
 
 void Program::release_slots(size_t n) {
-  for (size_t i = 0; i < n; ++i) slots_[i].slot->release();
+  for (size_t i = 0; i < n; ++i) slots_[i].slot->unlock();
 }
 
-Program::Burst::Burst(Program& program) : program_(program) {
+Program::Burst::Burst(Program& program) : program_(program), running_(!program.calls_host_) {
   program_.lock_.lock();
   try {
     program_.check_cells();
@@ -403,13 +444,15 @@ Program::Burst::Burst(Program& program) : program_(program) {
     program_.lock_.unlock();
     throw;
   }
-  if (!holds_) program_.lock_.unlock();
+  if (holds_) return;
+  program_.lock_.unlock();
+  running_.end();
 }
 
 Program::Burst::~Burst() {
   if (!holds_) return;
   program_.release_slots(program_.slots_.size());
-  program_.commit_cells();
+  if (runs_ > 0) program_.commit_cells();
   program_.lock_.unlock();
 }
 
@@ -417,6 +460,7 @@ void Program::Burst::run(std::span<char* const> inputs, std::span<char* const> o
   if (!holds_) return program_.run_into(inputs, out);
   program_.patch_arguments(inputs, out);
   program_.execute(1);
+  ++runs_;
 }
 
 std::vector<Tensor> Program::run(std::span<char* const> inputs) {

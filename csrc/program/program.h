@@ -16,6 +16,20 @@
 
 namespace bs {
 
+// While it lives this thread may hold locks of slots: fork() waits. Not for programs that call back, which may fork
+// themselves and hold none.
+class Running {
+ public:
+  explicit Running(bool locks);
+  ~Running() { end(); }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+  void end();
+
+ private:
+  bool locks_;
+};
+
 class Program {
  public:
   // Plans what `outputs` and the written slots of the capture need. With keep_grads the gradients that the captured
@@ -43,7 +57,9 @@ class Program {
 
    private:
     Program& program_;
+    Running running_;
     bool holds_;
+    int64_t runs_ = 0;
   };
 
   // Whether the slots still have the dtypes, and still collect gradients or not, as at capture.
@@ -85,6 +101,7 @@ class Program {
   void execute(int members);
   int64_t run_step(size_t s, int member, int members);
   void commit();
+  void unbind();
   void commit_cells();
 
   Ir ir_;
@@ -107,6 +124,7 @@ class Program {
   std::vector<Call> calls_;                   // per step that is an op
   std::vector<std::vector<void*>> operands_;  // per step with a list
   std::vector<Patch> slot_patches_, argument_patches_;
+  std::vector<size_t> lock_order_;    // of slots: by address, as all programs do
   std::vector<Slot::Binding> bound_;  // per slot, while a run lasts
 };
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+import time
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -341,3 +346,72 @@ def test_a_call_back_on_constants_runs_at_each_call() -> None:
         return x + Count()(constant)
 
     assert [float(array(f(bs.zeros(2)))[0]) for _ in range(3)] == [1.0, 2.0, 3.0]
+
+
+def test_an_op_that_fails_writes_no_slot() -> None:
+    """The one that makes the new value, too."""
+    w = nn.Parameter(bs.zeros(3, 2))
+
+    @bs.compile
+    def f(x: bs.Tensor, i: bs.Tensor) -> bs.Tensor:
+        w.assign(x[i])
+        return x.sum()
+
+    with pytest.raises(IndexError, match="9"):
+        f(bs.ones(3, 2), bs.tensor([2, 1, 9]))
+    assert not np.any(np.asarray(w.detach()))
+
+
+def test_what_was_read_from_a_slot_during_a_run_stays() -> None:
+    model = nn.Sequential(nn.Linear(4, 400), nn.ReLU(), nn.Linear(400, 400))
+    optimizer = bs.optim.SGD(model.parameters(), lr=0.01)
+
+    @bs.compile
+    def step(x: bs.Tensor) -> bs.Tensor:
+        loss = (model(x) ** 2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    x = bs.ones(32, 4)
+    step(x)
+    stop = threading.Event()
+
+    def train() -> None:
+        while not stop.is_set():
+            step(x)
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    try:
+        for _ in range(20):
+            seen = np.asarray(model[2].weight.detach())
+            kept = seen.copy()
+            time.sleep(0.002)
+            np.testing.assert_array_equal(seen, kept)
+    finally:
+        stop.set()
+        thread.join()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_child_forked_during_fit_reads_parameters() -> None:
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+    x, y = np.ones((200_000, 4), np.float32), np.zeros(200_000, np.int64)
+    thread = threading.Thread(target=lambda: bs.fit(model, x, y, batch_size=8, progress=False))
+    thread.start()
+    while thread.is_alive():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of fork beside threads
+            child = os.fork()
+        if child == 0:
+            np.asarray(model[0].weight.detach())
+            os._exit(0)
+        deadline = time.monotonic() + 10
+        while os.waitpid(child, os.WNOHANG)[0] == 0:
+            if time.monotonic() > deadline:
+                os.kill(child, signal.SIGKILL)
+                pytest.fail("the child waits for a lock that nobody holds")
+            time.sleep(0.001)
+    thread.join()

@@ -56,7 +56,7 @@ void arg_rows(const T* x, int64_t* y, int64_t cols, int64_t lo, int64_t hi, T st
   int64_t first[lanes];
   if (cols <= kSumBlock) {
     for (int64_t i = lo; i < hi; i += lanes) {
-      const int n = static_cast<int>(least(lanes, hi - i));
+      const int n = static_cast<int>(min_of(lanes, hi - i));
       extremes<T, Op>(x + i * cols, cols, cols, n, start, extreme, first);
       for (int r = 0; r < n; ++r) y[i + r] = first[r];
     }
@@ -67,7 +67,7 @@ void arg_rows(const T* x, int64_t* y, int64_t cols, int64_t lo, int64_t hi, T st
     T best = start;
     for (int64_t j = 0; j < cols;) {
       const int64_t blocks = (cols - j) / kSumBlock, width = blocks ? kSumBlock : cols - j;
-      const int n = blocks ? static_cast<int>(least(lanes, blocks)) : 1;
+      const int n = blocks ? static_cast<int>(min_of(lanes, blocks)) : 1;
       extremes<T, Op>(x + i * cols + j, width, width, n, start, extreme, first);
       for (int r = 0; r < n; ++r, j += width) {
         if (j > 0 && !before<Op>(extreme[r], best)) continue;
@@ -87,7 +87,7 @@ inline void arg_tile(const T* x, int64_t* y, int64_t rows, int64_t inner, int64_
   for (int v = 0; v < vectors; ++v) best[v] = part.load(x + c + v * kLanes<T>);
   for (int64_t v = 0; v < n_columns; ++v) y[c + v] = 0;
   for (int64_t lo = 0; lo < rows; lo += kBlock) {
-    const int64_t hi = least(lo + kBlock, rows);
+    const int64_t hi = min_of(lo + kBlock, rows);
     Mask<T> at[vectors], now = {};
     for (int v = 0; v < vectors; ++v) at[v] = v_set(Int(-1));
     for (int64_t i = lo; i < hi; ++i) {
@@ -123,7 +123,7 @@ void arg_as(const Reduce& r, const void* x_, int64_t* y, int64_t lo, int64_t hi,
   const T* x = static_cast<const T*>(x_);
   if (r.inner == 1) return arg_rows<T, Op>(x, y, r.reduce, lo, hi, start);
   while (lo < hi) {
-    const int64_t o = lo / r.inner, c = lo % r.inner, c_hi = least(r.inner, c + hi - lo);
+    const int64_t o = lo / r.inner, c = lo % r.inner, c_hi = min_of(r.inner, c + hi - lo);
     arg_columns<T, Op>(x + o * r.reduce * r.inner, y + o * r.inner, r.reduce, r.inner, c, c_hi);
     lo += c_hi - c;
   }

@@ -21,7 +21,7 @@ void forward(int64_t cols, const T* x, const int64_t* target, int64_t ignore_ind
   constexpr int lanes = kLanes<T>;
   const int group = group_rows<T>(cols);
   for (int64_t i = lo; i < hi; i += group) {
-    const int n = static_cast<int>(least(group, hi - i));
+    const int n = static_cast<int>(min_of(group, hi - i));
     const T* row = x + i * cols;
     const int64_t ahead = i + group < hi ? group * cols : 0;
     const TopAndSum<T> sums = top_and_sum<T>(cols, n, -kLargest<T>, row, ahead, [](int, int64_t, auto, Vec<T>) {});
@@ -49,7 +49,7 @@ void backward(int64_t cols, const T* x, const int64_t* target, int64_t ignore_in
               const T* scale, int64_t scale_stride, T* dx, int64_t lo, int64_t hi) {
   constexpr int lanes = kLanes<T>;
   for (int64_t i = lo; i < hi; i += lanes) {
-    const int n = static_cast<int>(least(lanes, hi - i));
+    const int n = static_cast<int>(min_of(lanes, hi - i));
     T at_target[lanes] = {}, factor[lanes] = {}, d_target[lanes];
     for (int r = 0; r < n; ++r) {
       const T* row = x + (i + r) * cols;

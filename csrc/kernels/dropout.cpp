@@ -129,7 +129,7 @@ void dropout_as(uint64_t seed, uint64_t draw, double keep_probability, const voi
   };
   int64_t i = lo;
   if (i < hi && (i & 3) != 0) {
-    const int64_t to = least((i | 3) + 1, hi);
+    const int64_t to = min_of((i | 3) + 1, hi);
     part(i, to);
     i = to;
   }

@@ -14,8 +14,6 @@ constexpr int kTileBytes = 2048;
 // (32, 160): 0.042 ns per element packed, 0.074 otherwise; from 256 columns on it no longer matters.
 constexpr int64_t kPackBytes = kTileBytes / 2;
 
-constexpr int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
-
 // ---- Into and out of tiles -----------------------------------------------------------------------------------
 
 // A bool's byte: any value but 0 is true.

@@ -32,7 +32,7 @@ inline void put(T* y, int64_t step, Vec<T> v, int64_t n) {
 template <class T>
 void column_by_rows(int64_t k, const T* a, int64_t a_row, const T* x, Vec<T> bias, T* y, int64_t y_step, int64_t rows) {
   for (int64_t i = 0; i < rows; i += kLanes<T>) {
-    const int n = static_cast<int>(least(kLanes<T>, rows - i));
+    const int n = static_cast<int>(min_of(kLanes<T>, rows - i));
     Vec<T> sum[1];
     fold_group<T, Add, 1>(
         k, n, T{0},
@@ -53,7 +53,7 @@ void column_of_vectors(int64_t k, const T* a, int64_t a_col, const T* x, Vec<T> 
   constexpr int kTogether = kManyRegisters ? 8 : 4;
   Vec<T> total[V] = {};
   for (int64_t lo = 0; lo < k; lo += kSumBlock) {
-    const int64_t hi = least(lo + kSumBlock, k);
+    const int64_t hi = min_of(lo + kSumBlock, k);
     Vec<T> lane[kSumLanes][V];
     for (int first = 0; first < kSumLanes; first += kTogether) {
       Vec<T> acc[kTogether][V] = {};

@@ -1,4 +1,4 @@
-// Packing for the matrix product: strips of B, whatever their strides, into contiguous scratch.
+// Packing for the matrix product: strips of B and rows of A, whatever their strides, into contiguous scratch.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,6 @@
 
 namespace bs::kernels::BS_ISA {
 namespace {
-
-inline int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // ---- Transposing ---------------------------------------------------------------------------------------------
 
@@ -42,21 +40,13 @@ inline Vec<T> load_pieces(const T* const (&p)[kPieces], int64_t at) {
 #endif
 }
 
-template <int... I>
-struct Seq {};
-template <int N, int... I>
-struct MakeSeq : MakeSeq<N - 1, N - 1, I...> {};
-template <int... I>
-struct MakeSeq<0, I...> {
-  using type = Seq<I...>;
-};
 template <class T>
-using LanesOf = typename MakeSeq<kLanes<T>>::type;
+using LanesOf = typename IndicesTo<kLanes<T>>::type;
 
 // Within each piece of E elements, runs of `Run` elements taken by turns from x and y, beginning at the piece's middle
 // if Half: the unpack instructions.
 template <class T, int Run, bool Half, int... I>
-inline Vec<T> interleave(Vec<T> x, Vec<T> y, Seq<I...>) {
+inline Vec<T> interleave(Vec<T> x, Vec<T> y, Indices<I...>) {
   constexpr int E = kPiece<T>, L = kLanes<T>;
   return __builtin_shufflevector(
       x, y, (I / E * E + (Half ? E / 2 : 0) + I % E / (2 * Run) * Run + I % Run + (I / Run % 2 ? L : 0))...);

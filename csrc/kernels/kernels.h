@@ -19,7 +19,7 @@ namespace bs::kernels {
 constexpr int kMaxLoopDims = 8;
 constexpr int kMaxListArgs = 24;  // memory operands: inputs, then outputs
 constexpr int kMaxListInstr = 48;
-constexpr int kMaxListTemps = 16;  // tiles that stay in L1
+constexpr int kMaxListTemps = 16;  // values between instructions, in registers or in L1
 
 // Codes of the rows of elementwise.def, in its order.
 enum class Ew : uint8_t {

@@ -30,7 +30,7 @@ void forward(int64_t cols, const T* x, Weight<T> gamma, Weight<T> beta, T eps, T
   const int group = group_rows<T>(cols);
   const Vec<T> count = v_set(static_cast<T>(cols));
   for (int64_t i = lo; i < hi; i += group) {
-    const int n = static_cast<int>(least(group, hi - i));
+    const int n = static_cast<int>(min_of(group, hi - i));
     const T* row = x + i * cols;
     Vec<T> sum[1];
     fold_group<T, Add, 1>(
@@ -66,7 +66,7 @@ void backward(int64_t cols, const T* dy, const T* x, Weight<T> gamma, const T* m
   const int group = group_rows<T>(2 * cols);  // dy and x
   const Vec<T> count = v_set(static_cast<T>(cols));
   for (int64_t i = lo; i < hi; i += group) {
-    const int n = static_cast<int>(least(group, hi - i));
+    const int n = static_cast<int>(min_of(group, hi - i));
     Vec<T> sum[2];
     fold_group<T, Add, 2>(
         cols, n, T(0),

@@ -10,8 +10,6 @@
 namespace bs::kernels::BS_ISA {
 namespace {
 
-constexpr int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
-
 // ---- Rows of elementwise.def -----------------------------------------------------------------------------------
 
 enum Types { FLOATS, NUMBERS, TEST, SELECT };

@@ -40,7 +40,7 @@ inline T join_long_row(const T* x, int64_t cols, T start) {
   T total = start;
   const int64_t blocks = cols / kSumBlock;
   for (int64_t b = 0; b < blocks; b += kLanes<T>) {
-    const int n = static_cast<int>(least(kLanes<T>, blocks - b));
+    const int n = static_cast<int>(min_of(kLanes<T>, blocks - b));
     const Vec<T> joined = join_rows<T, Op, Take>(x + b * kSumBlock, kSumBlock, n, start);
     for (int r = 0; r < n; ++r) total = Op::of(total, static_cast<T>(joined[r]));
   }
@@ -57,7 +57,7 @@ void reduce_rows(const T* x, T* y, int64_t cols, int64_t lo, int64_t hi, T start
     return;
   }
   each_vector<T>(lo, hi, [=](int64_t i, auto part) {
-    part.store(y + i, join_rows<T, Op, Take>(x + i * cols, cols, static_cast<int>(least(kLanes<T>, hi - i)), start));
+    part.store(y + i, join_rows<T, Op, Take>(x + i * cols, cols, static_cast<int>(min_of(kLanes<T>, hi - i)), start));
   });
 }
 
@@ -65,7 +65,7 @@ template <class T, class Op, class Take = Plain>
 void reduce_columns(const T* x, T* y, int64_t rows, int64_t inner, int64_t lo, int64_t hi, T start) {
   while (lo < hi) {
     const int64_t o = lo / inner, c = lo % inner;
-    const int64_t c_hi = least(inner, c + hi - lo);
+    const int64_t c_hi = min_of(inner, c + hi - lo);
     const T* from = x + o * rows * inner;
     T* to = y + o * inner;
     fold_columns<T, Op, 1>(
@@ -109,7 +109,7 @@ void count_rows(const uint8_t* x, int64_t* y, int64_t cols, int64_t lo, int64_t 
     const uint8_t* row = x + i * cols;
     y[i] = 0;
     for (int64_t block = 0; block < cols; block += kSumBlock) {
-      const int64_t end = least(block + kSumBlock, cols);
+      const int64_t end = min_of(block + kSumBlock, cols);
       uint32_t n = 0;
       for (int64_t j = block; j < end; ++j) n += row[j] != 0;
       y[i] += n;
@@ -119,7 +119,7 @@ void count_rows(const uint8_t* x, int64_t* y, int64_t cols, int64_t lo, int64_t 
 
 void count_columns(const uint8_t* x, int64_t* y, int64_t rows, int64_t inner, int64_t lo, int64_t hi) {
   while (lo < hi) {
-    const int64_t o = lo / inner, c = lo % inner, n = least(inner - c, hi - lo);
+    const int64_t o = lo / inner, c = lo % inner, n = min_of(inner - c, hi - lo);
     const uint8_t* from = x + o * rows * inner + c;
     int64_t* to = y + lo;
     for (int64_t k = 0; k < n; ++k) to[k] = 0;

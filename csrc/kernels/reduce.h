@@ -21,8 +21,6 @@ constexpr int kSumRegs = kSumLanes / kLanes<T>;
 template <class T>
 constexpr int kSideBySide = kSumRegs<T> < 4 ? 4 / kSumRegs<T> : 1;
 
-constexpr int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
 // ---- The last, partly filled vector of a row -----------------------------------------------------------------
 
 // Sums of integers are taken unsigned.
@@ -102,27 +100,6 @@ struct MaxOfNumbers {
 };
 
 // ---- Rows ----------------------------------------------------------------------------------------------------
-
-template <int... i>
-struct Indices {};
-template <int n>
-struct IndicesTo;
-template <>
-struct IndicesTo<2> {
-  using type = Indices<0, 1>;
-};
-template <>
-struct IndicesTo<4> {
-  using type = Indices<0, 1, 2, 3>;
-};
-template <>
-struct IndicesTo<8> {
-  using type = Indices<0, 1, 2, 3, 4, 5, 6, 7>;
-};
-template <>
-struct IndicesTo<16> {
-  using type = Indices<0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15>;
-};
 
 // a and b hold segments of `width` lanes, one per row. Joins the halves of every segment: the result holds the
 // segments of a and then those of b, half as wide.
@@ -208,7 +185,7 @@ template <class T, class Op, int sums, int side_by_side = kSideBySide<T>, class 
 inline void fold_group(int64_t cols, int n, T start, const Step& step, Vec<T>* out) {
   for (int s = 0; s < sums; ++s) out[s] = v_set(start);
   for (int64_t lo = 0; lo < cols; lo += kSumBlock) {
-    const int64_t hi = least(lo + kSumBlock, cols);
+    const int64_t hi = min_of(lo + kSumBlock, cols);
     Vec<T> part[sums][kLanes<T>];
     for (int s = 0; s < sums; ++s) {
       for (int r = n; r < kLanes<T>; ++r) part[s][r] = v_set(start);
@@ -243,7 +220,7 @@ inline void fold_tile(int64_t rows, int64_t c, P part, T start, const Step& step
     for (int s = 0; s < sums; ++s) total[v][s] = v_set(start);
   }
   for (int64_t lo = 0; lo < rows; lo += kColumnBlock) {
-    const int64_t hi = least(lo + kColumnBlock, rows);
+    const int64_t hi = min_of(lo + kColumnBlock, rows);
     Vec<T> acc[vectors][sums];
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v) {

@@ -31,6 +31,8 @@ constexpr int kVecBytes = 32;
 constexpr int kVecBytes = 16;
 #endif
 
+constexpr int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
+
 template <class T>
 struct VecOf {
   typedef T type __attribute__((vector_size(kVecBytes)));
@@ -61,6 +63,28 @@ struct IntOf<int64_t> {
 };
 template <class T>
 using Mask = Vec<typename IntOf<T>::type>;
+
+// 0 .. n - 1 as a type, for shuffles. (The library's own may not be used here.)
+template <int... i>
+struct Indices {};
+template <int n>
+struct IndicesTo;
+template <>
+struct IndicesTo<2> {
+  using type = Indices<0, 1>;
+};
+template <>
+struct IndicesTo<4> {
+  using type = Indices<0, 1, 2, 3>;
+};
+template <>
+struct IndicesTo<8> {
+  using type = Indices<0, 1, 2, 3, 4, 5, 6, 7>;
+};
+template <>
+struct IndicesTo<16> {
+  using type = Indices<0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15>;
+};
 
 template <class T>
 inline Vec<T> v_load(const T* p) {

@@ -21,7 +21,7 @@ template <class T, bool logarithm>
 void forward(int64_t cols, const T* x, T* y, int64_t lo, int64_t hi) {
   const int group = group_rows<T>(logarithm ? cols : 2 * cols);
   for (int64_t i = lo; i < hi; i += group) {
-    const int n = static_cast<int>(least(group, hi - i));
+    const int n = static_cast<int>(min_of(group, hi - i));
     const T* from = x + i * cols;
     T* to = y + i * cols;
     const int64_t ahead = i + group < hi ? group * cols : 0;
@@ -53,7 +53,7 @@ template <class T, bool logarithm>
 void backward(int64_t cols, const T* dy, const T* y, T* dx, int64_t lo, int64_t hi) {
   const int group = group_rows<T>(2 * cols);
   for (int64_t i = lo; i < hi; i += group) {
-    const int n = static_cast<int>(least(group, hi - i));
+    const int n = static_cast<int>(min_of(group, hi - i));
     Vec<T> sum[1];
     fold_group<T, Add, 1>(
         cols, n, T(0),

@@ -124,7 +124,8 @@ const Op matmul_op{
     .doc =
         "x y: (..., m, k) by (..., k, n) gives (..., m, n), leading axes broadcast; a 1-d x is a row, a 1-d y a "
         "column. "
-        "Each element is one chain of fused multiply-adds over k ascending.",
+        "Each element is a chain of fused multiply-adds over k ascending, in parts of 4096; in 16 lanes where there is "
+        "one column.",
     .inputs = {{"x"}, {"y"}},
     .visibility = Visibility::method,
     .infer =

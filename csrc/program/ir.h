@@ -83,7 +83,7 @@ Ir build_ir(const Capture& capture, const std::vector<Tensor>& outputs);
 void share_panels(Ir& ir);
 
 // Joins elementwise steps of one loop shape and one arithmetic into lists, makes lists the epilogues of the ops whose
-// results they read, and sorts the steps so that those that write slots come as late as they can.
+// results they read, and sorts the steps so that those that write slots may do so in place, and then come at once.
 void fuse(Ir& ir);
 
 // Steps whose parts may run without waiting for other threads, in order; between phases all threads meet.

@@ -152,6 +152,16 @@ constexpr Types types_of[] = {
 #include "kernels/elementwise.def"
 };
 
+constexpr bool is_helper(Ew code) {
+#define BS_EW1(...)
+#define BS_EW2(...)
+#define BS_EW3(...)
+#define BS_HELPER(name) \
+  if (code == Ew::name) return true;
+#include "kernels/elementwise.def"
+  return false;
+}
+
 Op make(const char* name, const char* doc, int n_in, Types types, Ew code, uint32_t reads, void (*grad)(GradCall&),
         void (*infer)(const Attrs*, const Specs&, Spec*), int64_t (*forward)(const Call&, int64_t, int64_t)) {
   static const char* const names[3] = {"x", "y", "z"};
@@ -159,7 +169,7 @@ Op make(const char* name, const char* doc, int n_in, Types types, Ew code, uint3
   op.name = name;
   op.doc = doc;
   for (int i = 0; i < n_in; ++i) op.inputs.push_back({names[i]});
-  op.visibility = Visibility::method;
+  op.visibility = is_helper(code) ? Visibility::hidden : Visibility::method;
   op.infer = infer;
   op.forward = forward;
   op.place = place;

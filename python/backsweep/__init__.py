@@ -107,8 +107,6 @@ if TYPE_CHECKING:
     from backsweep._core import *  # noqa: F403
 else:
     _ops = {name: value for name, value in vars(_core).items() if isinstance(value, _core.OpFunction)}
-    for _name in ("gelu_slope", "mul_mask", "mul_zero"):  # helpers of derivative rules; they are in _core.ops
-        _ops.pop(_name, None)
     globals().update(_ops)
     __all__ += sorted(_ops)
-    del _ops, _name
+    del _ops

@@ -221,9 +221,6 @@ class Tensor:
     def gelu(self) -> Tensor:
         """x Phi(x) = x / 2 (1 + erf(x / sqrt(2)))"""
 
-    def gelu_slope(self) -> Tensor:
-        """the derivative of gelu: Phi(x) + x e^(-x^2 / 2) / sqrt(2 pi)"""
-
     @property
     def grad(self) -> Tensor | None: ...
     @grad.setter
@@ -293,12 +290,6 @@ class Tensor:
 
     def mul_(self: Self, other: TensorLike) -> Self:
         """Of a parameter or buffer: x other becomes its value."""
-
-    def mul_mask(self, y: TensorLike) -> Tensor:
-        """x where the mask y is not 0, else 0 (exactly, also where x is not finite)"""
-
-    def mul_zero(self, y: TensorLike) -> Tensor:
-        """x y, but 0 where x is 0, whatever y: a zero gradient stays zero"""
 
     @property
     def ndim(self) -> _int: ...
@@ -912,9 +903,6 @@ def ge(x: TensorLike, y: TensorLike) -> Tensor:
 def gelu(x: TensorLike) -> Tensor:
     """x Phi(x) = x / 2 (1 + erf(x / sqrt(2)))"""
 
-def gelu_slope(x: TensorLike) -> Tensor:
-    """the derivative of gelu: Phi(x) + x e^(-x^2 / 2) / sqrt(2 pi)"""
-
 def get_num_threads() -> int:
     """Threads that parallel work uses."""
 
@@ -1032,12 +1020,6 @@ def mean(
 
 def mul(x: TensorLike, y: TensorLike) -> Tensor:
     """x y"""
-
-def mul_mask(x: TensorLike, y: TensorLike) -> Tensor:
-    """x where the mask y is not 0, else 0 (exactly, also where x is not finite)"""
-
-def mul_zero(x: TensorLike, y: TensorLike) -> Tensor:
-    """x y, but 0 where x is 0, whatever y: a zero gradient stays zero"""
 
 def ne(x: TensorLike, y: TensorLike) -> Tensor:
     """x != y"""
@@ -1192,7 +1174,6 @@ __all__ = [
     "full_like",
     "ge",
     "gelu",
-    "gelu_slope",
     "get_num_threads",
     "grad",
     "gt",
@@ -1217,8 +1198,6 @@ __all__ = [
     "maximum",
     "mean",
     "mul",
-    "mul_mask",
-    "mul_zero",
     "ne",
     "neg",
     "no_grad",

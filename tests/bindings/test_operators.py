@@ -240,6 +240,8 @@ def test_helpers_of_derivative_rules_are_not_public() -> None:
     for name in ("gelu_slope", "mul_mask", "mul_zero"):
         assert not hasattr(bs, name)
         assert name not in bs.__all__
+        assert not hasattr(_core, name)
+        assert not hasattr(bs.Tensor, name)
         assert hasattr(_core.ops, name)
 
 

@@ -78,6 +78,10 @@ inline Tensor call(const Op& op, Operands& in, Ref<Attrs> attrs = {}) {
 // The op that a hand-written method is built on; GraphError where this build has none.
 const Op& need_op(const char* name, const char* user);
 
+// x ** n of a Python number n, also as x.pow(n) and bs.pow(x, n): the op `pow`, but for some n ops that are faster and
+// no worse (tensor_number.cpp). ValueError for integers to a negative integer.
+Tensor power_of(const Tensor& x, PyObject* exponent);
+
 // A Python callable for an op, made once (borrowed); the types and functions of op_function.cpp.
 PyObject* op_function(const Op& op);
 void register_ops(py::module_& m);

@@ -4,6 +4,7 @@
 #include <structmember.h>
 
 #include <cstddef>
+#include <cstring>
 #include <map>
 
 #include "base/error.h"
@@ -35,6 +36,21 @@ PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObj
     for (int i = 0; i < n_out; ++i) PyTuple_SET_ITEM(t.ptr(), i, wrap(i == 0 ? first : sibling(first, i)));
     return t.release().ptr();
   });
+}
+
+// pow: a number as the exponent goes the way of the operator **.
+PyObject* vectorcall_pow(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  const Py_ssize_t n = PyVectorcall_NARGS(nargsf), n_kw = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
+  PyObject* v[2] = {};
+  if (n + n_kw == 2) {
+    for (Py_ssize_t i = 0; i < n; ++i) v[i] = args[i];
+    for (Py_ssize_t k = 0; k < n_kw; ++k)
+      for (int i = 0; i < 2; ++i)
+        if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, k), i ? "y" : "x") == 0) v[i] = args[n + k];
+  }
+  if (!v[0] || !v[1] || v[0] == Py_None || is_number(v[0]) || !is_number(v[1]))
+    return vectorcall(self, args, nargsf, kwnames);
+  return guarded([&] { return wrap(power_of(is_tensor(v[0]) ? unwrap(v[0]) : to_tensor(v[0], "pow", "x"), v[1])); });
 }
 
 PyObject* bind(PyObject* self, PyObject* object, PyObject*) {
@@ -110,7 +126,7 @@ PyObject* op_function(const Op& op) {
   PyObject*& f = made[&op];
   if (!f) {
     auto* self = reinterpret_cast<OpFunction*>(checked(type->tp_alloc(type, 0)));
-    self->vectorcall = vectorcall;
+    self->vectorcall = std::strcmp(op.name, "pow") == 0 ? vectorcall_pow : vectorcall;
     self->signature = new Signature(op);
     f = reinterpret_cast<PyObject*>(self);
   }

@@ -10,6 +10,7 @@ namespace {
 // Looked up once; null where the registry has no such op, and then Python says that the operator is not supported.
 struct Known {
   const Op *add, *sub, *mul, *div, *matmul, *pow, *neg, *abs, *eq, *ne, *lt, *le, *gt, *ge;
+  const Op *square, *sqrt, *rsqrt, *reciprocal, *reshape;  // powers
 } known;
 
 // An operand that is neither tensor nor number: a NumPy array or scalar.
@@ -67,27 +68,10 @@ BS_BINARY(div)
 BS_BINARY(matmul)
 #undef BS_BINARY
 
-// x ** y is the op `pow`; but for some numbers y there are ops that are faster and no worse.
 PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) {
   if (modulus != Py_None) Py_RETURN_NOTIMPLEMENTED;
   if (!is_tensor(a) || !is_number(b)) return binary(known.pow, a, b);
-  return guarded([&]() -> PyObject* {
-    const double n = PyFloat_AsDouble(b);
-    if (n == -1 && PyErr_Occurred()) throw py::error_already_set();
-    const Tensor x = unwrap(a);
-    const bool floats = is_float(x.dtype());
-    if (n < 0 && !floats && !PyFloat_Check(b))
-      throw ValueError("[pow] integers to a negative power are no integers: cast x to a float first");
-    if (floats || !PyFloat_Check(b)) {
-      if (n == 1 && x.dtype() != DType::b8) return Py_NewRef(a);
-      if (n == 2) return wrap(ops::square(x));
-      if (n == 3) return wrap(ops::mul(ops::square(x), x));
-    }
-    if (n == 0.5) return wrap(ops::sqrt(x));
-    if (n == -0.5) return wrap(ops::rsqrt(x));
-    if (n == -1) return wrap(ops::reciprocal(x));
-    return binary(known.pow, a, b);
-  });
+  return guarded([&] { return wrap(power_of(unwrap(a), b)); });
 }
 
 PyObject* negative(PyObject* a) { return unary(known.neg, "neg", a); }
@@ -154,6 +138,30 @@ int as_bool(PyObject* self) {
 
 }  // namespace
 
+Tensor power_of(const Tensor& x, PyObject* exponent) {
+  const double n = PyFloat_AsDouble(exponent);
+  if (n == -1 && PyErr_Occurred()) throw py::error_already_set();
+  const bool floats = is_float(x.dtype()), whole = !PyFloat_Check(exponent);
+  if (n < 0 && !floats && whole)
+    throw ValueError("[pow] integers to a negative power are no integers: cast x to a float first");
+  const auto of = [](const Op* op, const Tensor& a, Tensor b = {}, Ref<Attrs> attrs = {}) {
+    Operands in;
+    in.push(a);
+    if (b) in.push(std::move(b));
+    return call(*op, in, std::move(attrs));
+  };
+  if (floats || whole) {
+    // A value of its own, with the history: of a parameter, what it holds now.
+    if (n == 1 && x.dtype() != DType::b8) return of(known.reshape, x, {}, Attrs::make({x.shape()}));
+    if (n == 2) return of(known.square, x);
+    if (n == 3) return of(known.mul, of(known.square, x), x);
+  }
+  if (n == 0.5) return of(known.sqrt, x);
+  if (n == -0.5) return of(known.rsqrt, x);
+  if (n == -1) return of(known.reciprocal, x);
+  return of(known.pow, x, scalar_tensor(exponent, weak_dtype(x.dtype(), exponent)));
+}
+
 void prepare_number_slots() {
 #define BS_FIND(name) known.name = find_op(#name);
   BS_FIND(add)
@@ -170,6 +178,11 @@ void prepare_number_slots() {
   BS_FIND(le)
   BS_FIND(gt)
   BS_FIND(ge)
+  BS_FIND(square)
+  BS_FIND(sqrt)
+  BS_FIND(rsqrt)
+  BS_FIND(reciprocal)
+  BS_FIND(reshape)
 #undef BS_FIND
 }
 

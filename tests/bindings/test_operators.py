@@ -263,6 +263,59 @@ def test_powers():
     assert abs(x).tolist() == [2.0, 3.0, 0.5]
 
 
+EXPONENTS = (-3, -2, -1, -1.0, -0.5, 0, 0.5, True, 1, 1.0, 2, 2.0, 3, 3.0, 4, 2.5, 7)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "bool"])
+def test_one_rule_for_powers(dtype):
+    """`**`, the method and the function agree to the bit, in dtype and in derivative."""
+    given = np.random.default_rng(0).uniform(1.2, 9, 1000).astype(dtype)
+    for n in EXPONENTS:
+        x = _core.tensor(given, requires_grad="float" in dtype)
+        ways = [x.__pow__, x.pow, lambda n, x=x: bs.pow(x, n), lambda n, x=x: bs.pow(x=x, y=n)]
+        ways += [lambda n, x=x: x.pow(y=n), lambda n: bs.pow(given, n), lambda n, x=x: bs.pow(x, y=n)]
+        if n < 0 and not isinstance(n, float) and "float" not in dtype:
+            for way in ways:
+                with pytest.raises(ValueError, match=r"^\[pow\] integers to a negative power"):
+                    way(n)
+            continue
+        outs = [way(n) for way in ways]
+        for out in outs:
+            assert out.dtype == outs[0].dtype
+            np.testing.assert_array_equal(out.numpy(), outs[0].numpy(), strict=True)
+        want = np.power(given.astype(np.float64), n)
+        np.testing.assert_allclose(outs[0].numpy(), want, rtol=1e-6)
+        if x.requires_grad:
+            assert all(out.requires_grad for i, out in enumerate(outs) if i != 5)
+            slopes = [bs.grad(out.sum(), x).numpy() for i, out in enumerate(outs) if i != 5]
+            for d in slopes:
+                np.testing.assert_array_equal(d, slopes[0])
+
+
+def test_errors_of_pow_called_wrongly():
+    x = _core.ones(2)
+    for call, text in [
+        (lambda: bs.pow(x), r"^\[pow\] missing argument 'y'"),
+        (lambda: bs.pow(2, x=x), r"^\[pow\] got two values for 'x'"),
+        (lambda: bs.pow(None, 2), r"^\[pow\] x is a tensor, not None"),
+        (lambda: x.pow(z=2), r"^\[pow\] there is no argument 'z'"),
+        (lambda: bs.pow("a", 2), r"^\[pow\] x"),
+    ]:
+        with pytest.raises(TypeError, match=text):
+            call()
+    assert bs.pow(3, 2).tolist() == 9
+
+
+@pytest.mark.parametrize("of", [lambda p: p**1, lambda p: p.pow(1), lambda p: bs.pow(p, 1.0)])
+def test_first_power_of_a_parameter_is_its_value(of):
+    p = bs.Parameter(_core.tensor([1.0, 2.0]))
+    value = of(p)
+    assert type(value) is bs.Tensor
+    np.testing.assert_array_equal(bs.grad((value * value).sum(), p).numpy(), [2.0, 4.0])
+    p.assign(_core.tensor([5.0, 6.0]))
+    assert value.tolist() == [1.0, 2.0]
+
+
 def test_a_whole_slice_is_a_tensor_of_its_own():
     a = _core.tensor([1.0, 2.0])
     for b in (a[:], a.view(2)):

@@ -264,7 +264,8 @@ const Op sum_squares_op{
     .grad =
         [](GradCall& call) {
           const Tensor x = call.in(0);
-          call.set(0, mul(x, mul(keep_axes("sum_squares", call.grad(), &call.attrs(), x.shape()), 2.0)));
+          // 0 where x is: the norm's derivative sqrt'(0) is infinite.
+          call.set(0, mul_zero(x, mul(keep_axes("sum_squares", call.grad(), &call.attrs(), x.shape()), 2.0)));
         },
     .reads = IN_0,
 };

@@ -53,6 +53,25 @@ def test_norm(p: float, dtype: str, tolerance: float) -> None:
     )
 
 
+@pytest.mark.parametrize("p", NORMS)
+def test_derivative_of_a_norm_at_zero(p: float) -> None:
+    """Of all zeros it is 0, not NaN; zeros beside others change nothing."""
+    x, y = bs.zeros(3, requires_grad=True), bs.zeros(2, 2, requires_grad=True)
+    for d in bs.grad(get_total_norm([x, y], p), [x, y]):
+        np.testing.assert_array_equal(d.numpy(), 0)
+    x = bs.tensor([0.0, 3.0, -4.0], requires_grad=True)
+    d = bs.grad(get_total_norm([x, y], 2.0), x)
+    np.testing.assert_allclose(d.numpy(), [0, 0.6, -0.8], rtol=1e-6)
+
+
+@pytest.mark.parametrize("p", NORMS)
+def test_gradients_of_zero_stay_zero(p: float) -> None:
+    made = parameters([np.zeros(3), np.zeros((2, 2))])
+    assert float(clip_grad_norm_(made, 1.0, p)) == 0.0
+    for q in made:
+        np.testing.assert_array_equal(q.grad.numpy(), 0)
+
+
 def test_norm_of_nothing() -> None:
     assert float(get_total_norm([])) == 0.0
     assert float(get_total_norm([bs.zeros(0)], math.inf)) == 0.0

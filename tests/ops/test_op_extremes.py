@@ -168,16 +168,30 @@ def test_bools_are_counted() -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", ["log", "sqrt", "rsqrt", "reciprocal"])
-def test_zero_gradient_stays_zero_at_the_pole(name: str, dtype: str) -> None:
-    x = np.array([0.0, 0.0, 4.0], dtype)
+@pytest.mark.parametrize(
+    ("f", "pole"),
+    [
+        (bs.log, 0),
+        (bs.log1p, -1),
+        (bs.sqrt, 0),
+        (bs.rsqrt, 0),
+        (bs.reciprocal, 0),
+        (lambda t: t**0.3, 0),
+        (lambda t: t**-2, 0),
+    ],
+    ids=["log", "log1p", "sqrt", "rsqrt", "reciprocal", "pow0.3", "pow-2"],
+)
+def test_zero_gradient_stays_zero_at_the_pole(
+    f: Callable[[bs.Tensor], bs.Tensor], pole: float, dtype: str
+) -> None:
+    x = np.array([pole, pole, 4.0], dtype)
     weight = bs.tensor(np.array([0.0, 1.0, 1.0], dtype))
-    d = slope(lambda t: getattr(bs, name)(t) * weight, x)
+    d = slope(lambda t: f(t) * weight, x)
     assert d[0] == 0
     assert np.isinf(d[1])
     assert np.isfinite(d[2]) and d[2] != 0
     # As it comes about in practice: the branch that was not chosen.
-    d = slope(lambda t: bs.where(t > 1.0, getattr(bs, name)(t), 0.0), x)
+    d = slope(lambda t: bs.where(t > 1.0, f(t), 0.0), x)
     np.testing.assert_array_equal(d[:2], 0)
 
 
@@ -218,8 +232,10 @@ def test_nan_propagates(dtype: str) -> None:
     for at in range(40):  # in each lane
         x = np.arange(40).astype(dtype)
         x[at] = np.nan
-        assert np.isnan(array(bs.amax(bs.tensor(x))))
-        assert np.isnan(array(bs.amax(bs.tensor(x.reshape(8, 5)), 0))[at % 5])
+        for extreme in (bs.amax, bs.amin):
+            assert np.isnan(array(extreme(bs.tensor(x))))
+            over_rows = np.isnan(array(extreme(bs.tensor(x.reshape(8, 5)), 0)))
+            assert over_rows.nonzero()[0].tolist() == [at % 5]
         assert np.isnan(array(bs.relu(bs.tensor(x)))).nonzero()[0].tolist() == [at]
     loss = F.cross_entropy(
         bs.tensor(np.array([[np.nan, 0, 0], [0, 0, 0]], dtype)), bs.tensor([1, 1]), reduction="none"
@@ -234,6 +250,7 @@ def test_derivatives_at_kinks() -> None:
     np.testing.assert_array_equal(array(gx), [0, 1, 1])  # where equal, to the first
     np.testing.assert_array_equal(array(gy), [1, 0, 0])
     np.testing.assert_array_equal(slope(bs.amax, np.array([1.0, 3.0, 3.0])), [0, 0.5, 0.5])
+    np.testing.assert_array_equal(slope(bs.amin, np.array([1.0, 3.0, 1.0])), [0.5, 0, 0.5])
 
 
 def test_masks_hide_what_is_not_finite() -> None:

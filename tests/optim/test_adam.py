@@ -114,8 +114,19 @@ def test_wrong_arguments(cls: type) -> None:
     ):
         with pytest.raises(ValueError, match=rf"^\[{cls.__name__}\] {next(iter(bad))}"):
             cls([p], **bad)
-    with pytest.raises(TypeError, match="betas"):
-        cls([p], betas=0.9)
+    for bad in (
+        {"lr": "abc"},
+        {"lr": None},
+        {"eps": "1"},
+        {"betas": 0.9},
+        {"betas": "ab"},
+        {"betas": (0.9, None)},
+        {"amsgrad": "yes"},
+    ):
+        with pytest.raises(TypeError, match=rf"^\[{cls.__name__}\] {next(iter(bad))}.*must be"):
+            cls([p], **bad)
+    with pytest.raises(ValueError, match="lr is nan; it must be a number, not negative"):
+        cls([p], lr=float("nan"))
     optimizer = cls([p])
     with pytest.raises(ValueError, match="betas"):
         optimizer.param_groups[0]["betas"] = (0.9, 2.0)
@@ -206,17 +217,94 @@ def test_the_decay_of_adamw_stays_decoupled() -> None:
     assert optimizer.param_groups[0]["weight_decay"] == 0.1
 
 
-def test_wrong_state_changes_nothing() -> None:
+WRONG_STATE: list[tuple[Any, type[Exception], str]] = [
+    (np.zeros(3), bs.ShapeError, r"is \(3,\); it must be"),
+    (np.zeros((2, 1)), bs.ShapeError, r"is \(2, 1\); it must be"),
+    ("none", TypeError, "is str, not an array of numbers"),
+    ({"a": 1}, TypeError, "is dict, not an array of numbers"),
+    (object(), TypeError, "is object, not an array of numbers"),
+    ([[1.0], [1.0, 2.0]], TypeError, "is list, not an array of numbers"),
+]
+
+
+@BOTH
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("name", ["step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq"])
+def test_wrong_state_changes_nothing(cls: type, name: str, number: int) -> None:
+    ps = [nn.Parameter(bs.ones(2)), nn.Parameter(bs.ones(()))]
+    optimizer = cls(ps, amsgrad=True)
+
+    def step() -> None:
+        for p in ps:
+            p.grad = bs.ones(p.shape)
+        optimizer.step()
+
+    def everything() -> list[Any]:
+        buffers = [np.array(b) for p in ps for b in optimizer.state[p].values()]
+        return [optimizer.param_groups[0]["lr"], *(b.tolist() for b in buffers)]
+
+    step()
+    before = everything()
+    step()
+    good = optimizer.state_dict()
+    good["param_groups"][0]["lr"] = 0.5
+    optimizer.load_state_dict(good)
+    after = everything()
+    assert after != before
+    wrong = [*WRONG_STATE, (np.zeros(2) if name == "step" or number else 0.0, bs.ShapeError, "it must be")]
+    for value, error, text in wrong:
+        state = copy.deepcopy(good)
+        state["param_groups"][0]["lr"] = 0.7
+        state["state"][0] = {n: np.asarray(b) * 2 for n, b in state["state"][0].items()}
+        state["state"][number][name] = value
+        with pytest.raises(error, match=rf"^\[{cls.__name__}\] {name} of parameter {number} .*{text}"):
+            optimizer.load_state_dict(state)
+        assert everything() == after
+    if name != "max_exp_avg_sq":
+        del state["state"][number][name]
+        with pytest.raises(ValueError, match=rf"the state of parameter {number} has no {name}"):
+            optimizer.load_state_dict(state)
+        assert everything() == after
+
+
+def test_what_is_no_state_dict() -> None:
+    p = nn.Parameter(bs.ones(2))
+    optimizer = Adam([p])
+    trained(optimizer, p, [np.ones(2)])
+    good = optimizer.state_dict()
+    group = {**good["param_groups"][0], "lr": 0.5}
+    for bad, text in (
+        (None, "is NoneType"),
+        ([], "is list"),
+        ({}, "has no 'state'"),
+        ({"state": {}}, "has no 'param_groups'"),
+        ({**good, "state": None}, "'state' is NoneType"),
+        ({**good, "state": {0: 3}}, "the state of parameter 0 is int"),
+        ({**good, "param_groups": None}, "list of dicts"),
+        ({**good, "param_groups": [3]}, "list of dicts"),
+        ({**good, "param_groups": [{"lr": 0.5}]}, "hold 'params'"),
+        ({**good, "param_groups": [{**group, "params": None}]}, "hold 'params'"),
+        ({**good, "param_groups": [{**group, "params": [[0]]}]}, "hold 'params'"),
+        ({**good, "param_groups": [{**group, "eps": "small"}]}, "eps is 'small'; it must be a number"),
+        ({**good, "param_groups": [{**group, "betas": None}]}, "betas is None; it must be two numbers"),
+        ({**good, "param_groups": [{**group, "amsgrad": np.ones(2)}]}, "amsgrad is .*True or False"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=rf"^\[Adam\] .*{text}"):
+            optimizer.load_state_dict(bad)  # type: ignore[arg-type]
+        assert optimizer.param_groups[0]["lr"] == 1e-3
+        assert float(optimizer.state[p]["step"]) == 1.0
+
+
+@pytest.mark.peers
+def test_a_state_in_bfloat16_is_refused() -> None:
+    torch = pytest.importorskip("torch")
     p = nn.Parameter(bs.ones(2))
     optimizer = Adam([p])
     trained(optimizer, p, [np.ones(2)])
     state = optimizer.state_dict()
-    state["param_groups"][0]["lr"] = 0.5
-    state["state"][0]["exp_avg"] = np.zeros(3)
-    with pytest.raises(bs.ShapeError, match=r"^\[Adam\] exp_avg is \(3,\), its parameter is \(2,\)"):
+    state["state"][0]["exp_avg"] = torch.zeros(2, dtype=torch.bfloat16)
+    with pytest.raises(TypeError, match=r"^\[Adam\] exp_avg of parameter 0 is Tensor.*bfloat16"):
         optimizer.load_state_dict(state)
-    assert optimizer.param_groups[0]["lr"] == 1e-3
-    assert float(optimizer.state[p]["step"]) == 1.0
 
 
 # ---- Compiled ----------------------------------------------------------------------------------------------

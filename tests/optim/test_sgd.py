@@ -263,6 +263,11 @@ def test_wrong_arguments() -> None:
         SGD([p, p])
     with pytest.raises(ValueError, match="twice"):
         SGD([{"params": [p]}, {"params": [p]}])
+    with pytest.raises(ValueError, match=r'^\[SGD\] a parameter group has no "params"'):
+        SGD([{"lr": 1.0}])  # type: ignore[list-item]
+    for wrong in (3, nn.Linear(1, 1), nn.Sequential(nn.Linear(1, 1)), ["weight"], [{"params": 3}], [p, 3]):
+        with pytest.raises(TypeError, match=r"^\[SGD\] .*model.parameters\(\)"):
+            SGD(wrong)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="unknown"):
         SGD([{"params": [p], "rate": 1.0}])
     for bad in ({"lr": -1.0}, {"momentum": -1.0}, {"weight_decay": float("nan")}, {"nesterov": True}):

@@ -56,6 +56,9 @@ class Adam(Optimizer):
     numbers = ("lr", "betas", "eps", "weight_decay")
     flags = ("amsgrad", "maximize", "decoupled_weight_decay")
     pairs = ("betas",)
+    saved = ("step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+    required = saved[:3]
+    counters = ("step",)
 
     def __init__(
         self,
@@ -83,7 +86,9 @@ class Adam(Optimizer):
     def _check(self, values: Mapping[str, Any]) -> None:
         for name in ("lr", "eps", "weight_decay"):
             if not values[name] >= 0.0:
-                raise ValueError(f"[{self._name}] {name} is {values[name]}; it must not be negative")
+                raise ValueError(
+                    f"[{self._name}] {name} is {values[name]}; it must be a number, not negative"
+                )
         for i, beta in enumerate(values["betas"]):
             if not 0.0 <= beta < 1.0:
                 raise ValueError(f"[{self._name}] betas[{i}] is {beta}; it must lie in [0, 1)")

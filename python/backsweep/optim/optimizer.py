@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, MutableMapping
 from types import SimpleNamespace
 from typing import Any, ClassVar, TypeAlias
 
@@ -71,7 +71,7 @@ class ParamGroup(MutableMapping[str, Any]):
         if _is_capturing():
             names = ", ".join(changes)
             raise GraphError(f"[optim] {names} of a group is set while capturing: do it between the steps")
-        made = {n: self._owner._as_number(n, value) for n, value in changes.items()}
+        made = {n: self._owner._as_kept(n, value) for n, value in changes.items()}
         if "params" in made:
             made["params"] = self._owner._own(made["params"], self)
         self._owner._check({**vars(self.values_now), **made})
@@ -110,7 +110,7 @@ class Optimizer:
 
     A subclass names its hyperparameters in `numbers` (floats, or pairs of them) and `flags` (booleans), and
     in `deciding` the numbers of which 0 means less state. It makes its state in `_prepare` and states its
-    update in `_update`, in ops on parameters and buffers.
+    update in `_update`, in ops on parameters and buffers. `saved` names the state that state dicts hold.
 
     Parameters
     ----------
@@ -129,6 +129,9 @@ class Optimizer:
     flags: ClassVar[tuple[str, ...]] = ()
     pairs: ClassVar[tuple[str, ...]] = ()  # those of `numbers` that are two
     deciding: ClassVar[tuple[str, ...]] = ()
+    saved: ClassVar[tuple[str, ...]] = ()  # names of state that state dicts hold
+    required: ClassVar[tuple[str, ...]] = ()  # those of `saved` without which it is not whole
+    counters: ClassVar[tuple[str, ...]] = ()  # those of `saved` that are 0-d; the others have p's shape
 
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
@@ -137,6 +140,11 @@ class Optimizer:
         self._structure = SimpleNamespace(key=0)  # of the list of groups; each group has its own
         if isinstance(params, Parameter):
             raise TypeError(f"[{self._name}] params is one Parameter; put it into a list")
+        given: object = params
+        if not isinstance(given, Iterable):
+            raise TypeError(
+                f"[{self._name}] params is {type(given).__name__}; give a list, such as model.parameters()"
+            )
         groups = list(params)
         if not groups:
             raise ValueError(f"[{self._name}] there are no parameters to optimize")
@@ -171,31 +179,64 @@ class Optimizer:
         unknown = [name for name in param_group if name not in known]
         if unknown:
             raise TypeError(f"[{self._name}] unknown hyperparameters: {unknown}")
+        if "params" not in param_group:
+            raise ValueError(f'[{self._name}] a parameter group has no "params": give a list of parameters')
         values = {**self.defaults, **param_group, "params": self._own(param_group["params"])}
-        values.update({name: self._as_number(name, values[name]) for name in self.numbers})
+        values = {name: self._as_kept(name, value) for name, value in values.items()}
         self._check(values)
         self.param_groups.append(ParamGroup(values, self))
         self._structure.key += 1
         _core.bump_structure_epoch()
 
-    def _as_number(self, name: str, value: Any) -> Any:
-        """Give a hyperparameter as it is kept: numbers as float, pairs as tuple of two."""
-        if name in self.pairs:
-            try:
-                first, second = value
-            except TypeError as e:
-                raise TypeError(f"[{self._name}] {name} is {value!r}; it must be two numbers") from e
-            except ValueError as e:
-                raise ValueError(f"[{self._name}] {name} is {value!r}; it must be two numbers") from e
-            return float(first), float(second)
-        return float(value) if name in self.numbers else value
+    def _as_kept(self, name: str, value: Any) -> Any:
+        """Give a hyperparameter as it is kept: numbers as float, pairs as tuple of two, flags as bool."""
+        where = f"[{self._name}]"
+        if name in self.flags:
+            if not isinstance(value, (bool, int, np.bool_)):
+                raise TypeError(f"{where} {name} is {value!r}; it must be True or False")
+            return bool(value)
+        if name not in self.numbers:
+            return value
+        if name not in self.pairs:
+            return self._as_float(name, value)
+        try:
+            first, second = value
+        except TypeError as e:
+            raise TypeError(f"{where} {name} is {value!r}; it must be two numbers") from e
+        except ValueError as e:
+            raise ValueError(f"{where} {name} is {value!r}; it must be two numbers") from e
+        return self._as_float(f"{name}[0]", first), self._as_float(f"{name}[1]", second)
+
+    def _as_float(self, name: str, value: Any) -> float:
+        try:
+            if not isinstance(value, str):
+                return float(value)
+        except (TypeError, ValueError, RuntimeError):
+            pass
+        raise TypeError(f"[{self._name}] {name} is {value!r}; it must be a number")
 
     def _own(self, params: Any, group: ParamGroup | None = None) -> tuple[Parameter, ...]:
         """Give the parameters of a group, or raise if one comes twice."""
-        own = _as_parameters(params)
+        own = self._as_parameters(params)
         seen = {id(p) for other in self.param_groups if other is not group for p in other.values_now.params}
         if len({id(p) for p in own} - seen) != len(own):
             raise ValueError(f"[{self._name}] a parameter is there twice")
+        return own
+
+    def _as_parameters(self, params: Any) -> tuple[Parameter, ...]:
+        if not isinstance(params, Iterable):
+            raise TypeError(
+                f"[{self._name}] params is {type(params).__name__}; give a list, such as model.parameters()"
+            )
+        given = (params,) if isinstance(params, Tensor) else tuple(params)
+        # Pairs are those of named_parameters().
+        own = tuple(p[1] if isinstance(p, tuple) and len(p) == 2 else p for p in given)
+        for p in own:
+            if not isinstance(p, Parameter):
+                raise TypeError(
+                    f"[{self._name}] can only optimize bs.nn.Parameter objects, such as those of "
+                    f"model.parameters(), not {type(p).__name__}"
+                )
         return own
 
     def _check(self, values: Mapping[str, Any]) -> None:
@@ -258,35 +299,85 @@ class Optimizer:
 
         Raises
         ------
+        TypeError
+            If `state_dict` is not laid out as one, or a value is no number or array.
         ValueError
-            If the groups do not have the same numbers of parameters, or a hyperparameter is out of range.
+            If the groups do not have the same numbers of parameters, a hyperparameter is out of range, or a
+            parameter's state is incomplete.
         ShapeError
             If a state's shape does not fit its parameter.
         """
-        saved = state_dict["param_groups"]
+        saved, saved_states = self._parts(state_dict)
         sizes = [len(group["params"]) for group in self.param_groups]
         others = [len(group["params"]) for group in saved]
         if sizes != others:
             raise ValueError(f"[{self._name}] groups of {sizes} parameters, but {others} in the state dict")
+        # All is converted and checked before the first write.
         changes = [
             group.checked({name: value for name, value in other.items() if name != "params"})
             for group, other in zip(self.param_groups, saved, strict=True)
         ]
-        states: list[tuple[Parameter, dict[str, Tensor]]] = []
-        for group, other in zip(self.param_groups, saved, strict=True):
-            for p, i in zip(group["params"], other["params"], strict=True):
-                values = state_dict["state"].get(i) or {}
-                state = {n: _as_state(v, p) for n, v in values.items() if v is not None}
-                for name, value in state.items():
-                    if value.shape not in (p.shape, ()):
-                        raise ShapeError(
-                            f"[{self._name}] {name} is {value.shape}, its parameter is {p.shape}"
-                        )
-                states.append((p, state))
+        states = [
+            (p, self._checked_state(p, i, saved_states.get(i)))
+            for group, other in zip(self.param_groups, saved, strict=True)
+            for p, i in zip(group["params"], other["params"], strict=True)
+        ]
         for group, change in zip(self.param_groups, changes, strict=True):
             group.write(change)
         for p, state in states:
             self._load_state(p, state)
+
+    def _parts(self, state_dict: Any) -> tuple[list[Mapping[str, Any]], Mapping[Any, Any]]:
+        """Give groups and states of a state dict, or raise if it is not laid out as one."""
+        where = f"[{self._name}] the state dict"
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(
+                f"{where} is {type(state_dict).__name__}; it must be a dict as `state_dict` gives it"
+            )
+        missing = [name for name in ("state", "param_groups") if name not in state_dict]
+        if missing:
+            raise ValueError(
+                f"{where} has no {missing[0]!r}; it must be as an optimizer's `state_dict` gives it"
+            )
+        groups, states = state_dict["param_groups"], state_dict["state"]
+        if not isinstance(states, Mapping):
+            raise TypeError(f"{where}'s 'state' is {type(states).__name__}; it must be a dict")
+        if not isinstance(groups, (list, tuple)) or not all(isinstance(group, Mapping) for group in groups):
+            raise TypeError(f"{where}'s 'param_groups' must be a list of dicts")
+        for group in groups:
+            numbers = group.get("params")
+            if not isinstance(numbers, (list, tuple)) or not all(isinstance(i, Hashable) for i in numbers):
+                raise TypeError(f"{where}'s groups must each hold 'params', a list of parameter numbers")
+        return list(groups), states
+
+    def _checked_state(self, p: Parameter, i: Any, saved: Any) -> dict[str, Tensor]:
+        """Give the saved state of p, parameter number i, as tensors that fit."""
+        where = f"[{self._name}]"
+        if saved is not None and not isinstance(saved, Mapping):
+            raise TypeError(
+                f"{where} the state of parameter {i} is {type(saved).__name__}; it must be a dict of arrays"
+            )
+        given = {name: value for name, value in (saved or {}).items() if value is not None}
+        missing = [name for name in self.required if name not in given]
+        if saved and missing:
+            raise ValueError(
+                f"{where} the state of parameter {i} has no {missing[0]}; was it another optimizer's?"
+            )
+        state = {}
+        for name in (name for name in self.saved if name in given):
+            try:
+                value = _core.tensor(np.asarray(given[name]), dtype=p.dtype)
+            except (TypeError, ValueError, RuntimeError) as e:
+                kind = type(given[name]).__name__
+                raise TypeError(
+                    f"{where} {name} of parameter {i} is {kind}, not an array of numbers that NumPy has "
+                    f"(bfloat16: convert it to float32 first): {e}"
+                ) from e
+            shape = () if name in self.counters else p.shape
+            if value.shape != shape:
+                raise ShapeError(f"{where} {name} of parameter {i} is {value.shape}; it must be {shape}")
+            state[name] = value
+        return state
 
     def _load_state(self, p: Parameter, values: Mapping[str, Tensor]) -> None:
         """Write one parameter's saved state; what was not saved starts anew."""
@@ -301,17 +392,3 @@ class Optimizer:
 def as_dtype(buffer: Tensor, p: Parameter) -> Tensor:
     """Give state in the parameter's dtype; it keeps its own when `Module.to` changes that, as in PyTorch."""
     return buffer if buffer.dtype is p.dtype else buffer.to(p.dtype)
-
-
-def _as_state(value: Any, p: Parameter) -> Tensor:
-    return _core.tensor(np.asarray(value), dtype=p.dtype)
-
-
-def _as_parameters(params: Any) -> tuple[Parameter, ...]:
-    parameters = (params,) if isinstance(params, Tensor) else tuple(params)
-    if parameters and isinstance(parameters[0], tuple):  # of named_parameters()
-        parameters = tuple(p for _, p in parameters)
-    for p in parameters:
-        if not isinstance(p, Parameter):
-            raise TypeError(f"[optim] can only optimize bs.nn.Parameter objects, not {type(p).__name__}")
-    return parameters

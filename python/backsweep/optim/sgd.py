@@ -51,6 +51,7 @@ class SGD(Optimizer):
     numbers = ("lr", "momentum", "dampening", "weight_decay")
     flags = ("nesterov", "maximize")
     deciding = ("momentum", "dampening")
+    saved = ("momentum_buffer",)
 
     def __init__(
         self,
@@ -76,7 +77,7 @@ class SGD(Optimizer):
     def _check(self, values: Mapping[str, Any]) -> None:
         for name in ("lr", "momentum", "weight_decay"):
             if not values[name] >= 0.0:
-                raise ValueError(f"[SGD] {name} is {values[name]}; it must not be negative")
+                raise ValueError(f"[SGD] {name} is {values[name]}; it must be a number, not negative")
         if values["nesterov"] and (values["momentum"] <= 0.0 or values["dampening"] != 0.0):
             raise ValueError("[SGD] nesterov needs a momentum and no dampening")
 

@@ -217,6 +217,20 @@ def test_the_decay_of_adamw_stays_decoupled() -> None:
     assert optimizer.param_groups[0]["weight_decay"] == 0.1
 
 
+@BOTH
+def test_state_that_is_deleted_starts_anew(cls: type) -> None:
+    start, gradients = draws((3,))
+    a, b = nn.Parameter(bs.tensor(start)), nn.Parameter(bs.tensor(start))
+    first = cls([a, b], amsgrad=True)
+    trained(first, a, gradients[:3])
+    assert set(first.state_dict()["state"]) == {0}
+    del first.state[a]
+    assert first.state_dict()["state"] == {}
+    a.copy_(b)
+    whole = trained(cls([b], amsgrad=True), b, gradients)
+    np.testing.assert_array_equal(trained(first, a, gradients), whole)
+
+
 WRONG_STATE: list[tuple[Any, type[Exception], str]] = [
     (np.zeros(3), bs.ShapeError, r"is \(3,\); it must be"),
     (np.zeros((2, 1)), bs.ShapeError, r"is \(2, 1\); it must be"),

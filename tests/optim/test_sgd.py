@@ -236,6 +236,99 @@ def test_state_dict_is_pytorchs() -> None:
     np.testing.assert_allclose(np.asarray(ours), theirs.detach().numpy(), rtol=1e-6)
 
 
+@pytest.mark.peers
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+def test_state_goes_to_pytorch_and_back(config: dict[str, Any]) -> None:
+    """Of two parameters one makes its first step only after each of the ways."""
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    start, gradients = rng.standard_normal((3, 2)), rng.standard_normal((9, 3, 2))
+    ours = [nn.Parameter(bs.tensor(a)) for a in start]
+    theirs = [torch.nn.Parameter(torch.tensor(a)) for a in start]
+    mine, other = SGD(ours, lr=0.1, **config), torch.optim.SGD(theirs, lr=0.1, **config)
+    want = [nn.Parameter(bs.tensor(a)) for a in start]
+    reference_steps = SGD(want, lr=0.1, **config)
+    for i, row in enumerate(gradients):
+        if i == 3:
+            state = mine.state_dict()
+            assert set(state["state"]) == ({0} if config.get("momentum") else set())
+            made = {
+                k: {n: torch.tensor(np.asarray(x)) for n, x in values.items()}
+                for k, values in state["state"].items()
+            }
+            other.load_state_dict({**state, "state": made})
+            with torch.no_grad():
+                for q, p in zip(theirs, ours, strict=True):
+                    q.copy_(torch.tensor(np.asarray(p)))
+        if i == 6:
+            mine = SGD(ours, lr=0.7, momentum=0.1, dampening=0.3)
+            mine.load_state_dict(other.state_dict())
+            for q, p in zip(theirs, ours, strict=True):
+                p.copy_(q.detach().numpy())
+        for k, g in enumerate(row):
+            if i < 3 * k + k // 2:  # the second steps from 3 on, the third from 7 on
+                continue
+            want[k].grad, ours[k].grad, theirs[k].grad = bs.tensor(g), bs.tensor(g), torch.tensor(g)
+        (other if 3 <= i < 6 else mine).step()
+        reference_steps.step()
+    for p, q in zip(ours, want, strict=True):
+        np.testing.assert_allclose(np.asarray(p), np.asarray(q), rtol=1e-12)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+def test_a_parameter_that_has_not_stepped_has_no_saved_state(config: dict[str, Any]) -> None:
+    a, b = nn.Parameter(bs.ones(2)), nn.Parameter(bs.ones(2))
+    optimizer = SGD([a, b], lr=0.1, **config)
+    assert optimizer.state_dict()["state"] == {}
+    trained(optimizer, b, [np.zeros(2)])
+    # Without dampening a buffer of zeros goes on as none does.
+    known = config.get("momentum") and (config.get("weight_decay") or config.get("dampening"))
+    saved = {k: set(v) for k, v in optimizer.state_dict()["state"].items()}
+    assert saved == ({1: {"momentum_buffer"}} if known else {})
+
+
+def test_dampening_that_comes_later_knows_earlier_steps() -> None:
+    config: dict[str, Any] = {"lr": 0.1, "momentum": 0.5}
+    p = nn.Parameter(bs.zeros(1, dtype=bs.float64))
+    optimizer = SGD([p], dampening=0.5, **config)
+    group = optimizer.param_groups[0]
+    group["dampening"] = 0.0
+    trained(optimizer, p, [np.ones(1)])
+    group["dampening"] = 0.5
+    trained(optimizer, p, [np.ones(1)])
+    assert p.tolist() == [pytest.approx(-0.1 * (1 + 0.5 + 0.5))]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+def test_state_that_is_deleted_starts_anew(config: dict[str, Any], compiled: bool) -> None:
+    a, b = nn.Parameter(bs.ones(2)), nn.Parameter(bs.ones(2))
+    optimizer = SGD([a, b], lr=0.1, **config)
+
+    def step(g: bs.Tensor) -> None:
+        a.grad, b.grad = g, g
+        optimizer.step()
+        optimizer.zero_grad()
+
+    run = bs.compile(step) if compiled else step
+    g = bs.tensor(np.array([1.0, 2.0], np.float32))
+    run(g)
+    run(g)
+    del optimizer.state[a]
+    assert set(optimizer.state_dict()["state"]) == ({1} if config.get("momentum") else set())
+    run(g)
+    optimizer.state.clear()
+    assert optimizer.state_dict()["state"] == {}
+    c = nn.Parameter(a.detach())
+    run(g)
+    trained(SGD([c], lr=0.1, **config), c, [np.asarray(g)])
+    np.testing.assert_allclose(np.asarray(a), np.asarray(c), rtol=1e-6)
+    with pytest.raises(TypeError, match="item assignment"):
+        optimizer.state[a]["momentum_buffer"] = g  # type: ignore[index]
+    with pytest.raises(KeyError):
+        del optimizer.state[c]
+
+
 def test_closure() -> None:
     p = nn.Parameter(bs.ones(1))
     optimizer = SGD([p], lr=0.5)

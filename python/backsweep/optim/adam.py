@@ -99,7 +99,7 @@ class Adam(Optimizer):
         names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if values.amsgrad else 2]
         rows = []
         for p in values.params:
-            state = self.state.setdefault(p, {})
+            state = self._buffers.setdefault(p, {})
             if "step" not in state:
                 # float32 counts to 2^24; as PyTorch keeps it.
                 state["step"] = Buffer(_core.tensor(0.0, dtype=_core.float32))

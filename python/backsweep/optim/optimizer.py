@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, MutableMapping
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -105,6 +105,38 @@ class ParamGroup(MutableMapping[str, Any]):
         return f"ParamGroup({shown}, {len(vars(self.values_now)['params'])} parameters)"
 
 
+class States(Mapping[Parameter, Mapping[str, Buffer]]):
+    """What an optimizer remembers of each parameter, by name.
+
+    The buffers are there from the start, as zeros: compiled programs hold them. So `del state[p]` and
+    `state.clear()` write zeros, after which the next step is a first one. To change state, write into the
+    buffers: ``state[p][name].copy_(value)``.
+    """
+
+    def __init__(self, buffers: dict[Parameter, dict[str, Buffer]]) -> None:
+        self._buffers = buffers
+
+    def __getitem__(self, p: Parameter) -> Mapping[str, Buffer]:
+        return MappingProxyType(self._buffers[p])
+
+    def __delitem__(self, p: Parameter) -> None:
+        for buffer in self._buffers[p].values():
+            buffer.fill_(0.0)
+
+    def clear(self) -> None:
+        for p in self._buffers:
+            del self[p]
+
+    def __iter__(self) -> Iterator[Parameter]:
+        return iter(self._buffers)
+
+    def __len__(self) -> int:
+        return len(self._buffers)
+
+    def __repr__(self) -> str:
+        return repr(self._buffers)
+
+
 class Optimizer:
     """The base class of optimizers.
 
@@ -122,7 +154,8 @@ class Optimizer:
     Attributes
     ----------
     param_groups : list of ParamGroup
-    state : dict of Parameter to dict of str to Buffer
+    state : mapping of Parameter to mapping of str to Buffer
+        `del state[p]` and `state.clear()` let parameters start anew, in compiled steps too.
     """
 
     numbers: ClassVar[tuple[str, ...]] = ()
@@ -136,7 +169,7 @@ class Optimizer:
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
         self.param_groups: list[ParamGroup] = []
-        self.state: dict[Parameter, dict[str, Buffer]] = {}
+        self._buffers: dict[Parameter, dict[str, Buffer]] = {}  # all zeros until a parameter's first step
         self._structure = SimpleNamespace(key=0)  # of the list of groups; each group has its own
         if isinstance(params, Parameter):
             raise TypeError(f"[{self._name}] params is one Parameter; put it into a list")
@@ -156,6 +189,11 @@ class Optimizer:
     @property
     def _name(self) -> str:
         return type(self).__name__
+
+    @property
+    def state(self) -> States:
+        """What is remembered of each parameter."""
+        return States(self._buffers)
 
     def add_param_group(self, param_group: Mapping[str, Any]) -> None:
         """Add parameters with hyperparameters of their own.
@@ -280,12 +318,15 @@ class Optimizer:
                 p.grad = None if set_to_none else _core.zeros_like(p)
 
     def state_dict(self) -> dict[str, Any]:
-        """Give state and hyperparameters, in PyTorch's layout: parameters are numbered over all groups."""
+        """Give state and hyperparameters, in PyTorch's layout: parameters are numbered over all groups.
+
+        As in PyTorch, a parameter that has not stepped has no state.
+        """
         numbers = {id(p): i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
         state = {
-            numbers[id(p)]: {name: buffer.detach() for name, buffer in buffers.items()}
-            for p, buffers in self.state.items()
-            if id(p) in numbers and buffers
+            numbers[id(p)]: {name: buffers[name].detach() for name in self.saved if name in buffers}
+            for p, buffers in self._buffers.items()
+            if id(p) in numbers and any(np.any(np.asarray(b)) for b in buffers.values())
         }
         groups = [
             {**group, "params": [numbers[id(p)] for p in group["params"]]} for group in self.param_groups
@@ -381,7 +422,7 @@ class Optimizer:
 
     def _load_state(self, p: Parameter, values: Mapping[str, Tensor]) -> None:
         """Write one parameter's saved state; what was not saved starts anew."""
-        for name, buffer in self.state.get(p, {}).items():
+        for name, buffer in self._buffers.get(p, {}).items():
             value = values.get(name)
             buffer.copy_(_core.zeros_like(buffer) if value is None else value)
 

@@ -86,22 +86,24 @@ class SGD(Optimizer):
         values = group.values_now
         rows = []
         for p in values.params:
-            state = self.state.setdefault(p, {})
+            state = self._buffers.setdefault(p, {})
             if values.momentum and "momentum_buffer" not in state:
                 state["momentum_buffer"] = Buffer(_core.zeros(p.shape, dtype=p.dtype))
-            if values.momentum and values.dampening and "started" not in state:
+            if values.momentum and values.dampening:
                 # 0 before the first step, then 1. Without dampening b = momentum 0 + g is right from the
-                # start.
-                used = np.any(np.asarray(state["momentum_buffer"]))
-                state["started"] = Buffer(_core.tensor(float(used), dtype=p.dtype))
+                # start, and `started` is not kept up.
+                if "started" not in state:
+                    state["started"] = Buffer(_core.tensor(0.0, dtype=p.dtype))
+                if np.any(np.asarray(state["momentum_buffer"])):
+                    state["started"].fill_(1.0)
             buffer = state["momentum_buffer"] if values.momentum else None
             rows.append((p, buffer, state["started"] if values.dampening and values.momentum else None))
         group.rows = rows
 
     def _load_state(self, p: Parameter, values: Mapping[str, Tensor]) -> None:
-        # PyTorch does not save `started`.
+        # `started` is not saved: who has a momentum buffer there has started.
         started = _core.tensor(float("momentum_buffer" in values))
-        super()._load_state(p, {"started": started, **values})
+        super()._load_state(p, {**values, "started": started})
 
     def _update(self, group: ParamGroup) -> None:
         values = group.values_now

@@ -137,8 +137,42 @@ def test_not_finite() -> None:
 
 def test_wrong_norms() -> None:
     for p in (0.0, -1.0, math.nan, -math.inf):
-        with pytest.raises(ValueError, match=r"^\[get_total_norm\] norm_type"):
+        with pytest.raises(ValueError, match=r"^\[clip_grad_norm_\] norm_type"):
             clip_grad_norm_(parameters([np.ones(3)]), 1.0, norm_type=p)
+        with pytest.raises(ValueError, match=r"^\[get_total_norm\] norm_type"):
+            get_total_norm([bs.ones(3)], p)
+
+
+def test_wrong_arguments() -> None:
+    model: Any = nn.Linear(2, 1)
+    ps: Any = parameters([np.ones(3)])
+    for wrong in (model, nn.Sequential(model), 3, None, [model], ["weight"]):
+        with pytest.raises(TypeError, match=r"^\[clip_grad_norm_\] parameters.*pass model.parameters\(\)"):
+            clip_grad_norm_(wrong, 1.0)
+        with pytest.raises(TypeError, match=r"^\[clip_grad_value_\] parameters.*pass model.parameters\(\)"):
+            clip_grad_value_(wrong, 1.0)
+        with pytest.raises(TypeError, match=r"^\[get_total_norm\] tensors.*pass a list of tensors"):
+            get_total_norm(wrong)
+    arrays_only: Any = [np.ones(2)]
+    with pytest.raises(TypeError, match=r"^\[get_total_norm\] tensors\[0\] is ndarray, not a Tensor"):
+        get_total_norm(arrays_only)
+    no_number: Any
+    for no_number in ("1", None, [1.0, 2.0]):
+        with pytest.raises(TypeError, match=r"^\[clip_grad_norm_\] max_norm.*must be a number"):
+            clip_grad_norm_(ps, no_number)
+        with pytest.raises(TypeError, match=r"^\[clip_grad_norm_\] norm_type.*must be a number"):
+            clip_grad_norm_(ps, 1.0, no_number)
+        with pytest.raises(TypeError, match=r"^\[clip_grad_value_\] clip_value.*must be a number"):
+            clip_grad_value_(ps, no_number)
+
+
+def test_foreach_is_without_effect() -> None:
+    for foreach in (None, False, True):
+        ps = parameters([np.array([3.0, 4.0])])
+        assert float(clip_grad_norm_(ps, 1.0, foreach=foreach)) == pytest.approx(5.0)
+        clip_grad_value_(ps, 0.5, foreach=foreach)
+        assert ps[0].grad is not None
+        assert float(get_total_norm([ps[0].grad], foreach=foreach)) == pytest.approx(0.5 * 2**0.5)
 
 
 # ---- Compiled ----------------------------------------------------------------------------------------------
@@ -146,7 +180,8 @@ def test_wrong_norms() -> None:
 
 @pytest.mark.parametrize("p", [2.0, math.inf])
 def test_compiled_and_threads_change_no_bit(p: float) -> None:
-    given = [bs.tensor(a) for a in arrays(dtype="float32")]
+    # Large enough that a team of threads works on them.
+    given = [bs.tensor(a) for a in arrays([*SHAPES, (1000, 1003), (300_001,)], dtype="float32")]
 
     def clipped(*gradients: bs.Tensor) -> tuple[bs.Tensor, ...]:
         ps = captured or [nn.Parameter(bs.zeros(g.shape)) for g in given]
@@ -165,9 +200,11 @@ def test_compiled_and_threads_change_no_bit(p: float) -> None:
     try:
         for n in (1, 2, 3):
             bs.set_num_threads(n)
-            for function in (clipped, bs.compile(clipped)):
+            compiled = bs.compile(clipped)
+            for function in (clipped, compiled):
                 for got, expected in zip(function(*given), want, strict=True):
                     np.testing.assert_array_equal(np.asarray(got), expected)
+            assert compiled.programs[0]["nanoseconds"] > 100e3  # where teams begin
     finally:
         bs.set_num_threads(before)
 

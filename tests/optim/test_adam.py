@@ -133,6 +133,30 @@ def test_wrong_arguments(cls: type) -> None:
     assert optimizer.param_groups[0]["betas"] == (0.9, 0.999)
 
 
+@pytest.mark.parametrize("cls", [SGD, Adam, AdamW])
+def test_what_only_pytorch_needs_is_without_effect(cls: type) -> None:
+    start, gradients = draws((3,))
+    a, b = nn.Parameter(bs.tensor(start)), nn.Parameter(bs.tensor(start))
+    extra: dict[str, Any] = {"foreach": True, "fused": None, "differentiable": False}
+    if cls is not SGD:
+        extra["capturable"] = True
+    with_them = trained(cls([a], lr=0.1, **extra), a, gradients)
+    np.testing.assert_array_equal(with_them, trained(cls([{"params": [b], **extra}], lr=0.1), b, gradients))
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("cls", [SGD, Adam, AdamW])
+def test_groups_of_pytorch_make_an_optimizer(cls: type) -> None:
+    torch = pytest.importorskip("torch")
+    p = nn.Parameter(bs.ones(2))
+    optimizer = cls([p])
+    theirs = getattr(torch.optim, cls.__name__)([torch.nn.Parameter(torch.ones(2))], lr=0.5, foreach=True)
+    optimizer.load_state_dict(theirs.state_dict())
+    again = cls([dict(group) for group in optimizer.param_groups])
+    assert again.param_groups[0]["lr"] == 0.5
+    assert again.param_groups[0]["foreach"]
+
+
 def test_groups() -> None:
     start, gradients = draws((5,))
     ps = [nn.Parameter(bs.tensor(start)) for _ in range(3)]

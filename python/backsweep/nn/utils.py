@@ -8,12 +8,16 @@ from typing import Any
 
 from backsweep import _core
 from backsweep._core import Tensor
+from backsweep.nn.module import Module
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm"]
 
 
 def get_total_norm(
-    tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False
+    tensors: Tensor | Iterable[Tensor],
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
 ) -> Tensor:
     """Give the norm of all elements of all tensors, as if they were one vector.
 
@@ -29,6 +33,8 @@ def get_total_norm(
         p > 0, or inf.
     error_if_nonfinite : bool, default False
         Raise if the norm is NaN or infinite.
+    foreach : bool, optional
+        Taken for PyTorch's sake; without effect.
 
     Returns
     -------
@@ -37,15 +43,21 @@ def get_total_norm(
 
     Raises
     ------
+    TypeError
+        If something is no Tensor or no number.
     ValueError
         If norm_type is not positive.
     RuntimeError
         If the norm is not finite and `error_if_nonfinite`; in a compiled step nothing has then changed.
     """
-    p = float(norm_type)
+    given = _tensors("[get_total_norm]", "tensors", tensors)
+    return _norm("[get_total_norm]", given, norm_type, error_if_nonfinite)
+
+
+def _norm(where: str, given: list[Tensor], norm_type: float, error_if_nonfinite: bool) -> Tensor:
+    p = _number(f"{where} norm_type", norm_type)
     if not p > 0.0:
-        raise ValueError(f"[get_total_norm] norm_type is {norm_type}; it must be positive")
-    given = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+        raise ValueError(f"{where} norm_type is {norm_type}; it must be positive")
     parts = [_part(x, p) for x in given if x.numel() > 0]
     if not parts:
         return _core.zeros(())
@@ -81,6 +93,7 @@ def clip_grad_norm_(
     max_norm: float,
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
 ) -> Tensor:
     """Scale the gradients so that their total norm is at most `max_norm`.
 
@@ -96,6 +109,8 @@ def clip_grad_norm_(
         See `get_total_norm`.
     error_if_nonfinite : bool, default False
         Raise if the norm is NaN or infinite, before anything is changed.
+    foreach : bool, optional
+        Taken for PyTorch's sake; without effect.
 
     Returns
     -------
@@ -104,6 +119,8 @@ def clip_grad_norm_(
 
     Raises
     ------
+    TypeError
+        If something is no Tensor or no number.
     ValueError
         If norm_type is not positive.
     RuntimeError
@@ -113,17 +130,23 @@ def clip_grad_norm_(
     -----
     Source: Pascanu et al. (2013), On the difficulty of training recurrent neural networks, ICML.
     """
+    where = "[clip_grad_norm_]"
+    limit: Any = max_norm
+    if not isinstance(limit, Tensor):  # a 0-d tensor will do
+        limit = _number(f"{where} max_norm", limit)
     with _core.no_grad():
-        pairs = _with_gradients(parameters)
-        norm = get_total_norm([g for _, g in pairs], norm_type, error_if_nonfinite)
-        ratio = _core.div(max_norm, _core.add(norm, 1e-6))
+        pairs = _with_gradients(where, parameters)
+        norm = _norm(where, [g for _, g in pairs], norm_type, error_if_nonfinite)
+        ratio = _core.div(limit, _core.add(norm, 1e-6))
         scale = _core.where(_core.gt(ratio, 1.0), 1.0, ratio)  # NaN stays
         for p, g in pairs:
             p.grad = _core.mul(g, scale)
         return norm
 
 
-def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+def clip_grad_value_(
+    parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None
+) -> None:
     """Limit each element of the gradients to [-clip_value, clip_value]; NaN stays.
 
     Parameters
@@ -131,14 +154,45 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     parameters : Parameter or iterable of Parameter
         Those without a gradient are passed over.
     clip_value : float
+    foreach : bool, optional
+        Taken for PyTorch's sake; without effect.
+
+    Raises
+    ------
+    TypeError
+        If something is no Tensor or no number.
     """
-    high = float(clip_value)
+    where = "[clip_grad_value_]"
+    high = _number(f"{where} clip_value", clip_value)
     with _core.no_grad():
-        for p, g in _with_gradients(parameters):
+        for p, g in _with_gradients(where, parameters):
             # min(g, high) = -max(-g, -high)
             p.grad = _core.neg(_core.maximum(_core.neg(_core.maximum(g, -high)), -high))
 
 
-def _with_gradients(parameters: Tensor | Iterable[Tensor]) -> list[tuple[Any, Tensor]]:
-    given = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+def _with_gradients(where: str, parameters: Any) -> list[tuple[Tensor, Tensor]]:
+    given = _tensors(where, "parameters", parameters)
     return [(p, g) for p in given if (g := p.grad) is not None]
+
+
+def _tensors(where: str, name: str, given: Any) -> list[Tensor]:
+    """Give one tensor or many as a list, or raise."""
+    if isinstance(given, Tensor):
+        return [given]
+    fix = "pass model.parameters()" if name == "parameters" else "pass a list of tensors"
+    if isinstance(given, Module) or not isinstance(given, Iterable):
+        raise TypeError(f"{where} {name} is {type(given).__name__}: {fix}")
+    tensors = list(given)
+    for i, x in enumerate(tensors):
+        if not isinstance(x, Tensor):
+            raise TypeError(f"{where} {name}[{i}] is {type(x).__name__}, not a Tensor: {fix}")
+    return tensors
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        if not isinstance(value, str):
+            return float(value)
+    except (TypeError, ValueError, RuntimeError):
+        pass
+    raise TypeError(f"{name} is {value!r}; it must be a number")

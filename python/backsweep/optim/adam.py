@@ -39,6 +39,8 @@ class Adam(Optimizer):
     maximize : bool, default False
     decoupled_weight_decay : bool, default False
         Shrink p itself, as AdamW does, and leave the gradient alone.
+    foreach, capturable, differentiable, fused : bool, optional
+        Taken for PyTorch's sake; without effect.
 
     Raises
     ------
@@ -70,6 +72,10 @@ class Adam(Optimizer):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:
         defaults = {
@@ -155,6 +161,8 @@ class AdamW(Adam):
     amsgrad : bool, default False
         Divide by the largest v so far.
     maximize : bool, default False
+    foreach, capturable, differentiable, fused : bool, optional
+        Taken for PyTorch's sake; without effect.
 
     Raises
     ------
@@ -176,6 +184,10 @@ class AdamW(Adam):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
         super().__init__(
             params,

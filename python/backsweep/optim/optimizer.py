@@ -16,7 +16,7 @@ __all__ = ["Optimizer", "ParamGroup", "Params"]
 Params: TypeAlias = Iterable[Parameter] | Iterable[tuple[str, Parameter]] | Iterable[Mapping[str, Any]]
 
 # In the dict of a group, beside the hyperparameters: what PyTorch puts there. It has no effect here.
-_NOTES = ("initial_lr", "param_names")
+_NOTES = ("initial_lr", "param_names", "foreach", "capturable", "differentiable", "fused")
 
 _is_capturing = _core.is_capturing
 _guard = _core.guard

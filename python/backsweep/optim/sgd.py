@@ -36,6 +36,8 @@ class SGD(Optimizer):
     weight_decay : float, default 0
     nesterov : bool, default False
     maximize : bool, default False
+    foreach, differentiable, fused : bool, optional
+        Taken for PyTorch's sake; without effect.
 
     Raises
     ------
@@ -63,6 +65,9 @@ class SGD(Optimizer):
         nesterov: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
         defaults = {
             "lr": lr,

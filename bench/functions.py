@@ -49,6 +49,8 @@ def main() -> None:
     parser.add_argument("--elements", type=int, default=16384)
     parser.add_argument("--seconds", type=float, default=0.2, help="for each function and package")
     options = parser.parse_args()
+    if unknown := set(options.names) - set(FUNCTIONS):
+        parser.error(f"no function {', '.join(sorted(unknown))}: there are {', '.join(FUNCTIONS)}")
     pin(1)
 
     import numpy as np

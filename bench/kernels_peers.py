@@ -21,12 +21,16 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
-import torch.nn.functional as tF
 from steps import Call, installed, measure, micro, pin
 
 import backsweep as bs
 import backsweep.nn.functional as F
+
+try:
+    import torch
+    import torch.nn.functional as tF
+except ImportError as e:
+    raise SystemExit(f"bench/kernels_peers.py compares with PyTorch, which cannot be imported: {e}") from e
 
 aten = torch.ops.aten
 
@@ -232,12 +236,15 @@ def main() -> None:
     known = ", ".join(f"{package} {installed(package)}" for package in ("backsweep", "torch"))
     print(f"{known}; {platform.machine()}, threads {args.threads}{load}")
     print(f"Microseconds, the shortest of {args.rounds} rounds. Ratio: PyTorch over backsweep.\n")
-    print("| case | ours | PyTorch | ratio | our GB/s |\n|---|---:|---:|---:|---:|")
-    record = {}
+    record: dict[str, dict[str, float]] = {}
+    titles = []
     for make in CASES:
         case = make()
+        titles.append(case.title)
         if args.only and not any(text in case.title for text in args.only.split(",")):
             continue
+        if not record:
+            print("| case | ours | PyTorch | ratio | our GB/s |\n|---|---:|---:|---:|---:|")
         calls = {"ours": (case.ours, 1), **{name: (call, 1) for name, call in case.peers.items()}}
         times = {name: t.least for name, t in measure(calls, args.seconds, args.rounds).items()}
         name, peer = min(((k, t) for k, t in times.items() if k != "ours"), key=lambda p: p[1])
@@ -250,6 +257,8 @@ def main() -> None:
         ]
         print(f"| {case.title} | {' | '.join(cells)} |", flush=True)
         record[case.title] = times
+    if not record:
+        parser.error(f"no case has {args.only} in its title: there are {', '.join(titles)}")
     if args.json:
         with open(args.json, "w", encoding="utf-8") as file:
             json.dump(record, file, indent=1)

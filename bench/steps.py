@@ -355,6 +355,9 @@ def main() -> None:
     parser.add_argument("--least", action="store_true", help="show the shortest round, not the median")
     parser.add_argument("--json", default="", metavar="FILE")
     args = parser.parse_args()
+    row_names = args.only.split(",") if args.only else list(ROWS)
+    if unknown := set(row_names) - set(ROWS):
+        parser.error(f"no row {', '.join(sorted(unknown))}: there are {', '.join(ROWS)}")
     pin(args.threads)
 
     versions = {package: installed(package) for package in ("backsweep", "torch", "jax")}
@@ -373,7 +376,7 @@ def main() -> None:
     print("|---|" + "---:|" * (len(engines) + 3))
 
     record: dict[str, Any] = {"versions": versions, "threads": args.threads, "rows": {}}
-    for row_name in args.only.split(",") if args.only else ROWS:
+    for row_name in row_names:
         row = ROWS[row_name]
         calls = {
             name: engine.make(row, engine.how, args.threads)

@@ -394,7 +394,7 @@ def test_the_dtype_of_a_model_in_training_may_not_change() -> None:
     def train() -> None:
         try:
             bs.fit(model, x, y, epochs=1000, batch_size=16, progress=False)
-        except bs.GraphError as error:
+        except (bs.GraphError, bs.DTypeError) as error:  # between two steps, or between two epochs
             errors.append(error)
 
     thread = threading.Thread(target=train)
@@ -402,7 +402,7 @@ def test_the_dtype_of_a_model_in_training_may_not_change() -> None:
     time.sleep(0.3)
     model.to(bs.float32)
     thread.join()
-    assert "float64" in str(errors[0])
+    assert "float" in str(errors[0])
     for p in model.parameters():
         assert p.dtype == bs.float32
         assert np.all(np.isfinite(np.asarray(p.detach())))

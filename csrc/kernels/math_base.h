@@ -49,6 +49,12 @@ template <class V>
 inline V v_magnitude(V x) {
   return v_bits<V>(v_bits<MaskOf<V>>(x) & ~v_bits<MaskOf<V>>(-V{}));
 }
+
+// |x|, +0 for -0. v_magnitude leaves integers as they are; the least one stays.
+template <class V>
+inline V v_abs(V x) {
+  return v_max(v_magnitude(x), v_magnitude(-x));
+}
 template <class V>
 inline V v_minus_magnitude(V x) {
   return v_bits<V>(v_bits<MaskOf<V>>(x) | v_bits<MaskOf<V>>(-V{}));

@@ -52,6 +52,14 @@ template <class V>
 V v_relu(V x) {
   return x < 0 ? V(0) : x;
 }
+template <class T>
+T v_abs(T x) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return std::fabs(x);
+  } else {
+    return x < 0 ? static_cast<T>(-x) : x;
+  }
+}
 template <class V>
 V v_max(V x, V y) {
   return x > y || x != x ? x : y;

@@ -286,3 +286,9 @@ def test_no_named_axis_means_all() -> None:
     x = bs.tensor([[1.0, 2.0], [3.0, 4.0]])
     assert float(bs.sum(x, [])) == 10.0
     assert float(bs.mean(x, ())) == 2.5
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_abs_of_zero_is_positive(dtype: str) -> None:
+    zeros = np.array([0.0, -0.0] * 20, dtype)
+    assert not np.signbit(array(bs.abs(bs.tensor(zeros)))).any()

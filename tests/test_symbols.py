@@ -85,7 +85,8 @@ def find_tools() -> str:
 
 
 def compile_object(compiler: str, source: Path, target: Path, flags: list[str]) -> None:
-    command = [*compiler.split(), "-std=c++20", "-O0", "-fPIC", "-w", f"-I{ROOT / 'csrc'}", *flags]
+    command = [*compiler.split(), "-std=c++20", "-O0", "-fPIC", "-w", "-fno-exceptions"]
+    command += [f"-I{ROOT / 'csrc'}", *flags]
     command += ["-c", str(source), "-o", str(target)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr

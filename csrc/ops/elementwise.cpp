@@ -99,7 +99,8 @@ int64_t forward(const Call& call, int64_t lo, int64_t hi) {
   list.n_temp = 0;
   list.n_out = 1;
   list.n_instr = 1;
-  list.instr[0] = {code, list.n_in, 0, 1, 2};
+  list.instr[0] = {code, list.n_in, 0, static_cast<uint8_t>(call.n_in > 1 ? 1 : 0),
+                   static_cast<uint8_t>(call.n_in > 2 ? 2 : 0)};
   const Dims& shape = call.out[0].shape();
   set_loop(list, shape, operands, call.n_in + 1);
   const int64_t extent = loop_extent(shape);

@@ -59,6 +59,7 @@ void run_forward(const Op& op, Call& call, const Specs& in, const Spec* out) {
   }
   call.scratch = scratch ? static_cast<char*>(scratch->data) : nullptr;
   call.member = 0;
+  if (op.prepare) op.prepare(call);
   int64_t bad = -1;
   if (members == 1) {
     bad = op.forward(call, 0, place.extent);

@@ -5,9 +5,12 @@
 // second list of ops exists.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <new>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "graph/tensor.h"
@@ -16,6 +19,7 @@ namespace bs {
 
 constexpr int kMaxInputs = 16;
 constexpr int kMaxOutputs = 8;
+constexpr size_t kPlanBytes = 320;
 
 // ---- Schema: names and types for Python, stubs and messages -------------------------------------------------
 
@@ -62,6 +66,18 @@ struct Call {
   View out[kMaxOutputs];
   char* scratch;  // 64-byte aligned, scratch_bytes() long, shared by all parts of the call
   int member;     // which thread of the team runs this part (for scratch that parts do not share)
+  alignas(8) std::byte plan[kPlanBytes];
+
+  // What prepare() leaves to forward.
+  template <class T>
+  void set_plan(const T& made) {
+    static_assert(sizeof(T) <= kPlanBytes && alignof(T) <= 8 && std::is_trivially_copyable_v<T>);
+    new (plan) T(made);
+  }
+  template <class T>
+  const T& plan_as() const {
+    return *std::launder(reinterpret_cast<const T*>(plan));
+  }
 };
 
 // How a forward call may be cut. The call is cut into [lo, hi) of `extent` units at multiples of `granule`; part
@@ -152,6 +168,8 @@ struct Op {
   // a view (a sum over axes of size 1).
   bool (*same_elements)(const Specs& in, const Spec* out) = nullptr;
 
+  // Works out what forward needs to know of attributes and specs, for any number of calls: operands have no data yet.
+  void (*prepare)(Call& call) = nullptr;
   // Computes part [lo, hi) of what place() describes. Returns -1, or the first position that `explain` then
   // reports. Outputs arrive uninitialised and are written whole.
   int64_t (*forward)(const Call& call, int64_t lo, int64_t hi) = nullptr;

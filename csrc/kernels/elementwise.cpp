@@ -334,16 +334,17 @@ inline bool overtakes(const EwList& list, void* const* args) {
   return false;
 }
 
-// One dimension, operands of the list's type, contiguous or one value: what most lists are. False if it is not so.
+// At most one dimension, operands of the list's type, contiguous or one value: what most lists are. False if it is not
+// so. A single element is a row.
 bool one_row(const EwList& list, void* const* args, int64_t lo, int64_t hi) {
-  if (list.n_dims != 1 || overtakes(list, args)) return false;
+  if (list.n_dims > 1 || overtakes(list, args)) return false;
   const int64_t first = lo * static_cast<int64_t>(size_of(list.compute));
   ListRun run;
   list_begin(run, list);
   for (int k = 0; k < list.n_in; ++k) {
     const EwArg& arg = list.arg[k];
     if (arg.dtype != list.compute) return false;
-    if (arg.stride[0] == 1)
+    if (list.n_dims == 0 || arg.stride[0] == 1)
       run.reg[k] = {static_cast<char*>(args[k]) + first, -1};
     else if (arg.stride[0] == 0)
       list_fill(run, k, args[k], hi - lo);

@@ -126,12 +126,12 @@ struct Tile {
   int64_t sum_row;
   T* out;
   int64_t out_row;
-  const T* bias;    // or null
-  const T* next;    // the sum of the tile to come, worth fetching now; or null
-  Fetch* fetch;     // or null
-  int64_t stretch;  // steps of k between its pieces
-  bool resume;      // the chain goes on from sum; else it starts at 0
-  bool add;         // out = out + chain; else out = chain. Then + bias.
+  const T* bias;            // or null
+  const T* next = nullptr;  // the sum of the tile to come, worth fetching now
+  Fetch* fetch = nullptr;
+  int64_t stretch = 0;  // steps of k between its pieces
+  bool resume = false;  // the chain goes on from sum; else it starts at 0
+  bool add = false;     // out = out + chain; else out = chain. Then + bias.
 };
 
 // acc[i][v] += A[i, :] B[:, v], one chain of fma over k.
@@ -434,8 +434,34 @@ struct Call {
     }
   }
 
+  // Whether one tile makes rows [row, row + rows) and columns [col, col + cols), as block() would. If so, it has: of
+  // small products the loops of block() would be most.
+  bool one_tile(int64_t row, int64_t rows, int64_t col, int64_t cols) const {
+    constexpr int64_t L = kLanes<T>;
+    if (rows > kRows || cols > kMaxVecs * L || g.k > kMaxChunk) return false;
+    const bool turn = g.b_row == 1 && g.b_col != 1 && rows <= kFewRows;
+    const int64_t vecs = div_up(cols, L), tail = cols - (vecs - 1) * L;
+    if (vecs > (turn ? kTurnedVecs : max_vecs(static_cast<int>(rows))) || g.k * vecs > kStripVecs) return false;
+    if (!turn && (packs_a(g) || packs_b(g) || (!kMaskedLoads && tail < L))) return false;
+    Tile<T> t;
+    t.a = a + row * g.a_row;
+    t.a_row = g.a_row;
+    t.a_col = g.a_col;
+    t.b = b + col * g.b_col;
+    t.b_row = g.b_row;
+    t.b_col = g.b_col;
+    t.k = g.k;
+    t.tail = tail;
+    t.sum = t.out = c + row * g.c_row + col;
+    t.sum_row = t.out_row = g.c_row;
+    t.bias = bias ? bias + col : nullptr;
+    (turn ? kTiles<T>.turned[rows - 1][vecs - 1] : kTiles<T>.fn[rows - 1][vecs - 1])(t);
+    return true;
+  }
+
   void part(int64_t row_lo, int64_t row_hi, int64_t col_lo, int64_t col_hi) const {
     const int64_t rows = row_hi - row_lo, cols = col_hi - col_lo;
+    if (one_tile(row_lo, rows, col_lo, cols)) return;
     // Cut at multiples of the tile, so that inner blocks have no ragged edge.
     const Parts down(div_up(rows, kRows), kRowBlock / kRows);
     const Parts across(div_up(cols, kLanes<T>), g.k > kRestart ? kColBlock / kLanes<T> : cols);

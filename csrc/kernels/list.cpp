@@ -291,14 +291,14 @@ void run_steps(ListRun& run, int64_t n) {
 #endif
 }
 
-// Elements [i, i + n), at most a block unless all registers move.
+// Elements [i, i + n), at most a block unless all registers move. Inlined, since i is often 0.
 template <class T>
-void run_loops(const ListRun& run, int64_t i, int64_t n) {
+inline __attribute__((always_inline)) void run_loops(const ListRun& run, int64_t i, int64_t n) {
   const int64_t at = i * static_cast<int64_t>(sizeof(T));
   for (int k = 0; k < run.list->n_instr; ++k) {
     const EwInstr& o = run.list->instr[k];
     const ListRegister &d = run.reg[o.dst], &a = run.reg[o.a], &b = run.reg[o.b], &c = run.reg[o.c];
-    const auto in_block = [](const ListRegister& r, InBlock flag) { return r.mask ? 0u : flag; };
+    const auto in_block = [](const ListRegister& r, InBlock flag) { return static_cast<unsigned>(~r.mask) & flag; };
     entry<T>(o).loop(
         address<T>(d, at), address<T>(a, at), address<T>(b, at), address<T>(c, at), n,
         in_block(d, D_IN_BLOCK) | in_block(a, A_IN_BLOCK) | in_block(b, B_IN_BLOCK) | in_block(c, C_IN_BLOCK));

@@ -87,17 +87,21 @@ Placement place_product(const Product& p, const Spec& x) {
   return place;
 }
 
-void run_product(const Product& p, const Call& call, const void* bias, int64_t lo, int64_t hi) {
+// Inputs: x, y and, of layers, the bias.
+int64_t run_product(const Call& call, int64_t lo, int64_t hi) {
   const auto& kernels = kernels::active();
+  const Product& p = call.plan_as<Product>();
   const Gemm& g = p.gemm;
   const int64_t item = static_cast<int64_t>(size_of(g.dtype));
-  char* scratch = call.scratch + static_cast<size_t>(call.member) * aligned_scratch(g);
+  const void* bias = call.n_in > 2 ? call.in[2].data : nullptr;
+  char* scratch = call.scratch;
+  if (call.member > 0) scratch += static_cast<size_t>(call.member) * aligned_scratch(g);
   if (by_columns(p)) {
     kernels.gemm(g, call.in[0].data, call.in[1].data, bias, call.out[0].data, 0, g.m, lo, hi, scratch);
-    return;
+    return -1;
   }
   for (int64_t row = lo; row < hi;) {
-    const int64_t batch = row / g.m, first = row % g.m;
+    const int64_t batch = p.batches == 1 ? 0 : row / g.m, first = row - batch * g.m;
     const int64_t last = std::min(g.m, first + hi - row);
     int64_t x_at = 0, y_at = 0;
     for (int64_t rest = batch, d = p.batch.size() - 1; d >= 0; --d) {
@@ -109,6 +113,7 @@ void run_product(const Product& p, const Call& call, const void* bias, int64_t l
                  call.out[0].data + batch * g.m * g.n * item, first, last, 0, g.n, scratch);
     row += last - first;
   }
+  return -1;
 }
 
 double product_cost(const Product& p) {
@@ -137,10 +142,8 @@ const Op matmul_op{
           out[0].dtype = p.gemm.dtype;
           out[0].shape = shape;
         },
-    .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
-      run_product(product_of(specs_of(call)), call, nullptr, lo, hi);
-      return -1;
-    },
+    .prepare = [](Call& call) { call.set_plan(product_of(specs_of(call))); },
+    .forward = run_product,
     .scratch_bytes = [](const Attrs*, const Specs& in, const Spec*,
                         int members) { return aligned_scratch(product_of(in).gemm) * static_cast<size_t>(members); },
     .place = [](const Attrs*, const Specs& in, const Spec*) { return place_product(product_of(in), in[0]); },
@@ -204,10 +207,8 @@ const Op linear_op{
           out[0].dtype = x.dtype;
           out[0].shape = shape;
         },
-    .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
-      run_product(layer_of(specs_of(call)), call, call.n_in > 2 ? call.in[2].data : nullptr, lo, hi);
-      return -1;
-    },
+    .prepare = [](Call& call) { call.set_plan(layer_of(specs_of(call))); },
+    .forward = run_product,
     .scratch_bytes = [](const Attrs*, const Specs& in, const Spec*,
                         int members) { return aligned_scratch(layer_of(in).gemm) * static_cast<size_t>(members); },
     .place = [](const Attrs*, const Specs& in, const Spec*) { return place_product(layer_of(in), in[0]); },

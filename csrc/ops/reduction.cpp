@@ -403,7 +403,8 @@ const Op mean_op{
         [](const Attrs* attrs, std::span<const Tensor> in) {
           Tensor s = apply(sum_op, in, Attrs::make(attrs->values));
           const double count = static_cast<double>(in[0].numel()) / static_cast<double>(s.numel());
-          return std::vector<Tensor>{div(s, s.numel() == 0 ? 1.0 : count)};
+          if (count == 1 || s.numel() == 0) return std::vector<Tensor>{s};
+          return std::vector<Tensor>{div(s, count)};
         },
 };
 BS_REGISTER(mean_op);

@@ -34,13 +34,18 @@ void like(const Spec& in, Spec* out) {
   out->shape = in.shape;
 }
 
+// The plan of an update: elements of p in a unit of its extent.
+void prepare(Call& call) {
+  const Dims& shape = call.in[0].shape();
+  const int64_t extent = loop_extent(shape);
+  call.set_plan(extent ? bs::numel(shape) / extent : int64_t{0});
+}
 // Elements of part [lo, hi).
 struct Part {
   int64_t lo, hi;
 };
 Part part_of(const Call& call, int64_t lo, int64_t hi) {
-  const Dims& shape = call.in[0].shape();
-  const int64_t extent = loop_extent(shape), each = extent ? bs::numel(shape) / extent : 0;
+  const int64_t each = call.plan_as<int64_t>();
   return {lo * each, hi * each};
 }
 
@@ -60,6 +65,7 @@ const Op sgd_op{
           check(sgd_op, in, IN_1);
           like(in[0], &out[0]);
         },
+    .prepare = prepare,
     .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
       const Part part = part_of(call, lo, hi);
       const kernels::Sgd s{call.in[0].dtype(),      number(call.in[2]), number(call.in[3]), 0, 1, false,
@@ -87,6 +93,7 @@ const Op sgd_momentum_op{
           like(in[0], &out[0]);
           like(in[0], &out[1]);
         },
+    .prepare = prepare,
     .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
       const Part part = part_of(call, lo, hi);
       const double dampening = number(call.in[6]) * (call.n_in > 7 ? number(call.in[7]) : 1);
@@ -177,6 +184,7 @@ Op make_adam(bool amsgrad) {
     op.outputs.push_back("max_exp_avg_sq");
   }
   op.infer = amsgrad ? infer_adam<amsgrad_op> : infer_adam<adam_op>;
+  op.prepare = prepare;
   op.forward = adam_forward;
   op.merge = count_step;
   op.place = place_adam;

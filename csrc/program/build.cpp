@@ -156,11 +156,17 @@ struct Builder {
 
   // v, or a copy of it, as a value that a step makes and that nothing else claims.
   int claim(int v, Home home, int index) {
-    Value& own = ir.values[static_cast<size_t>(v)];
-    if (own.home != Home::arena) {
+    const Value& given = ir.values[static_cast<size_t>(v)];
+    // A view of all of what a step makes (detached, or reshaped) is claimed there.
+    if (given.home == Home::view && given.offset == 0 && given.spec.contiguous() &&
+        ir.bytes(given.base) == ir.bytes(v) &&
+        ir.values[static_cast<size_t>(given.base)].spec.dtype == given.spec.dtype &&
+        ir.values[static_cast<size_t>(given.base)].home == Home::arena)
+      v = given.base;
+    if (ir.values[static_cast<size_t>(v)].home != Home::arena) {
       Spec spec;
-      spec.dtype = own.spec.dtype;
-      spec.shape = own.spec.shape;
+      spec.dtype = given.spec.dtype;
+      spec.shape = given.spec.shape;
       static const Op* const contiguous = find_op("contiguous");
       v = step(contiguous, {}, {v}, {spec})[0];
     }
@@ -185,13 +191,7 @@ Ir build_ir(const Capture& capture, const std::vector<Tensor>& outputs) {
   for (size_t i = 0; i < capture.slots.size(); ++i) {
     const auto& s = capture.slots[i];
     if (!s.written || s.current.same(s.symbol)) continue;
-    int v = b.value(s.current);
-    // A detached value is a view of all of what was computed.
-    const Value& own = b.ir.values[static_cast<size_t>(v)];
-    if (own.home == Home::view && own.offset == 0 && own.spec.contiguous() && b.ir.bytes(own.base) == b.ir.bytes(v) &&
-        b.ir.values[static_cast<size_t>(own.base)].spec.dtype == own.spec.dtype)
-      v = own.base;
-    b.ir.commits.push_back({static_cast<int>(i), b.claim(v, Home::next, static_cast<int>(i))});
+    b.ir.commits.push_back({static_cast<int>(i), b.claim(b.value(s.current), Home::next, static_cast<int>(i))});
   }
   for (size_t i = 0; i < outputs.size(); ++i)
     b.ir.outputs.push_back(b.claim(b.value(outputs[i]), Home::output, static_cast<int>(i)));

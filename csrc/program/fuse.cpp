@@ -234,9 +234,15 @@ class Fuser {
       (outside ? out : temps).push_back(v);
     }
     if (in.size() + out.size() > kernels::kMaxListArgs) return false;
-    if (g.head >= 0) {  // what may take the place of the head's result comes first
-      const DType dtype = value(in[0]).spec.dtype;
-      std::stable_partition(out.begin(), out.end(), [&](int v) { return value(v).spec.dtype == dtype; });
+    if (g.head >= 0) {  // what may take the place of the head's result comes first, best if made after its last reader
+      const Spec& head = value(in[0]).spec;
+      int last_reader = 0;
+      for (int r : readers_[static_cast<size_t>(in[0])])
+        if (contains(g, r)) last_reader = std::max(last_reader, r);
+      const auto fit = [&](int v) {
+        return value(v).spec.dtype != head.dtype ? 0 : value(v).maker < last_reader ? 1 : 2;
+      };
+      std::stable_sort(out.begin(), out.end(), [&](int v, int w) { return fit(v) > fit(w); });
     }
     // Temporaries share tiles: a tile is free after its value's last use.
     std::vector<int> free;
@@ -249,7 +255,8 @@ class Fuser {
     for (int s : members) {
       EwInstr instr{static_cast<kernels::Ew>(step(s).op->elementwise), 0, 0, 0, 0};
       uint8_t* operand[3] = {&instr.a, &instr.b, &instr.c};
-      for (size_t i = 0; i < step(s).in.size(); ++i) *operand[i] = static_cast<uint8_t>(reg.at(step(s).in[i]));
+      const auto& read = step(s).in;
+      for (size_t i = 0; i < 3; ++i) *operand[i] = static_cast<uint8_t>(reg.at(read[i < read.size() ? i : 0]));
       for (int v : step(s).in)
         if (auto it = temp_of.find(v); it != temp_of.end() && last_use[v] == s) {
           free.push_back(it->second);

@@ -256,6 +256,7 @@ void Program::lay_out(int members) {
       call.out[i].spec = &ir_.values[static_cast<size_t>(step.out[static_cast<size_t>(i)])].spec;
       resolve(step.out[static_cast<size_t>(i)], &call.out[i].data);
     }
+    if (step.op->prepare) step.op->prepare(call);
   }
   members_ = members;  // last: what throws above leaves no layout behind
 }
@@ -317,9 +318,19 @@ int64_t Program::run_step(size_t s, int member, int members) {
   return -1;
 }
 
+// All steps on this thread.
+void Program::execute_alone() {
+  for (size_t s = 0; s < ir_.steps.size(); ++s) {
+    const Op* op = ir_.steps[s].op;
+    if (const int64_t bad = run_step(s, 0, 1); bad >= 0) op->explain(calls_[s], bad);
+    if (op && op->merge) op->merge(calls_[s]);
+  }
+}
+
 // All phases on a team. Throws what a step throws, after every thread has stopped. Of several failures the first in the
 // order of steps and positions counts, so that the error is the same on any number of threads.
 void Program::execute(int members) {
+  if (members == 1) return execute_alone();
   std::atomic<int> failed{INT_MAX};  // the first step that is known to fail
   int64_t failed_at = 0;
   std::exception_ptr error;

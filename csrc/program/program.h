@@ -99,6 +99,7 @@ class Program {
   void bind(std::span<char* const> inputs, std::span<char* const> out);
   void patch_arguments(std::span<char* const> inputs, std::span<char* const> out);
   void execute(int members);
+  void execute_alone();
   int64_t run_step(size_t s, int member, int members);
   void commit();
   void unbind();

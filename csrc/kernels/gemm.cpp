@@ -177,33 +177,35 @@ constexpr bool kMayFetch = R >= kRows - 1;
 template <class T, int R, int V>
 inline __attribute__((always_inline)) void begin(const Tile<T>& t, Vec<T> (&acc)[R][V]) {
   constexpr int L = kLanes<T>;
-  const int64_t tail = t.tail;
-  if (t.resume) {
+  if (!t.resume) return;
+  const T* const sum = t.sum;
+  const int64_t sum_row = t.sum_row, tail = t.tail;
+  BS_UNROLL
+  for (int i = 0; i < R; ++i) {
     BS_UNROLL
-    for (int i = 0; i < R; ++i) {
-      BS_UNROLL
-      for (int v = 0; v < V - 1; ++v) acc[i][v] = v_load(t.sum + i * t.sum_row + v * L);
-      acc[i][V - 1] = v_load_part(t.sum + i * t.sum_row + (V - 1) * L, tail);
-    }
+    for (int v = 0; v < V - 1; ++v) acc[i][v] = v_load(sum + i * sum_row + v * L);
+    acc[i][V - 1] = v_load_part(sum + i * sum_row + (V - 1) * L, tail);
   }
 }
 
 template <class T, int R, int V>
 inline __attribute__((always_inline)) void finish(const Tile<T>& t, Vec<T> (&acc)[R][V]) {
   constexpr int L = kLanes<T>;
-  const int64_t tail = t.tail;
+  T* const out = t.out;  // read once: for all that the compiler knows, the stores below change t
+  const T* const bias = t.bias;
+  const int64_t out_row = t.out_row, tail = t.tail;
   if (t.add) {
     BS_UNROLL
     for (int i = 0; i < R; ++i) {
       BS_UNROLL
-      for (int v = 0; v < V - 1; ++v) acc[i][v] = v_load(t.out + i * t.out_row + v * L) + acc[i][v];
-      acc[i][V - 1] = v_load_part(t.out + i * t.out_row + (V - 1) * L, tail) + acc[i][V - 1];
+      for (int v = 0; v < V - 1; ++v) acc[i][v] = v_load(out + i * out_row + v * L) + acc[i][v];
+      acc[i][V - 1] = v_load_part(out + i * out_row + (V - 1) * L, tail) + acc[i][V - 1];
     }
   }
-  if (t.bias) {
+  if (bias) {
     BS_UNROLL
     for (int v = 0; v < V; ++v) {
-      const Vec<T> z = v_load_part(t.bias + v * L, v < V - 1 ? L : tail);
+      const Vec<T> z = v_load_part(bias + v * L, v < V - 1 ? L : tail);
       BS_UNROLL
       for (int i = 0; i < R; ++i) acc[i][v] = acc[i][v] + z;
     }
@@ -211,8 +213,8 @@ inline __attribute__((always_inline)) void finish(const Tile<T>& t, Vec<T> (&acc
   BS_UNROLL
   for (int i = 0; i < R; ++i) {
     BS_UNROLL
-    for (int v = 0; v < V - 1; ++v) v_store(t.out + i * t.out_row + v * L, acc[i][v]);
-    v_store_part(t.out + i * t.out_row + (V - 1) * L, acc[i][V - 1], tail);
+    for (int v = 0; v < V - 1; ++v) v_store(out + i * out_row + v * L, acc[i][v]);
+    v_store_part(out + i * out_row + (V - 1) * L, acc[i][V - 1], tail);
   }
 }
 

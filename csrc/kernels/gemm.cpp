@@ -241,45 +241,48 @@ void tile(const Tile<T>& t) {
   finish(t, acc);
 }
 
-// The same for a B whose rows are contiguous and whose columns are t.b_col apart: little squares of it are turned in
-// registers. Lanes beyond the tail repeat the last column; nobody reads their sums.
+// The same for a B whose rows are contiguous and whose columns are t.b_col apart: blocks of it are turned in registers.
+// Lanes beyond the tail repeat the last column; nobody reads their sums.
 template <class T, int R, int V>
 void turned_tile(const Tile<T>& t) {
-  constexpr int L = kLanes<T>, E = kPiece<T>;
+  constexpr int L = kLanes<T>, E = kPiece<T>, S = kTurned<T>;
   Vec<T> acc[R][V] = {};
   begin(t, acc);
-  const int64_t step = t.b_col;
+  const int64_t step = t.b_col, a_col = t.a_col, k = t.k;
   const T* last[L];
   for (int l = 0; l < L; ++l) last[l] = t.b + ((V - 1) * L + min_of(l, t.tail - 1)) * step;
   const T* a[R];
   BS_UNROLL
   for (int i = 0; i < R; ++i) a[i] = t.a + i * t.a_row;
   int64_t p = 0, at = 0;
-  for (; p + E <= t.k; p += E, at += E * t.a_col) {
+  const auto add = [&](int v, const Vec<T>(&row)[S], int64_t rows) __attribute__((always_inline)) {
     BS_UNROLL
-    for (int v = 0; v < V; ++v) {
-      Vec<T> row[E];
+    for (int s = 0; s < S; ++s) {
+      if (s >= rows) break;
       BS_UNROLL
-      for (int e = 0; e < E; ++e) {
-        const T* piece[kPieces];
-        BS_UNROLL
-        for (int q = 0; q < kPieces; ++q) piece[q] = v < V - 1 ? t.b + (v * L + q * E + e) * step : last[q * E + e];
-        row[e] = load_pieces<T>(piece, p);
-      }
-      transpose_pieces<T>(row);
-      BS_UNROLL
-      for (int e = 0; e < E; ++e) {
-        BS_UNROLL
-        for (int i = 0; i < R; ++i) acc[i][v] = v_fma(v_set(a[i][at + e * t.a_col]), row[e], acc[i][v]);
-      }
+      for (int i = 0; i < R; ++i) acc[i][v] = v_fma(v_set(a[i][at + s * a_col]), row[s], acc[i][v]);
     }
-  }
-  for (; p < t.k; ++p, at += t.a_col) {
+  };
+  for (; p + S <= k; p += S) {
     BS_UNROLL
     for (int v = 0; v < V; ++v) {
-      Vec<T> row;
-      for (int l = 0; l < L; ++l) row[l] = v < V - 1 ? t.b[(v * L + l) * step + p] : last[l][p];
-      for (int i = 0; i < R; ++i) acc[i][v] = v_fma(v_set(a[i][at]), row, acc[i][v]);
+      Vec<T> row[S];
+      if (v < V - 1)
+        load_turned<T>(row, Columns<T>(t.b + v * L * step + p, step));
+      else
+        load_turned<T>(row, [&](int q, int e) { return last[q * E + e] + p; });
+      add(v, row, S);
+    }
+    at += S * a_col;
+  }
+  if (p < k) {
+    BS_UNROLL
+    for (int v = 0; v < V; ++v) {
+      Vec<T> row[S];
+      load_turned_part<T>(
+          row, [&](int q, int e) { return (v < V - 1 ? t.b + (v * L + q * E + e) * step : last[q * E + e]) + p; },
+          k - p);
+      add(v, row, k - p);
     }
   }
   finish(t, acc);

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -245,3 +247,50 @@ def test_a_weight_that_several_products_read_is_turned_once(threads: int) -> Non
     made = [op for step in steps(f) for op in step.split("+")]
     assert made.count("linear") == 5
     assert made.count("copy") == 1  # of w; u is read once
+
+
+def test_a_reshaped_result_is_made_where_it_is_returned() -> None:
+    @bs.compile
+    def f(x: bs.Tensor) -> tuple[bs.Tensor, ...]:
+        y = x * 2.0
+        return y.reshape(-1), (x + 1.0).sum((0, 1)), y[1:], y.transpose(0, 1), y.detach()
+
+    x = bs.tensor(np.arange(6, dtype=np.float32).reshape(2, 3))
+    for a, want in zip(f(x), f.__wrapped__(x), strict=True):
+        equal(a, want)
+    made = [op for step in steps(f) for op in step.split("+")]
+    # All of y is made as the first result; a part of it, its transpose, and all of it again are copies.
+    assert made.count("contiguous") + made.count("copy") == 3, made
+
+
+def test_the_mean_of_one_element_is_that_element() -> None:
+    @bs.compile
+    def f(x: bs.Tensor) -> tuple[bs.Tensor, bs.Tensor]:
+        loss = (x * x).mean()
+        return loss, bs.grad(loss, x)
+
+    for value in (3.0, -0.0, np.nan, np.inf):
+        x = bs.tensor(np.array([[value]], np.float32), requires_grad=True)
+        for a, want in zip(f(x), f.__wrapped__(x), strict=True):
+            equal(a, want)
+        assert bits(bs.mean(x)) == bits(bs.tensor(value, dtype=bs.float32))
+    assert "div" not in "+".join(steps(f))
+
+
+def test_what_is_made_last_takes_the_place_of_a_product() -> None:
+    """Of two results of an epilogue only the later one may overwrite what the product gave."""
+    rng = np.random.default_rng(0)
+    x, w = (bs.tensor(rng.normal(size=(9, 9)).astype(np.float32)) for _ in range(2))
+
+    @bs.compile
+    def f(x: bs.Tensor, w: bs.Tensor) -> bs.Tensor:
+        z = bs.matmul(x, w)
+        early = z + 1.0
+        late = early * z
+        return bs.matmul(early, late)
+
+    equal(f(x, w), f.__wrapped__(x, w))
+    first, second = (step for step in f.programs[0]["text"].splitlines() if "matmul" in step)
+    assert "matmul+add+mul(" in first
+    made, read = (re.findall(r"\bt\d+", text) for text in (first.split("=")[0], second.split("=")[1]))
+    assert made == read[::-1]  # what takes the product's place is named first

@@ -357,6 +357,9 @@ struct Call {
   T* panels_at() const { return reinterpret_cast<T*>(scratch + strip_bytes(g)); }
   T* partial_at() const { return reinterpret_cast<T*>(scratch + strip_bytes(g) + panel_bytes(g)); }
 
+  // Whether tiles of so many rows turn B themselves.
+  bool turns(int64_t rows) const { return g.b_row == 1 && g.b_col != 1 && rows <= kFewRows; }
+
   // Lines of B from `at` on: `columns` columns, k rows.
   Fetch strip_to_come(const T* at, int64_t k, int64_t columns) const {
     const int64_t item = sizeof(T);
@@ -372,13 +375,13 @@ struct Call {
   // Rows [row, row + rows) and columns [col, col + cols): at most a row block and, where k restarts, a column block.
   void block(int64_t row, int64_t rows, int64_t col, int64_t cols) const {
     constexpr int L = kLanes<T>;
+    const bool turn = turns(rows);
     const int64_t across = div_up(cols, L);
     Parts groups(rows, kRows);
-    if (across > max_vecs(kRows) && across <= max_vecs(kWideRows)) {
+    if (!turn && across > max_vecs(kRows) && across <= max_vecs(kWideRows)) {
       const Parts wide(rows, kWideRows);
       if (wide.count <= groups.count * div_up(across, max_vecs(static_cast<int>(groups.widest())))) groups = wide;
     }
-    const bool turn = g.b_row == 1 && g.b_col != 1 && rows <= kFewRows;
     const Parts strips(across, turn ? kTurnedVecs : max_vecs(static_cast<int>(groups.widest())));
     const int64_t chunk = min_of(kMaxChunk, static_cast<int32_t>(kStripVecs) / static_cast<int32_t>(strips.widest()));
     const bool pack_a = packs_a(g) && !turn, pack_b = packs_b(g) && !turn;
@@ -453,7 +456,7 @@ struct Call {
   bool one_tile(int64_t row, int64_t rows, int64_t col, int64_t cols) const {
     constexpr int64_t L = kLanes<T>;
     if (rows > kRows || cols > kMaxVecs * L || g.k > kMaxChunk) return false;
-    const bool turn = g.b_row == 1 && g.b_col != 1 && rows <= kFewRows;
+    const bool turn = turns(rows);
     const int64_t vecs = div_up(cols, L), tail = cols - (vecs - 1) * L;
     if (vecs > (turn ? kTurnedVecs : max_vecs(static_cast<int>(rows))) || g.k * vecs > kStripVecs) return false;
     if (!turn && (packs_a(g) || packs_b(g) || (!kMaskedLoads && tail < L))) return false;

@@ -133,6 +133,8 @@ int main() {
     return 1;
   }
   products(1, 64, 64, true);
+  products(1, 30, 64, true);
+  products(8, 30, 64, true);
   products(32, 64, 64);
   products(64, 64, 64);
   products(128, 256, 128);

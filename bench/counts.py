@@ -124,7 +124,7 @@ def main() -> None:
     )
     parser.add_argument("--build", type=Path, default=ROOT / "build" / "bench", help="build folder")
     parser.add_argument("--kernels", action="store_true", help="leave out the steps in fit")
-    parser.add_argument("--check", action="store_true", help=f"fail above {LIMIT} of counts.json")
+    parser.add_argument("--check", action="store_true", help=f"fail above {LIMIT:.0%}% of counts.json")
     parser.add_argument("--write", action="store_true", help="write counts.json")
     parser.add_argument("--fit", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()

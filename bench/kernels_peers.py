@@ -29,8 +29,9 @@ import backsweep.nn.functional as F
 try:
     import torch
     import torch.nn.functional as tF
-except ImportError:  # main() says so
+except ImportError as e:  # main() says so
     torch = tF = None
+    missing = str(e)
 
 aten = torch and torch.ops.aten
 
@@ -229,7 +230,7 @@ def main() -> None:
     parser.add_argument("--json", default="", metavar="FILE")
     args = parser.parse_args()
     if torch is None:
-        raise SystemExit("bench/kernels_peers.py compares with PyTorch, which cannot be imported")
+        raise SystemExit(f"bench/kernels_peers.py compares with PyTorch, which cannot be imported: {missing}")
     pin(args.threads)
     bs.set_num_threads(args.threads)
     torch.set_num_threads(args.threads)

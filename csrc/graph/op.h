@@ -168,7 +168,8 @@ struct Op {
   // a view (a sum over axes of size 1).
   bool (*same_elements)(const Specs& in, const Spec* out) = nullptr;
 
-  // Works out what forward needs to know of attributes and specs, for any number of calls: operands have no data yet.
+  // Works out what forward needs to know of attributes and specs, once for any number of calls. May not read data:
+  // operands may have none yet.
   void (*prepare)(Call& call) = nullptr;
   // Computes part [lo, hi) of what place() describes. Returns -1, or the first position that `explain` then
   // reports. Outputs arrive uninitialised and are written whole.

@@ -43,8 +43,9 @@ constexpr int max_vecs(int rows) {
   return kAccumulators / rows < cap ? kAccumulators / rows : cap;
 }
 
-// Rows of the widest tile that fills the registers. Where C is as wide as that, one strip may take fewer tiles, each of
-// which costs 10 ns besides its fma, than two of higher ones: 1.04 at (32, 64, 64).
+// Rows of a tile four vectors wide. Where C is as wide as that, one strip may take fewer tiles, each of which costs 10
+// ns besides its fma, than two of higher ones: 1.04 at (32, 64, 64) with v4. Of as many, narrow ones lose where one of
+// two strips is a single vector (0.91 for wide ones at n = 24 with v3).
 constexpr int kWideRows = kAccumulators / 4;
 
 // Without masked loads a strip that ends inside a vector is always packed, padded with zeros. Those of AVX2 are slow:
@@ -255,7 +256,14 @@ void turned_tile(const Tile<T>& t) {
   BS_UNROLL
   for (int i = 0; i < R; ++i) a[i] = t.a + i * t.a_row;
   int64_t p = 0, at = 0;
-  const auto add = [&](int v, const Vec<T>(&row)[S], int64_t rows) __attribute__((always_inline)) {
+  const auto turn = [&]<bool kWhole>(int v, int64_t rows) __attribute__((always_inline)) {
+    Vec<T> row[S];
+    if (v == V - 1)
+      load_turned<T, kWhole>(row, [&](int q, int e) { return last[q * E + e] + p; }, rows);
+    else if constexpr (S > E)
+      load_turned<T, kWhole>(row, Columns<T>(t.b + v * L * step + p, step), rows);
+    else  // few enough addresses to be worked out once
+      load_turned<T, kWhole>(row, [&](int q, int e) { return t.b + (v * L + q * E + e) * step + p; }, rows);
     BS_UNROLL
     for (int s = 0; s < S; ++s) {
       if (s >= rows) break;
@@ -265,25 +273,12 @@ void turned_tile(const Tile<T>& t) {
   };
   for (; p + S <= k; p += S) {
     BS_UNROLL
-    for (int v = 0; v < V; ++v) {
-      Vec<T> row[S];
-      if (v < V - 1)
-        load_turned<T>(row, Columns<T>(t.b + v * L * step + p, step));
-      else
-        load_turned<T>(row, [&](int q, int e) { return last[q * E + e] + p; });
-      add(v, row, S);
-    }
+    for (int v = 0; v < V; ++v) turn.template operator()<true>(v, S);
     at += S * a_col;
   }
   if (p < k) {
     BS_UNROLL
-    for (int v = 0; v < V; ++v) {
-      Vec<T> row[S];
-      load_turned_part<T>(
-          row, [&](int q, int e) { return (v < V - 1 ? t.b + (v * L + q * E + e) * step : last[q * E + e]) + p; },
-          k - p);
-      add(v, row, k - p);
-    }
+    for (int v = 0; v < V; ++v) turn.template operator()<false>(v, k - p);
   }
   finish(t, acc);
 }
@@ -380,7 +375,8 @@ struct Call {
     Parts groups(rows, kRows);
     if (!turn && across > max_vecs(kRows) && across <= max_vecs(kWideRows)) {
       const Parts wide(rows, kWideRows);
-      if (wide.count <= groups.count * div_up(across, max_vecs(static_cast<int>(groups.widest())))) groups = wide;
+      const int64_t tiles = groups.count * div_up(across, max_vecs(static_cast<int>(groups.widest())));
+      if (wide.count < tiles || (wide.count == tiles && across % 2 == 1)) groups = wide;
     }
     const Parts strips(across, turn ? kTurnedVecs : max_vecs(static_cast<int>(groups.widest())));
     const int64_t chunk = min_of(kMaxChunk, static_cast<int32_t>(kStripVecs) / static_cast<int32_t>(strips.widest()));

@@ -30,13 +30,6 @@ template <class T>
 constexpr int kTurned = kPiece<T>;
 #endif
 
-// Compilers would keep the sums of this pointer and every stride in registers, of which there are not so many.
-template <class T>
-inline const T* anew(const T* p) {
-  asm("" : "+r"(p));
-  return p;
-}
-
 template <class T>
 using LanesOf = typename IndicesTo<kLanes<T>>::type;
 
@@ -67,21 +60,38 @@ inline void transpose_pieces(Vec<T>* r) {
   }
 }
 
-// r[i] = row i of the block whose column q E + e, of kTurned elements, lies at column(q, e).
-template <class T, class Column>
-inline __attribute__((always_inline)) void load_turned(Vec<T> (&r)[kTurned<T>], Column column) {
+#if defined(__AVX2__)
+// The piece at p, or the half vector of v4; if not whole, its first n elements and then zeros.
+template <class T, bool kWhole>
+inline auto load_column(const T* p, [[maybe_unused]] int64_t n) {
+  const float* const f = reinterpret_cast<const float*>(p);
+  [[maybe_unused]] const int words = static_cast<int>(n * static_cast<int64_t>(sizeof(T) / sizeof(float)));
+#if defined(__AVX512F__)
+  if constexpr (kWhole) return _mm256_loadu_ps(f);
+  return _mm256_maskz_loadu_ps(static_cast<__mmask8>((1 << words) - 1), f);
+#else
+  if constexpr (kWhole) return _mm_loadu_ps(f);
+  return _mm_maskload_ps(f, _mm_cmpgt_epi32(_mm_set1_epi32(words), _mm_setr_epi32(0, 1, 2, 3)));
+#endif
+}
+#endif
+
+// r[i] = row i of the block whose column q E + e begins at column(q, e) and has kTurned elements, or, if not whole, n:
+// then rows n and above are zeros.
+template <class T, bool kWhole, class Column>
+inline __attribute__((always_inline)) void load_turned(Vec<T> (&r)[kTurned<T>], Column column, int64_t n) {
   constexpr int E = kPiece<T>;
 #if defined(__AVX512F__)
-  // Halves of 32 bytes take fewer shuffles than pieces (12 for 64 floats, not 20), and a masked load inserts for free.
-  const auto halves = [](const T* low, const T* high) {
-    const __m512 v = _mm512_castps256_ps512(_mm256_loadu_ps(reinterpret_cast<const float*>(low)));
-    return (Vec<T>)_mm512_mask_broadcast_f32x8(v, 0xff00, _mm256_loadu_ps(reinterpret_cast<const float*>(high)));
+  // Halves of 32 bytes take fewer shuffles than pieces: 12 for 64 floats, not 20.
+  const auto halves = [&](int q, int e) {
+    const __m256 low = load_column<T, kWhole>(column(q, e), n), high = load_column<T, kWhole>(column(q + 1, e), n);
+    return (Vec<T>)_mm512_mask_broadcast_f32x8(_mm512_castps256_ps512(low), 0xff00, high);
   };
   Vec<T> half[2][E];
   BS_UNROLL
-  for (int e = 0; e < E; ++e) half[0][e] = halves(column(0, e), column(1, e));
+  for (int e = 0; e < E; ++e) half[0][e] = halves(0, e);
   BS_UNROLL
-  for (int e = 0; e < E; ++e) half[1][e] = halves(column(2, e), column(3, e));
+  for (int e = 0; e < E; ++e) half[1][e] = halves(2, e);
   transpose_pieces<T>(half[0]);
   transpose_pieces<T>(half[1]);
   BS_UNROLL
@@ -90,72 +100,79 @@ inline __attribute__((always_inline)) void load_turned(Vec<T> (&r)[kTurned<T>], 
     r[e] = (Vec<T>)__builtin_shufflevector(x, y, 0, 1, 4, 5, 8, 9, 12, 13);
     r[E + e] = (Vec<T>)__builtin_shufflevector(x, y, 2, 3, 6, 7, 10, 11, 14, 15);
   }
+#elif defined(__AVX2__)
+  BS_UNROLL
+  for (int e = 0; e < E; ++e) {
+    const __m128 low = load_column<T, kWhole>(column(0, e), n), high = load_column<T, kWhole>(column(1, e), n);
+    r[e] = (Vec<T>)_mm256_insertf128_ps(_mm256_castps128_ps256(low), high, 1);
+  }
+  transpose_pieces<T>(r);
 #else
   BS_UNROLL
   for (int e = 0; e < E; ++e) {
-#if defined(__AVX2__)
-    const auto piece = [&](int q) { return _mm_loadu_ps(reinterpret_cast<const float*>(column(q, e))); };
-    r[e] = (Vec<T>)_mm256_insertf128_ps(_mm256_castps128_ps256(piece(0)), piece(1), 1);
-#else
-    r[e] = v_load(column(0, e));
-#endif
-  }
-  transpose_pieces<T>(r);
-#endif
-}
-
-// The same for columns of n < kTurned elements; rows n and above are zeros.
-template <class T, class Column>
-inline void load_turned_part(Vec<T> (&r)[kTurned<T>], Column column, int64_t n) {
-  constexpr int E = kPiece<T>, S = kTurned<T>;
-  T copy[kLanes<T> * S] = {};
-  for (int q = 0; q < kPieces; ++q) {
-    for (int e = 0; e < E; ++e) {
-      const T* const from = column(q, e);
-      for (int64_t i = 0; i < n; ++i) copy[(q * E + e) * S + i] = from[i];
+    if constexpr (kWhole) {
+      r[e] = v_load(column(0, e));
+    } else {
+      r[e] = Vec<T>{};
+      BS_UNROLL
+      for (int c = 0; c < E; ++c)
+        if (e < n) r[e][c] = column(0, c)[e];
     }
   }
-  load_turned<T>(r, [&](int q, int e) { return copy + (q * E + e) * S; });
+  if constexpr (kWhole) transpose_pieces<T>(r);
+#endif
 }
 
-// Columns that lie one stride apart: column q E + e is at[q] + e * stride.
+// Columns one stride apart.
 template <class T>
 struct Columns {
   const T* at[kPieces];
   int64_t stride;
+
   Columns(const T* first, int64_t step) : stride(step) {
     BS_UNROLL
     for (int q = 0; q < kPieces; ++q) {
-      at[q] = anew(first);
-      first = at[q] + kPiece<T> * step;
+      // Compilers would keep the sums of `first` and 16 strides in registers, of which there are not so many.
+      asm("" : "+r"(first));
+      at[q] = first;
+      first += kPiece<T> * step;
     }
   }
   const T* operator()(int q, int e) const { return at[q] + e * stride; }
+  void advance(int64_t n) {
+    BS_UNROLL
+    for (int q = 0; q < kPieces; ++q) at[q] += n;
+  }
 };
 
 // dst[p * step + l] = src[l * stride + p] for l < n, p < k. Lanes n and above are padding that nobody reads.
 template <class T>
 void pack_transposed(const T* src, int64_t stride, int64_t n, int64_t k, T* dst, int64_t step) {
   constexpr int L = kLanes<T>, E = kPiece<T>, S = kTurned<T>;
-  // Missing lanes repeat the last one, so that padding holds numbers.
-  const T* column[L];
-  for (int l = 0; n < L && l < L; ++l) column[l] = src + min_of(l, n - 1) * stride;
+  const bool all = n >= L;
+  const T* column[L];  // missing lanes repeat the last one, so that padding holds numbers
+  if (!all || k < S)
+    for (int l = 0; l < L; ++l) column[l] = src + min_of(l, n - 1) * stride;
   Vec<T> r[S];
   if (k < S) {
-    load_turned_part<T>(r, [&](int q, int e) { return n < L ? column[q * E + e] : src + (q * E + e) * stride; }, k);
-    for (int i = 0; i < k; ++i) v_store(dst + i * step, r[i]);
+    load_turned<T, false>(r, [&](int q, int e) { return column[q * E + e]; }, k);
+    BS_UNROLL
+    for (int i = 0; i < S; ++i)
+      if (i < k) v_store(dst + i * step, r[i]);
     return;
   }
-  const Columns<T> columns(src, stride);
+  Columns<T> columns(src, stride);
   for (int64_t p = 0;;) {
-    if (n < L)
-      load_turned<T>(r, [&](int q, int e) { return column[q * E + e] + p; });
+    if (all)
+      load_turned<T, true>(r, columns, S);
     else
-      load_turned<T>(r, [&](int q, int e) { return columns.at[q] + (p + e * stride); });
+      load_turned<T, true>(r, [&](int q, int e) { return column[q * E + e] + p; }, S);
     BS_UNROLL
     for (int i = 0; i < S; ++i) v_store(dst + (p + i) * step, r[i]);
     if (p + S == k) return;
-    p = min_of(p + S, k - S);  // the last block may overlap the one before
+    const int64_t move = min_of(S, k - S - p);  // the last block may overlap the one before
+    columns.advance(move);
+    p += move;
   }
 }
 

@@ -33,7 +33,7 @@ enum class Ew : uint8_t {
 
 // dst = op(a, b, c). Operands are register numbers: 0 .. n_in-1 are the inputs, n_in .. n_in+n_temp-1 temporaries,
 // n_in+n_temp .. + n_out-1 the outputs (an output register may be read by later instructions of the list). Operands
-// that an op does not have count as read: they repeat a.
+// that an op does not have name a register all the same, best a, since they may count as read.
 struct EwInstr {
   Ew op;
   uint8_t dst, a, b, c;

@@ -318,7 +318,8 @@ int64_t Program::run_step(size_t s, int member, int members) {
   return -1;
 }
 
-// All steps on this thread.
+// All steps on this thread, as execute() would run them with a team of one, without what a team needs: of a small
+// step that was 270 of 4,500 instructions.
 void Program::execute_alone() {
   for (size_t s = 0; s < ir_.steps.size(); ++s) {
     const Op* op = ir_.steps[s].op;

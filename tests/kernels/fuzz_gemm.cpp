@@ -11,7 +11,7 @@ namespace {
 // A matrix in a block that just holds it, in one of the memory orders that callers may use.
 template <class T>
 struct Matrix {
-  static constexpr int kOrders = 14;
+  static constexpr int kOrders = 16;
   Array<T> memory;
   int64_t row = 0, col = 0;  // strides
   const T* at = nullptr;     // element (0, 0)
@@ -22,7 +22,8 @@ struct Matrix {
         {cols + 1100, 1}, {1, rows + 1100},  // more than a page apart: packed in larger products
         {cols + 3, 1},    {1, rows + 5},     // with gaps
         {-cols, 1},       {-1, -rows},       // backwards
-        {cols, -1},       {2 * cols, 2},     // every second column
+        {cols, -1},       {1, -rows},        // columns backwards
+        {2 * cols, 2},    {2, 2 * rows},     // every second one
         {0, 1},           {1, 0},            // one row, one column for all
         {0, 0},           {3, 3 * rows + 1},
     };

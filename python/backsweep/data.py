@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from operator import index
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from backsweep import _core
+from backsweep._arguments import whole
 from backsweep._core import ShapeError, Tensor
 
-__all__ = ["Batches", "whole"]
-
-
-def whole(op: str, name: str, number: int, least: int = 1) -> int:
-    """Give an argument that must be a whole number, as an int, or raise."""
-    try:
-        value = index(number)
-    except TypeError:
-        raise TypeError(f"[{op}] {name} is {number!r}; it must be a whole number") from None
-    if value < least:
-        raise ValueError(f"[{op}] {name} is {value}; it must be at least {least}")
-    return value
+__all__ = ["Batches"]
 
 
 class Batches:

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from backsweep import _core
+from backsweep._arguments import whole
 from backsweep._core import CompiledFunction, DType, ShapeError, Tensor
-from backsweep.data import whole
 from backsweep.nn import Module
 from backsweep.nn import functional as F
 from backsweep.optim import SGD, Optimizer

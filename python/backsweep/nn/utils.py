@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from backsweep import _core
+from backsweep._arguments import number
 from backsweep._core import Tensor
 from backsweep.nn.module import Module
 
@@ -50,14 +51,14 @@ def get_total_norm(
     RuntimeError
         If the norm is not finite and `error_if_nonfinite`; in a compiled step nothing has then changed.
     """
-    given = _tensors("[get_total_norm]", "tensors", tensors)
-    return _norm("[get_total_norm]", given, norm_type, error_if_nonfinite)
+    given = _tensors("get_total_norm", "tensors", tensors)
+    return _norm("get_total_norm", given, norm_type, error_if_nonfinite)
 
 
-def _norm(where: str, given: list[Tensor], norm_type: float, error_if_nonfinite: bool) -> Tensor:
-    p = _number(f"{where} norm_type", norm_type)
+def _norm(op: str, given: list[Tensor], norm_type: float, error_if_nonfinite: bool) -> Tensor:
+    p = number(op, "norm_type", norm_type)
     if not p > 0.0:
-        raise ValueError(f"{where} norm_type is {norm_type}; it must be positive")
+        raise ValueError(f"[{op}] norm_type is {norm_type}; it must be positive")
     parts = [_part(x, p) for x in given if x.numel() > 0]
     if not parts:
         return _core.zeros(())
@@ -130,13 +131,13 @@ def clip_grad_norm_(
     -----
     Source: Pascanu et al. (2013), On the difficulty of training recurrent neural networks, ICML.
     """
-    where = "[clip_grad_norm_]"
+    op = "clip_grad_norm_"
     limit: Any = max_norm
     if not isinstance(limit, Tensor):  # a 0-d tensor will do
-        limit = _number(f"{where} max_norm", limit)
+        limit = number(op, "max_norm", limit)
     with _core.no_grad():
-        pairs = _with_gradients(where, parameters)
-        norm = _norm(where, [g for _, g in pairs], norm_type, error_if_nonfinite)
+        pairs = _with_gradients(op, parameters)
+        norm = _norm(op, [g for _, g in pairs], norm_type, error_if_nonfinite)
         ratio = _core.div(limit, _core.add(norm, 1e-6))
         scale = _core.where(_core.gt(ratio, 1.0), 1.0, ratio)  # NaN stays
         for p, g in pairs:
@@ -162,37 +163,28 @@ def clip_grad_value_(
     TypeError
         If something is no Tensor or no number.
     """
-    where = "[clip_grad_value_]"
-    high = _number(f"{where} clip_value", clip_value)
+    op = "clip_grad_value_"
+    high = number(op, "clip_value", clip_value)
     with _core.no_grad():
-        for p, g in _with_gradients(where, parameters):
+        for p, g in _with_gradients(op, parameters):
             # min(g, high) = -max(-g, -high)
             p.grad = _core.neg(_core.maximum(_core.neg(_core.maximum(g, -high)), -high))
 
 
-def _with_gradients(where: str, parameters: Any) -> list[tuple[Tensor, Tensor]]:
-    given = _tensors(where, "parameters", parameters)
+def _with_gradients(op: str, parameters: Any) -> list[tuple[Tensor, Tensor]]:
+    given = _tensors(op, "parameters", parameters)
     return [(p, g) for p in given if (g := p.grad) is not None]
 
 
-def _tensors(where: str, name: str, given: Any) -> list[Tensor]:
+def _tensors(op: str, name: str, given: Any) -> list[Tensor]:
     """Give one tensor or many as a list, or raise."""
     if isinstance(given, Tensor):
         return [given]
     fix = "pass model.parameters()" if name == "parameters" else "pass a list of tensors"
     if isinstance(given, Module) or not isinstance(given, Iterable):
-        raise TypeError(f"{where} {name} is {type(given).__name__}: {fix}")
+        raise TypeError(f"[{op}] {name} is {type(given).__name__}: {fix}")
     tensors = list(given)
     for i, x in enumerate(tensors):
         if not isinstance(x, Tensor):
-            raise TypeError(f"{where} {name}[{i}] is {type(x).__name__}, not a Tensor: {fix}")
+            raise TypeError(f"[{op}] {name}[{i}] is {type(x).__name__}, not a Tensor: {fix}")
     return tensors
-
-
-def _number(name: str, value: Any) -> float:
-    try:
-        if not isinstance(value, str):
-            return float(value)
-    except (TypeError, ValueError, RuntimeError):
-        pass
-    raise TypeError(f"{name} is {value!r}; it must be a number")

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from backsweep import _core
+from backsweep._arguments import number
 from backsweep._core import Buffer, GraphError, Parameter, ShapeError, Tensor
 
 __all__ = ["Optimizer", "ParamGroup", "Params"]
@@ -236,22 +237,14 @@ class Optimizer:
         if name not in self.numbers:
             return value
         if name not in self.pairs:
-            return self._as_float(name, value)
+            return number(self._name, name, value)
         try:
             first, second = value
         except TypeError as e:
             raise TypeError(f"{where} {name} is {value!r}; it must be two numbers") from e
         except ValueError as e:
             raise ValueError(f"{where} {name} is {value!r}; it must be two numbers") from e
-        return self._as_float(f"{name}[0]", first), self._as_float(f"{name}[1]", second)
-
-    def _as_float(self, name: str, value: Any) -> float:
-        try:
-            if not isinstance(value, str):
-                return float(value)
-        except (TypeError, ValueError, RuntimeError):
-            pass
-        raise TypeError(f"[{self._name}] {name} is {value!r}; it must be a number")
+        return number(self._name, f"{name}[0]", first), number(self._name, f"{name}[1]", second)
 
     def _own(self, params: Any, group: ParamGroup | None = None) -> tuple[Parameter, ...]:
         """Give the parameters of a group, or raise if one comes twice."""

@@ -21,15 +21,12 @@ struct Bool {
   uint8_t byte;
 };
 
-template <class T>
-constexpr bool kInteger = static_cast<T>(0.5) == static_cast<T>(0);
-
 // A float that an integer type cannot hold, and NaN, give its least number. x86's instructions do so by themselves;
 // those of NEON give the nearest number, or the low bits where they narrow.
 template <class T, class S>
 inline T convert(S s) {
 #if defined(__aarch64__)
-  if constexpr (kInteger<T> && !kInteger<S>) {
+  if constexpr (kIsInteger<T> && !kIsInteger<S>) {
     constexpr S least = static_cast<S>(sizeof(T) == 4 ? -0x1p31 : -0x1p63);
     return static_cast<T>(s >= least && s < -least ? s : least);
   }

@@ -182,12 +182,12 @@ constexpr void set_form(Entry<T>& e, Form as) {
 
 template <class T, class Row>
 constexpr Entry<T> entry_of() {
-  constexpr bool integer = static_cast<T>(0.5) == static_cast<T>(0);
   Entry<T> e = {};
   e.arity = Row::arity;
   e.through_memory = Row::types == FLOATS;
-  if constexpr (Row::types != FLOATS || !integer) e.loop = &loop<T, Row>;  // FLOATS rows turn integers into floats
-  if constexpr (integer) {                                                 // loops only
+  if constexpr (Row::types != FLOATS || !kIsInteger<T>)
+    e.loop = &loop<T, Row>;       // FLOATS rows turn integers into floats
+  if constexpr (kIsInteger<T>) {  // loops only
   } else if constexpr (Row::types == FLOATS) {
     for (int form = 0; form < kForms; ++form)
       for (int t = 0; t < kTargets; ++t)
@@ -308,11 +308,10 @@ inline __attribute__((always_inline)) void run_loops(const ListRun& run, int64_t
 template <class T>
 void run_list(ListRun& run, int64_t n) {
   constexpr int64_t kBlock = kListBlockBytes / static_cast<int64_t>(sizeof(T));
-  constexpr bool integer = static_cast<T>(0.5) == static_cast<T>(0);
   if (n <= kBlock || (run.list->n_instr == 1 && run.list->n_temp == 0 && run.values == 0))
     return run_loops<T>(run, 0, n);
   int64_t i = 0;
-  if constexpr (integer) {
+  if constexpr (kIsInteger<T>) {
     for (; i + kBlock <= n; i += kBlock) run_loops<T>(run, i, kBlock);
   } else {
     i = n - n % kBlock;

@@ -31,6 +31,9 @@ constexpr int kVecBytes = 32;
 constexpr int kVecBytes = 16;
 #endif
 
+template <class T>
+constexpr bool kIsInteger = static_cast<T>(0.5) == static_cast<T>(0);
+
 constexpr int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
 
 template <class T>

@@ -156,22 +156,21 @@ struct Builder {
 
   // v, or a copy of it, as a value that a step makes and that nothing else claims.
   int claim(int v, Home home, int index) {
-    const Value& given = ir.values[static_cast<size_t>(v)];
+    const auto at = [&](int i) -> Value& { return ir.values[static_cast<size_t>(i)]; };
+    const Value &given = at(v), &base = at(ir.root(v));
     // A view of all of what a step makes (detached, or reshaped) is claimed there.
-    if (given.home == Home::view && given.offset == 0 && given.spec.contiguous() &&
-        ir.bytes(given.base) == ir.bytes(v) &&
-        ir.values[static_cast<size_t>(given.base)].spec.dtype == given.spec.dtype &&
-        ir.values[static_cast<size_t>(given.base)].home == Home::arena)
-      v = given.base;
-    if (ir.values[static_cast<size_t>(v)].home != Home::arena) {
+    if (base.home == Home::arena && base.spec.dtype == given.spec.dtype && given.offset == 0 &&
+        given.spec.contiguous() && ir.bytes(ir.root(v)) == ir.bytes(v))
+      v = ir.root(v);
+    if (at(v).home != Home::arena) {
       Spec spec;
       spec.dtype = given.spec.dtype;
       spec.shape = given.spec.shape;
       static const Op* const contiguous = find_op("contiguous");
       v = step(contiguous, {}, {v}, {spec})[0];
     }
-    ir.values[static_cast<size_t>(v)].home = home;
-    ir.values[static_cast<size_t>(v)].index = index;
+    at(v).home = home;
+    at(v).index = index;
     return v;
   }
 };

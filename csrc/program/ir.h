@@ -86,12 +86,24 @@ void share_panels(Ir& ir);
 // results they read, and sorts the steps so that those that write slots may do so in place, and then come at once.
 void fuse(Ir& ir);
 
-// Steps whose parts may run without waiting for other threads, in order; between phases all threads meet.
-struct Phase {
-  int first, last;  // steps [first, last)
-  bool parallel;    // worth more than one thread
-  bool merges;      // some step joins partial results after all parts
+// Steps of a phase that hand shards to each other, or one step alone. They run one after the other on each part [lo,
+// hi) of [0, cut), where lo and hi are multiples of `granule`, or hi is cut: of a step that is [lo, hi) times its
+// place.extent / cut, a whole number. What cannot be cut has cut <= granule.
+struct Chain {
+  std::vector<int> steps;  // ascending
+  int64_t cut = 1, granule = 1;
+  double cost = 0;  // nanoseconds on one thread
 };
+
+// Steps [first, last). In a parallel phase all parts of all its chains may run at once and in any order; between phases
+// all threads meet. Others run on one thread, step by step, and so do all that call the host.
+struct Phase {
+  int first, last;
+  bool parallel;              // worth more than one thread
+  bool merges;                // some step joins partial results after all parts
+  std::vector<Chain> chains;  // of a parallel phase: each of its steps is in one
+};
+
 // Places every step (see Placement in op.h) and gathers them in phases, in another order where that makes fewer.
 std::vector<Phase> place(Ir& ir);
 

@@ -1,6 +1,7 @@
 // Placement over the batch. A step is cut into shards; a step that reads only the same shard of what an earlier step
 // of the phase made may follow it without waiting. All else begins a new phase.
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <sstream>
 
@@ -106,11 +107,11 @@ class Placer {
     reorder();
     // Neighbours that run on one thread need no meeting.
     std::vector<Phase> joined;
-    for (const Phase& p : phases_) {
+    for (Phase& p : phases_) {
       if (!joined.empty() && !joined.back().parallel && !p.parallel)
         joined.back().last = p.last;
       else
-        joined.push_back(p);
+        joined.push_back(std::move(p));
     }
     return joined;
   }
@@ -127,10 +128,15 @@ class Placer {
   const Value& value(int v) const { return ir_.values[static_cast<size_t>(v)]; }
   int phase_of(int s) const { return phase_of_[static_cast<size_t>(s)]; }
   bool empty() const { return first_ == order_.size(); }
-  int find(int s) const {
-    while (chain_[static_cast<size_t>(s)] != s) s = chain_[static_cast<size_t>(s)];
+  int find(int s) {
+    while (chain_[static_cast<size_t>(s)] != s) {
+      int& up = chain_[static_cast<size_t>(s)];
+      up = chain_[static_cast<size_t>(up)];  // halves the way for the next one
+      s = up;
+    }
     return s;
   }
+  bool host(int s) { return step(s).op && step(s).op->host; }
 
   Join how_to_join(int s) {
     Join j;
@@ -146,6 +152,7 @@ class Placer {
     for (int v : step(s).out)
       if (value(v).home == Home::next)
         j.waits |= failing_ == phase_ || reader_[static_cast<size_t>(value(v).index)] == phase_;
+    j.waits |= host(s) || hosts_ == phase_;
     // One cut for the whole chain, or a new phase.
     int64_t most = step(s).place.extent;
     j.cut = most;
@@ -196,6 +203,7 @@ class Placer {
     order_.push_back(s);
     cost_ += step(s).cost;
     if (step(s).op && step(s).op->may_fail()) failing_ = phase_;
+    if (host(s)) hosts_ = phase_;
     for (int v : step(s).in) {
       const Value& old = value(ir_.root(v));
       if (old.home == Home::slot) reader_[static_cast<size_t>(old.index)] = phase_;
@@ -207,17 +215,24 @@ class Placer {
   }
 
   void close() {
-    bool cuts = false, merges = false;
+    Phase p{static_cast<int>(first_), static_cast<int>(order_.size()), false, false, {}};
+    std::map<int, size_t> chain_of;  // by the step that stands for it
     for (size_t i = first_; i < order_.size(); ++i) {
       Step& s = step(order_[i]);
-      const Step& last = step(find(order_[i]));
-      s.cut = last.cut;
-      s.cut_granule = last.cut_granule;
-      cuts |= s.cut > s.cut_granule;
-      merges |= s.op && s.op->merge;
+      const int stands = find(order_[i]);
+      const auto [it, added] = chain_of.try_emplace(stands, p.chains.size());
+      if (added) p.chains.push_back({{}, step(stands).cut, step(stands).cut_granule});
+      Chain& chain = p.chains[it->second];
+      chain.steps.push_back(static_cast<int>(i));
+      chain.cost += s.cost;
+      s.cut = chain.cut;
+      s.cut_granule = chain.granule;
+      p.parallel |= s.cut > s.cut_granule;
+      p.merges |= s.op && s.op->merge;
     }
-    phases_.push_back(
-        {static_cast<int>(first_), static_cast<int>(order_.size()), cuts && cost_ > kPhaseNanoseconds, merges});
+    p.parallel &= cost_ > kPhaseNanoseconds;
+    if (!p.parallel) p.chains.clear();
+    phases_.push_back(std::move(p));
     first_ = order_.size();
     cost_ = 0;
     ++phase_;
@@ -234,12 +249,13 @@ class Placer {
   const int n_;
   std::vector<int> order_;  // of steps: those of the open phase from first_ on
   size_t first_ = 0;
-  std::vector<int> chain_;        // steps that hand shards to each other, as a forest
-  std::vector<int> phase_of_;     // of steps that are placed
-  std::vector<int> waits_in_;     // of steps: a phase in which it is known to have to wait
-  int phase_ = 0, failing_ = -1;  // the open phase; the last one in which a step may fail
-  std::vector<int> reader_;       // of slots: the last phase that reads the old value
-  double cost_ = 0;               // of the open phase
+  std::vector<int> chain_;         // steps that hand shards to each other, as a forest
+  std::vector<int> phase_of_;      // of steps that are placed
+  std::vector<int> waits_in_;      // of steps: a phase in which it is known to have to wait
+  int phase_ = 0;                  // the open phase
+  int failing_ = -1, hosts_ = -1;  // the last one in which a step may fail, or calls the host
+  std::vector<int> reader_;        // of slots: the last phase that reads the old value
+  double cost_ = 0;                // of the open phase
   std::vector<Phase> phases_;
 };
 

@@ -78,7 +78,7 @@ struct Max {
   }
   template <class V>
   static V of(V a, V b) {
-    return beats(b, a) | (b != b) ? b : a;
+    return (beats(b, a) | (b != b)) ? b : a;
   }
 };
 struct Min {
@@ -88,7 +88,7 @@ struct Min {
   }
   template <class V>
   static V of(V a, V b) {
-    return beats(b, a) | (b != b) ? b : a;
+    return (beats(b, a) | (b != b)) ? b : a;
   }
 };
 // Passes a NaN in b over: one instruction, for rows whose NaN shows elsewhere.

@@ -217,20 +217,19 @@ inline Vec<float> v_narrow(Vec<double> low, Vec<double> high) {
 }
 #endif
 
-// Whether any lane of a mask is set.
+// Whether any lane of a mask is set. (One template: to Clang a mask of either width would fit both overloads.)
+template <class M>
+inline bool v_any(M m) {
 #if defined(__AVX512F__)
-inline bool v_any(Vec<int32_t> m) { return _mm512_test_epi32_mask((__m512i)m, (__m512i)m) != 0; }
-inline bool v_any(Vec<int64_t> m) { return _mm512_test_epi32_mask((__m512i)m, (__m512i)m) != 0; }
+  return _mm512_test_epi32_mask((__m512i)m, (__m512i)m) != 0;
 #elif defined(__AVX2__)
-inline bool v_any(Vec<int32_t> m) { return !_mm256_testz_si256((__m256i)m, (__m256i)m); }
-inline bool v_any(Vec<int64_t> m) { return !_mm256_testz_si256((__m256i)m, (__m256i)m); }
+  return !_mm256_testz_si256((__m256i)m, (__m256i)m);
 #elif defined(__x86_64__)
-inline bool v_any(Vec<int32_t> m) { return !_mm_testz_si128((__m128i)m, (__m128i)m); }
-inline bool v_any(Vec<int64_t> m) { return !_mm_testz_si128((__m128i)m, (__m128i)m); }
+  return !_mm_testz_si128((__m128i)m, (__m128i)m);
 #elif defined(__aarch64__)
-inline bool v_any(Vec<int32_t> m) { return vmaxvq_u32((uint32x4_t)m) != 0; }
-inline bool v_any(Vec<int64_t> m) { return vmaxvq_u32((uint32x4_t)m) != 0; }
+  return vmaxvq_u32((uint32x4_t)m) != 0;
 #endif
+}
 
 // a b + c with one rounding. v2 has no such instruction: there it rounds twice.
 #if defined(__AVX512F__)

@@ -381,6 +381,15 @@ PyObject* programs(PyObject* o, void*) {
       d["text"] = e->program->text();
       d["arena_bytes"] = e->program->arena_bytes();
       d["nanoseconds"] = e->program->cost();
+      py::list phases;
+      for (const Phase& p : e->program->phases()) {
+        py::dict phase;
+        phase["steps"] = p.last - p.first;
+        phase["parallel"] = p.parallel;
+        phase["nanoseconds"] = p.cost;
+        phases.append(phase);
+      }
+      d["phases"] = phases;
       made.append(d);
     }
     return made.release().ptr();
@@ -389,11 +398,14 @@ PyObject* programs(PyObject* o, void*) {
 
 PyObject* wrapped(PyObject* o, void*) { return Py_NewRef(as_compiled(o)->fn); }
 
-PyGetSetDef getset[] = {{"programs", programs, nullptr,
-                         "One dict per captured signature: text, arena_bytes, nanoseconds (planned).", nullptr},
-                        {"__wrapped__", wrapped, nullptr, "The function that is compiled.", nullptr},
-                        {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
-                        {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyGetSetDef getset[] = {
+    {"programs", programs, nullptr,
+     "One dict per captured signature: text, arena_bytes, nanoseconds (planned), and of each of its phases "
+     "steps, nanoseconds, and whether all threads share it.",
+     nullptr},
+    {"__wrapped__", wrapped, nullptr, "The function that is compiled.", nullptr},
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyMemberDef members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(Compiled, vectorcall), READONLY, nullptr},
                          {"__dictoffset__", T_PYSSIZET, offsetof(Compiled, dict), READONLY, nullptr},
                          {"__weaklistoffset__", T_PYSSIZET, offsetof(Compiled, weakrefs), READONLY, nullptr},

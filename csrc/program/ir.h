@@ -101,6 +101,7 @@ struct Phase {
   int first, last;
   bool parallel;              // worth more than one thread
   bool merges;                // some step joins partial results after all parts
+  double cost;                // nanoseconds on one thread
   std::vector<Chain> chains;  // of a parallel phase: each of its steps is in one
 };
 

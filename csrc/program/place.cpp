@@ -108,10 +108,12 @@ class Placer {
     // Neighbours that run on one thread need no meeting.
     std::vector<Phase> joined;
     for (Phase& p : phases_) {
-      if (!joined.empty() && !joined.back().parallel && !p.parallel)
-        joined.back().last = p.last;
-      else
+      if (joined.empty() || joined.back().parallel || p.parallel) {
         joined.push_back(std::move(p));
+        continue;
+      }
+      joined.back().last = p.last;
+      joined.back().cost += p.cost;
     }
     return joined;
   }
@@ -215,7 +217,7 @@ class Placer {
   }
 
   void close() {
-    Phase p{static_cast<int>(first_), static_cast<int>(order_.size()), false, false, {}};
+    Phase p{static_cast<int>(first_), static_cast<int>(order_.size()), false, false, cost_, {}};
     std::map<int, size_t> chain_of;  // by the step that stands for it
     for (size_t i = first_; i < order_.size(); ++i) {
       Step& s = step(order_[i]);

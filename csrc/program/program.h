@@ -70,6 +70,7 @@ class Program {
   int64_t arena_bytes() const { return arena_bytes_; }
   double cost() const { return cost_; }
   bool calls_host() const { return calls_host_; }
+  const std::vector<Phase>& phases() const { return phases_; }
   std::string text() const { return str(ir_, phases_); }
 
  private:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import numpy as np
 import pytest
@@ -224,6 +225,50 @@ def test_a_truth_value_is_zero_or_one_inside_a_list() -> None:
     for f in functions:
         x = bs.tensor([2.0, 0.0, 3.0])
         equal(bs.compile(f)(x), f(x))
+
+
+def test_what_only_the_reverse_sweep_needs_is_made_there() -> None:
+    """Slopes are joined to what multiplies by them: the forward path stores nothing but what both need."""
+    rng = np.random.default_rng(0)
+    x, w = (bs.tensor(rng.normal(size=(9, 9)).astype(np.float32)) for _ in range(2))
+
+    @bs.compile
+    def f(x: bs.Tensor, w: bs.Tensor) -> bs.Tensor:
+        h = x
+        for _ in range(3):
+            z = bs.matmul(h, w)
+            h = bs.tanh(z) * bs.sigmoid(z) + h
+        return bs.grad(h.square().sum(), w)
+
+    w.requires_grad_()
+    equal(f(x, w), f.__wrapped__(x, w))
+    lines = [line for line in f.programs[0]["text"].splitlines() if "tanh" in line]
+    assert len(lines) == 3
+    for line in lines:
+        made = line.split(" = ")[0].count("t")
+        assert made <= 3, line  # h, tanh and sigmoid; no slope
+
+
+def test_the_first_call_grows_as_the_program() -> None:
+    def seconds(steps: int) -> float:
+        w = bs.nn.Parameter(bs.tensor(np.eye(4, dtype=np.float32)))
+
+        @bs.compile
+        def f(x: bs.Tensor) -> bs.Tensor:
+            h, c = x, x
+            for _ in range(steps):
+                z = bs.linear(h, w)
+                c = bs.sigmoid(z + 1.0) * c + bs.sigmoid(z) * bs.tanh(z)
+                h = bs.sigmoid(z - 1.0) * bs.tanh(c)
+            return bs.grad(h.sum(), w)
+
+        x = bs.ones(2, 4)
+        began = time.process_time()
+        f(x)
+        return time.process_time() - began
+
+    short, long = (min(seconds(n) for _ in range(2)) for n in (50, 400))
+    assert long < 2.5 * 8 * short, (short, long)  # 50 times when joins looked at all that lies between
 
 
 @pytest.mark.parametrize("threads", [1, 3])

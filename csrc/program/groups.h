@@ -1,0 +1,73 @@
+// What fusing works on: steps gathered in groups that will be one step each, in an order that their inputs allow.
+#pragma once
+
+#include <vector>
+
+#include "program/ir.h"
+
+namespace bs {
+
+// Steps that will be one; single steps are groups too.
+struct Group {
+  std::vector<int> members;  // ascending; none: they have gone to another group
+  int head = -1;             // the member that is no elementwise op, if there are others
+  int first() const { return members.front(); }
+  int last() const { return members.back(); }
+  bool has(int step) const;
+};
+
+class Groups {
+ public:
+  explicit Groups(Ir& ir);
+
+  int count() const { return static_cast<int>(groups_.size()); }
+  Group& operator[](int g) { return groups_[static_cast<size_t>(g)]; }
+  int of(int step) const { return group_of_[static_cast<size_t>(step)]; }
+
+  Step& step(int s) { return ir_.steps[static_cast<size_t>(s)]; }
+  Value& value(int v) { return ir_.values[static_cast<size_t>(v)]; }
+  // The memory that v lies in.
+  Value& root(int v) { return value(ir_.root(v)); }
+  bool elementwise(int s) { return step(s).op->elementwise >= 0; }
+  const Spec& out_spec(int s) { return value(step(s).out[0]).spec; }
+  // The arithmetic of an elementwise step.
+  DType compute(int s);
+  // Steps that read the root value v, or a view of it.
+  const std::vector<int>& readers(int v) const { return readers_[static_cast<size_t>(v)]; }
+  bool writes_slot(const Group& g);
+
+  // Calls fn(step) for those that must come before step s: they make what it reads, or have an effect before its own.
+  template <class Fn>
+  void each_source(int s, Fn fn) {
+    if (const int b = effect_before_[static_cast<size_t>(s)]; b >= 0) fn(b);
+    for (int v : step(s).in)
+      if (const int maker = root(v).maker; maker >= 0) fn(maker);
+  }
+
+  // Whether group b, which depends on group a, may not join it: it also depends on a through a third group, which then
+  // could come neither before nor after both; or the two are far apart.
+  bool kept_apart(int a, int b);
+  // Makes one group, a, of two that were just found not to be kept apart.
+  void join(int a, int b, int head);
+
+ private:
+  Ir& ir_;
+  std::vector<Group> groups_;
+  std::vector<int> group_of_;              // of steps
+  std::vector<std::vector<int>> readers_;  // of values
+  std::vector<int> effect_before_;         // of a step with an effect: the last such step before it
+  // The order: a group comes after all that it depends on. -1 where groups have gone.
+  std::vector<int> order_;
+  std::vector<int> place_;      // of groups: where in order_
+  std::vector<int> between_;    // groups that b of the last question depends on and that come after a
+  std::vector<uint32_t> seen_;  // of groups: the last question that met it
+  uint32_t question_ = 0;
+};
+
+// Writes the list of a group and its operands, the head's result first. False if it does not fit the limits of lists.
+bool write_list(Groups& groups, const Group& g, kernels::EwList& list, std::vector<int>& in, std::vector<int>& out);
+
+// Makes a step of every group, in an order for running.
+std::vector<Step> ordered_steps(Groups& groups);
+
+}  // namespace bs

@@ -1,0 +1,116 @@
+// From groups to steps, and their order.
+#include <algorithm>
+#include <map>
+#include <queue>
+#include <set>
+#include <tuple>
+
+#include "base/error.h"
+#include "program/groups.h"
+
+namespace bs {
+namespace {
+
+// Whether all that read the head's result are in its group.
+bool kept_inside(Groups& groups, const Group& g) {
+  const int result = groups.step(g.head).out[0];
+  const auto& readers = groups.readers(result);
+  return groups.value(result).home == Home::arena &&
+         std::all_of(readers.begin(), readers.end(), [&](int r) { return g.has(r); });
+}
+
+Step make_step(Groups& groups, const Group& g) {
+  if (g.head < 0 && !groups.elementwise(g.first())) {
+    Step& s = groups.step(g.first());
+    s.n_op_in = static_cast<int>(s.in.size());
+    s.n_op_out = static_cast<int>(s.out.size());
+    return std::move(s);
+  }
+  auto list = std::make_unique<kernels::EwList>();
+  std::vector<int> in, out;
+  write_list(groups, g, *list, in, out);
+  Step made;
+  if (g.head >= 0) {
+    const bool inside = kept_inside(groups, g);
+    made = std::move(groups.step(g.head));
+    made.n_op_in = static_cast<int>(made.in.size());
+    made.n_op_out = static_cast<int>(made.out.size());
+    made.in_place = inside && !out.empty() && groups.value(out[0]).spec.dtype == groups.value(in[0]).spec.dtype;
+    if (made.in_place) made.out[0] = out[0];
+    in.erase(in.begin());
+    if (made.in_place) out.erase(out.begin());
+  }
+  made.in.insert(made.in.end(), in.begin(), in.end());
+  made.out.insert(made.out.end(), out.begin(), out.end());
+  made.list = std::move(list);
+  return made;
+}
+
+}  // namespace
+
+// As captured, as far as inputs allow. But steps that write slots come when all that read the old values or may fail
+// has been, so that they write in place; and then at once, so that gradients of one layer make room for those of the
+// next. Where that cannot be they come last.
+std::vector<Step> ordered_steps(Groups& groups) {
+  const size_t n = static_cast<size_t>(groups.count());
+  std::vector<std::set<int>> after(n), reads(n);  // those that wait for a group; slots whose old value it reads
+  std::vector<int> waits(n, 0), early(n, 0);      // how many must come before; should
+  std::vector<bool> fails(n, false), made(n, false);
+  std::map<int, int> writer;   // of slots
+  int failing = 0, count = 0;  // groups to come that may fail; all
+  for (size_t g = 0; g < n; ++g) {
+    const Group& group = groups[static_cast<int>(g)];
+    std::set<int> sources;
+    for (int s : group.members) {
+      groups.each_source(s, [&](int source) {
+        if (groups.of(source) != static_cast<int>(g)) sources.insert(groups.of(source));
+      });
+      for (int v : groups.step(s).in)
+        if (const Value& old = groups.root(v); old.home == Home::slot) reads[g].insert(old.index);
+      for (int v : groups.step(s).out)
+        if (groups.value(v).home == Home::next) writer[groups.value(v).index] = static_cast<int>(g);
+      if (groups.step(s).op->may_fail()) fails[g] = true;
+    }
+    for (int source : sources) after[static_cast<size_t>(source)].insert(static_cast<int>(g));
+    waits[g] = static_cast<int>(sources.size());
+    failing += fails[g];
+    count += !group.members.empty();
+  }
+  auto each_writer = [&](size_t g, auto fn) {
+    for (int slot : reads[g])
+      if (auto w = writer.find(slot); w != writer.end() && w->second != static_cast<int>(g)) fn(w->second);
+  };
+  for (size_t g = 0; g < n; ++g) each_writer(g, [&](int w) { ++early[static_cast<size_t>(w)]; });
+  using Key = std::tuple<bool, int, int>;
+  std::priority_queue<Key, std::vector<Key>, std::greater<>> ready;  // a writer may be in it twice
+  auto push = [&](int g) {
+    const size_t i = static_cast<size_t>(g);
+    if (made[i] || waits[i] > 0 || groups[g].members.empty()) return;
+    const bool writes = groups.writes_slot(groups[g]), now = early[i] == 0 && failing == 0;
+    ready.emplace(writes && !now, writes && now ? -1 : groups[g].last(), g);
+  };
+  for (size_t g = 0; g < n; ++g) push(static_cast<int>(g));
+  std::vector<Step> steps;
+  while (!ready.empty()) {
+    const int g = std::get<2>(ready.top());
+    const size_t i = static_cast<size_t>(g);
+    ready.pop();
+    if (made[i]) continue;
+    made[i] = true;
+    steps.push_back(make_step(groups, groups[g]));
+    for (int next : after[i]) {
+      --waits[static_cast<size_t>(next)];
+      push(next);
+    }
+    each_writer(i, [&](int w) {
+      if (--early[static_cast<size_t>(w)] == 0) push(w);
+    });
+    if (fails[i] && --failing == 0)
+      for (auto [slot, w] : writer) push(w);
+  }
+  if (static_cast<int>(steps.size()) != count)
+    throw GraphError("[compile] internal: fused steps depend on each other in a circle");
+  return steps;
+}
+
+}  // namespace bs

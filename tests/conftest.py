@@ -11,7 +11,7 @@ import pytest
 import backsweep as bs
 
 # Asserts in helper modules say what they compared, as those in tests do.
-pytest.register_assert_rewrite("driver", "oracles", "programs", "reference")
+pytest.register_assert_rewrite("driver", "oracles", "programs", "random_programs")
 
 # The same examples in every run; no deadline, since machines are slow at times.
 hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None, database=None)

@@ -12,10 +12,11 @@ import numpy as np
 
 import backsweep as bs
 from backsweep import _core
-from reference import ORACLES, TESTED_ELSEWHERE, Array, Case, Draw
+from oracles import ORACLES, Array, Case, Draw
 
 REGISTRY: dict[str, dict[str, Any]] = {op["name"]: op for op in _core.registry()}
 OPS = [name for name in REGISTRY if name in ORACLES]
+COMPOSED = [name for name in OPS if REGISTRY[name]["has_compose"]]
 DIFFERENTIABLE = [name for name in OPS if REGISTRY[name]["differentiable"]]
 ELEMENTWISE = [name for name in OPS if REGISTRY[name]["interval"]]
 
@@ -89,11 +90,21 @@ def inputs_of(case: Case, dtype: str) -> list[Array]:
     return [as_dtype(x, dtype) for x in case.inputs]
 
 
-def call(name: str, inputs: Sequence[Any], attrs: dict[str, Any]) -> tuple[bs.Tensor, ...]:
-    """The outputs of an op, inputs by their names in the schema."""
+def arguments(name: str, inputs: Sequence[Any], attrs: dict[str, Any]) -> dict[str, Any]:
+    """Inputs by their names in the schema, and attributes."""
     names = [schema["name"] for schema in REGISTRY[name]["inputs"]]
-    made = getattr(_core.ops, name)(**dict(zip(names, inputs, strict=False)), **attrs)
+    return dict(zip(names, inputs, strict=False)) | attrs
+
+
+def call(name: str, inputs: Sequence[Any], attrs: dict[str, Any]) -> tuple[bs.Tensor, ...]:
+    """The outputs of an op."""
+    made = getattr(_core.ops, name)(**arguments(name, inputs, attrs))
     return made if isinstance(made, tuple) else (made,)
+
+
+def compose(name: str, inputs: Sequence[Any], attrs: dict[str, Any]) -> tuple[bs.Tensor, ...]:
+    """The same outputs in simpler ops."""
+    return getattr(_core.ops, name).compose(**arguments(name, inputs, attrs))
 
 
 def value(name: str, inputs: Sequence[Array], attrs: dict[str, Any]) -> tuple[Array, ...]:
@@ -220,6 +231,3 @@ def outputs_and_gradients(name: str, inputs: Sequence[bs.Tensor], attrs: dict[st
     if total is not None:
         made += [g for g in gradients(total, inputs) if g is not None]
     return made
-
-
-assert not set(ORACLES) & set(TESTED_ELSEWHERE)

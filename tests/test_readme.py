@@ -38,7 +38,7 @@ def test_marked_command(mark: str) -> None:
 def test_named_paths_exist() -> None:
     root, text = README.parent, README.read_text(encoding="utf-8")
     paths = re.findall(r"`((?:csrc|python|tests|bench|\.ci)(?:/[\w./]+)?)`", text)
-    assert "tests/reference.py" in paths
+    assert "tests/oracles" in paths
     assert [path for path in paths if not (root / path).exists()] == []
 
 

@@ -53,6 +53,20 @@ PyObject* vectorcall_pow(PyObject* self, PyObject* const* args, size_t nargsf, P
   return guarded([&] { return wrap(power_of(is_tensor(v[0]) ? unwrap(v[0]) : to_tensor(v[0], "pow", "x"), v[1])); });
 }
 
+// compose(...): the op in simpler ops, with the same arguments. Tests hold forward and grad against it.
+PyObject* compose(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  return guarded([&] {
+    const Signature& s = signature_of(self);
+    if (!s.op.compose) throw GraphError(cat("[", s.op.name, "] is not composed of other ops"));
+    Operands in;
+    Ref<Attrs> attrs = parse(s, args, n, kwnames, &in);
+    std::vector<Tensor> made = s.op.compose(attrs.get(), in.span());
+    py::tuple t(made.size());
+    for (size_t i = 0; i < made.size(); ++i) t[i] = owned(wrap(std::move(made[i])));
+    return t.release().ptr();
+  });
+}
+
 PyObject* bind(PyObject* self, PyObject* object, PyObject*) {
   return object && object != Py_None ? PyMethod_New(self, object) : Py_NewRef(self);
 }
@@ -78,7 +92,10 @@ PyGetSetDef getset[] = {
     {"__name__", get_name, nullptr, nullptr, nullptr},     {"__qualname__", get_name, nullptr, nullptr, nullptr},
     {"__doc__", get_doc, nullptr, nullptr, nullptr},       {"__text_signature__", get_text, nullptr, nullptr, nullptr},
     {"__module__", get_module, nullptr, nullptr, nullptr}, {nullptr, nullptr, nullptr, nullptr, nullptr}};
-PyMethodDef methods[] = {{"__reduce__", reduce, METH_NOARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
+PyMethodDef methods[] = {{"__reduce__", reduce, METH_NOARGS, nullptr},
+                         {"compose", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(compose)),
+                          METH_FASTCALL | METH_KEYWORDS, nullptr},
+                         {nullptr, nullptr, 0, nullptr}};
 PyType_Slot slots[] = {{Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
                        {Py_tp_descr_get, reinterpret_cast<void*>(bind)},
                        {Py_tp_repr, reinterpret_cast<void*>(repr)},

@@ -69,7 +69,8 @@ class CompiledFunction(Generic[P, R]):
     "OpFunction": """\
 class OpFunction:
     __name__: str
-    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...""",
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+    def compose(self, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]: ...""",
     "no_grad": """\
 class no_grad:
     @overload

@@ -11,7 +11,7 @@ import pytest
 import backsweep as bs
 from backsweep import _core, nn
 from driver import DIFFERENTIABLE, REGISTRY, about, array, call, cases, is_float
-from reference import Case
+from oracles import Case
 
 
 def leaf(*values: float) -> bs.Tensor:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import backsweep as bs
 from backsweep import _core
 from driver import ELEMENTWISE, OPS, REGISTRY, array, call, gradients, is_float, small
-from reference import ORACLES, Wrong
+from oracles import ORACLES, Wrong
 
 # MemoryError: a size that fits an int64 but not this machine.
 DOCUMENTED = (bs.ShapeError, bs.DTypeError, bs.GraphError, IndexError, ValueError, TypeError, MemoryError)

@@ -11,7 +11,7 @@ import backsweep as bs
 from backsweep import _core
 from backsweep.nn import functional as F
 from driver import ELEMENTWISE, REGISTRY, array, call, gradients, value
-from reference import ORACLES
+from oracles import ORACLES
 
 DTYPES = ("float32", "float64")
 BIG = {

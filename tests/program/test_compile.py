@@ -14,27 +14,30 @@ import pytest
 import backsweep as bs
 from backsweep import _core, nn
 from backsweep.nn import functional as F
-from driver import array, bits
-from programs import RandomProgram, batch, equal, everything, model_and_optimizer, text, training_step
+from driver import OPS, array, bits
+from programs import batch, equal, everything, model_and_optimizer, text, training_step
+from random_programs import RandomProgram
 
 # ---- The same bits as eager --------------------------------------------------------------------------------
 
 
 def random_program(seed: int) -> RandomProgram:
     dtype = "float64" if seed % 5 == 0 else "float32"
-    return RandomProgram(seed, n=5 + seed % 9, length=4 + seed % 60, dtype=dtype)
+    return RandomProgram(seed, n=5 + seed % 9, length=4 + seed % 60, dtype=dtype, second=seed % 4 == 0)
 
 
 @pytest.mark.parametrize("block", range(12))
 def test_random_functions(block: int) -> None:
-    wrong = []
+    wrong, missed = [], set(OPS)
     for seed in range(200 * block, 200 * (block + 1)):
         program = random_program(seed)
         # Compiled first: memory that eager calls have freed may hold their results.
         got = program.run(bs.compile(program.__call__), 2)
         if got != program.run(program, 2):
             wrong.append(seed)
+        missed -= program.called
     assert wrong == []
+    assert not missed, f"no random function calls {sorted(missed)}"
 
 
 def test_training_equals_eager() -> None:

@@ -19,7 +19,8 @@ import backsweep as bs
 from backsweep import datasets, nn
 from backsweep.nn import functional as F
 from driver import OPS, about, array, bits, cases, inputs_of, leaves, outputs_and_gradients
-from programs import RandomProgram, training_step
+from programs import training_step
+from random_programs import RandomProgram
 
 THREADS = (1, 2, 3, 7)
 TESTS = Path(__file__).resolve().parents[1]
@@ -141,7 +142,8 @@ def test_ops_on_any_number_of_threads(name: str) -> None:
 @pytest.mark.parametrize("seed", range(24))
 def test_random_programs_on_any_number_of_threads(seed: int) -> None:
     """Large enough to be cut; eager and compiled."""
-    program = RandomProgram(seed, n=(97, 130, 256)[seed % 3], length=4 + seed)
+    n = (97, 130, 256)[seed % 3]
+    program = RandomProgram(seed, n, length=4 + seed, second=seed % 4 == 0, large=True)
     made = {}
     for compiled in (True, False):
         for n in THREADS:

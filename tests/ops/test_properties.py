@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import backsweep as bs
 from driver import ELEMENTWISE, LAYOUTS, REGISTRY, array, bits, call, value
-from reference import ORACLES, Array
+from oracles import ORACLES, Array
 
 EXAMPLES = int(os.environ.get("BACKSWEEP_TEST_EXAMPLES", "100"))
 some = settings(max_examples=EXAMPLES)

@@ -1,0 +1,25 @@
+"""float64 oracles in NumPy: one row per op of the registry, from which every test of ops is driven.
+
+A file for each family holds, above its rows, the functions that they name (unless NumPy has them) and the
+generators of their cases. An elementwise op needs its function and nothing else: the tests draw inputs of
+many shapes from the registry's interval. Another op also gives cases: inputs and attributes.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from oracles.base import Array, Case, Draw, Oracle, Wrong
+
+__all__ = ["ORACLES", "TESTED_ELSEWHERE", "Array", "Case", "Draw", "Oracle", "Wrong"]
+
+ORACLES: dict[str, Oracle] = {}
+for family in iter_modules(__path__, f"{__name__}."):
+    rows = getattr(import_module(family.name), "ORACLES", {})
+    assert not ORACLES.keys() & rows.keys(), f"{family.name} has rows of another family"
+    ORACLES |= rows
+
+# These need a Python function to do anything: tests/test_function.py and tests/program/test_compile.py.
+TESTED_ELSEWHERE = ("custom", "host_call")
+assert not ORACLES.keys() & set(TESTED_ELSEWHERE)

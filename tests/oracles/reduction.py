@@ -1,0 +1,144 @@
+"""Sums, extremes and where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from oracles.base import Array, Case, Draw, Oracle, Wrong, Z
+
+
+def reduction(fn: Callable[..., Array]) -> Callable[..., Array]:
+    def value(x: Array, dim: Any = None, keepdim: bool = False) -> Array:
+        axes = dim if dim is None or isinstance(dim, int) else tuple(dim)
+        return np.asarray(fn(x, axis=axes, keepdims=keepdim))
+
+    return value
+
+
+def reductions(empty: bool) -> Callable[[Draw], list[Case]]:
+    """Whether reducing an empty axis has a meaning."""
+
+    def cases(d: Draw) -> list[Case]:
+        dims = [
+            ((), None),
+            ((1,), None),
+            ((17,), 0),
+            ((1000,), -1),
+            ((5, 7), 0),
+            ((5, 7), 1),
+            ((3, 4, 5), (0, 2)),
+        ]
+        dims += [((3, 4, 5), (1,)), ((2, 3, 2, 3), (1, 3)), ((3, 1, 4), (-2,)), ((33, 31), None), ((0, 4), 1)]
+        if empty:
+            dims += [((0,), None), ((0, 4), 0), ((3, 0, 2), (1,)), ((0, 4), None)]
+        made = [
+            Case((d(*s),), {"dim": a, "keepdim": keep}, smooth=0 not in s)
+            for s, a in dims
+            for keep in (False, True)
+        ]
+        shapes = [
+            ((300_001,), None),
+            ((700, 601), 0),
+            ((700, 601), 1),
+            ((100_000, 3), (0,)),
+            ((30, 40, 301), (0, 2)),
+        ]
+        return made + [Case((d(*s),), {"dim": a}, large=True) for s, a in shapes]
+
+    return cases
+
+
+def arg(fn: Callable[..., Array]) -> Callable[..., Array]:
+    def value(x: Array, dim: int | None = None, keepdim: bool = False) -> Array:
+        return np.asarray(fn(x, axis=dim, keepdims=keepdim), dtype=np.int64)
+
+    return value
+
+
+def arg_cases(d: Draw) -> list[Case]:
+    """Rounded, so that many elements are equal."""
+    dims = [((), None), ((1,), 0), ((17,), -1), ((5000,), None), ((5, 7), 0), ((5, 7), 1), ((5, 7), None)]
+    dims += [((3, 4, 5), 1), ((3, 1, 4), -2), ((33, 31), 0), ((130, 10), 1), ((4, 0), 0), ((2, 3, 70), 1)]
+    made = [Case((np.rint(d(*s)),), {"dim": a, "keepdim": keep}) for s, a in dims for keep in (False, True)]
+    shapes = [((300_001,), None), ((700, 601), 0), ((700, 601), 1)]
+    return made + [Case((d(*s),), {"dim": a}, large=True) for s, a in shapes]
+
+
+def logsumexp(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    top = x.max(axis=axis, keepdims=True)
+    y = np.log(np.exp(x - top).sum(axis=axis, keepdims=True)) + top
+    return np.asarray(y if keepdims else np.squeeze(y, axis))
+
+
+ORACLES: dict[str, Oracle] = {
+    "sum": Oracle(
+        reduction(np.sum),
+        reductions(empty=True),
+        ints="same",
+        ulp=32,
+        wrong=[
+            Wrong((Z((2, 3)),), {"dim": 2}, "IndexError", ("2",)),
+            Wrong((Z((2, 3)),), {"dim": (0, -2)}, "ValueError", ("0",)),
+        ],
+    ),
+    "sum_squares": Oracle(
+        reduction(lambda x, **axes: np.sum(x * x, **axes)),
+        reductions(empty=True),
+        ulp=32,
+        wrong=[
+            Wrong((Z((2, 3)),), {"dim": 2}, "IndexError", ("2",)),
+            Wrong((Z((2, 3)),), {"dim": (0, -2)}, "ValueError", ("0",)),
+        ],
+    ),
+    **{
+        name: Oracle(
+            reduction(fn),
+            reductions(empty=False),
+            ints="same",
+            takes_bool=False,
+            ulp=0,
+            wrong=[
+                Wrong((Z((2, 3)),), {"dim": -3}, "IndexError", ("-3",)),
+                Wrong((Z((2, 3)),), {"dim": (1, 1)}, "ValueError", ("1",)),
+                Wrong((Z((0, 3)),), {"dim": 0}, "ShapeError", ("(0, 3)",)),
+                Wrong((Z(0),), {}, "ShapeError", ("(0,)",)),
+            ],
+        )
+        for name, fn in (("amax", np.max), ("amin", np.min))
+    },
+    **{
+        name: Oracle(
+            arg(fn),
+            arg_cases,
+            ints="index",
+            takes_bool=False,
+            wrong=[
+                Wrong((Z((2, 3)),), {"dim": -3}, "IndexError", ("-3",)),
+                Wrong((Z((0, 3)),), {"dim": 0}, "ShapeError", ("(0, 3)",)),
+                Wrong((Z(0),), {}, "ShapeError", ("(0,)",)),
+            ],
+        )
+        for name, fn in (("argmax", np.argmax), ("argmin", np.argmin))
+    },
+    "logsumexp": Oracle(
+        reduction(logsumexp),
+        reductions(empty=False),
+        ulp=32,
+        wrong=[
+            Wrong((Z((2, 3)),), {"dim": 2}, "IndexError", ("2",)),
+            Wrong((Z((0, 3)),), {"dim": 0}, "ShapeError", ("(0, 3)",)),
+        ],
+    ),
+    "mean": Oracle(
+        reduction(np.mean),
+        reductions(empty=True),
+        ulp=32,
+        wrong=[
+            Wrong((Z((2, 3)),), {"dim": 2}, "IndexError", ("2",)),
+            Wrong((Z((2, 3)),), {"dim": (0, 0)}, "ValueError", ("0",)),
+        ],
+    ),
+}

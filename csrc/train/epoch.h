@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "program/program.h"
+#include "train/leaves.h"
 
 namespace bs {
 
@@ -16,6 +17,9 @@ class EpochLoop {
   // generator whose draws order the samples: one draw per epoch.
   EpochLoop(std::vector<Tensor> arrays, int64_t batch_size, std::shared_ptr<Program> step,
             std::shared_ptr<Program> tail, bool shuffle, Ref<Slot> key);
+  // The same for a step of several leaves.
+  EpochLoop(std::vector<Tensor> arrays, int64_t batch_size, std::unique_ptr<LeafStep> leaves, bool drop_last,
+            bool shuffle, Ref<Slot> key);
 
   // Draws the order of the samples.
   void begin();
@@ -28,7 +32,11 @@ class EpochLoop {
   double loss() const { return samples_ ? loss_sum_ / static_cast<double>(samples_) : __builtin_nan(""); }
 
  private:
-  void one_step(int64_t first, int64_t rows, Program& program, Program::Burst& burst);
+  EpochLoop(std::vector<Tensor> arrays, int64_t batch_size, bool with_tail, bool shuffle, Ref<Slot> key);
+  // Points inputs_ to the rows of a batch.
+  void gather(int64_t first, int64_t rows);
+  void count(double loss, int64_t rows);
+  void run_some(int64_t left);
 
   std::mutex lock_;  // two threads may drive one loop: a step at a time
   std::vector<Tensor> arrays_;
@@ -38,6 +46,7 @@ class EpochLoop {
   std::vector<char*> inputs_, outputs_;
   std::vector<Ref<Buffer>> results_;
   std::shared_ptr<Program> step_, tail_;
+  std::unique_ptr<LeafStep> leaves_;  // instead of the two
   Ref<Slot> key_;
   int64_t samples_total_, batch_size_, total_ = 0, done_ = 0, samples_ = 0;
   double loss_sum_ = 0;

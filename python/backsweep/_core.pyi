@@ -411,6 +411,8 @@ class Trainer:
         batch_size: _int,
         shuffle: _bool = True,
         drop_last: _bool = False,
+        leaves: _int = 1,
+        update: CompiledFunction[..., Any] | None = None,
     ) -> None: ...
     def begin_epoch(self) -> None:
         """Draw the order of the samples."""

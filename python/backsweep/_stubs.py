@@ -133,6 +133,8 @@ ARGUMENTS = {
     "end": "float | None",
     "step": "float",
     "Trainer.step": "CompiledFunction[..., Any]",
+    "Trainer.update": "CompiledFunction[..., Any] | None",
+    "leaves": "int",
     "arrays": "Sequence[Tensor]",
     "batch_size": "int",
     "shuffle": "bool",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias, cast
+from types import SimpleNamespace
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
 from weakref import WeakKeyDictionary, ref
 
 import numpy as np
@@ -43,10 +44,16 @@ _SECONDS_BETWEEN_LOOKS = 0.1  # for the progress bar and Ctrl-C
 
 # Compiled steps and forward passes, so that a second call of fit or predict starts at once. Neither refers to
 # its key.
-_steps: WeakKeyDictionary[Optimizer, tuple[ref[Module], Loss, CompiledFunction[..., Any]]] = (
-    WeakKeyDictionary()
-)
+_steps: WeakKeyDictionary[Optimizer, tuple[ref[Module], Loss, _Steps]] = WeakKeyDictionary()
 _forwards: WeakKeyDictionary[Module, CompiledFunction[..., Any]] = WeakKeyDictionary()
+
+
+class _Steps(NamedTuple):
+    """A training step as one function, and the same as two where a batch has several leaves."""
+
+    whole: CompiledFunction[..., Any]
+    gradient: CompiledFunction[..., Any]
+    update: CompiledFunction[..., Any]
 
 
 class History(dict[str, list[float]]):
@@ -70,6 +77,7 @@ def fit(
     optimizer: Optimizer | None = None,
     epochs: int = 1,
     batch_size: int = 32,
+    leaves: int = 1,
     validation: tuple[Array, Array] | None = None,
     shuffle: bool = True,
     drop_last: bool = False,
@@ -93,6 +101,10 @@ def fit(
         ``SGD(model.parameters(), lr=0.01, momentum=0.9)`` if left out.
     epochs : int, default 1
     batch_size : int, default 32
+    leaves : int, default 1
+        Into how many parts each batch is cut. The gradients of the parts are computed one by one, which takes
+        memory for one part, and added in a fixed tree: the result depends on this number, and on nothing
+        that a machine has. The loss is the mean over the parts, by their samples.
     validation : (X, y), optional
         Evaluated after each epoch.
     shuffle : bool, default True
@@ -123,6 +135,7 @@ def fit(
         On Ctrl-C, between two steps: the parameters are those after the last whole step.
     """
     epochs, batch_size = whole("fit", "epochs", epochs, 0), whole("fit", "batch_size", batch_size)
+    leaves = whole("fit", "leaves", leaves)
     data = _as_data("fit", model, X, y, loss)
     samples = data[0].shape[0]
     if drop_last and batch_size > samples:
@@ -132,7 +145,8 @@ def fit(
     if optimizer is None:
         optimizer = SGD(model.parameters(), lr=0.01, momentum=0.9)
     _check_optimizer(model, optimizer)
-    step = _compiled_step(model, loss, optimizer)
+    steps = _compiled_steps(model, loss, optimizer)
+    step = steps.whole if leaves == 1 else steps.gradient
     history = History()
     modes = [(module, module.training) for module in model.modules()]
     bar = None
@@ -141,7 +155,7 @@ def fit(
             model.train()
             start = time.perf_counter()
             # Made anew for each epoch, as what a callback has changed may need another program.
-            trainer = _core.Trainer(step, list(data), batch_size, shuffle, drop_last)
+            trainer = _core.Trainer(step, list(data), batch_size, shuffle, drop_last, leaves, steps.update)
             trainer.begin_epoch()
             if progress and bar is None:
                 bar = _bar(epochs * trainer.steps_total)
@@ -334,25 +348,51 @@ def _as_data(op: str, model: Module, X: Array, y: Array, loss: Loss) -> tuple[Te
 # ---- Compiled functions ------------------------------------------------------------------------------------
 
 
-def _compiled_step(model: Module, loss: Loss, optimizer: Optimizer) -> CompiledFunction[..., Any]:
+def _compiled_steps(model: Module, loss: Loss, optimizer: Optimizer) -> _Steps:
     known = _steps.get(optimizer)
     if known is not None and known[0]() is model and known[1] == loss:
         return known[2]
     function, weak_model, weak_optimizer = _function_of("fit", loss), ref(model), ref(optimizer)
 
-    def step(x: Tensor, y: Tensor) -> Tensor:
+    def held() -> tuple[Module, Optimizer]:
         net, opt = weak_model(), weak_optimizer()
         assert net is not None  # fit holds both
         assert opt is not None
+        return net, opt
+
+    def whole(x: Tensor, y: Tensor) -> Tensor:
+        net, opt = held()
         value = function(net(x), y)
         opt.zero_grad()
         value.backward()
         opt.step()
         return value
 
-    compiled = _core.compile(step)
-    _steps[optimizer] = (weak_model, loss, compiled)
-    return compiled
+    reached = SimpleNamespace(params=(), key=())  # by gradients, and so what the update takes
+
+    def gradient(weight: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
+        net, opt = held()
+        value = function(net(x), y)
+        opt.zero_grad()
+        value.backward(weight)
+        every = [p for group in opt.param_groups for p in group.values_now.params]
+        reached.params = tuple(p for p in every if p.grad is not None)
+        reached.key = tuple(map(id, reached.params))
+        _core.bump_structure_epoch()  # programs look at their guards again
+        _core.guard(reached, "key")
+        return value, *(p.grad for p in reached.params)
+
+    def update(*gradients: Tensor) -> None:
+        _, opt = held()
+        _core.guard(reached, "key")
+        opt.zero_grad()
+        for p, grad in zip(reached.params, gradients, strict=True):
+            p.grad = grad
+        opt.step()
+
+    made = _Steps(_core.compile(whole), _core.compile(gradient), _core.compile(update))
+    _steps[optimizer] = (weak_model, loss, made)
+    return made
 
 
 def _compiled_forward(model: Module) -> CompiledFunction[..., Any]:

@@ -76,7 +76,12 @@ PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) {
 
 PyObject* negative(PyObject* a) { return unary(known.neg, "neg", a); }
 PyObject* absolute(PyObject* a) { return unary(known.abs, "abs", a); }
-PyObject* positive(PyObject* a) { return Py_NewRef(a); }
+PyObject* positive(PyObject* a) {
+  return guarded([&] {
+    if (spec_of(a).dtype == DType::b8) throw DTypeError("[pos] x is bool, which has no sign");
+    return Py_NewRef(a);
+  });
+}
 
 PyObject* compare(PyObject* a, PyObject* b, int how) {
   switch (how) {
@@ -152,7 +157,8 @@ Tensor power_of(const Tensor& x, PyObject* exponent) {
   };
   if (floats || whole) {
     // A value of its own, with the history: of a parameter, what it holds now.
-    if (n == 1 && x.dtype() != DType::b8) return of(known.reshape, x, {}, Attrs::make({x.shape()}));
+    if (n == 1 && (x.dtype() != DType::b8 || PyBool_Check(exponent)))
+      return of(known.reshape, x, {}, Attrs::make({x.shape()}));
     if (n == 2) return of(known.square, x);
     if (n == 3) return of(known.mul, of(known.square, x), x);
   }

@@ -31,6 +31,19 @@ enum class Ew : uint8_t {
   count_
 };
 
+// What a row takes and gives.
+enum class EwTypes : uint8_t {
+  FLOATS,   // floats; integers and bools become float32
+  REALS,    // floats alone
+  NUMBERS,  // any dtype but bool
+  ALL,      // any dtype
+  POWERS,   // any dtype, but bools become int64
+  TEST,     // any dtype in, bool out
+  SELECT,   // a bool, then any dtype
+};
+// Whether the row's formula is for floats alone.
+static constexpr bool of_floats(EwTypes t) { return t == EwTypes::FLOATS || t == EwTypes::REALS; }
+
 // dst = op(a, b, c). Operands are register numbers: 0 .. n_in-1 are the inputs, n_in .. n_in+n_temp-1 temporaries,
 // n_in+n_temp .. + n_out-1 the outputs (an output register may be read by later instructions of the list). Operands
 // that an op does not have name a register all the same, best a, since they may count as read.
@@ -112,7 +125,8 @@ struct Kernels {
 
   // lo, hi: over the outer * inner outputs. Sums: rows (inner == 1) in 16 fixed lanes, joined by a fixed tree, per
   // block of 4096 elements, blocks added in order; columns (inner > 1) one chain over `reduce` ascending, in blocks
-  // of 256 rows added in order. max and min propagate NaN. Of bool there is the sum alone, and y is int64.
+  // of 256 rows added in order. max and min propagate NaN. Sums of integers and bools
+  // are int64.
   void (*reduce)(const Reduce& r, const void* x, void* y, int64_t lo, int64_t hi);
   // y[o,c] = the first k at which x[o,k,c] is the largest (kind max) or the least (min), NaN before every number.
   // lo, hi as for reduce; any dtype but bool.

@@ -12,12 +12,10 @@ namespace {
 
 // ---- Rows of elementwise.def -----------------------------------------------------------------------------------
 
-enum Types { FLOATS, NUMBERS, TEST, SELECT };
-
 #define BS_ROW(name, n_operands, types_of, value)                                                                \
   struct Row_##name {                                                                                            \
     static constexpr int arity = n_operands;                                                                     \
-    static constexpr Types types = types_of;                                                                     \
+    static constexpr EwTypes types = EwTypes::types_of;                                                          \
     template <class T>                                                                                           \
     static inline __attribute__((always_inline)) Vec<T> of([[maybe_unused]] Vec<T> x, [[maybe_unused]] Vec<T> y, \
                                                            [[maybe_unused]] Vec<T> z) {                          \
@@ -30,7 +28,7 @@ enum Types { FLOATS, NUMBERS, TEST, SELECT };
 #define BS_EW2(name, types, value, ...) BS_ROW(name, 2, types, value)
 #define BS_EW3(name, types, value, ...) BS_ROW(name, 3, types, value)
 #include "kernels/elementwise.def"
-BS_ROW(copy, 1, NUMBERS, x)
+BS_ROW(copy, 1, ALL, x)
 #undef BS_ROW
 
 // ---- Loops: an instruction over any number of elements ---------------------------------------------------------
@@ -56,7 +54,7 @@ __attribute__((noinline)) void loop(T* d, const T* a, const T* b, const T* c, in
     v_store(d + i, Row::template of<T>(x, y, z));
     i += kLanes<T>;
   };
-  if constexpr (Row::types != FLOATS) {
+  if constexpr (!of_floats(Row::types)) {
     while (i + 4 * kLanes<T> <= n) vector(), vector(), vector(), vector();
   }
   while (i + kLanes<T> <= n) vector();
@@ -184,22 +182,22 @@ template <class T, class Row>
 constexpr Entry<T> entry_of() {
   Entry<T> e = {};
   e.arity = Row::arity;
-  e.through_memory = Row::types == FLOATS;
-  if constexpr (Row::types != FLOATS || !kIsInteger<T>)
-    e.loop = &loop<T, Row>;       // FLOATS rows turn integers into floats
-  if constexpr (kIsInteger<T>) {  // loops only
-  } else if constexpr (Row::types == FLOATS) {
+  e.through_memory = of_floats(Row::types);
+  if constexpr (!of_floats(Row::types) || !kIsInteger<T>) e.loop = &loop<T, Row>;  // of floats integers become floats
+  if constexpr (kIsInteger<T>) {                                                   // loops only
+  } else if constexpr (of_floats(Row::types)) {
     for (int form = 0; form < kForms; ++form)
       for (int t = 0; t < kTargets; ++t)
         e.step[form][t] = t == LAST ? &step_loop<T, Row, LAST> : &step_loop<T, Row, STORED>;
   } else {
     // Values lie in memory too, as a block: fewer forms do for rows that are rare beside values.
-    constexpr bool values = Row::types == NUMBERS && Row::arity == 2;
+    constexpr bool number = Row::types != EwTypes::TEST && Row::types != EwTypes::SELECT;
+    constexpr bool values = number && Row::arity == 2;
     constexpr Form second = Row::arity > 1 ? GIVEN_B : GIVEN_A;  // not asked for otherwise
     set_form<T, Row, MEMORY>(e, MEMORY);
     set_form<T, Row, GIVEN_A>(e, GIVEN_A);
     set_form<T, Row, second>(e, GIVEN_B);
-    set_form<T, Row, Row::types == NUMBERS ? FIRST : MEMORY>(e, FIRST);
+    set_form<T, Row, number ? FIRST : MEMORY>(e, FIRST);
     set_form<T, Row, values ? VALUE_A : MEMORY>(e, VALUE_A);
     set_form<T, Row, values ? VALUE_B : MEMORY>(e, VALUE_B);
     set_form<T, Row, values ? GIVEN_A_VALUE_B : GIVEN_A>(e, GIVEN_A_VALUE_B);

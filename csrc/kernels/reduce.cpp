@@ -88,44 +88,65 @@ void reduce_as(const Reduce& r, const void* x, void* y, int64_t lo, int64_t hi, 
 }
 
 // The values of T lie in [least_of_all, largest]. Integers are summed as unsigned Sum, where to wrap is defined; the
-// bits are those of the signed sum. There are no squares of integers.
+// bits are those of the signed sum. There are no squares of integers, and sums of 32 bits are taken in 64.
 template <class T, class Sum = T>
 void reduce_kind(const Reduce& r, const void* x, void* y, int64_t lo, int64_t hi, T least_of_all, T largest) {
   switch (r.kind) {
     case Reduction::sum:
-      return reduce_as<Sum, Add>(r, x, y, lo, hi, 0);
+      if constexpr (T(0.5) != 0 || sizeof(T) == 8) return reduce_as<Sum, Add>(r, x, y, lo, hi, 0);
+      break;
     case Reduction::max:
       return reduce_as<T, Max>(r, x, y, lo, hi, least_of_all);
     case Reduction::min:
       return reduce_as<T, Min>(r, x, y, lo, hi, largest);
     case Reduction::sum_squares:
       if constexpr (T(0.5) != 0) return reduce_as<T, Add, Squared>(r, x, y, lo, hi, 0);
+      break;
   }
 }
 
-// How many bools are true. Counted in 32 bits per block, which vectorises twice as wide as 64.
-void count_rows(const uint8_t* x, int64_t* y, int64_t cols, int64_t lo, int64_t hi) {
-  for (int64_t i = lo; i < hi; ++i) {
-    const uint8_t* row = x + i * cols;
-    y[i] = 0;
-    for (int64_t block = 0; block < cols; block += kSumBlock) {
-      const int64_t end = min_of(block + kSumBlock, cols);
-      uint32_t n = 0;
-      for (int64_t j = block; j < end; ++j) n += row[j] != 0;
-      y[i] += n;
+// ---- Of narrower types: in scalar loops that the compiler vectorises ---------------------------------------------
+
+// Sums in 64 bits; bools are counted. What a block adds up in Part cannot overflow there.
+inline int64_t number_of(int32_t x) { return x; }
+inline uint32_t number_of(uint8_t x) { return x != 0; }
+
+template <class T>
+void sum_narrow(const Reduce& r, const void* from, void* to, int64_t lo, int64_t hi) {
+  const T* x = static_cast<const T*>(from);
+  auto* y = static_cast<int64_t*>(to);
+  if (r.inner == 1) {
+    for (int64_t i = lo; i < hi; ++i) {
+      const T* row = x + i * r.reduce;
+      y[i] = 0;
+      for (int64_t block = 0; block < r.reduce; block += kSumBlock) {
+        const int64_t end = min_of(block + kSumBlock, r.reduce);
+        decltype(number_of(T{})) n = 0;  // 32 bits for bools, which vectorises twice as wide as 64
+        for (int64_t j = block; j < end; ++j) n += number_of(row[j]);
+        y[i] += n;
+      }
     }
+    return;
+  }
+  while (lo < hi) {
+    const int64_t o = lo / r.inner, c = lo % r.inner, n = min_of(r.inner - c, hi - lo);
+    const T* part = x + o * r.reduce * r.inner + c;
+    int64_t* sum = y + lo;
+    for (int64_t k = 0; k < n; ++k) sum[k] = 0;
+    for (int64_t i = 0; i < r.reduce; ++i)
+      for (int64_t k = 0; k < n; ++k) sum[k] += number_of(part[i * r.inner + k]);
+    lo += n;
   }
 }
 
-void count_columns(const uint8_t* x, int64_t* y, int64_t rows, int64_t inner, int64_t lo, int64_t hi) {
-  while (lo < hi) {
-    const int64_t o = lo / inner, c = lo % inner, n = min_of(inner - c, hi - lo);
-    const uint8_t* from = x + o * rows * inner + c;
-    int64_t* to = y + lo;
-    for (int64_t k = 0; k < n; ++k) to[k] = 0;
-    for (int64_t i = 0; i < rows; ++i)
-      for (int64_t k = 0; k < n; ++k) to[k] += from[i * inner + k] != 0;
-    lo += n;
+// Whether any bool is true (max), or all are (min).
+void extreme_bools(const Reduce& r, const uint8_t* x, uint8_t* y, int64_t lo, int64_t hi) {
+  const bool max = r.kind == Reduction::max;
+  for (; lo < hi; ++lo) {
+    const uint8_t* column = x + lo / r.inner * r.reduce * r.inner + lo % r.inner;
+    bool found = false;  // a true one, or for min a false one
+    for (int64_t i = 0; i < r.reduce; ++i) found |= (column[i * r.inner] != 0) == max;
+    y[lo] = found == max;
   }
 }
 
@@ -138,14 +159,13 @@ void reduce(const Reduce& r, const void* x, void* y, int64_t lo, int64_t hi) {
     case DType::f64:
       return reduce_kind<double>(r, x, y, lo, hi, -__builtin_inf(), __builtin_inf());
     case DType::i32:
-      return reduce_kind<int32_t, uint32_t>(r, x, y, lo, hi, INT32_MIN, INT32_MAX);
+      if (r.kind == Reduction::sum) return sum_narrow<int32_t>(r, x, y, lo, hi);
+      return reduce_kind<int32_t>(r, x, y, lo, hi, INT32_MIN, INT32_MAX);
     case DType::i64:
       return reduce_kind<int64_t, uint64_t>(r, x, y, lo, hi, INT64_MIN, INT64_MAX);
-    case DType::b8: {
-      const auto* bools = static_cast<const uint8_t*>(x);
-      return r.inner == 1 ? count_rows(bools, static_cast<int64_t*>(y), r.reduce, lo, hi)
-                          : count_columns(bools, static_cast<int64_t*>(y), r.reduce, r.inner, lo, hi);
-    }
+    case DType::b8:
+      if (r.kind == Reduction::sum) return sum_narrow<uint8_t>(r, x, y, lo, hi);
+      return extreme_bools(r, static_cast<const uint8_t*>(x), static_cast<uint8_t*>(y), lo, hi);
   }
 }
 

@@ -25,10 +25,6 @@ constexpr int kSideBySide = kSumRegs<T> < 4 ? 4 / kSumRegs<T> : 1;
 
 // Sums of integers are taken unsigned.
 template <>
-struct IntOf<uint32_t> {
-  using type = int32_t;
-};
-template <>
 struct IntOf<uint64_t> {
   using type = int64_t;
 };

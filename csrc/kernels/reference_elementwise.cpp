@@ -69,18 +69,16 @@ V v_select(bool m, V a, V b) {
   return m ? a : b;
 }
 
-enum Types { FLOATS, NUMBERS, TEST, SELECT };
-
 template <class V>
 V value_of(Ew op, V x, V y, V z) {
   [[maybe_unused]] const auto C = [](double c) { return static_cast<V>(c); };
   [[maybe_unused]] const auto v_one_if = [](bool m) { return static_cast<V>(m); };
   switch (op) {
-#define BS_ROW(name, types, value)                                \
-  case Ew::name:                                                  \
-    if constexpr (types != FLOATS || std::is_same_v<V, double>) { \
-      return value;                                               \
-    }                                                             \
+#define BS_ROW(name, types, value)                                           \
+  case Ew::name:                                                             \
+    if constexpr (!of_floats(EwTypes::types) || std::is_same_v<V, double>) { \
+      return value;                                                          \
+    }                                                                        \
     break;
 #define BS_EW1(name, types, value, ...) BS_ROW(name, types, value)
 #define BS_EW2(name, types, value, ...) BS_ROW(name, types, value)

@@ -46,17 +46,52 @@ Placement place_loop(const Dims& shape, const Specs& in) {
 
 namespace {
 
-enum class Types { FLOATS, NUMBERS, TEST, SELECT };
-constexpr Types FLOATS = Types::FLOATS, NUMBERS = Types::NUMBERS, TEST = Types::TEST, SELECT = Types::SELECT;
+using Types = kernels::EwTypes;
 const Tensor NONE;
 constexpr double kSqrtPi = 1.7724538509055160273, kSqrtHalf = 0.70710678118654752440;  // used by derivatives
 
 const Op* table[static_cast<int>(Ew::count_)];
 
+// Of bools a sum is whether any is true: registers hold 0 or 1, never 2.
+Ew instruction(Ew code, DType out) { return code == Ew::add && out == DType::b8 ? Ew::maximum : code; }
+
+DType result_dtype(Types types, const Specs& in) {
+  const DType t = promote(in, types == Types::SELECT ? 1 : 0);
+  if (types == Types::FLOATS && !is_float(t)) return DType::f32;
+  return types == Types::POWERS && t == DType::b8 ? DType::i64 : t;
+}
 DType arithmetic(Types types, const Specs& in) {
-  DType t = promote(in, types == SELECT ? 1 : 0);
-  if (types == FLOATS && !is_float(t)) return DType::f32;
-  return t == DType::b8 ? DType::i64 : t;
+  const DType t = result_dtype(types, in);
+  return t == DType::b8 ? DType::i32 : t;
+}
+
+// Throws for dtypes that the row does not take.
+template <Ew code, Types types>
+void check_dtypes(const Specs& in) {
+  const Op& op = *table[static_cast<int>(code)];
+  const auto refuse = [&](int i, const char* fix) {
+    const char* input = op.inputs[static_cast<size_t>(i)].name;
+    throw DTypeError(cat("[", op.name, "] ", input, " is ", name_of(in[i].dtype), ", which it does not take: ", fix));
+  };
+  if constexpr (types == Types::REALS) {
+    if (!is_float(promote(in))) refuse(0, "cast it to a float first, as in x.to(bs.float32)");
+  }
+  if constexpr (types == Types::NUMBERS) {
+    constexpr bool minus = code == Ew::sub || code == Ew::neg;
+    for (int i = 0; i < in.n; ++i)
+      if (in[i].dtype == DType::b8)
+        refuse(i, minus
+                      ? "the opposite of a mask is mask == 0, where two differ a != b; or cast it, as in x.to(bs.int64)"
+                      : "cast it first, as in x.to(bs.int64)");
+  }
+  if constexpr (code == Ew::pow) {
+    if (promote(in) == DType::b8) refuse(0, "cast it first, as in x.to(bs.int64)");
+  }
+  if constexpr (types == Types::SELECT) {
+    if (in[0].dtype != DType::b8)
+      throw DTypeError(
+          cat("[", op.name, "] the condition is ", name_of(in[0].dtype), ", not bool: compare first, as in x != 0"));
+  }
 }
 
 template <Ew code, Types types>
@@ -72,11 +107,9 @@ void infer(const Attrs*, const Specs& in, Spec* out) {
     }
     shape = both;
   }
-  if (types == SELECT && in[0].dtype != DType::b8)
-    throw DTypeError(cat("[", table[static_cast<int>(code)]->name, "] the condition is ", name_of(in[0].dtype),
-                         ", not bool: compare first, as in x != 0"));
+  check_dtypes<code, types>(in);
   out[0].shape = shape;
-  out[0].dtype = types == TEST ? DType::b8 : arithmetic(types, in);
+  out[0].dtype = types == Types::TEST ? DType::b8 : result_dtype(types, in);
 }
 
 template <Ew code, Types types>
@@ -99,7 +132,7 @@ int64_t forward(const Call& call, int64_t lo, int64_t hi) {
   list.n_temp = 0;
   list.n_out = 1;
   list.n_instr = 1;
-  list.instr[0] = {code, list.n_in, 0, static_cast<uint8_t>(call.n_in > 1 ? 1 : 0),
+  list.instr[0] = {instruction(code, call.out[0].dtype()), list.n_in, 0, static_cast<uint8_t>(call.n_in > 1 ? 1 : 0),
                    static_cast<uint8_t>(call.n_in > 2 ? 2 : 0)};
   const Dims& shape = call.out[0].shape();
   set_loop(list, shape, operands, call.n_in + 1);
@@ -147,9 +180,9 @@ void give(GradCall& call, int i, const Tensor& g) {
 #include "kernels/elementwise.def"
 
 constexpr Types types_of[] = {
-#define BS_EW1(name, types, ...) types,
-#define BS_EW2(name, types, ...) types,
-#define BS_EW3(name, types, ...) types,
+#define BS_EW1(name, types, ...) Types::types,
+#define BS_EW2(name, types, ...) Types::types,
+#define BS_EW3(name, types, ...) Types::types,
 #include "kernels/elementwise.def"
 };
 
@@ -176,15 +209,15 @@ Op make(const char* name, const char* doc, int n_in, Types types, Ew code, uint3
   op.place = place;
   op.strided = 7;
   op.elementwise = static_cast<int>(code);
-  op.grad = types == TEST ? nullptr : grad;
+  op.grad = types == Types::TEST ? nullptr : grad;
   op.reads = reads;
   return op;
 }
 
-#define BS_ROW(n, name, types, reads, doc)                                                                        \
-  const Op op_##name =                                                                                            \
-      make(#name, doc, n, types, Ew::name, reads, grad_##name, infer<Ew::name, types>, forward<Ew::name, types>); \
-  BS_REGISTER(op_##name);                                                                                         \
+#define BS_ROW(n, name, types, reads, doc)                                                                            \
+  const Op op_##name = make(#name, doc, n, Types::types, Ew::name, reads, grad_##name, infer<Ew::name, Types::types>, \
+                            forward<Ew::name, Types::types>);                                                         \
+  BS_REGISTER(op_##name);                                                                                             \
   const bool in_table_##name = (table[static_cast<int>(Ew::name)] = &op_##name);
 #define BS_EW1(name, types, value, reads, gradient, lo, hi, doc) BS_ROW(1, name, types, reads, doc)
 #define BS_EW2(name, types, value, reads, gradients, lo, hi, doc) BS_ROW(2, name, types, reads, doc)
@@ -228,6 +261,8 @@ DType list_dtype(const Op& op, const Specs& in, const Spec& out) {
   if (out.dtype != DType::b8) return out.dtype;
   return in[0].dtype == DType::b8 ? DType::i32 : in[0].dtype;
 }
+
+Ew list_instruction(const Op& op, const Spec& out) { return instruction(static_cast<Ew>(op.elementwise), out.dtype); }
 
 const char* list_op_name(int code) { return code == static_cast<int>(Ew::copy) ? "copy" : table[code]->name; }
 

@@ -13,6 +13,8 @@ void set_loop(kernels::EwList& list, const Dims& shape, const Spec* const* opera
 
 // The arithmetic in which an elementwise op (or a copy) computes: EwList::compute.
 DType list_dtype(const Op& op, const Specs& in, const Spec& out);
+// The instruction that computes it.
+kernels::Ew list_instruction(const Op& op, const Spec& out);
 
 // The name of an instruction of a list (kernels::Ew).
 const char* list_op_name(int code);

@@ -68,5 +68,7 @@ Tensor arange(int64_t n, DType dtype);
 
 // dim in [-n, n) as [0, n); throws IndexError that begins with "[op]".
 int normal_dim(const char* op, int64_t dim, int n);
+// The same where a tensor without axes counts as one of axis 0, as in PyTorch.
+int scalar_dim(const char* op, int64_t dim, int n);
 
 }  // namespace bs::ops

@@ -16,7 +16,7 @@ uint32_t axes_of(const char* name, const Attrs* attrs, const Dims& shape) {
   if (!attrs->has(0) || attrs->get<Dims>(0).size() == 0) return (1u << n) - 1;
   uint32_t axes = 0;
   for (int64_t d : attrs->get<Dims>(0)) {
-    int dim = normal_dim(name, d, n);
+    int dim = scalar_dim(name, d, n);
     if ((axes >> dim) & 1) throw ValueError(cat("[", name, "] dim ", dim, " is named twice"));
     axes |= 1u << dim;
   }
@@ -92,8 +92,12 @@ constexpr Reduction joining(Reduction kind) { return kind == Reduction::sum_squa
   throw ShapeError(cat("[", name, "] axis ", axis, " of ", str(shape), " is empty: nothing has no extreme"));
 }
 
-// Bools are counted, in int64.
-DType sum_dtype(DType x) { return x == DType::b8 ? DType::i64 : x; }
+// Integers are summed, and bools counted, in int64.
+DType sum_dtype(DType x) { return is_float(x) ? x : DType::i64; }
+template <Reduction kind>
+DType out_dtype(DType x) {
+  return extreme(kind) ? x : sum_dtype(x);
+}
 
 template <Reduction kind>
 void infer_as(const char* name, const Attrs* attrs, const Specs& in, Spec* out) {
@@ -111,9 +115,7 @@ void infer_as(const char* name, const Attrs* attrs, const Specs& in, Spec* out) 
   if (kind == Reduction::sum_squares && !is_float(in[0].dtype))
     throw DTypeError(
         cat("[", name, "] x is ", name_of(in[0].dtype), ": cast it to a float first, as in x.to(bs.float32)"));
-  if (extreme(kind) && in[0].dtype == DType::b8)
-    throw DTypeError(cat("[", name, "] x is bool: cast it first, as in x.to(bs.int64)"));
-  out[0].dtype = sum_dtype(in[0].dtype);
+  out[0].dtype = out_dtype<kind>(in[0].dtype);
   out[0].shape = kept;
 }
 
@@ -133,7 +135,7 @@ int64_t scratch_elements(const Plan& p) {
 template <Reduction kind>
 size_t scratch_bytes(const Attrs* attrs, const Specs& in, const Spec*, int) {
   Plan p = plan_of(in[0].shape, axes_of(name_of_kind<kind>(), attrs, in[0].shape));
-  return static_cast<size_t>(scratch_elements(p)) * size_of(sum_dtype(in[0].dtype));
+  return static_cast<size_t>(scratch_elements(p)) * size_of(out_dtype<kind>(in[0].dtype));
 }
 
 // Over axes of size 1, of dtypes that they keep, sums and extremes are copies: eager ones make them, programs take
@@ -171,7 +173,7 @@ template <Reduction kind>
 int64_t forward(const Call& call, int64_t lo, int64_t hi) {
   const auto& kernels = kernels::active();
   const Dims& shape = call.in[0].shape();
-  const DType dtype = call.in[0].dtype(), out_dtype = call.out[0].dtype();
+  const DType dtype = call.in[0].dtype(), joined = call.out[0].dtype();
   if (copies<kind>({1, {call.in[0].spec}}, call.out[0].spec)) {
     const size_t item = size_of(dtype);
     std::memcpy(call.out[0].data + static_cast<size_t>(lo) * item, call.in[0].data + static_cast<size_t>(lo) * item,
@@ -180,7 +182,7 @@ int64_t forward(const Call& call, int64_t lo, int64_t hi) {
   }
   Plan p = plan_of(shape, axes_of(name_of_kind<kind>(), call.attrs, shape));
   const Run& r = p.run[0];
-  const int64_t item = static_cast<int64_t>(size_of(dtype)), out_item = static_cast<int64_t>(size_of(out_dtype));
+  const int64_t item = static_cast<int64_t>(size_of(dtype)), out_item = static_cast<int64_t>(size_of(joined));
   if (in_blocks(p)) {
     // Whole blocks in one call, in which several are under way at once; then what is left of the last.
     const int64_t each = block_rows(r), blocks = (hi - lo) / each, rest = (hi - lo) % each;
@@ -199,8 +201,8 @@ int64_t forward(const Call& call, int64_t lo, int64_t hi) {
     for (int i = 0; i < p.n; ++i) {
       const Run& q = p.run[i];
       char* to = i + 1 == p.n ? call.out[0].data : next;
-      kernels.reduce({i == 0 ? kind : joining(kind), i == 0 ? dtype : out_dtype, q.outer, q.reduce, q.inner}, from, to,
-                     0, q.outer * q.inner);
+      kernels.reduce({i == 0 ? kind : joining(kind), i == 0 ? dtype : joined, q.outer, q.reduce, q.inner}, from, to, 0,
+                     q.outer * q.inner);
       from = to;
       next += q.outer * q.inner * out_item;
     }
@@ -232,7 +234,8 @@ const std::vector<AttrSchema> reduction_attrs{{"dim", AttrType::dims}, {"keepdim
 const Op sum_op{
     .name = "sum",
     .doc =
-        "The sum over the axes dim (None: all); bools are counted, in int64. Float sums run in fixed blocks: the same "
+        "The sum over the axes dim (None: all); integers and bools are summed in int64. Float sums run in fixed "
+        "blocks: the same "
         "bits on any number of threads.",
     .inputs = {{"x"}},
     .attrs = reduction_attrs,
@@ -271,16 +274,16 @@ const Op sum_squares_op{
 };
 BS_REGISTER(sum_squares_op);
 
-// Of an extreme: equal ones share the derivative.
+// Of an extreme: equal ones share the derivative. None equals NaN, whose derivative is NaN: 0 times something / 0.
 template <Reduction kind>
 void grad_of_extreme(GradCall& call) {
   const auto keep = [&](const Tensor& t) {
     return keep_axes(name_of_kind<kind>(), t, &call.attrs(), call.in(0).shape());
   };
   const Tensor x = call.in(0);
-  Tensor top = eq(x, keep(call.out()));
-  Tensor count = keep(apply(sum_op, {cast(top, x.dtype())}, call.same_attrs()));
-  call.set(0, mul_mask(expand(div(keep(call.grad()), count), x.shape()), top));
+  Tensor top = cast(eq(x, keep(call.out())), x.dtype());
+  Tensor count = keep(apply(sum_op, {top}, call.same_attrs()));
+  call.set(0, mul(div(keep(call.grad()), count), top));
 }
 
 template <Reduction kind>
@@ -303,11 +306,11 @@ Op extreme_op(const char* doc) {
 }
 
 const Op amax_op = extreme_op<Reduction::max>(
-    "The maximum over the axes dim (None: all), NaN if any is; equal maxima share the derivative.");
+    "The maximum over the axes dim (None: all), NaN if any is, and then so is the derivative; equal maxima share it.");
 BS_REGISTER(amax_op);
 
 const Op amin_op = extreme_op<Reduction::min>(
-    "The minimum over the axes dim (None: all), NaN if any is; equal minima share the derivative.");
+    "The minimum over the axes dim (None: all), NaN if any is, and then so is the derivative; equal minima share it.");
 BS_REGISTER(amin_op);
 
 // ---- Positions -----------------------------------------------------------------------------------------------------
@@ -319,9 +322,9 @@ Run arg_run(const char* name, const Attrs* attrs, const Dims& shape) {
     r.reduce = bs::numel(shape);
     return r;
   }
-  const int dim = normal_dim(name, attrs->get<int64_t>(0), shape.size());
+  const int dim = scalar_dim(name, attrs->get<int64_t>(0), shape.size());
   for (int d = 0; d < dim; ++d) r.outer *= shape[d];
-  r.reduce = shape[dim];
+  if (shape.size() > 0) r.reduce = shape[dim];
   for (int d = dim + 1; d < shape.size(); ++d) r.inner *= shape[d];
   return r;
 }
@@ -343,7 +346,7 @@ Op arg_op(const char* doc) {
           [](const Attrs* attrs, const Specs& in, Spec* out) {
             const char* name = arg_name<kind>();
             const Dims& shape = in[0].shape;
-            const int dim = attrs->has(0) ? normal_dim(name, attrs->get<int64_t>(0), shape.size()) : -1;
+            const int dim = attrs->has(0) ? scalar_dim(name, attrs->get<int64_t>(0), shape.size()) : -1;
             Dims kept;
             for (int d = 0; d < shape.size(); ++d) {
               if (dim >= 0 && d != dim) {
@@ -411,20 +414,22 @@ BS_REGISTER(mean_op);
 
 const Op logsumexp_op{
     .name = "logsumexp",
-    .doc = "ln sum exp(x) over the axes dim (() or None: all). No finite x overflows; of nothing but -inf, -inf.",
+    .doc =
+        "ln sum exp(x) over the axes dim (() or None: all), of integers in float32. No finite x overflows; of nothing, "
+        "or nothing "
+        "but -inf, -inf.",
     .inputs = {{"x"}},
     .attrs = reduction_attrs,
     .visibility = Visibility::method,
     .infer =
         [](const Attrs* attrs, const Specs& in, Spec* out) {
-          if (!is_float(in[0].dtype))
-            throw DTypeError(
-                cat("[logsumexp] x is ", name_of(in[0].dtype), ": cast it to a float first, as in x.to(bs.float32)"));
-          infer_as<Reduction::max>("logsumexp", attrs, in, out);
+          infer_as<Reduction::sum>("logsumexp", attrs, in, out);
+          if (!is_float(in[0].dtype)) out[0].dtype = DType::f32;
         },
     .compose =
         [](const Attrs* attrs, std::span<const Tensor> in) {
-          const Tensor& x = in[0];
+          const Tensor x = is_float(in[0].dtype()) ? in[0] : cast(in[0], DType::f32);
+          if (x.numel() == 0) return std::vector<Tensor>{log(apply(sum_op, {x}, Attrs::make(attrs->values)))};
           // A constant: the derivative exp(x - result) does not depend on what is taken out. An infinite one stays in.
           Tensor top = detach(apply(amax_op, {x}, Attrs::make({attrs->values[0], true})));
           top = mul_mask(top, lt(abs(top), HUGE_VAL));

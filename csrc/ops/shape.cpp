@@ -10,9 +10,15 @@ namespace bs::ops {
 
 int normal_dim(const char* op, int64_t dim, int n) {
   if (dim < -n || dim >= n)
-    throw IndexError(
-        cat("[", op, "] dim ", dim, " is outside a tensor of ", n, " dimensions: use ", -n, " to ", n - 1));
+    throw IndexError(cat("[", op, "] dim ", dim, " is outside a tensor of ", n, " dimensions",
+                         n ? cat(": use ", -n, " to ", n - 1) : std::string(": it has none")));
   return static_cast<int>(dim < 0 ? dim + n : dim);
+}
+
+int scalar_dim(const char* op, int64_t dim, int n) {
+  if (n == 0 && dim != 0 && dim != -1)
+    throw IndexError(cat("[", op, "] dim ", dim, " is outside a tensor of 0 dimensions: use 0 or -1"));
+  return n == 0 ? 0 : normal_dim(op, dim, n);
 }
 
 namespace {
@@ -182,11 +188,13 @@ const Op transpose_op{
     .infer =
         [](const Attrs* attrs, const Specs& in, Spec* out) {
           const int n = in[0].shape.size();
-          int a = normal_dim("transpose", attrs->get<int64_t>(0), n),
-              b = normal_dim("transpose", attrs->get<int64_t>(1), n);
+          int a = scalar_dim("transpose", attrs->get<int64_t>(0), n),
+              b = scalar_dim("transpose", attrs->get<int64_t>(1), n);
           Dims shape = in[0].shape, strides = in[0].full_strides();
-          std::swap(shape[a], shape[b]);
-          std::swap(strides[a], strides[b]);
+          if (n > 0) {
+            std::swap(shape[a], shape[b]);
+            std::swap(strides[a], strides[b]);
+          }
           out[0].dtype = in[0].dtype;
           out[0].shape = shape;
           out[0].set_strides(strides);

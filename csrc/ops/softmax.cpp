@@ -29,13 +29,14 @@ Op softmax_op(const char* doc) {
       .infer =
           [](const Attrs* attrs, const Specs& in, Spec* out) {
             infer_as(kName[logarithm], in[0], out);
-            normal_dim(kName[logarithm], attrs->get<int64_t>(0), in[0].shape.size());
+            scalar_dim(kName[logarithm], attrs->get<int64_t>(0), in[0].shape.size());
           },
       .compose =
           [](const Attrs* attrs, std::span<const Tensor> in) {
             const Op& rows = *find_op(kRows[logarithm]);
             const int n = in[0].shape().size();
-            const int dim = normal_dim(kName[logarithm], attrs->get<int64_t>(0), n);
+            const int dim = scalar_dim(kName[logarithm], attrs->get<int64_t>(0), n);
+            if (n == 0) return std::vector<Tensor>{reshape(apply(rows, {reshape(in[0], {1})}), {})};
             if (dim == n - 1) return std::vector<Tensor>{apply(rows, in)};
             return std::vector<Tensor>{transpose(apply(rows, {transpose(in[0], dim, n - 1)}), dim, n - 1)};
           },

@@ -73,7 +73,7 @@ bool write_list(Groups& groups, const Group& g, EwList& list, std::vector<int>& 
   for (int s : members) {
     const auto& read = groups.step(s).in;
     const int v = groups.step(s).out[0];
-    EwInstr instr{static_cast<kernels::Ew>(groups.step(s).op->elementwise), 0, 0, 0, 0};
+    EwInstr instr{ops::list_instruction(*groups.step(s).op, groups.out_spec(s)), 0, 0, 0, 0};
     uint8_t* operand[3] = {&instr.a, &instr.b, &instr.c};
     for (size_t i = 0; i < 3; ++i) *operand[i] = static_cast<uint8_t>(*find(reg, read[i < read.size() ? i : 0]));
     for (size_t i = 0; i < read.size(); ++i) {

@@ -85,8 +85,6 @@ def test_promotion_with_numbers(dtype, shape, number, call):
     x = _core.ones(*shape, dtype=dtype)
     kind = 0 if isinstance(number, bool) else 1 if isinstance(number, int) else 2
     want = dtype if kind <= KIND[dtype] else OWN[kind]
-    if want == "bool":
-        want = "int64"  # arithmetic has no bools
     if call == "operator":
         y = x + number
     elif call == "reflected":
@@ -98,7 +96,7 @@ def test_promotion_with_numbers(dtype, shape, number, call):
     assert y.dtype == want
     assert y.shape == shape
     if call != "where":
-        assert y.numpy().flat[0] == 1 + number
+        assert y.numpy().flat[0] == (1 + number if want != "bool" else True)
 
 
 def test_weak_numbers_keep_float64_precision():

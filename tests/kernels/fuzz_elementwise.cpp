@@ -10,26 +10,26 @@ namespace {
 using kernels::Ew;
 using kernels::EwInstr;
 using kernels::EwList;
+using kernels::EwTypes;
 
-enum Types { FLOATS, NUMBERS, TEST, SELECT };
 struct Row {
   const char* name;
-  Types types;
+  EwTypes types;
 };
 constexpr Row kRows[] = {
-#define BS_EW1(name, types, ...) {#name, types},
-#define BS_EW2(name, types, ...) {#name, types},
-#define BS_EW3(name, types, ...) {#name, types},
+#define BS_EW1(name, types, ...) {#name, EwTypes::types},
+#define BS_EW2(name, types, ...) {#name, EwTypes::types},
+#define BS_EW3(name, types, ...) {#name, EwTypes::types},
 #include "kernels/elementwise.def"
-    {"copy", NUMBERS},
+    {"copy", EwTypes::ALL},
 };
 static_assert(std::size(kRows) == static_cast<size_t>(Ew::count_));
 
 // Whether the oracle, which computes in double and rounds once, may differ in the last bits.
 bool rough_op(int op) {
-  static constexpr const char* kExact[] = {"add",        "sub",    "mul",  "div",      "maximum",  "neg",  "sqrt",
-                                           "reciprocal", "square", "relu", "eq",       "ne",       "lt",   "le",
-                                           "gt",         "ge",     "copy", "mul_mask", "mul_zero", "where"};
+  static constexpr const char* kExact[] = {
+      "add", "sub", "mul", "div", "maximum", "neg",      "sqrt",     "reciprocal", "square",    "relu", "eq", "ne",
+      "lt",  "le",  "gt",  "ge",  "copy",    "mul_mask", "mul_zero", "where",      "share_max", "sign", "abs"};
   for (const char* name : kExact)
     if (std::strcmp(kRows[op].name, name) == 0) return false;
   return true;
@@ -116,7 +116,7 @@ void choose_instructions(Random& random, Case& c) {
   const auto choose_op = [&](bool rough) {
     for (;;) {
       const int op = static_cast<int>(random.integer(0, static_cast<int>(std::size(kRows)) - 1));
-      if (!floats && kRows[op].types == FLOATS) continue;
+      if (!floats && kernels::of_floats(kRows[op].types)) continue;
       if ((floats && rough_op(op)) == rough) return static_cast<Ew>(op);
     }
   };

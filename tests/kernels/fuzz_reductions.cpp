@@ -40,6 +40,7 @@ template <class T>
 void reduce(Random& random) {
   Reduce r = {random.pick({Reduction::sum, Reduction::sum, Reduction::max, Reduction::min}), dtype_of<T>(), 0,
               dimension(random), 1};
+  if (std::is_same_v<T, int32_t> && r.kind == Reduction::sum) r.kind = Reduction::max;  // sum_narrow's
   const bool sum = r.kind == Reduction::sum, squares = sum && std::is_floating_point_v<T> && random.one_in(2);
   if (random.one_in(2)) r.inner = dimension(random);
   r.outer = random.one_in(4) ? random.integer(0, 70) : random.integer(1, 5);
@@ -128,23 +129,36 @@ void arg_reduce(Random& random) {
   });
 }
 
-void count_bools(Random& random) {
-  Reduce r = {Reduction::sum, DType::b8, random.integer(0, 9), dimension(random),
+// Sums in int64 of what is narrower (bools are counted), and extremes of bools.
+template <class T>
+void narrow(Random& random) {
+  constexpr bool bools = std::is_same_v<T, char>;
+  Reduce r = {Reduction::sum, bools ? DType::b8 : DType::i32, random.integer(0, 9), dimension(random),
               random.one_in(2) ? 1 : random.integer(1, 70)};
   if (random.one_in(8)) r.reduce = random.integer(4000, 9000);
   const int64_t n = r.outer * r.inner;
-  Array<char> x(static_cast<size_t>(n * r.reduce));
-  for (char& v : x) v = static_cast<char>(random.integer(0, 1));
-  Array<int64_t> want(static_cast<size_t>(n));
-  reference::reduce(r, Array<int64_t>(x.begin(), x.end()).data(), want.data());
-  for_each_isa([&](const Kernels& k) {
-    Array<int64_t> whole = unwritten<int64_t>(n), parts = whole;
-    k.reduce(r, x.data(), whole.data(), 0, n);
-    in_parts(random, n, [&](int64_t lo, int64_t hi) { k.reduce(r, x.data(), parts.data(), lo, hi); });
-    record(k, whole);
-    expect_same("sum of bools", k.isa, whole, want);
-    expect_same("sum of bools in parts", k.isa, parts, want);
-  });
+  Array<T> x(static_cast<size_t>(n * r.reduce));
+  for (T& v : x) v = static_cast<T>(bools ? random.integer(0, 1) : static_cast<int64_t>(random.bits()));
+  const auto check = [&](const char* what, auto zero) {
+    using Out = decltype(zero);
+    Array<int64_t> wide(static_cast<size_t>(n));
+    reference::reduce(r, Array<int64_t>(x.begin(), x.end()).data(), wide.data());
+    const Array<Out> want(wide.begin(), wide.end());
+    for_each_isa([&](const Kernels& k) {
+      Array<Out> whole = unwritten<Out>(n), parts = whole;
+      k.reduce(r, x.data(), whole.data(), 0, n);
+      in_parts(random, n, [&](int64_t lo, int64_t hi) { k.reduce(r, x.data(), parts.data(), lo, hi); });
+      record(k, whole);
+      expect_same(what, k.isa, whole, want);
+      expect_same(what, k.isa, parts, want);
+    });
+  };
+  check(bools ? "sum of bools" : "sum of int32", int64_t{0});
+  if (!bools || r.reduce == 0) return;
+  for (Reduction kind : {Reduction::max, Reduction::min}) {
+    r.kind = kind;
+    check("extreme of bools", char{0});
+  }
 }
 
 void one(Random& random, uint64_t round) {
@@ -164,7 +178,8 @@ void one(Random& random, uint64_t round) {
     case 3:
       arg_reduce<int32_t>(random);
       arg_reduce<int64_t>(random);
-      count_bools(random);
+      narrow<char>(random);
+      narrow<int32_t>(random);
       break;
   }
 }

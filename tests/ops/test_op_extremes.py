@@ -247,10 +247,38 @@ def test_derivatives_at_kinks() -> None:
     np.testing.assert_array_equal(slope(bs.relu, np.array([-1.0, -0.0, 0.0, 5e-324, 1.0])), [0, 0, 0, 1, 1])
     x, y = bs.tensor([1.0, 2.0, 3.0], requires_grad=True), bs.tensor([2.0, 2.0, 2.0], requires_grad=True)
     gx, gy = gradients(bs.maximum(x, y).sum(), [x, y])
-    np.testing.assert_array_equal(array(gx), [0, 1, 1])  # where equal, to the first
-    np.testing.assert_array_equal(array(gy), [1, 0, 0])
+    np.testing.assert_array_equal(array(gx), [0, 0.5, 1])
+    np.testing.assert_array_equal(array(gy), [1, 0.5, 0])
     np.testing.assert_array_equal(slope(bs.amax, np.array([1.0, 3.0, 3.0])), [0, 0.5, 0.5])
     np.testing.assert_array_equal(slope(bs.amin, np.array([1.0, 3.0, 1.0])), [0.5, 0, 0.5])
+
+
+def test_derivatives_at_nan() -> None:
+    """As PyTorch's: a NaN that a choice passes on passes its derivative on; what is constant beside it, 0."""
+    x = np.array([np.nan, 1.0, -2.0])
+    np.testing.assert_array_equal(slope(bs.relu, x), [1, 1, 0])
+    np.testing.assert_array_equal(slope(bs.abs, x), [0, 1, -1])
+    np.testing.assert_array_equal(slope(bs.sign, x), [0, 0, 0])
+    np.testing.assert_array_equal(slope(F.leaky_relu, x), [0.01, 1, 0.01])
+    for fn in (bs.amax, bs.amin):
+        np.testing.assert_array_equal(slope(fn, x), [np.nan] * 3)
+    a, b = bs.tensor([np.nan, 1.0, np.nan], requires_grad=True), bs.tensor([1.0, np.nan, np.nan])
+    b.requires_grad_()
+    for g in gradients(bs.maximum(a, b).sum(), [a, b]):
+        np.testing.assert_array_equal(array(g), [1, 1, 1])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_derivatives_do_not_cancel(dtype: str) -> None:
+    """expm1'(x) is e^x to a few ulp also where e^x - 1 + 1 has lost it; so elu's, at any order."""
+    x = np.array([-60.0, -20.0, -10.0, -1e-3, 0.0, 1e-3, 3.0], dtype)
+    eps = np.finfo(dtype).eps
+    np.testing.assert_allclose(slope(bs.expm1, x), np.exp(x.astype(float)), rtol=4 * eps)
+    leaf = bs.tensor(x, requires_grad=True)
+    first = bs.grad(bs.expm1(leaf).sum(), leaf, create_graph=True)
+    np.testing.assert_allclose(array(bs.grad(first.sum(), leaf)), np.exp(x.astype(float)), rtol=4 * eps)
+    np.testing.assert_allclose(slope(F.elu, x), np.minimum(np.exp(x.astype(float)), 1), rtol=4 * eps)
+    np.testing.assert_allclose(slope(F.softplus, x), 1 / (1 + np.exp(-x.astype(float))), rtol=4 * eps)
 
 
 def test_masks_hide_what_is_not_finite() -> None:
@@ -292,3 +320,29 @@ def test_no_named_axis_means_all() -> None:
 def test_abs_of_zero_is_positive(dtype: str) -> None:
     zeros = np.array([0.0, -0.0] * 20, dtype)
     assert not np.signbit(array(bs.abs(bs.tensor(zeros)))).any()
+
+
+def test_bools_stay_bools_in_fused_lists() -> None:
+    """True + True is True, not 2, also where a list keeps it in a register."""
+
+    def run(a: bs.Tensor, b: bs.Tensor) -> list[bs.Tensor]:
+        either = a + b
+        return [either, either.to(bs.int64) * 10, (either * a).to(bs.float32) - 0.5, bs.sum(either + either)]
+
+    a, b = bs.tensor([True, True, False, False]), bs.tensor([True, False, True, False])
+    want = ([True, True, True, False], [10, 10, 10, 0], [0.5, 0.5, -0.5, -0.5], 3)
+    for fn in (run, bs.compile(run)):
+        for got, expected in zip(fn(a, b), want, strict=True):
+            np.testing.assert_array_equal(array(got), expected)
+
+
+def test_derivatives_beside_bools() -> None:
+    """Rules that do arithmetic on a bool operand count it as a number."""
+    b = bs.tensor([True, False])
+    for fn, want in (
+        (lambda x: x**b, [1.0, 0.0]),
+        (lambda x: x * b, [1.0, 0.0]),
+        (lambda x: x / (b + 1), [0.5, 1.0]),
+        (lambda x: bs.maximum(x, b), [1.0, 1.0]),
+    ):
+        np.testing.assert_array_equal(slope(fn, np.array([2.0, 3.0])), want)

@@ -135,7 +135,7 @@ def test_elementwise(data: st.DataObject) -> None:
             return made
 
         for name, (i, j, k) in plan:
-            made = apply(name, *[values[i], values[j]][: len(REGISTRY[name]["inputs"])])
+            made = apply(name, *[values[i], values[j], values[k]][: len(REGISTRY[name]["inputs"])])
             values.append(apply("where", made, values[i], values[k]) if name in TESTS else made)
         return values[len(inputs) :]
 

@@ -47,15 +47,15 @@ class Oracle:
     """What an op computes.
 
     `value` takes the inputs and the attributes and gives an array, or a tuple of them. `ints` says what
-    integers (and bools) become: "float" (float32), "same", "bool", "index" (int64) or "refuse" (DTypeError);
-    `takes_bool` whether bools go the same way. Float results lie within `ulp` units in the last place: of
+    integers become: "float" (float32), "same", "bool", "int64" or "refuse" (DTypeError); `of_bools` what
+    bools become where they do not go the same way. Float results lie within `ulp` units in the last place: of
     each number for elementwise ops, of the largest for others.
     """
 
     value: Callable[..., Any]
     cases: Callable[[Draw], Sequence[Case]] | None = None
     ints: str = "refuse"
-    takes_bool: bool = True
+    of_bools: str = ""
     ulp: float = 4.0
     bools: tuple[int, ...] = ()  # elementwise: inputs that are conditions
     wrong: Sequence[Wrong] = field(default=())

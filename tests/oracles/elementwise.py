@@ -18,6 +18,10 @@ erf = np.vectorize(math.erf, otypes=[np.float64])
 erfc = np.vectorize(math.erfc, otypes=[np.float64])
 
 
+def sign(x: Array) -> Array:
+    return (x > 0).astype(x.dtype) - (x < 0).astype(x.dtype) if x.dtype != bool else x
+
+
 def gelu(x: Array) -> Array:
     return np.where(x == -np.inf, 0.0, 0.5 * x * erfc(-x / math.sqrt(2)))
 
@@ -29,13 +33,13 @@ def gelu_slope(x: Array) -> Array:
 
 ORACLES: dict[str, Oracle] = {
     "add": Oracle(lambda x, y: x + y, ints="same"),
-    "sub": Oracle(lambda x, y: x - y, ints="same"),
+    "sub": Oracle(lambda x, y: x - y, ints="same", of_bools="refuse"),
     "mul": Oracle(lambda x, y: x * y, ints="same"),
     "div": Oracle(lambda x, y: x / y, ints="float"),
     "maximum": Oracle(np.maximum, ints="same"),
-    "abs": Oracle(np.abs, ints="same"),
-    "sign": Oracle(np.sign, ints="same"),
-    "neg": Oracle(lambda x: -x, ints="same"),
+    "abs": Oracle(np.abs, ints="same", of_bools="refuse"),
+    "sign": Oracle(sign, ints="same"),
+    "neg": Oracle(lambda x: -x, ints="same", of_bools="refuse"),
     "exp": Oracle(np.exp, ints="float"),
     "log": Oracle(np.log, ints="float"),
     "expm1": Oracle(np.expm1, ints="float"),
@@ -43,18 +47,18 @@ ORACLES: dict[str, Oracle] = {
     "sqrt": Oracle(np.sqrt, ints="float"),
     "rsqrt": Oracle(lambda x: 1 / np.sqrt(x), ints="float"),
     "reciprocal": Oracle(lambda x: 1 / x, ints="float"),
-    "square": Oracle(lambda x: x * x, ints="same"),
-    "pow": Oracle(np.power, ints="same"),
+    "square": Oracle(lambda x: x * x, ints="same", of_bools="int64"),
+    "pow": Oracle(np.power, ints="same", of_bools="refuse"),
     "sin": Oracle(np.sin, ints="float"),
     "cos": Oracle(np.cos, ints="float"),
-    "relu": Oracle(lambda x: np.maximum(x, 0), ints="same"),
+    "relu": Oracle(lambda x: np.maximum(x, 0), ints="same", of_bools="refuse"),
     "sigmoid": Oracle(sigmoid, ints="float"),
     "tanh": Oracle(np.tanh, ints="float"),
     "erf": Oracle(erf, ints="float"),
     # No better themselves: an error of x / sqrt(2) counts x² times. tests/kernels/ulp.cpp is exact.
-    "gelu": Oracle(gelu, ints="float", ulp=16),
-    "gelu_slope": Oracle(gelu_slope, ints="float", ulp=16),
-    "softplus": Oracle(lambda x: np.logaddexp(x, 0.0), ints="float"),
+    "gelu": Oracle(gelu, ulp=16),
+    "gelu_slope": Oracle(gelu_slope, ulp=16),
+    "softplus": Oracle(lambda x: np.logaddexp(x, 0.0)),
     "eq": Oracle(lambda x, y: x == y, ints="bool"),
     "ne": Oracle(lambda x, y: x != y, ints="bool"),
     "lt": Oracle(lambda x, y: x < y, ints="bool"),
@@ -62,6 +66,7 @@ ORACLES: dict[str, Oracle] = {
     "gt": Oracle(lambda x, y: x > y, ints="bool"),
     "ge": Oracle(lambda x, y: x >= y, ints="bool"),
     "mul_mask": Oracle(lambda x, y: np.where(y != 0, x, 0), ints="same"),
+    "share_max": Oracle(lambda x, y, z: np.where(y < z, 0, np.where(y == z, x / 2, x))),
     "mul_zero": Oracle(lambda x, y: np.where(x != 0, x * y, 0), ints="float"),
     "where": Oracle(
         np.where,

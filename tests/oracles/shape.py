@@ -138,7 +138,7 @@ ORACLES: dict[str, Oracle] = {
         ints="same",
         wrong=[
             Wrong((Z((2, 3)),), {"dim0": 0, "dim1": 2}, "IndexError", ("2",)),
-            Wrong((Z(()),), {"dim0": 0, "dim1": 0}, "IndexError"),
+            Wrong((Z(()),), {"dim0": 0, "dim1": 1}, "IndexError", ("1",)),
         ],
     ),
     "expand": Oracle(

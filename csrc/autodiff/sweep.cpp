@@ -106,7 +106,7 @@ std::vector<Tensor> sweep(std::span<const Tensor> outputs, std::span<const Tenso
 
 // The derivative of a node through the composition of its op.
 void by_composition(const Node& node, const Tensor* grads, Tensor* results, uint32_t needed, bool create_graph) {
-  static const Op* const reshape = find_op("reshape");
+  static const Op* const view = find_op("view");
   std::vector<Tensor> in, wanted, outputs, out_grads;
   std::vector<int> which;
   std::vector<Tensor> composed;
@@ -116,7 +116,7 @@ void by_composition(const Node& node, const Tensor* grads, Tensor* results, uint
       Tensor t(node.in(i).node, static_cast<int>(node.in(i).output));
       if ((needed >> i) & 1) {
         // A node of its own: the derivative is by this operand alone, even where another one depends on it.
-        t = apply(*reshape, {t}, Attrs::make({t.shape()}));
+        t = apply(*view, {t}, Attrs::make({t.shape()}));
         wanted.push_back(t);
         which.push_back(i);
       }

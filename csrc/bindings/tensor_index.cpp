@@ -119,7 +119,7 @@ PyObject* subscript(PyObject* self, PyObject* key) {
     const Tensor x = unwrap(self);
     Tensor y = get(x, key);
     // x[:] is a tensor of its own: its flags are not x's.
-    if (y.same(x)) y = bs::apply(*find_op("reshape"), {x}, Attrs::make({x.shape()}));
+    if (y.same(x)) y = bs::apply(*find_op("view"), {x}, Attrs::make({x.shape()}));
     return wrap(std::move(y));
   });
 }

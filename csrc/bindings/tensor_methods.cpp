@@ -49,6 +49,23 @@ PyObject* size(PyObject* self, FastArgs args, Py_ssize_t n, PyObject* kwnames) {
   });
 }
 
+PyObject* is_contiguous(PyObject* self, PyObject*) { return PyBool_FromLong(spec_of(self).contiguous()); }
+
+PyObject* stride(PyObject* self, FastArgs args, Py_ssize_t n, PyObject* kwnames) {
+  return guarded([&] {
+    static const char* const names[] = {"dim"};
+    PyObject* v[1];
+    bind("stride", names, args, n, kwnames, v);
+    const Dims strides = spec_of(self).full_strides();
+    if (v[0] && v[0] != Py_None)
+      return PyLong_FromLongLong(
+          strides[ops::normal_dim("stride", int_argument(v[0], "stride", "dim"), strides.size())]);
+    py::object t = owned(PyTuple_New(strides.size()));
+    for (int d = 0; d < strides.size(); ++d) PyTuple_SET_ITEM(t.ptr(), d, checked(PyLong_FromLongLong(strides[d])));
+    return t.release().ptr();
+  });
+}
+
 PyObject* requires_grad_(PyObject* self, FastArgs args, Py_ssize_t n, PyObject* kwnames) {
   return guarded([&] {
     static const char* const names[] = {"requires_grad"};
@@ -113,20 +130,6 @@ PyObject* to(PyObject* self, FastArgs args, Py_ssize_t n, PyObject* kwnames) {
     bind("to", names, args, n, kwnames, v);
     if (!v[0]) throw py::type_error("[to] missing argument 'dtype'");
     return cast_to(self, is_tensor(v[0]) ? spec_of(v[0]).dtype : dtype_argument("to", v[0]));
-  });
-}
-
-// The shape of view() and reshape(): ints, or one sequence.
-PyObject* view(PyObject* self, FastArgs args, Py_ssize_t n) {
-  return guarded([&] {
-    if (n == 0) throw py::type_error("[view] missing argument 'shape'");
-    Dims shape;
-    if (n == 1) {
-      shape = dims_argument(args[0], "view", "shape");
-    } else {
-      for (Py_ssize_t i = 0; i < n; ++i) shape.push(int_argument(args[i], "view", "shape"));
-    }
-    return wrap(apply(*find_op("reshape"), {unwrap(self)}, Attrs::make({shape})));
   });
 }
 
@@ -207,7 +210,6 @@ PyObject* backward(PyObject* self, FastArgs args, Py_ssize_t n, PyObject* kwname
 }
 
 #define BS_FAST(fn) reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(fn)), METH_FASTCALL | METH_KEYWORDS
-#define BS_FAST_POSITIONAL(fn) reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(fn)), METH_FASTCALL
 
 }  // namespace
 
@@ -237,6 +239,10 @@ PyMethodDef tensor_methods[] = {
     {"dim", dim, METH_NOARGS, "dim()\n--\n\nThe number of axes."},
     {"numel", numel, METH_NOARGS, "numel()\n--\n\nThe number of elements."},
     {"size", BS_FAST(size), "size(dim=None)\n--\n\nThe shape, or the size of one axis."},
+    {"stride", BS_FAST(stride),
+     "stride(dim=None)\n--\n\nElements of memory from one position to the next, along each axis or one."},
+    {"is_contiguous", is_contiguous, METH_NOARGS,
+     "is_contiguous()\n--\n\nWhether the elements lie in row-major order without gaps."},
     {"requires_grad_", BS_FAST(requires_grad_),
      "requires_grad_(requires_grad=True)\n--\n\nSets whether gradients by this leaf are recorded; returns it."},
     {"detach", detach, METH_NOARGS, "detach()\n--\n\nThe same value without a history. Shares memory."},
@@ -252,7 +258,6 @@ PyMethodDef tensor_methods[] = {
     {"bool", as<DType::b8>, METH_NOARGS, "bool()\n--\n\nAs bool: whether each element is not 0."},
     {"to", BS_FAST(to), "to(dtype)\n--\n\nWith another element type; the tensor itself where it has it."},
     {"type_as", type_as, METH_O, "type_as(other)\n--\n\nWith the element type of other."},
-    {"view", BS_FAST_POSITIONAL(view), "view(*shape)\n--\n\nThe same as reshape."},
     {"backward", BS_FAST(backward),
      "backward(gradient=None, retain_graph=None, create_graph=False)\n--\n\n"
      "Adds the derivatives of this tensor to .grad of the leaves it was computed from.\n\n"

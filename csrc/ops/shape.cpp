@@ -103,42 +103,104 @@ const Op detach_op{
 BS_REGISTER(detach_op);
 
 // Sizes with one -1 filled in so that the number of elements stays.
-Dims resolve_shape(const Dims& from, const Dims& to) {
+Dims resolve_shape(const char* name, const Dims& from, const Dims& to) {
   const int64_t n = bs::numel(from);
   int hole = -1;
   Dims r = to;
   for (int i = 0; i < r.size(); ++i) {
     if (r[i] < -1 || (r[i] == -1 && hole >= 0))
-      throw ShapeError(cat("[reshape] ", str(to), " is no shape: sizes are 0 or more, and at most one is -1"));
+      throw ShapeError(cat("[", name, "] ", str(to), " is no shape: sizes are 0 or more, and at most one is -1"));
     if (r[i] == -1) hole = i;
   }
   if (hole >= 0) {
     r[hole] = 1;
     int64_t rest = bs::numel(r);
     if (rest == 0 || n % rest != 0)
-      throw ShapeError(cat("[reshape] ", n, " elements of shape ", str(from), " do not divide into ", str(to)));
+      throw ShapeError(cat("[", name, "] ", n, " elements of shape ", str(from), " do not divide into ", str(to)));
     r[hole] = n / rest;
   }
   if (bs::numel(r) != n)
     throw ShapeError(
-        cat("[reshape] x of shape ", str(from), " has ", n, " elements, shape ", str(to), " has ", bs::numel(r)));
+        cat("[", name, "] x of shape ", str(from), " has ", n, " elements, shape ", str(to), " has ", bs::numel(r)));
   return r;
 }
 
-const Op reshape_op{
-    .name = "reshape",
+// The strides that give the elements of x, in row-major order, under another shape of as many; false where none do.
+// From the last axis on: axes of x that one stride runs through are a run, and each axis of `to` must divide what is
+// left of its run.
+bool view_strides(const Spec& x, const Dims& to, Dims* out) {
+  *out = contiguous_strides(to);
+  if (x.contiguous() || bs::numel(to) == 0) return true;
+  const Dims& shape = x.shape;
+  const Dims& strides = *x.strides;
+  int d = shape.size() - 1;
+  int64_t step = 1, left = 1;
+  for (int i = to.size() - 1; i >= 0; --i) {
+    if (to[i] != 1 && left == 1) {
+      while (shape[d] == 1) --d;
+      step = strides[d];
+      for (; d >= 0 && (shape[d] == 1 || strides[d] == step * left); --d) left *= shape[d];
+    }
+    if (left % to[i] != 0) return false;
+    (*out)[i] = step;
+    step *= to[i];
+    left /= to[i];
+  }
+  return true;
+}
+
+const Op view_op{
+    .name = "view",
     .doc =
-        "The elements of x in row-major order under another shape; one size may be -1. A view where x is contiguous.",
+        "The elements of x in row-major order under another shape, without a copy; one size may be -1. ShapeError "
+        "where "
+        "the strides of x do not allow it: reshape copies there.",
     .inputs = {{"x"}},
     .attrs = {{"shape", AttrType::dims, true}},
     .visibility = Visibility::method,
     .infer =
         [](const Attrs* attrs, const Specs& in, Spec* out) {
           out[0].dtype = in[0].dtype;
-          out[0].shape = resolve_shape(in[0].shape, attrs->get<Dims>(0));
+          out[0].shape = resolve_shape("view", in[0].shape, attrs->get<Dims>(0));
+          Dims strides;
+          if (!view_strides(in[0], out[0].shape, &strides))
+            throw ShapeError(cat("[view] x of shape ", str(in[0].shape), " lies in memory with strides ",
+                                 str(in[0].full_strides()), ": no strides give ", str(out[0].shape),
+                                 "; x.reshape copies where it must"));
+          out[0].set_strides(strides);
         },
     .view = true,
+    .strided = 1,
     .grad = [](GradCall& call) { call.set(0, reshape(call.grad(), call.in(0).shape())); },
+};
+BS_REGISTER(view_op);
+
+// A node of its own even where the shape stays.
+Tensor reshaped(const Tensor& x, const Dims& shape) {
+  Dims strides;
+  const bool lies_so = view_strides(x.spec(), shape, &strides);
+  return apply(view_op, {lies_so ? x : contiguous(x)}, Attrs::make({shape}));
+}
+
+const Op reshape_op{
+    .name = "reshape",
+    .doc =
+        "The elements of x in row-major order under another shape; one size may be -1. A view where the strides of x "
+        "allow it, else a copy.",
+    .inputs = {{"x"}},
+    .attrs = {{"shape", AttrType::dims, true}},
+    .visibility = Visibility::method,
+    .infer =
+        [](const Attrs* attrs, const Specs& in, Spec* out) {
+          out[0].dtype = in[0].dtype;
+          out[0].shape = resolve_shape("reshape", in[0].shape, attrs->get<Dims>(0));
+        },
+    .strided = 1,
+    .compose =
+        [](const Attrs* attrs, std::span<const Tensor> in) {
+          const Dims shape = resolve_shape("reshape", in[0].shape(), attrs->get<Dims>(0));
+          return std::vector<Tensor>{reshaped(in[0], shape)};
+        },
 };
 BS_REGISTER(reshape_op);
 
@@ -358,7 +420,7 @@ BS_REGISTER(slice_backward_op);
 
 Tensor reshape(const Tensor& x, const Dims& shape) {
   if (x.shape() == shape) return x;
-  return apply(reshape_op, {x}, Attrs::make({shape}));
+  return reshaped(x, resolve_shape("reshape", x.shape(), shape));
 }
 Tensor transpose(const Tensor& x, int dim0, int dim1) {
   return apply(transpose_op, {x}, Attrs::make({int64_t{dim0}, int64_t{dim1}}));

@@ -235,6 +235,9 @@ class Tensor:
     def int(self) -> Tensor:
         """As int32."""
 
+    def is_contiguous(self) -> _bool:
+        """Whether the elements lie in row-major order without gaps."""
+
     @property
     def is_leaf(self) -> _bool: ...
     @property
@@ -332,7 +335,7 @@ class Tensor:
     def reshape(self, shape: Size) -> Tensor: ...
     @overload
     def reshape(self, *shape: _int) -> Tensor:
-        """The elements of x in row-major order under another shape; one size may be -1. A view where x is contiguous."""
+        """The elements of x in row-major order under another shape; one size may be -1. A view where the strides of x allow it, else a copy."""
 
     def rsqrt(self) -> Tensor:
         """x^(-1/2)"""
@@ -362,6 +365,9 @@ class Tensor:
 
     def square(self) -> Tensor:
         """x^2"""
+
+    def stride(self, dim: _int | None = None) -> Any:
+        """Elements of memory from one position to the next, along each axis or one."""
 
     def sub(self, y: TensorLike) -> Tensor:
         """x - y"""
@@ -394,8 +400,11 @@ class Tensor:
     def type_as(self, other: TensorLike) -> Tensor:
         """With the element type of other."""
 
-    def view(self, *shape: Size) -> Tensor:
-        """The same as reshape."""
+    @overload
+    def view(self, shape: Size) -> Tensor: ...
+    @overload
+    def view(self, *shape: _int) -> Tensor:
+        """The elements of x in row-major order under another shape, without a copy; one size may be -1. ShapeError where the strides of x do not allow it: reshape copies there."""
 
     def where(self, y: TensorLike, z: TensorLike) -> Tensor:
         """y where x is not 0, else z"""
@@ -744,6 +753,12 @@ class ops:
     def transpose(x: TensorLike, dim0: int, dim1: int) -> Tensor: ...
     @staticmethod
     def uniform(shape: Size, low: float = 0.0, high: float = 1.0, *, key: Tensor | None = None) -> Tensor: ...
+    @overload
+    @staticmethod
+    def view(x: TensorLike, shape: Size) -> Tensor: ...
+    @overload
+    @staticmethod
+    def view(x: TensorLike, *shape: int) -> Tensor: ...
     @staticmethod
     def where(x: TensorLike, y: TensorLike, z: TensorLike) -> Tensor: ...
 
@@ -1064,7 +1079,7 @@ def relu(x: TensorLike) -> Tensor:
 def reshape(x: TensorLike, shape: Size) -> Tensor: ...
 @overload
 def reshape(x: TensorLike, *shape: int) -> Tensor:
-    """The elements of x in row-major order under another shape; one size may be -1. A view where x is contiguous."""
+    """The elements of x in row-major order under another shape; one size may be -1. A view where the strides of x allow it, else a copy."""
 
 def rsqrt(x: TensorLike) -> Tensor:
     """x^(-1/2)"""
@@ -1123,6 +1138,12 @@ def transpose(x: TensorLike, dim0: int, dim1: int) -> Tensor:
 
 def uniform(shape: Size, low: float = 0.0, high: float = 1.0, *, key: Tensor | None = None) -> Tensor:
     """float32 numbers, uniform in [low, high), of a shape."""
+
+@overload
+def view(x: TensorLike, shape: Size) -> Tensor: ...
+@overload
+def view(x: TensorLike, *shape: int) -> Tensor:
+    """The elements of x in row-major order under another shape, without a copy; one size may be -1. ShapeError where the strides of x do not allow it: reshape copies there."""
 
 def where(x: TensorLike, y: TensorLike, z: TensorLike) -> Tensor:
     """y where x is not 0, else z"""
@@ -1231,6 +1252,7 @@ __all__ = [
     "tensor",
     "transpose",
     "uniform",
+    "view",
     "where",
     "zeros",
     "zeros_like",

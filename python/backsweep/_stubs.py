@@ -164,8 +164,10 @@ ARGUMENTS = {
 }
 RETURNS = {
     "dim": "int",
+    "is_contiguous": "bool",
     "numel": "int",
     "size": "Any",
+    "stride": "Any",
     "item": "Any",
     "tolist": "Any",
     "numpy": "npt.NDArray[Any]",

@@ -13,6 +13,7 @@
 #include <cstdint>
 
 #include "kernels/gemm_column.h"
+#include "kernels/gemm_narrow.h"
 #include "kernels/gemm_pack.h"
 #include "kernels/gemm_tile.h"
 #include "kernels/kernels.h"
@@ -40,8 +41,9 @@ constexpr int64_t kFarColumnBytes = kVecBytes < 64 ? kFarBytes / 2 : kFarBytes;
 constexpr bool kPackFarB = kVecBytes < 64;
 // Groups of rows among which fetching the next strip of such a B is shared out: 1.09 at (256, 2048, 2048).
 constexpr int64_t kFetchGroups = 8;
-constexpr int64_t kPackColumns = 512;  // of C, to repay a copy of A
-constexpr int64_t kPackRows = 64;      // of C, to repay a copy of B
+constexpr int64_t kPackColumns = 512;     // of C, to repay a copy of A
+constexpr int64_t kPackRows = 64;         // of C, to repay a copy of B
+constexpr int64_t kFewColumnsRows = 128;  // and one of few columns
 
 inline int64_t div_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -71,9 +73,27 @@ inline bool packs_a(const Gemm& g) {
 }
 inline bool packs_b(const Gemm& g) { return g.b_col != 1 || (kPackFarB && g.m >= kPackRows && far_apart(g, g.b_row)); }
 
+// Columns that fill less than half of a vector.
+inline bool few_columns(const Gemm& g) {
+  return g.n <= (g.dtype == DType::f64 ? kFewColumns<double> : kFewColumns<float>);
+}
+// Whether C^T = B^T A^T is the better product: few columns, but rows of A^T that lie in vectors. The copy that turns
+// its result costs about 3 fma per element.
+inline bool swaps(const Gemm& g) {
+  if (g.a_row != 1 || g.m < 2 || g.n > kRows) return false;
+  const int64_t lanes = kVecBytes / static_cast<int64_t>(size_of(g.dtype));
+  return g.k * (g.m * div_up(g.n, lanes) - g.n * div_up(g.m, lanes)) > 3 * g.m * g.n;
+}
+inline Gemm swapped(const Gemm& g) {
+  return {g.dtype, g.n, g.m, g.k, g.b_col, g.b_row, g.a_col, g.a_row, min_of(g.m, kRowBlock)};
+}
+inline size_t turned_bytes(const Gemm& g) {
+  return static_cast<size_t>(div_up(g.n * min_of(g.m, kRowBlock) * static_cast<int64_t>(size_of(g.dtype)), 64) * 64);
+}
+
 // Scratch: [strip of B | rows of A | partial sums of a block of C], each only where it may be used.
 inline size_t strip_bytes(const Gemm& g) {
-  if (!packs_b(g) && kMaskedLoads) return 0;
+  if (!packs_b(g) && kMaskedLoads && !few_columns(g)) return 0;
   const int64_t vecs = div_up(g.n * static_cast<int64_t>(size_of(g.dtype)), kVecBytes);
   const int64_t strip = min_of(min_of(g.k, kMaxChunk) * min_of(vecs, kMaxVecs), kStripVecs) * kVecBytes;
   return static_cast<size_t>(div_up(strip, 64) * 64);
@@ -216,9 +236,62 @@ struct Call {
     return true;
   }
 
+  // Groups of rows that one strip of B serves from the first element of k to the last: how many rows, from the first
+  // on, have been made.
+  int64_t narrow(int64_t row, int64_t rows, int64_t col, int64_t cols) const {
+    constexpr int64_t L = kLanes<T>;
+    const int64_t vecs = div_up(cols, L);
+    if (vecs > 4 || g.k > kMaxChunk || g.k * vecs > kStripVecs || packs_a(g)) return 0;
+    const bool few = few_columns(g) && cols > 1 && rows >= kFewColumnsRows;
+    const int64_t high = few ? kRows : narrow_rows(static_cast<int>(vecs));
+    if (rows < 2 * high) return 0;
+    Rows<T> t;
+    t.tail = cols - (vecs - 1) * L;
+    t.a = a + row * g.a_row;
+    t.a_row = g.a_row;
+    t.a_col = g.a_col;
+    t.b = b + col * g.b_col;
+    t.b_row = g.b_row;
+    if (few) {
+      pack_few(t.b, g.b_row, g.b_col, g.k, static_cast<int>(cols), strip_at());
+      t.b = strip_at();
+    } else if (packs_b(g) || (!kMaskedLoads && t.tail < L)) {
+      pack_strip(t.b, g.b_row, g.b_col, g.k, vecs, t.tail, strip_at());
+      t.b = strip_at();
+      t.b_row = vecs * L;
+    }
+    t.k = g.k;
+    t.bias = bias ? bias + col : nullptr;
+    t.c = c + row * g.c_row + col;
+    t.c_row = g.c_row;
+    t.groups = rows / high;
+    (few ? kNarrow<T>.few[cols] : kNarrow<T>.vectors[vecs - 1])(t);
+    return t.groups * high;
+  }
+
+  // The same as part() by the product of the transposes.
+  void part_swapped(int64_t row_lo, int64_t row_hi, int64_t col_lo, int64_t col_hi) const {
+    const Gemm turned = swapped(g);
+    T* const made = reinterpret_cast<T*>(scratch);
+    Call<T> other{turned, b, a, nullptr, made, scratch + turned_bytes(g)};
+    for (int64_t row = row_lo; row < row_hi; row += turned.c_row) {
+      const int64_t rows = min_of(turned.c_row, row_hi - row);
+      other.b = a + row;
+      other.part(col_lo, col_hi, 0, rows);
+      for (int64_t i = 0; i < rows; ++i) {
+        for (int64_t j = col_lo; j < col_hi; ++j)
+          c[(row + i) * g.c_row + j] = bias ? made[j * turned.c_row + i] + bias[j] : made[j * turned.c_row + i];
+      }
+    }
+  }
+
   void part(int64_t row_lo, int64_t row_hi, int64_t col_lo, int64_t col_hi) const {
-    const int64_t rows = row_hi - row_lo, cols = col_hi - col_lo;
-    if (one_tile(row_lo, rows, col_lo, cols)) return;
+    const int64_t cols = col_hi - col_lo;
+    if (one_tile(row_lo, row_hi - row_lo, col_lo, cols)) return;
+    if (swaps(g)) return part_swapped(row_lo, row_hi, col_lo, col_hi);
+    row_lo += narrow(row_lo, row_hi - row_lo, col_lo, cols);
+    const int64_t rows = row_hi - row_lo;
+    if (rows == 0 || one_tile(row_lo, rows, col_lo, cols)) return;
     // Cut at multiples of the tile, so that inner blocks have no ragged edge.
     const Parts down(div_up(rows, kRows), kRowBlock / kRows);
     const Parts across(div_up(cols, kLanes<T>), g.k > kRestart ? kColBlock / kLanes<T> : cols);
@@ -257,6 +330,7 @@ void gemm_of(const Gemm& g, const void* a, const void* b, const void* bias, void
 
 size_t gemm_scratch(const Gemm& g) {
   if (g.n == 1) return column_bytes(g);
+  if (swaps(g)) return turned_bytes(g) + gemm_scratch(swapped(g));
   return strip_bytes(g) + panel_bytes(g) + partial_bytes(g);
 }
 

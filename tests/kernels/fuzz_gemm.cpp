@@ -105,6 +105,9 @@ void one(Random& random, uint64_t round) {
       n = random.integer(100, 500);
       break;
   }
+  // Narrow layers: rows or sums many, what else there is few.
+  if (round % 10 == 7) m = random.integer(16, 600), k = random.integer(1, 40), n = random.integer(2, 70);
+  if (round % 20 == 18) m = random.integer(1, 600), k = random.integer(100, 900), n = random.integer(2, 10);
   if (round % 20 == 6) m = random.integer(60, 100), n = random.integer(505, 600);
   // Sums that restart (every 4096), several row and column blocks, and both.
   if (round % 40 == 0) m = random.integer(0, 20), k = random.integer(4000, 13000), n = random.integer(0, 70);

@@ -31,7 +31,7 @@ Walk walk(std::span<const Tensor> outputs, const std::span<const Tensor>* inputs
   Walk w;
   struct Frame {
     Node* node;
-    int next;
+    uint32_t next;
   };
   std::vector<Frame> stack;
   constexpr uint32_t kOpen = kNone;  // on the stack
@@ -48,14 +48,14 @@ Walk walk(std::span<const Tensor> outputs, const std::span<const Tensor>* inputs
     if (!n->requires_grad || (n->mark != 0 && n->mark != kBarred)) return;
     const bool closed = n->mark == kBarred || n->cell;  // a leaf, even where a capture made it out of a written value
     n->mark = kOpen;
-    stack.push_back({n, closed ? n->n_inputs : 0});
+    stack.push_back({n, closed ? n->n_inputs : 0u});
   };
   for (const Tensor& t : outputs) {
     enter(t.node());
     while (!stack.empty()) {
       Frame& f = stack.back();
       if (f.next < f.node->n_inputs) {
-        enter(f.node->in(f.next++).node);
+        if (Node* source = f.node->in(static_cast<int>(f.next++)).node) enter(source);
         continue;
       }
       w.nodes.push_back(f.node);
@@ -77,8 +77,9 @@ Walk walk(std::span<const Tensor> outputs, const std::span<const Tensor>* inputs
     w.first_output.push_back(outs);
     outs += node->n_outputs;
     bool any = inputs ? w.relevant[i] : static_cast<bool>(node->cell);
-    for (int e = 0; e < node->n_inputs; ++e) {
-      const uint32_t m = node->in(e).node->mark;
+    for (int e = 0; e < static_cast<int>(node->n_inputs); ++e) {
+      const Node* input = node->in(e).node;
+      const uint32_t m = input ? input->mark : 0;
       const bool follow = m != 0 && m <= i && !node->cell;  // a node behind `stop` may stand later, or nowhere
       w.source.push_back(follow ? m - 1 : kNone);
       if (follow && w.relevant[m - 1]) any = true;
@@ -105,18 +106,19 @@ std::vector<Tensor> sweep(std::span<const Tensor> outputs, std::span<const Tenso
                           const std::span<const Tensor>* inputs, bool stop, bool create_graph);
 
 // The derivative of a node through the composition of its op.
-void by_composition(const Node& node, const Tensor* grads, Tensor* results, uint32_t needed, bool create_graph) {
-  static const Op* const view = find_op("view");
+void by_composition(const Node& node, std::span<const Tensor> grads, std::span<Tensor> results, const Mask& needed,
+                    bool create_graph) {
   std::vector<Tensor> in, wanted, outputs, out_grads;
   std::vector<int> which;
   std::vector<Tensor> composed;
   {
     RecordingGuard on(true);
-    for (int i = 0; i < node.n_inputs; ++i) {
-      Tensor t(node.in(i).node, static_cast<int>(node.in(i).output));
-      if ((needed >> i) & 1) {
+    for (int i = 0; i < static_cast<int>(node.n_inputs); ++i) {
+      const Edge& e = node.in(i);
+      Tensor t = e.node ? Tensor(e.node, static_cast<int>(e.output)) : Tensor();
+      if (needed.has(i)) {
         // A node of its own: the derivative is by this operand alone, even where another one depends on it.
-        t = apply(*view, {t}, Attrs::make({t.shape()}));
+        t = ops::view_as_is(t);
         wanted.push_back(t);
         which.push_back(i);
       }
@@ -131,7 +133,25 @@ void by_composition(const Node& node, const Tensor* grads, Tensor* results, uint
   }
   std::span<const Tensor> by(wanted);
   std::vector<Tensor> made = sweep(outputs, out_grads, &by, true, create_graph);
-  for (size_t k = 0; k < made.size(); ++k) results[which[k]] = std::move(made[k]);
+  for (size_t k = 0; k < made.size(); ++k) results[static_cast<size_t>(which[k])] = std::move(made[k]);
+}
+
+// The gradients of the inputs of a node, given those of its outputs: by the rule of its op where that takes all that
+// are there, else by the op's composition.
+void derive(const Node& node, std::span<const Tensor> grads, std::span<Tensor> results, const Mask& needed,
+            bool create_graph) {
+  const Op& op = *node.op;
+  int refused = -1;
+  for (int k = 0; refused < 0 && k < static_cast<int>(grads.size()); ++k)
+    if (grads[static_cast<size_t>(k)] && !(op.grad && op.grad_takes.has(k))) refused = k;
+  if (refused >= 0) {
+    if (!op.compose) throw GraphError(cat("[", op.name, "] has no derivative by its output ", refused));
+    by_composition(node, grads, results, needed, create_graph);
+    return;
+  }
+  std::vector<GradCall::OfSlice> slices;
+  GradCall call(node, grads, results, slices, needed);
+  op.grad(call);
 }
 
 std::vector<Tensor> sweep(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs,
@@ -159,37 +179,25 @@ std::vector<Tensor> sweep(std::span<const Tensor> outputs, std::span<const Tenso
       --next_want;
       result[want[next_want].second] = grads[want[next_want].first];
     }
-    bool any = false, beyond_first = false;
-    for (int k = 0; k < node->n_outputs; ++k) {
-      any |= static_cast<bool>(own[k]);
-      beyond_first |= k > 0 && own[k];
-    }
-    if (any && w.relevant[i]) {
+    const std::span<const Tensor> given(own, node->n_outputs);
+    if (w.relevant[i] && std::any_of(given.begin(), given.end(), [](const Tensor& g) { return bool(g); })) {
       if (!inputs && node->cell) accumulate_grad(*node->cell, own[0]);
-      uint32_t needed = 0;
+      Mask needed;
       const uint32_t* source = &w.source[w.first_edge[i]];
-      for (int e = 0; e < node->n_inputs; ++e) {
+      const int n_inputs = static_cast<int>(node->n_inputs);
+      for (int e = 0; e < n_inputs; ++e) {
         if (source[e] == kNone || !w.relevant[source[e]]) continue;
         const Edge& edge = node->in(e);
-        if (is_float(edge.node->out(static_cast<int>(edge.output)).spec.dtype)) needed |= 1u << e;
+        if (is_float(edge.node->out(static_cast<int>(edge.output)).spec.dtype)) needed.set(e);
       }
-      if (needed) {
-        Tensor made[kMaxInputs];
-        const Op& op = *node->op;
-        if (op.compose && (!op.grad || beyond_first || !own[0])) {
-          by_composition(*node, own, made, needed, create_graph);
-        } else if (op.grad && own[0]) {
-          GradCall call(*node, own, made, needed);
-          op.grad(call);
-        } else if (!op.grad) {
-          throw GraphError(cat("[", op.name, "] has no derivative"));
-        }
-        for (int e = 0; e < node->n_inputs; ++e)
-          if (((needed >> e) & 1) && made[e])
-            accumulate(grads[w.first_output[source[e]] + node->in(e).output], made[e]);
+      if (needed.any()) {
+        Few<Tensor, kFewOperands> made(n_inputs);
+        derive(*node, given, made, needed, create_graph);
+        for (int e = 0; e < n_inputs; ++e)
+          if (made[e] && needed.has(e)) accumulate(grads[w.first_output[source[e]] + node->in(e).output], made[e]);
       }
     }
-    for (int k = 0; k < node->n_outputs; ++k) own[k] = Tensor();
+    for (uint32_t k = 0; k < node->n_outputs; ++k) own[k] = Tensor();
   }
   return result;
 }

@@ -39,6 +39,13 @@ const char* text_of(Visibility v) {
   return v == Visibility::hidden ? "hidden" : v == Visibility::function ? "function" : "method";
 }
 
+py::list positions(const Mask& mask, size_t n) {
+  py::list made;
+  for (int i = 0; i < static_cast<int>(n); ++i)
+    if (mask.has(i)) made.append(i);
+  return made;
+}
+
 py::dict describe(const Op& op) {
   py::dict d;
   d["name"] = op.name;
@@ -49,6 +56,7 @@ py::dict describe(const Op& op) {
     py::dict e;
     e["name"] = s.name;
     e["optional"] = s.optional;
+    e["many"] = s.many;
     inputs.append(e);
   }
   for (const AttrSchema& s : op.attrs) {
@@ -69,7 +77,8 @@ py::dict describe(const Op& op) {
   d["differentiable"] = op.differentiable();
   d["has_grad"] = op.grad != nullptr;
   d["has_compose"] = op.compose != nullptr;
-  d["reads"] = op.reads;
+  d["reads_inputs"] = positions(op.reads.in, op.inputs.size());
+  d["reads_outputs"] = positions(op.reads.out, op.outputs.size());
   d["host"] = op.host;
   d["effect"] = op.effect;
   // Rows of elementwise.def say where tests draw their inputs; cast and contiguous share a code and have no row.

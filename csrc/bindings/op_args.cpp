@@ -87,9 +87,9 @@ void push_weak(const Signature& s, PyObject* const* args, int n, Operands* in) {
     }
     return;
   }
-  Tensor made[kMaxInputs];
-  Specs specs;
-  specs.n = 0;
+  Tensor made[3];
+  const Spec* specs[3];
+  size_t n_specs = 0;
   bool any_float = false, any_int = false;
   for (int i = 0; i < n; ++i) {
     if (i >= first && is_number(args[i])) {
@@ -98,11 +98,30 @@ void push_weak(const Signature& s, PyObject* const* args, int n, Operands* in) {
       continue;
     }
     made[i] = convert(i);
-    if (i >= first) specs.s[specs.n++] = &made[i].spec();
+    if (i >= first) specs[n_specs++] = &made[i].spec();
   }
   // Of numbers alone, the highest kind.
-  const DType t = specs.n ? ops::promote(specs) : any_float ? DType::f32 : any_int ? DType::i64 : DType::b8;
+  const DType t = n_specs     ? ops::promote(Specs({specs, n_specs}))
+                  : any_float ? DType::f32
+                  : any_int   ? DType::i64
+                              : DType::b8;
   for (int i = 0; i < n; ++i) in->push(made[i] ? std::move(made[i]) : scalar_tensor(args[i], weak_dtype(t, args[i])));
+}
+
+// The tensors of a sequence.
+void push_many(const Signature& s, PyObject* sequence, Operands* in) {
+  const Op& op = s.op;
+  const char* name = op.inputs[0].name;
+  if (!PyList_Check(sequence) && !PyTuple_Check(sequence))
+    throw py::type_error(cat("[", op.name, "] ", name, " is a list or tuple of tensors, not ", type_name(sequence)));
+  py::object items = owned(PySequence_Tuple(sequence));  // a list may change while an item is converted
+  const Py_ssize_t n = PyTuple_GET_SIZE(items.ptr());
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    PyObject* o = PyTuple_GET_ITEM(items.ptr(), i);
+    if (!is_tensor(o))
+      throw py::type_error(cat("[", op.name, "] ", name, "[", i, "] is ", type_name(o), ", not a tensor"));
+    in->push(unwrap(o));
+  }
 }
 
 Ref<Attrs> parse_attrs(const Signature& s, PyObject* const* bound, PyObject* const* rest, Py_ssize_t n_rest) {
@@ -151,26 +170,28 @@ Ref<Attrs> parse(const Signature& s, PyObject* const* args, Py_ssize_t n, PyObje
     attrs_given |= i >= s.n_inputs && i < s.n_positional;
   }
 
-  int given = 0;
-  while (given < s.n_inputs && bound[given] && bound[given] != Py_None) ++given;
+  int given = 0;  // past the last input that is there
   for (int i = 0; i < s.n_inputs; ++i) {
     const InputSchema& schema = op.inputs[static_cast<size_t>(i)];
-    if (i >= given && !schema.optional)
+    if (bound[i] && bound[i] != Py_None)
+      given = i + 1;
+    else if (!schema.optional)
       throw py::type_error(bound[i] ? cat("[", op.name, "] ", schema.name, " is a tensor, not None")
                                     : cat("[", op.name, "] missing argument '", schema.name, "'"));
-    if (i > given && bound[i] && bound[i] != Py_None)
-      throw py::type_error(cat("[", op.name, "] ", schema.name, " is given without ",
-                               op.inputs[static_cast<size_t>(given)].name, ", which stands before it"));
   }
   Ref<Attrs> attrs;
   if (!op.attrs.empty())
     attrs = attrs_given || !s.defaults ? parse_attrs(s, bound, args + s.n_positional, n_rest) : s.defaults;
   if (op.elementwise >= 0) {
     push_weak(s, bound, given, in);
+  } else if (s.many) {
+    push_many(s, bound[0], in);
   } else {
     for (int i = 0; i < given; ++i) {
       PyObject* o = bound[i];
-      if (is_tensor(o)) {
+      if (!o || o == Py_None) {
+        in->push({});
+      } else if (is_tensor(o)) {
         in->push_borrowed(o);
       } else {
         in->own();  // a conversion may run Python, which may change the others' objects
@@ -182,6 +203,7 @@ Ref<Attrs> parse(const Signature& s, PyObject* const* args, Py_ssize_t n, PyObje
   if (s.key >= 0) {
     PyObject* key = bound[s.key];
     in->own();
+    for (int i = given; i < s.n_inputs; ++i) in->push({});
     in->push(key && key != Py_None ? to_tensor(key, op.name, "key") : next_key());
   }
   return attrs;
@@ -207,6 +229,7 @@ py::object attr_object(const Attr& a) {
 
 Signature::Signature(const Op& o) : op(o) {
   const size_t n_in = op.inputs.size();
+  many = n_in > 0 && op.inputs[0].many;
   const bool has_key = n_in > 0 && !op.inputs.back().optional && std::strcmp(op.inputs.back().name, "key") == 0 &&
                        std::strcmp(op.name, "advance_key") != 0;
   n_inputs = static_cast<int>(n_in) - has_key;

@@ -21,6 +21,7 @@ struct Signature {
   int n_inputs = 0;              // without `key`
   int n_positional = 0;          // n_inputs + attributes
   int key = -1;                  // position in names, or -1
+  bool many = false;             // its input is a sequence of tensors
   bool variadic = false;         // the last attribute takes the rest of the positional arguments: reshape(x, 2, 3)
   bool objects = false;          // has attributes that only C++ can make
   Ref<Attrs> defaults;           // shared by calls that give no attribute; null where one is required

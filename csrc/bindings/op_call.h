@@ -5,6 +5,7 @@
 #include <cstring>
 #include <new>
 #include <span>
+#include <vector>
 
 #include "bindings/tensor.h"
 #include "graph/apply.h"
@@ -19,8 +20,9 @@ inline DType weak_dtype(DType t, PyObject* number) {
   return t == DType::b8 && !PyBool_Check(number) ? DType::i64 : t;
 }
 
-// The inputs of one call, held in place. Handles of Python tensors among the arguments are borrowed: the caller keeps
-// the objects alive, and the counts that a copy would touch are a sixth of the time of a small op (measured).
+// The inputs of one call, held in place where they are few. Handles of Python tensors among the arguments are borrowed:
+// the caller keeps the objects alive, and the counts that a copy would touch are a sixth of the time of a small op
+// (measured).
 class Operands {
  public:
   Operands() = default;
@@ -28,51 +30,65 @@ class Operands {
   Operands& operator=(const Operands&) = delete;
   ~Operands() {
     for (int i = 0; i < n_; ++i)
-      if ((owned_ >> i) & 1) at(i)->~Tensor();
+      if (owned_.has(i)) at(i)->~Tensor();
   }
   void push(Tensor t) {
+    make_room();
     new (at(n_)) Tensor(std::move(t));
-    owned_ |= 1u << n_++;
+    owned_.set(n_++);
   }
   // A Tensor, Parameter or Buffer that outlives this.
   void push_borrowed(PyObject* o) {
     const PyTensor* p = as_tensor(o);
     if (p->slot) return push(p->slot->read());
+    make_room();
     // A bitwise copy that is never destroyed: a pointer and a number.
     std::memcpy(static_cast<void*>(at(n_++)), static_cast<const void*>(&p->t), sizeof(Tensor));
   }
   // Makes borrowed handles its own: without the GIL, another thread may give the object another handle.
   void own() {
     for (int i = 0; i < n_; ++i) {
-      if ((owned_ >> i) & 1) continue;
+      if (owned_.has(i)) continue;
       new (at(i)) Tensor(at(i)->node(), at(i)->output());
-      owned_ |= 1u << i;
+      owned_.set(i);
     }
   }
   const Tensor& operator[](int i) const { return span()[static_cast<size_t>(i)]; }
   std::span<const Tensor> span() const {
-    return {std::launder(reinterpret_cast<const Tensor*>(storage_)), static_cast<size_t>(n_)};
+    return {std::launder(reinterpret_cast<const Tensor*>(storage())), static_cast<size_t>(n_)};
   }
 
  private:
-  Tensor* at(int i) { return reinterpret_cast<Tensor*>(storage_) + i; }
+  unsigned char* storage() { return many_.empty() ? few_ : many_.data(); }
+  const unsigned char* storage() const { return const_cast<Operands*>(this)->storage(); }
+  Tensor* at(int i) { return reinterpret_cast<Tensor*>(storage()) + i; }
+  // Handles may be moved as bytes.
+  void make_room() {
+    if (n_ < kFew || static_cast<size_t>(n_) * sizeof(Tensor) < many_.size()) return;
+    std::vector<unsigned char> more(2 * static_cast<size_t>(n_) * sizeof(Tensor));
+    std::memcpy(more.data(), storage(), static_cast<size_t>(n_) * sizeof(Tensor));
+    many_ = std::move(more);
+  }
 
-  alignas(Tensor) unsigned char storage_[sizeof(Tensor) * kMaxInputs];
+  static constexpr int kFew = 12;  // the most that an op with a fixed number has
+  alignas(Tensor) unsigned char few_[sizeof(Tensor) * kFew];
+  std::vector<unsigned char> many_;
   int n_ = 0;
-  uint32_t owned_ = 0;
+  Mask owned_;
 };
 
 // Whether this may take longer than some 20 us, from sizes alone: cheap to ask, and safe to answer too often.
 bool is_long(const Op& op, std::span<const Tensor> in);
 
-// apply() without the GIL where is_long().
-inline Tensor call(const Op& op, Operands& in, Ref<Attrs> attrs = {}) {
+// apply() or apply_all() without the GIL where is_long().
+template <auto apply_op = static_cast<Tensor (*)(const Op&, std::span<const Tensor>, Ref<Attrs>)>(apply)>
+auto call(const Op& op, Operands& in, Ref<Attrs> attrs = {}) {
   if (is_long(op, in.span())) {
     in.own();
     py::gil_scoped_release release;
-    return apply(op, in.span(), std::move(attrs));
+    return apply_op(op, in.span(), std::move(attrs));
   }
-  return apply(op, in.span(), std::move(attrs));
+  return apply_op(op, in.span(), std::move(attrs));
 }
 
 // The op that a hand-written method is built on; GraphError where this build has none.

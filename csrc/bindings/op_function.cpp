@@ -29,11 +29,11 @@ PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObj
     const Signature& s = signature_of(self);
     Operands in;
     Ref<Attrs> attrs = parse(s, args, PyVectorcall_NARGS(nargsf), kwnames, &in);
-    Tensor first = call(s.op, in, std::move(attrs));
-    const int n_out = static_cast<int>(s.op.outputs.size());
-    if (n_out == 1) return wrap(std::move(first));
-    py::object t = owned(PyTuple_New(n_out));
-    for (int i = 0; i < n_out; ++i) PyTuple_SET_ITEM(t.ptr(), i, wrap(i == 0 ? first : sibling(first, i)));
+    if (!s.op.count_outputs && s.op.outputs.size() == 1) return wrap(call(s.op, in, std::move(attrs)));
+    std::vector<Tensor> outputs = call<apply_all>(s.op, in, std::move(attrs));
+    py::object t = owned(PyTuple_New(static_cast<Py_ssize_t>(outputs.size())));
+    for (size_t i = 0; i < outputs.size(); ++i)
+      PyTuple_SET_ITEM(t.ptr(), static_cast<Py_ssize_t>(i), wrap(std::move(outputs[i])));
     return t.release().ptr();
   });
 }
@@ -116,6 +116,7 @@ bool is_long(const Op& op, std::span<const Tensor> in) {
   if (op.host) return false;
   int64_t product = 1;
   for (const Tensor& t : in) {
+    if (!t) continue;
     if (t.symbolic()) return false;  // only recorded
     const int64_t n = t.numel();
     if (n >= kElements) return true;

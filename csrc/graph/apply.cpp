@@ -17,11 +17,10 @@ constexpr double kTeamNanoseconds = 60e3;
 constexpr double kBytesPerNanosecond = 20;
 
 // op.infer; what shapes themselves refuse (too large, too many axes) gets the op's name too.
-void infer(const Op& op, const Attrs* attrs, const Specs& in, Spec* out) {
+void infer(const Op& op, const Attrs* attrs, const Specs& in, Spec* out, int n_out) {
   try {
     op.infer(attrs, in, out);
-    for (int i = 0; i < op.n_outputs(attrs); ++i)
-      checked_bytes(numel(out[i].shape), static_cast<int64_t>(size_of(out[i].dtype)));
+    for (int i = 0; i < n_out; ++i) checked_bytes(numel(out[i].shape), static_cast<int64_t>(size_of(out[i].dtype)));
   } catch (const ShapeError& e) {
     if (e.what()[0] == '[') throw;
     throw ShapeError(cat("[", op.name, "] ", e.what()));
@@ -38,8 +37,8 @@ RecordingGuard::~RecordingGuard() { is_recording = before_; }
 double forward_cost(const Op& op, const Attrs* attrs, const Specs& in, const Spec* out, int n_out) {
   if (op.cost) return op.cost(attrs, in, out);
   double bytes = 0;
-  for (int i = 0; i < in.n; ++i)
-    bytes += static_cast<double>(numel(in[i].shape)) * static_cast<double>(size_of(in[i].dtype));
+  for (int i = 0; i < in.size(); ++i)
+    if (in.has(i)) bytes += static_cast<double>(numel(in[i].shape)) * static_cast<double>(size_of(in[i].dtype));
   for (int i = 0; i < n_out; ++i)
     bytes += static_cast<double>(numel(out[i].shape)) * static_cast<double>(size_of(out[i].dtype));
   return bytes / kBytesPerNanosecond;
@@ -82,81 +81,110 @@ void run_forward(const Op& op, Call& call, const Specs& in, const Spec* out) {
   if (op.merge) op.merge(call);
 }
 
-Tensor apply(const Op& op, std::span<const Tensor> given, Ref<Attrs> attrs) {
+namespace {
+
+// The results of an application: the outputs of a node, or of ops that are composed.
+struct Applied {
+  Ref<Node> node;
+  std::vector<Tensor> composed;
+};
+
+Applied apply_op(const Op& op, std::span<const Tensor> given, Ref<Attrs> attrs) {
   const int n = static_cast<int>(given.size());
+  Few<const Spec*, kFewOperands> in(n);
   bool symbolic = false, needs_grad = false, all_ready = true;
   for (int i = 0; i < n; ++i) {
     const Tensor& t = given[static_cast<size_t>(i)];
+    in[i] = t ? &t.spec() : nullptr;
+    if (!t) continue;
     symbolic |= t.symbolic();
     needs_grad |= t.node()->requires_grad;
-    all_ready &= t.spec().contiguous() || ((op.strided >> i) & 1);
+    all_ready &= in[i]->contiguous() || op.strided.has(i);
   }
   symbolic |= op.effect && current_capture();  // else its effect would happen once, at capture
   if (!all_ready) {
-    static const Op* const contiguous = find_op("contiguous");
     std::vector<Tensor> made(given.begin(), given.end());
     for (int i = 0; i < n; ++i) {
       Tensor& t = made[static_cast<size_t>(i)];
-      if (!t.spec().contiguous() && !((op.strided >> i) & 1)) t = apply(*contiguous, {t});
+      if (t && !t.spec().contiguous() && !op.strided.has(i)) t = copy_of(t);
     }
-    return apply(op, std::span<const Tensor>(made), std::move(attrs));
+    return apply_op(op, made, std::move(attrs));
   }
 
+  const Specs specs(in);
+  const int n_out = op.n_outputs(attrs.get(), specs);
+  Few<Spec, 4> out(n_out);
+  infer(op, attrs.get(), specs, out.data(), n_out);
+  if (!op.forward && !op.view) return {{}, op.compose(attrs.get(), given)};
   const bool record = needs_grad && is_recording && op.differentiable();
-  const int n_out = op.n_outputs(attrs.get());
-  Ref<Node> node = Node::make(record || symbolic ? &op : nullptr, record || symbolic ? n : 0, n_out);
-  Specs specs;
-  specs.n = n;
-  for (int i = 0; i < n; ++i) specs.s[i] = &given[static_cast<size_t>(i)].spec();
-  Spec inferred[kMaxOutputs];
-  infer(op, attrs.get(), specs, inferred);
-  if (!op.forward && !op.view) return op.compose(attrs.get(), given)[0];
-  for (int i = 0; i < n_out; ++i) node->out(i).spec = std::move(inferred[i]);
-
-  if (record || symbolic) {
-    const uint32_t reads = op.kept();
+  const bool keeps_edges = record || symbolic;
+  Ref<Node> node = Node::make(keeps_edges ? &op : nullptr, keeps_edges ? n : 0, n_out);
+  for (int i = 0; i < n_out; ++i) node->out(i).spec = std::move(out[i]);
+  if (keeps_edges) {
     for (int i = 0; i < n; ++i) {
       const Tensor& t = given[static_cast<size_t>(i)];
-      node->connect(t, symbolic ? !t.symbolic() : ((reads >> i) & 1) != 0);
+      if (t) node->connect(i, t, symbolic ? !t.symbolic() : op.keeps_in(i));
     }
     node->attrs = attrs;
     node->requires_grad = record;
     node->symbolic = symbolic;
-    if (!symbolic)
-      for (int i = 0; i < n_out; ++i)
-        if ((reads >> (16 + i)) & 1) node->out(i).value_refs.fetch_add(1, std::memory_order_relaxed);
     if (symbolic) {
-      Tensor made(std::move(node), 0);
-      if (op.effect && current_capture()) current_capture()->effect(made);
-      return made;
+      if (op.effect && current_capture()) current_capture()->effect(Tensor(node, 0));
+      return {std::move(node), {}};
     }
+    for (int i = 0; i < n_out; ++i)
+      if (op.keeps_out(i)) node->out(i).value_refs.fetch_add(1, std::memory_order_relaxed);
   }
 
-  // From here the outputs are held by `results`, so that a throwing forward frees all.
-  Tensor first(node, 0);
   if (op.view) {
-    const Output& source = given[0].out();
-    if (!source.buffer) given[0].data();  // throws the error that says why
-    Output& o = node->out(0);
-    o.buffer = source.buffer;
-    o.offset = source.offset + (op.view_offset ? op.view_offset(attrs.get(), source.spec) : 0);
-    return first;
+    for (int i = 0; i < n_out; ++i) {
+      const Tensor& of = given[op.view_each ? static_cast<size_t>(i) : 0];
+      const Output& source = of.out();
+      if (!source.buffer) of.data();  // throws the error that says why
+      Output& o = node->out(i);
+      o.buffer = source.buffer;
+      o.offset = source.offset + (op.view_offset ? op.view_offset(attrs.get(), source.spec, i) : 0);
+    }
+    return {std::move(node), {}};
   }
   Call call;
+  Few<View, kFewOperands> operands(n + n_out);
   call.attrs = attrs.get();
   call.n_in = n;
   call.n_out = n_out;
-  for (int i = 0; i < n; ++i) call.in[i] = View{specs.s[i], given[static_cast<size_t>(i)].data()};
-  Spec* outs = inferred;
+  call.in = operands.data();
+  call.out = call.in + n;
+  for (int i = 0; i < n; ++i) call.in[i] = View{in[i], in[i] ? given[static_cast<size_t>(i)].data() : nullptr};
   for (int i = 0; i < n_out; ++i) {
     Output& o = node->out(i);
-    outs[i] = o.spec;
-    int64_t count = numel(o.spec.shape);
-    o.buffer = Buffer::make(static_cast<size_t>(checked_bytes(count, static_cast<int64_t>(size_of(o.spec.dtype)))));
+    const int64_t bytes = checked_bytes(numel(o.spec.shape), static_cast<int64_t>(size_of(o.spec.dtype)));
+    o.buffer = Buffer::make(static_cast<size_t>(bytes));
     call.out[i] = View{&o.spec, static_cast<char*>(o.buffer->data)};
   }
+  const Spec* outs = n_out == 1 ? &node->out(0).spec : out.data();
+  for (int i = 0; i < n_out && n_out > 1; ++i) out[i] = node->out(i).spec;
   run_forward(op, call, specs, outs);
-  return first;
+  return {std::move(node), {}};
+}
+
+}  // namespace
+
+Tensor apply(const Op& op, std::span<const Tensor> inputs, Ref<Attrs> attrs) {
+  Applied made = apply_op(op, inputs, std::move(attrs));
+  if (!made.node) return std::move(made.composed[0]);
+  // Nobody can ask for the other outputs.
+  for (int i = static_cast<int>(made.node->n_outputs); --i > 0;)
+    if (Output& o = made.node->out(i); o.value_refs.load(std::memory_order_relaxed) == 0) o.buffer = Ref<Buffer>();
+  return Tensor(std::move(made.node), 0);
+}
+
+std::vector<Tensor> apply_all(const Op& op, std::span<const Tensor> inputs, Ref<Attrs> attrs) {
+  Applied made = apply_op(op, inputs, std::move(attrs));
+  if (!made.node) return std::move(made.composed);
+  std::vector<Tensor> outputs;
+  outputs.reserve(made.node->n_outputs);
+  for (int i = 0; i < static_cast<int>(made.node->n_outputs); ++i) outputs.emplace_back(made.node.get(), i);
+  return outputs;
 }
 
 }  // namespace bs

@@ -8,14 +8,18 @@
 
 namespace bs {
 
-// The first output of op(inputs...). Records the node for the reverse sweep where an input requires a gradient and
-// recording is on. Throws what infer throws.
+// The first output of op(inputs...), where inputs that are absent are empty. Records the node for the reverse sweep
+// where an input requires a gradient and recording is on. Throws what infer throws.
 Tensor apply(const Op& op, std::span<const Tensor> inputs, Ref<Attrs> attrs = {});
 inline Tensor apply(const Op& op, std::initializer_list<Tensor> inputs, Ref<Attrs> attrs = {}) {
   return apply(op, std::span<const Tensor>(inputs.begin(), inputs.size()), std::move(attrs));
 }
-// Output i of the node that t is an output of.
-inline Tensor sibling(const Tensor& t, int i) { return Tensor(t.node(), i); }
+// All outputs.
+std::vector<Tensor> apply_all(const Op& op, std::span<const Tensor> inputs, Ref<Attrs> attrs = {});
+
+// Defined in ops/, which this folder does not see: a copy in row-major order, and x + y.
+Tensor copy_of(const Tensor& x);
+Tensor sum_of(const Tensor& x, const Tensor& y);
 
 // Runs the forward of `op` on buffers that exist, cut over threads where that pays.
 void run_forward(const Op& op, Call& call, const Specs& in, const Spec* out);

@@ -13,13 +13,15 @@
 #include <type_traits>
 #include <vector>
 
+#include "base/few.h"
+#include "base/mask.h"
 #include "graph/tensor.h"
 
 namespace bs {
 
-constexpr int kMaxInputs = 16;
-constexpr int kMaxOutputs = 8;
 constexpr size_t kPlanBytes = 320;
+// Operands that what is made once per call holds in place.
+constexpr size_t kFewOperands = 8;
 
 // ---- Schema: names and types for Python, stubs and messages -------------------------------------------------
 
@@ -34,7 +36,8 @@ struct AttrSchema {
 
 struct InputSchema {
   const char* name;
-  bool optional = false;  // may be left out (None): its edge is absent from the end of the inputs
+  bool optional = false;  // may be left out (None): its edge is empty
+  bool many = false;      // any number of tensors, as a sequence; the op's only input
 };
 
 // How Python shows an op.
@@ -46,7 +49,7 @@ enum class Visibility : uint8_t {
 
 // ---- Forward ------------------------------------------------------------------------------------------------
 
-// One operand of a forward call.
+// One operand of a forward call; of an absent input both are null.
 struct View {
   const Spec* spec;
   char* data;
@@ -62,8 +65,10 @@ struct View {
 struct Call {
   const Attrs* attrs;  // null where the schema has none
   int n_in, n_out;
-  View in[kMaxInputs];
-  View out[kMaxOutputs];
+  View *in, *out;
+  bool has(int i) const { return i < n_in && in[i].spec; }
+  // Input i, or null where it is absent.
+  char* data_of(int i) const { return i < n_in ? in[i].data : nullptr; }
   char* scratch;  // 64-byte aligned, scratch_bytes() long, shared by all parts of the call
   int member;     // which thread of the team runs this part (for scratch that parts do not share)
   alignas(8) std::byte plan[kPlanBytes];
@@ -82,67 +87,100 @@ struct Call {
 
 // How a forward call may be cut. The call is cut into [lo, hi) of `extent` units at multiples of `granule`; part
 // [lo, hi) writes the fraction [lo/extent, hi/extent) of the row-major elements of every output (unless
-// `outputs_whole`: the outputs are ready only after all parts and merge()). Bit i of `aligned`: that part reads only
-// the same fraction of input i; other inputs it may read anywhere. Cuts depend on no value, and no bit depends on the
-// cuts.
+// `outputs_whole`: the outputs are ready only after all parts and merge()). Of inputs in `aligned` that part reads only
+// the same fraction; others it may read anywhere. Cuts depend on no value, and no bit depends on the cuts.
 struct Placement {
   int64_t extent = 1;
   int64_t granule = 1;
-  uint32_t aligned = 0;
+  Mask aligned = {};
   bool outputs_whole = false;
   // Units that one call should do at least, where a program cuts a part further to let an epilogue follow while the
   // outputs are in the caches. 0: what gives 32 KiB of the first output.
   int64_t block = 0;
 };
 
-struct Specs {
-  int n;
-  const Spec* s[kMaxInputs];
-  const Spec& operator[](int i) const { return *s[i]; }
+// The specs of an application's inputs: null where an input is absent.
+class Specs {
+ public:
+  Specs(std::span<const Spec* const> specs) : specs_(specs) {}
+  int size() const { return static_cast<int>(specs_.size()); }
+  bool has(int i) const { return i < size() && specs_[static_cast<size_t>(i)]; }
+  const Spec& operator[](int i) const { return *specs_[static_cast<size_t>(i)]; }
+
+ private:
+  std::span<const Spec* const> specs_;
 };
+// Of a call, into room for as many pointers.
+inline Specs specs_of(const Call& call, std::span<const Spec*> room) {
+  for (size_t i = 0; i < room.size(); ++i) room[i] = call.in[i].spec;
+  return Specs(room);
+}
 
 // ---- Derivatives --------------------------------------------------------------------------------------------
 
+// Part of a tensor: along one axis `count` elements, from `start` in steps of `step`.
+struct Slice {
+  int dim;
+  int64_t start, step, count;
+};
+
 // What a derivative rule works with. Tensors given here are handles whose values exist only if `reads` names them.
+// What a rule leaves unset is zero.
 class GradCall {
  public:
-  GradCall(const Node& node, const Tensor* grads, Tensor* results, uint32_t needed)
-      : node_(node), grads_(grads), results_(results), needed_(needed) {}
+  // The gradient of part of an input: others come from other outputs or nodes. They meet in one buffer.
+  struct OfSlice {
+    int input;
+    Slice slice;
+    Tensor g;
+  };
+
+  GradCall(const Node& node, std::span<const Tensor> grads, std::span<Tensor> results, std::vector<OfSlice>& slices,
+           const Mask& needed)
+      : node_(node), grads_(grads), results_(results), slices_(slices), needed_(needed) {}
 
   const Attrs& attrs() const { return *node_.attrs; }
   // For an op that takes the same ones.
   Ref<Attrs> same_attrs() const { return node_.attrs; }
-  int n_inputs() const { return node_.n_inputs; }
-  Tensor in(int i) const { return Tensor(node_.in(i).node, static_cast<int>(node_.in(i).output)); }
+  int n_inputs() const { return static_cast<int>(node_.n_inputs); }
+  int n_outputs() const { return static_cast<int>(node_.n_outputs); }
+  bool has(int i) const { return i < n_inputs() && node_.in(i).node; }
+  // Empty where the input is absent.
+  Tensor in(int i) const { return has(i) ? Tensor(node_.in(i).node, static_cast<int>(node_.in(i).output)) : Tensor(); }
+  const Spec& spec(int i) const { return node_.in(i).node->out(static_cast<int>(node_.in(i).output)).spec; }
   Tensor out(int i = 0) const { return Tensor(const_cast<Node*>(&node_), i); }
-  // The gradient of output i; empty where nothing depends on it.
-  const Tensor& grad(int i = 0) const { return grads_[i]; }
+  // The gradient of output i; empty where nothing depends on it, which is so of some outputs of ops whose
+  // `grad_takes` names several.
+  const Tensor& grad(int i = 0) const { return grads_[static_cast<size_t>(i)]; }
+  std::span<const Tensor> grads() const { return grads_; }
   // Whether the gradient of input i is asked for; a rule skips those that are not.
-  bool needs(int i) const { return ((needed_ >> i) & 1) != 0; }
-  void set(int i, Tensor g) { results_[i] = std::move(g); }
+  bool needs(int i) const { return needed_.has(i); }
+  void set(int i, Tensor g) { results_[static_cast<size_t>(i)] = std::move(g); }
+  // Of part of input i; g has that part's shape. May be called for several parts, which may overlap.
+  void set_slice(int i, const Slice& slice, Tensor g) { slices_.push_back({i, slice, std::move(g)}); }
 
  private:
   const Node& node_;
-  const Tensor* grads_;
-  Tensor* results_;
-  uint32_t needed_;
+  std::span<const Tensor> grads_;
+  std::span<Tensor> results_;
+  std::vector<OfSlice>& slices_;
+  const Mask& needed_;
 };
 
-enum Reads : uint32_t {
-  NOTHING = 0,
-  IN_0 = 1u << 0,
-  IN_1 = 1u << 1,
-  IN_2 = 1u << 2,
-  IN_3 = 1u << 3,
-  IN_4 = 1u << 4,
-  IN_5 = 1u << 5,
-  ALL_INPUTS = 0xffffu,
-  OUT = 1u << 16,
-  OUT_1 = 1u << 17,
-  OUT_2 = 1u << 18,
-  OUT_3 = 1u << 19,
-  ALL_OUTPUTS = 0xffff0000u,
+// Positions of inputs and outputs, for the fields of Op.
+inline constexpr Mask IN_0 = Mask::of(0), IN_1 = Mask::of(1), IN_2 = Mask::of(2), IN_3 = Mask::of(3),
+                      IN_4 = Mask::of(4), IN_5 = Mask::of(5), ALL_INPUTS = Mask::all(), ALL_OUTPUTS = Mask::all();
+
+// What a derivative rule reads.
+struct Reads {
+  Mask in = {}, out = {};
+  constexpr Reads() = default;
+  constexpr Reads(const Mask& inputs) : in(inputs) {}
+  constexpr Reads(const Mask& inputs, const Mask& outputs) : in(inputs), out(outputs) {}
+  friend constexpr Reads operator|(const Reads& a, const Reads& b) { return {a.in | b.in, a.out | b.out}; }
 };
+inline constexpr Reads NOTHING, OUT = {{}, Mask::of(0)}, OUT_1 = {{}, Mask::of(1)}, OUT_2 = {{}, Mask::of(2)},
+                                OUT_3 = {{}, Mask::of(3)};
 
 // ---- The op -------------------------------------------------------------------------------------------------
 
@@ -153,16 +191,17 @@ struct Op {
   std::vector<AttrSchema> attrs = {};
   std::vector<const char*> outputs = {"out"};
   Visibility visibility = Visibility::hidden;
-  int (*count_outputs)(const Attrs* attrs) = nullptr;  // where the attributes say how many there are
+  // Where attributes or shapes say how many outputs there are; comes before infer, and throws what that would.
+  int (*count_outputs)(const Attrs* attrs, const Specs& in) = nullptr;
 
   // Shapes and dtypes in, those of the outputs out: the only place that checks them. Throws ShapeError, DTypeError,
   // IndexError or ValueError whose text begins with "[name]".
   void (*infer)(const Attrs* attrs, const Specs& in, Spec* out) = nullptr;
 
-  // A view: its output shares the input's buffer. infer() sets strides; `view_offset` gives the first element relative
-  // to the input's. A view has no forward.
-  bool view = false;
-  int64_t (*view_offset)(const Attrs* attrs, const Spec& in) = nullptr;
+  // A view: its outputs share the first input's buffer (or each that of its own input). infer() sets strides;
+  // `view_offset` gives the first element of an output relative to the input's. A view has no forward.
+  bool view = false, view_each = false;
+  int64_t (*view_offset)(const Attrs* attrs, const Spec& in, int output) = nullptr;
 
   // Whether, for these shapes, the elements of the output are those of the input, in order: a program then takes it as
   // a view (a sum over axes of size 1).
@@ -184,7 +223,7 @@ struct Op {
   double (*cost)(const Attrs* attrs, const Specs& in, const Spec* out) = nullptr;
 
   // Inputs that forward takes with any strides; others are made contiguous first.
-  uint32_t strided = 0;
+  Mask strided = {};
   int elementwise = -1;  // the fuser's instruction (kernels::Ew), or -1
   bool host = false;     // forward calls back into Python: one thread, may throw
   bool effect = false;   // never removed or merged with an equal one
@@ -192,19 +231,25 @@ struct Op {
   // likewise for what it writes): outputs may lie over such inputs.
   bool in_place = false;
 
-  // Builds input gradients from ops. Null with `compose` null: not differentiable. Where `compose` is there too, `grad`
-  // is asked only when nothing but output 0 has a gradient.
+  // Builds input gradients from ops, given the gradients of all outputs. Null with `compose` null: not differentiable.
   void (*grad)(GradCall& call) = nullptr;
-  uint32_t reads = NOTHING;  // what `grad` needs; with `compose`, all inputs are kept besides
+  // Outputs whose gradients `grad` takes, in any combination. Where another output has one too, the derivative goes
+  // through `compose`, or is refused: no rule has to handle everything, and nothing is left out in silence.
+  Mask grad_takes = Mask::of(0);
+  Reads reads = {};  // what `grad` needs; with `compose`, all inputs are kept besides
   // The same outputs in simpler ops: an oracle, and the derivative wherever `grad` does not give it. An op with neither
   // forward nor view is applied as its composition.
   std::vector<Tensor> (*compose)(const Attrs* attrs, std::span<const Tensor> in) = nullptr;
 
-  int n_outputs(const Attrs* a) const { return count_outputs ? count_outputs(a) : static_cast<int>(outputs.size()); }
+  int n_outputs(const Attrs* a, const Specs& in) const {
+    return count_outputs ? count_outputs(a, in) : static_cast<int>(outputs.size());
+  }
   // Whether forward may raise for some values.
   bool may_fail() const { return explain || host; }
   bool differentiable() const { return grad || compose; }
-  uint32_t kept() const { return reads | (compose ? static_cast<uint32_t>(ALL_INPUTS) : 0u); }
+  // What a node keeps for its derivative.
+  bool keeps_in(int i) const { return compose || reads.in.has(i); }
+  bool keeps_out(int i) const { return reads.out.has(i); }
 };
 
 // The registry: ops in the order of their names.

@@ -33,7 +33,7 @@ Ref<Slot> Slot::make(const Tensor& value, bool requires_grad) {
     throw DTypeError(cat("[slot] only float tensors collect gradients, this one is ", name_of(value.dtype())));
   RecordingGuard off(false);
   // A copy: the value that came in may be shared.
-  Tensor copy = apply(*find_op("contiguous"), {value});
+  Tensor copy = copy_of(value);
   Ref<GradCell> cell = requires_grad ? GradCell::make() : Ref<GradCell>();
   Ref<Slot> s = Ref<Slot>::adopt(new Slot(leaf(copy.spec(), copy.out().buffer, cell)));
   s->cell = cell;
@@ -68,7 +68,7 @@ void Slot::write(const Tensor& value) {
   const Output& o = value.out();
   if (!value.spec().contiguous() || o.offset != 0 || !o.buffer || o.buffer->release) {
     RecordingGuard off(false);
-    commit(apply(*find_op("contiguous"), {value}).out().buffer, value.dtype());
+    commit(copy_of(value).out().buffer, value.dtype());
     return;
   }
   commit(value.out().buffer, value.dtype());
@@ -122,7 +122,7 @@ void Slot::replace(const Tensor& value) {
   if (cell && !is_float(value.dtype()))
     throw DTypeError(cat("[_replace] a parameter that collects gradients is a float, not ", name_of(value.dtype())));
   RecordingGuard off(false);
-  Tensor copy = apply(*find_op("contiguous"), {value});
+  Tensor copy = copy_of(value);
   if (cell) cell->set({}, false);  // it had the old dtype
   Tensor made = leaf(copy.spec(), copy.out().buffer, cell);
   {
@@ -170,7 +170,7 @@ void accumulate_grad(GradCell& cell, const Tensor& grad) {
   std::lock_guard guard(cell.lock);
   if (cell.stale) return;
   old = cell.grad;
-  cell.grad = old ? apply(*find_op("add"), {old, grad}) : grad;
+  cell.grad = old ? sum_of(old, grad) : grad;
 }
 
 }  // namespace bs

@@ -30,20 +30,19 @@ Ref<Node> Node::make(const Op* op, int n_inputs, int n_outputs) {
   Node* n = new (allocate(node_bytes(n_inputs, n_outputs))) Node;
   n->op = op;
   n->sequence = made.fetch_add(1, std::memory_order_relaxed);
-  n->n_outputs = static_cast<uint8_t>(n_outputs);
-  n->n_inputs = 0;  // counts the edges that are filled
+  n->n_outputs = static_cast<uint32_t>(n_outputs);
+  n->n_inputs = static_cast<uint32_t>(n_inputs);
   for (int i = 0; i < n_outputs; ++i) new (&n->out(i)) Output;
-  // The block's size must be known again in destroy(): edges are always filled after a successful infer.
-  n->edge_room_ = static_cast<uint16_t>(n_inputs);
+  for (int i = 0; i < n_inputs; ++i) new (&n->in(i)) Edge;
   nodes.fetch_add(1, std::memory_order_relaxed);
   return Ref<Node>::adopt(n);
 }
 
-void Node::connect(const Tensor& input, bool keeps_value) {
+void Node::connect(int i, const Tensor& input, bool keeps_value) {
   Node* source = input.node();
   source->refs.fetch_add(1, std::memory_order_relaxed);
   if (keeps_value) input.out().value_refs.fetch_add(1, std::memory_order_relaxed);
-  in(n_inputs++) = Edge{source, static_cast<uint32_t>(input.output()), keeps_value};
+  in(i) = Edge{source, static_cast<uint32_t>(input.output()), keeps_value};
 }
 
 void Node::destroy(Node* first) {
@@ -53,8 +52,10 @@ void Node::destroy(Node* first) {
   destroying = true;
   while (Node* n = pending) {
     pending = n->next;
-    for (int i = 0; i < n->n_inputs; ++i) {
+    const int n_inputs = static_cast<int>(n->n_inputs), n_outputs = static_cast<int>(n->n_outputs);
+    for (int i = 0; i < n_inputs; ++i) {
       const Edge& e = n->in(i);
+      if (!e.node) continue;
       Output& o = e.node->out(static_cast<int>(e.output));
       if (e.keeps_value && o.value_refs.fetch_sub(1, std::memory_order_acq_rel) == 1) o.buffer = Ref<Buffer>();
       if (e.node->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) {
@@ -62,8 +63,8 @@ void Node::destroy(Node* first) {
         pending = e.node;
       }
     }
-    size_t bytes = node_bytes(n->edge_room_, n->n_outputs);
-    for (int i = 0; i < n->n_outputs; ++i) n->out(i).~Output();
+    size_t bytes = node_bytes(n_inputs, n_outputs);
+    for (int i = 0; i < n_outputs; ++i) n->out(i).~Output();
     n->~Node();
     deallocate(n, bytes);
     nodes.fetch_sub(1, std::memory_order_relaxed);

@@ -68,9 +68,9 @@ struct Output {
 class Node;
 
 struct Edge {
-  Node* node;
-  uint32_t output;
-  bool keeps_value;
+  Node* node = nullptr;  // null: an input that is absent
+  uint32_t output = 0;
+  bool keeps_value = false;
 };
 
 class Node : public Counted {
@@ -80,26 +80,24 @@ class Node : public Counted {
   Ref<GradCell> cell;  // of leaves that collect gradients
   bool requires_grad = false;
   bool symbolic = false;  // recorded by a capture, without values
-  uint8_t n_outputs;
-  uint16_t n_inputs;     // edges that are connected
+  uint32_t n_outputs, n_inputs;
   uint32_t mark = 0;     // scratch of walks, under the walk lock; 0 between walks
   uint64_t sequence;     // order of making: inputs come before consumers
   Node* next = nullptr;  // link of the list of nodes to destroy
 
-  // One block for the node, its outputs and room for its edges, which connect() then adds in order.
+  // One block for the node, its outputs and its edges, which are empty until connect() sets them.
   static Ref<Node> make(const Op* op, int n_inputs, int n_outputs);
-  void connect(const Tensor& input, bool keeps_value);
+  void connect(int i, const Tensor& input, bool keeps_value);
   // Releases without recursion, so that chains of any length can go.
   static void destroy(Node*);
 
   Output& out(int i) { return reinterpret_cast<Output*>(this + 1)[i]; }
   const Output& out(int i) const { return reinterpret_cast<const Output*>(this + 1)[i]; }
-  Edge& in(int i) { return reinterpret_cast<Edge*>(&out(n_outputs))[i]; }
+  Edge& in(int i) { return reinterpret_cast<Edge*>(&out(static_cast<int>(n_outputs)))[i]; }
   const Edge& in(int i) const { return const_cast<Node*>(this)->in(i); }
 
  private:
   Node() = default;
-  uint16_t edge_room_ = 0;
 };
 
 class Tensor {

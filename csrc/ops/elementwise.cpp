@@ -39,8 +39,8 @@ int64_t loop_extent(const Dims& shape) {
 Placement place_loop(const Dims& shape, const Specs& in) {
   Placement p;
   p.extent = loop_extent(shape);
-  for (int i = 0; i < in.n; ++i)
-    if (in[i].contiguous() && in[i].shape == shape) p.aligned |= 1u << i;
+  for (int i = 0; i < in.size(); ++i)
+    if (in.has(i) && in[i].contiguous() && in[i].shape == shape) p.aligned.set(i);
   return p;
 }
 
@@ -78,7 +78,7 @@ void check_dtypes(const Specs& in) {
   }
   if constexpr (types == Types::NUMBERS) {
     constexpr bool minus = code == Ew::sub || code == Ew::neg;
-    for (int i = 0; i < in.n; ++i)
+    for (int i = 0; i < in.size(); ++i)
       if (in[i].dtype == DType::b8)
         refuse(i, minus
                       ? "the opposite of a mask is mask == 0, where two differ a != b; or cast it, as in x.to(bs.int64)"
@@ -97,11 +97,11 @@ void check_dtypes(const Specs& in) {
 template <Ew code, Types types>
 void infer(const Attrs*, const Specs& in, Spec* out) {
   Dims shape = in[0].shape;
-  for (int i = 1; i < in.n; ++i) {
+  for (int i = 1; i < in.size(); ++i) {
     Dims both;
     if (!broadcast(shape, in[i].shape, &both)) {
       std::string shapes;
-      for (int k = 0; k < in.n; ++k) shapes += (k ? " and " : "") + str(in[k].shape);
+      for (int k = 0; k < in.size(); ++k) shapes += (k ? " and " : "") + str(in[k].shape);
       throw ShapeError(cat("[", table[static_cast<int>(code)]->name, "] shapes ", shapes,
                            " do not broadcast: sizes must be equal, or 1, counted from the last axis"));
     }
@@ -117,17 +117,15 @@ int64_t forward(const Call& call, int64_t lo, int64_t hi) {
   EwList list;
   const Spec* operands[4];
   void* args[4];
-  Specs in;
-  in.n = call.n_in;
   for (int i = 0; i < call.n_in; ++i) {
-    operands[i] = in.s[i] = call.in[i].spec;
+    operands[i] = call.in[i].spec;
     args[i] = call.in[i].data;
     list.arg[i].dtype = call.in[i].dtype();
   }
   operands[call.n_in] = call.out[0].spec;
   args[call.n_in] = call.out[0].data;
   list.arg[call.n_in].dtype = call.out[0].dtype();
-  list.compute = arithmetic(types, in);
+  list.compute = arithmetic(types, Specs({operands, static_cast<size_t>(call.n_in)}));
   list.n_in = static_cast<uint8_t>(call.n_in);
   list.n_temp = 0;
   list.n_out = 1;
@@ -196,7 +194,7 @@ constexpr bool is_helper(Ew code) {
   return false;
 }
 
-Op make(const char* name, const char* doc, int n_in, Types types, Ew code, uint32_t reads, void (*grad)(GradCall&),
+Op make(const char* name, const char* doc, int n_in, Types types, Ew code, const Reads& reads, void (*grad)(GradCall&),
         void (*infer)(const Attrs*, const Specs&, Spec*), int64_t (*forward)(const Call&, int64_t, int64_t)) {
   static const char* const names[3] = {"x", "y", "z"};
   Op op;
@@ -207,7 +205,7 @@ Op make(const char* name, const char* doc, int n_in, Types types, Ew code, uint3
   op.infer = infer;
   op.forward = forward;
   op.place = place;
-  op.strided = 7;
+  op.strided = IN_0 | IN_1 | IN_2;
   op.elementwise = static_cast<int>(code);
   op.grad = types == Types::TEST ? nullptr : grad;
   op.reads = reads;
@@ -243,7 +241,7 @@ DType promote(const Specs& in, int first) {
   // Of tensors with dimensions and of 0-d ones apart; then the 0-d ones count only where their kind is higher.
   DType full = DType::b8, zero = DType::b8;
   bool any_full = false, any_zero = false;
-  for (int i = first; i < in.n; ++i) {
+  for (int i = first; i < in.size(); ++i) {
     bool dims = in[i].shape.size() > 0;
     DType& t = dims ? full : zero;
     bool& any = dims ? any_full : any_zero;
@@ -279,3 +277,5 @@ Tensor elementwise(Ew code, std::initializer_list<Arg> args) {
 }
 
 }  // namespace bs::ops
+
+bs::Tensor bs::sum_of(const Tensor& x, const Tensor& y) { return ops::add(x, y); }

@@ -95,7 +95,7 @@ const Op index_rows_backward_op{
                                ") is outside 0 to ", call.out[0].shape()[0] - 1));
         },
     .place = [](const Attrs* attrs, const Specs&,
-                const Spec*) { return Placement{attrs->get<int64_t>(0), 1, 0, false}; },
+                const Spec*) { return Placement{attrs->get<int64_t>(0), 1, {}, false}; },
     .grad =
         [](GradCall& call) {
           if (call.needs(0)) call.set(0, apply(*find_op("index_rows"), {call.grad(), call.in(1)}));

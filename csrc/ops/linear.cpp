@@ -64,13 +64,6 @@ Product product_of(const Specs& in) {
 // A single product with few rows is cut by columns, all others by rows of all batches.
 bool by_columns(const Product& p) { return p.batches == 1 && p.gemm.m < kEnoughRows && p.gemm.n >= kEnoughRows; }
 
-Specs specs_of(const Call& call) {
-  Specs in;
-  in.n = call.n_in;
-  for (int i = 0; i < in.n; ++i) in.s[i] = call.in[i].spec;
-  return in;
-}
-
 size_t aligned_scratch(const Gemm& g) { return (kernels::active().gemm_scratch(g) + 63) / 64 * 64; }
 
 Placement place_product(const Product& p, const Spec& x) {
@@ -82,7 +75,7 @@ Placement place_product(const Product& p, const Spec& x) {
   } else {
     place.block = kEpilogueRows;
     place.extent = p.batches * p.gemm.m;
-    if (x.contiguous() && bs::numel(x.shape) == p.batches * p.gemm.m * p.gemm.k) place.aligned = 1;
+    if (x.contiguous() && bs::numel(x.shape) == p.batches * p.gemm.m * p.gemm.k) place.aligned = IN_0;
   }
   return place;
 }
@@ -93,7 +86,7 @@ int64_t run_product(const Call& call, int64_t lo, int64_t hi) {
   const Product& p = call.plan_as<Product>();
   const Gemm& g = p.gemm;
   const int64_t item = static_cast<int64_t>(size_of(g.dtype));
-  const void* bias = call.n_in > 2 ? call.in[2].data : nullptr;
+  const void* bias = call.data_of(2);
   char* scratch = call.scratch;
   if (call.member > 0) scratch += static_cast<size_t>(call.member) * aligned_scratch(g);
   if (by_columns(p)) {
@@ -142,13 +135,17 @@ const Op matmul_op{
           out[0].dtype = p.gemm.dtype;
           out[0].shape = shape;
         },
-    .prepare = [](Call& call) { call.set_plan(product_of(specs_of(call))); },
+    .prepare =
+        [](Call& call) {
+          const Spec* in[2];
+          call.set_plan(product_of(specs_of(call, in)));
+        },
     .forward = run_product,
     .scratch_bytes = [](const Attrs*, const Specs& in, const Spec*,
                         int members) { return aligned_scratch(product_of(in).gemm) * static_cast<size_t>(members); },
     .place = [](const Attrs*, const Specs& in, const Spec*) { return place_product(product_of(in), in[0]); },
     .cost = [](const Attrs*, const Specs& in, const Spec*) { return product_cost(product_of(in)); },
-    .strided = 3,
+    .strided = IN_0 | IN_1,
     .grad =
         [](GradCall& call) {
           const Tensor x = call.in(0), y = call.in(1);
@@ -187,19 +184,19 @@ const Op linear_op{
           const Spec &x = in[0], &w = in[1];
           auto shapes = [&] {
             std::string s = cat("x is ", str(x.shape), ", weight is ", str(w.shape));
-            return in.n > 2 ? cat(s, ", bias is ", str(in[2].shape)) : s;
+            return in.has(2) ? cat(s, ", bias is ", str(in[2].shape)) : s;
           };
           if (w.shape.size() != 2 || x.shape.size() < 1)
             throw ShapeError(cat("[linear] ", shapes(), ": x must be (..., in) and weight (out, in)"));
           if (x.shape.back() != w.shape[1])
             throw ShapeError(
                 cat("[linear] ", shapes(), ": inner sizes ", x.shape.back(), " and ", w.shape[1], " differ"));
-          if (in.n > 2 && !(in[2].shape == Dims{w.shape[0]}))
+          if (in.has(2) && !(in[2].shape == Dims{w.shape[0]}))
             throw ShapeError(cat("[linear] ", shapes(), ": bias must be (", w.shape[0], ",)"));
-          for (int i = 0; i < in.n; ++i)
+          for (int i = 0; i < 3 && in.has(i); ++i)
             if (in[i].dtype != x.dtype || !is_float(x.dtype))
               throw DTypeError(cat("[linear] x is ", name_of(x.dtype), ", weight is ", name_of(w.dtype),
-                                   in.n > 2 ? cat(", bias is ", name_of(in[2].dtype)) : std::string(),
+                                   in.has(2) ? cat(", bias is ", name_of(in[2].dtype)) : std::string(),
                                    ": all must be float32 or all float64; cast x with .to(bs.", name_of(w.dtype), ")"));
           Dims shape = x.shape;
           shape[shape.size() - 1] = w.shape[0];
@@ -207,13 +204,17 @@ const Op linear_op{
           out[0].dtype = x.dtype;
           out[0].shape = shape;
         },
-    .prepare = [](Call& call) { call.set_plan(layer_of(specs_of(call))); },
+    .prepare =
+        [](Call& call) {
+          const Spec* in[2];
+          call.set_plan(layer_of(specs_of(call, in)));
+        },
     .forward = run_product,
     .scratch_bytes = [](const Attrs*, const Specs& in, const Spec*,
                         int members) { return aligned_scratch(layer_of(in).gemm) * static_cast<size_t>(members); },
     .place = [](const Attrs*, const Specs& in, const Spec*) { return place_product(layer_of(in), in[0]); },
     .cost = [](const Attrs*, const Specs& in, const Spec*) { return product_cost(layer_of(in)); },
-    .strided = 2,
+    .strided = IN_1,
     .grad =
         [](GradCall& call) {
           const Tensor x = call.in(0), w = call.in(1);

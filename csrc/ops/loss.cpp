@@ -88,7 +88,7 @@ const Op cross_entropy_op{
         [](const Attrs* attrs, const Specs& in, const Spec*, int) {
           return reduction(attrs) == kNone ? 0 : static_cast<size_t>(in[0].shape[0]) * size_of(in[0].dtype);
         },
-    .place = [](const Attrs*, const Specs& in, const Spec*) { return Placement{in[0].shape[0], 1, 3, true}; },
+    .place = [](const Attrs*, const Specs& in, const Spec*) { return Placement{in[0].shape[0], 1, IN_0 | IN_1, true}; },
     .cost = [](const Attrs*, const Specs& in,
                const Spec*) { return 0.4 * static_cast<double>(bs::numel(in[0].shape)); },
     .grad =
@@ -154,8 +154,11 @@ const Op cross_entropy_backward_op{
                                                rows ? 1 : 0, call.out[0].data, lo, hi);
       return -1;
     },
-    .place = [](const Attrs* attrs, const Specs& in,
-                const Spec*) { return Placement{in[1].shape[0], 1, reduction(attrs) == kNone ? 0x1fu : 0x1eu, false}; },
+    .place =
+        [](const Attrs* attrs, const Specs& in, const Spec*) {
+          return Placement{in[1].shape[0], 1, IN_1 | IN_2 | IN_3 | IN_4 | (reduction(attrs) == kNone ? IN_0 : Mask()),
+                           false};
+        },
     .cost = [](const Attrs*, const Specs& in,
                const Spec*) { return 0.4 * static_cast<double>(bs::numel(in[1].shape)); },
     .compose =

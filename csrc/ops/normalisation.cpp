@@ -42,16 +42,15 @@ const Op layer_norm_op{
     .outputs = {"out", "mean", "rstd"},
     .infer =
         [](const Attrs*, const Specs& in, Spec* out) {
-          check("layer_norm", in[0], in.n > 1 ? &in[1] : nullptr, in.n > 2 ? &in[2] : nullptr);
+          check("layer_norm", in[0], in.has(1) ? &in[1] : nullptr, in.has(2) ? &in[2] : nullptr);
           for (int i = 0; i < 3; ++i) out[i].dtype = in[0].dtype;
           out[0].shape = in[0].shape;
           out[1].shape = out[2].shape = without_last(in[0].shape);
         },
     .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
-      kernels::active().layer_norm(call.in[0].dtype(), call.in[0].shape().back(), call.in[0].data,
-                                   call.n_in > 1 ? call.in[1].data : nullptr, call.n_in > 2 ? call.in[2].data : nullptr,
-                                   call.attrs->get<double>(0), call.out[0].data, call.out[1].data, call.out[2].data, lo,
-                                   hi);
+      kernels::active().layer_norm(call.in[0].dtype(), call.in[0].shape().back(), call.in[0].data, call.data_of(1),
+                                   call.data_of(2), call.attrs->get<double>(0), call.out[0].data, call.out[1].data,
+                                   call.out[2].data, lo, hi);
       return -1;
     },
     .place =
@@ -63,12 +62,10 @@ const Op layer_norm_op{
         },
     .grad =
         [](GradCall& call) {
-          std::vector<Tensor> in{call.grad(), call.in(0), call.out(1), call.out(2)};
-          if (call.n_inputs() > 1) in.push_back(call.in(1));
-          Tensor dx = bs::apply(*find_op("layer_norm_backward"), std::span<const Tensor>(in));
-          call.set(0, dx);
-          if (call.needs(1)) call.set(1, sibling(dx, 1));
-          if (call.needs(2)) call.set(2, sibling(dx, 2));
+          const Tensor in[] = {call.grad(), call.in(0), call.out(1), call.out(2), call.in(1)};
+          std::vector<Tensor> made = bs::apply_all(*find_op("layer_norm_backward"), in);
+          for (int i = 0; i < 3; ++i)
+            if (call.needs(i)) call.set(i, std::move(made[static_cast<size_t>(i)]));
         },
     .reads = IN_0 | IN_1 | OUT_1 | OUT_2,
     .compose =
@@ -78,8 +75,8 @@ const Op layer_norm_op{
           Tensor centred = sub(x, m);
           Tensor rstd = rsqrt(add(mean(square(centred), Dims{-1}, true), attrs->get<double>(0)));
           Tensor y = mul(centred, rstd);
-          if (in.size() > 1) y = mul(y, in[1]);
-          if (in.size() > 2) y = add(y, in[2]);
+          if (given(in, 1)) y = mul(y, in[1]);
+          if (given(in, 2)) y = add(y, in[2]);
           const Dims rows = without_last(x.shape());
           return std::vector<Tensor>{y, reshape(m, rows), reshape(rstd, rows)};
         },
@@ -97,7 +94,7 @@ const Op layer_norm_backward_op{
     .outputs = {"dx", "dweight", "dbias"},
     .infer =
         [](const Attrs*, const Specs& in, Spec* out) {
-          check("layer_norm_backward", in[1], in.n > 4 ? &in[4] : nullptr, nullptr);
+          check("layer_norm_backward", in[1], in.has(4) ? &in[4] : nullptr, nullptr);
           const Dims rows = without_last(in[1].shape);
           if (!(in[0].shape == in[1].shape) || !(in[2].shape == rows) || !(in[3].shape == rows))
             throw ShapeError(cat("[layer_norm_backward] g is ", str(in[0].shape), ", mean is ", str(in[2].shape),
@@ -114,8 +111,8 @@ const Op layer_norm_backward_op{
       const auto& k = kernels::active();
       const DType dtype = call.in[1].dtype();
       const int64_t cols = call.in[1].shape().back(), rows = rows_of(call.in[1].shape());
-      k.layer_norm_backward(dtype, cols, call.in[0].data, call.in[1].data, call.n_in > 4 ? call.in[4].data : nullptr,
-                            call.in[2].data, call.in[3].data, call.out[0].data, lo, hi);
+      k.layer_norm_backward(dtype, cols, call.in[0].data, call.in[1].data, call.data_of(4), call.in[2].data,
+                            call.in[3].data, call.out[0].data, lo, hi);
       // The same fraction of the columns of the two sums, over all rows: those inputs are read anywhere.
       const int64_t first = cols * lo / std::max<int64_t>(rows, 1), last = rows ? cols * hi / rows : cols;
       k.layer_norm_backward_params(dtype, rows, cols, call.in[0].data, call.in[1].data, call.in[2].data,
@@ -134,7 +131,7 @@ const Op layer_norm_backward_op{
           const Tensor &g = in[0], &x = in[1];
           Tensor m = unsqueeze(in[2], -1), rstd = unsqueeze(in[3], -1);
           Tensor xhat = mul(sub(x, m), rstd);
-          Tensor h = in.size() > 4 ? mul(g, in[4]) : g;
+          Tensor h = given(in, 4) ? mul(g, in[4]) : g;
           Tensor dx = mul(rstd, sub(sub(h, mean(h, Dims{-1}, true)), mul(xhat, mean(mul(h, xhat), Dims{-1}, true))));
           const Dims last{x.shape().back()};
           return std::vector<Tensor>{dx, sum_to(mul(g, xhat), last), sum_to(g, last)};

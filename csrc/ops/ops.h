@@ -42,6 +42,9 @@ Interval elementwise_interval(kernels::Ew code);
 // Elementwise promotion as in PyTorch: bool < integers < floats; a 0-d tensor counts only where its kind is higher.
 DType promote(const Specs& in, int first = 0);
 
+// Whether input i of a composition is there.
+inline bool given(std::span<const Tensor> in, size_t i) { return i < in.size() && in[i]; }
+
 // ---- shape ----
 Tensor reshape(const Tensor& x, const Dims& shape);
 Tensor transpose(const Tensor& x, int dim0, int dim1);
@@ -49,6 +52,8 @@ Tensor expand(const Tensor& x, const Dims& shape);
 Tensor contiguous(const Tensor& x);
 Tensor cast(const Tensor& x, DType dtype);
 Tensor detach(const Tensor& x);
+// x as an output of a node of its own.
+Tensor view_as_is(const Tensor& x);
 // Inserts a dimension of size 1.
 Tensor unsqueeze(const Tensor& x, int dim);
 
@@ -61,6 +66,9 @@ Tensor sum_to(const Tensor& x, const Dims& shape);
 
 // ---- linear ----
 Tensor matmul(const Tensor& x, const Tensor& y);
+
+// ---- random ---- the key of the draw after this one.
+Tensor next_key(const Tensor& key);
 
 // ---- constants ----
 Tensor full(const Dims& shape, double value, DType dtype);

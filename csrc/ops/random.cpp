@@ -105,9 +105,12 @@ const Op uniform_op{
       return -1;
     },
     .place = [](const Attrs*, const Specs&,
-                const Spec* out) { return Placement{loop_extent(out[0].shape), 1, 0, false}; },
+                const Spec* out) { return Placement{loop_extent(out[0].shape), 1, {}, false}; },
 };
 BS_REGISTER(uniform_op);
 
 }  // namespace
+
+Tensor next_key(const Tensor& key) { return apply(advance_key_op, {key}); }
+
 }  // namespace bs::ops

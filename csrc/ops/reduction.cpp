@@ -153,18 +153,18 @@ Placement place(const Attrs* attrs, const Specs& in, const Spec* out) {
   if (copies<kind>(in, out)) {
     Placement place;
     place.extent = numel(in[0].shape);
-    place.aligned = 1u;
+    place.aligned = IN_0;
     return place;
   }
   Plan p = plan_of(in[0].shape, axes_of(name_of_kind<kind>(), attrs, in[0].shape));
   const Run& r = p.run[0];
   Placement place;
   if (in_blocks(p)) {
-    place = {r.reduce, block_rows(r), 1u, true};
+    place = {r.reduce, block_rows(r), IN_0, true};
   } else if (p.n == 1) {
     bool rows = r.outer >= kEnoughRows;
     place.extent = rows ? r.outer : r.outer * r.inner;
-    place.aligned = rows ? 1u : 0u;
+    if (rows) place.aligned = IN_0;
   }
   return place;
 }
@@ -174,7 +174,7 @@ int64_t forward(const Call& call, int64_t lo, int64_t hi) {
   const auto& kernels = kernels::active();
   const Dims& shape = call.in[0].shape();
   const DType dtype = call.in[0].dtype(), joined = call.out[0].dtype();
-  if (copies<kind>({1, {call.in[0].spec}}, call.out[0].spec)) {
+  if (copies<kind>(Specs({&call.in[0].spec, 1}), call.out[0].spec)) {
     const size_t item = size_of(dtype);
     std::memcpy(call.out[0].data + static_cast<size_t>(lo) * item, call.in[0].data + static_cast<size_t>(lo) * item,
                 static_cast<size_t>(hi - lo) * item);
@@ -372,7 +372,7 @@ Op arg_op(const char* doc) {
           [](const Attrs* attrs, const Specs& in, const Spec*) {
             const Run r = arg_run(arg_name<kind>(), attrs, in[0].shape);
             const bool rows = r.outer >= kEnoughRows;
-            return Placement{rows ? r.outer : r.outer * r.inner, 1, rows ? 1u : 0u, false};
+            return Placement{rows ? r.outer : r.outer * r.inner, 1, rows ? IN_0 : Mask(), false};
           },
   };
 }

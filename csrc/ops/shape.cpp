@@ -32,7 +32,7 @@ int64_t forward_copy(const Call& call, int64_t lo, int64_t hi) {
   list.arg[0].dtype = call.in[0].dtype();
   list.arg[1].dtype = call.out[0].dtype();
   static const Op* const copy = find_op("contiguous");
-  list.compute = list_dtype(*copy, Specs{1, {call.in[0].spec}}, *call.out[0].spec);
+  list.compute = list_dtype(*copy, Specs({operands, 1}), *call.out[0].spec);
   list.n_in = list.n_out = list.n_instr = 1;
   list.n_temp = 0;
   list.instr[0] = {kernels::Ew::copy, 1, 0, 0, 0};
@@ -59,7 +59,7 @@ const Op contiguous_op{
     .infer = infer_same,
     .forward = forward_copy,
     .place = place_copy,
-    .strided = 1,
+    .strided = IN_0,
     .elementwise = static_cast<int>(kernels::Ew::copy),
     .grad = [](GradCall& call) { call.set(0, call.grad()); },
 };
@@ -80,7 +80,7 @@ const Op cast_op{
         },
     .forward = forward_copy,
     .place = place_copy,
-    .strided = 1,
+    .strided = IN_0,
     .elementwise = static_cast<int>(kernels::Ew::copy),
     .grad =
         [](GradCall& call) {
@@ -98,7 +98,7 @@ const Op detach_op{
     .visibility = Visibility::method,
     .infer = [](const Attrs*, const Specs& in, Spec* out) { out[0] = in[0]; },
     .view = true,
-    .strided = 1,
+    .strided = IN_0,
 };
 BS_REGISTER(detach_op);
 
@@ -170,7 +170,7 @@ const Op view_op{
           out[0].set_strides(strides);
         },
     .view = true,
-    .strided = 1,
+    .strided = IN_0,
     .grad = [](GradCall& call) { call.set(0, reshape(call.grad(), call.in(0).shape())); },
 };
 BS_REGISTER(view_op);
@@ -195,7 +195,7 @@ const Op reshape_op{
           out[0].dtype = in[0].dtype;
           out[0].shape = resolve_shape("reshape", in[0].shape, attrs->get<Dims>(0));
         },
-    .strided = 1,
+    .strided = IN_0,
     .compose =
         [](const Attrs* attrs, std::span<const Tensor> in) {
           const Dims shape = resolve_shape("reshape", in[0].shape(), attrs->get<Dims>(0));
@@ -230,7 +230,7 @@ const Op permute_op{
           out[0].set_strides(strides);
         },
     .view = true,
-    .strided = 1,
+    .strided = IN_0,
     .grad =
         [](GradCall& call) {
           const Dims& order = call.attrs().get<Dims>(0);
@@ -262,7 +262,7 @@ const Op transpose_op{
           out[0].set_strides(strides);
         },
     .view = true,
-    .strided = 1,
+    .strided = IN_0,
     .grad =
         [](GradCall& call) {
           call.set(0, transpose(call.grad(), static_cast<int>(call.attrs().get<int64_t>(0)),
@@ -300,7 +300,7 @@ const Op expand_op{
           out[0].set_strides(strides);
         },
     .view = true,
-    .strided = 1,
+    .strided = IN_0,
     .grad = [](GradCall& call) { call.set(0, sum_to(call.grad(), call.in(0).shape())); },
 };
 BS_REGISTER(expand_op);
@@ -355,11 +355,11 @@ const Op slice_op{
     .infer = [](const Attrs* attrs, const Specs& in, Spec* out) { out[0] = sliced("slice", attrs, in[0]); },
     .view = true,
     .view_offset =
-        [](const Attrs* attrs, const Spec& in) {
+        [](const Attrs* attrs, const Spec& in, int) {
           Cut c = cut_of("slice", attrs, in.shape);
           return c.start * in.full_strides()[c.dim];
         },
-    .strided = 1,
+    .strided = IN_0,
     .grad =
         [](GradCall& call) {
           std::vector<Attr> attrs = call.attrs().values;
@@ -422,6 +422,7 @@ Tensor reshape(const Tensor& x, const Dims& shape) {
   if (x.shape() == shape) return x;
   return reshaped(x, resolve_shape("reshape", x.shape(), shape));
 }
+Tensor view_as_is(const Tensor& x) { return apply(view_op, {x}, Attrs::make({x.shape()})); }
 Tensor transpose(const Tensor& x, int dim0, int dim1) {
   return apply(transpose_op, {x}, Attrs::make({int64_t{dim0}, int64_t{dim1}}));
 }
@@ -449,3 +450,5 @@ Tensor arange(int64_t n, DType dtype) {
 }
 
 }  // namespace bs::ops
+
+bs::Tensor bs::copy_of(const Tensor& x) { return apply(ops::contiguous_op, {x}); }

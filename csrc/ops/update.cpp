@@ -14,11 +14,12 @@ namespace {
 double number(const View& v) { return v.dtype() == DType::f32 ? v.as<float>()[0] : v.as<double>()[0]; }
 
 // Inputs in `arrays` have p's shape and dtype, the others are 0-d floats.
-void check(const Op& op, const Specs& in, uint32_t arrays) {
+void check(const Op& op, const Specs& in, const Mask& arrays) {
   if (!is_float(in[0].dtype)) throw DTypeError(cat("[", op.name, "] p is ", name_of(in[0].dtype), ", not a float"));
-  for (int i = 1; i < in.n; ++i) {
+  for (int i = 1; i < in.size(); ++i) {
+    if (!in.has(i)) continue;
     const char* name = op.inputs[static_cast<size_t>(i)].name;
-    const bool array = (arrays >> i) & 1;
+    const bool array = arrays.has(i);
     const Dims shape = array ? in[0].shape : Dims{};
     if (!(in[i].shape == shape))
       throw ShapeError(cat("[", op.name, "] ", name, " is ", str(in[i].shape), ", it must be ", str(shape),
@@ -96,7 +97,7 @@ const Op sgd_momentum_op{
     .prepare = prepare,
     .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
       const Part part = part_of(call, lo, hi);
-      const double dampening = number(call.in[6]) * (call.n_in > 7 ? number(call.in[7]) : 1);
+      const double dampening = number(call.in[6]) * (call.has(7) ? number(call.in[7]) : 1);
       const kernels::Sgd s{call.in[0].dtype(), number(call.in[3]),       number(call.in[4]),      number(call.in[5]),
                            1 - dampening,      call.attrs->get<bool>(0), call.attrs->get<bool>(1)};
       kernels::active().sgd(s, call.in[0].data, call.in[1].data, call.in[2].data, call.out[0].data, call.out[1].data,
@@ -135,7 +136,7 @@ int64_t adam_forward(const Call& call, int64_t lo, int64_t hi) {
                         1 - power(beta2, t),
                         call.attrs->get<bool>(0),
                         call.attrs->get<bool>(1)};
-  const bool amsgrad = call.n_in > MOST;
+  const bool amsgrad = call.has(MOST);
   const void* const in[] = {call.in[P].data, call.in[GRAD].data, call.in[MEAN].data, call.in[SQUARE].data,
                             amsgrad ? call.in[MOST].data : nullptr};
   void* const out[] = {call.out[0].data, call.out[1].data, call.out[2].data, amsgrad ? call.out[4].data : nullptr};
@@ -161,10 +162,10 @@ extern const Op adam_op, amsgrad_op;
 
 template <const Op& op>
 void infer_adam(const Attrs*, const Specs& in, Spec* out) {
-  check(op, in, IN_1 | IN_2 | IN_3 | 1u << MOST);
+  check(op, in, IN_1 | IN_2 | IN_3 | Mask::of(MOST));
   for (int k : {0, 1, 2}) like(in[0], &out[k]);
   like(in[STEP], &out[3]);
-  if (in.n > MOST) like(in[0], &out[4]);
+  if (in.has(MOST)) like(in[0], &out[4]);
 }
 
 Op make_adam(bool amsgrad) {

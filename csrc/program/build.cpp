@@ -22,7 +22,8 @@ std::vector<Node*> needed(const std::vector<Tensor>& roots) {
     Node* n = stack.back();
     stack.pop_back();
     found.push_back(n);
-    for (int i = 0; i < n->n_inputs; ++i) visit(n->in(i).node);
+    for (int i = 0; i < static_cast<int>(n->n_inputs); ++i)
+      if (Node* source = n->in(i).node) visit(source);
   }
   std::sort(found.begin(), found.end(), [](Node* a, Node* b) { return a->sequence < b->sequence; });
   return found;
@@ -65,6 +66,16 @@ struct Builder {
   std::unordered_map<const Node*, std::vector<int>> values;  // of a node's outputs
   std::map<std::string, std::vector<int>> made;              // equal steps
   std::map<std::string, int> scalars;                        // equal constants of one element
+  int absent_ = -1;
+
+  int absent() {
+    if (absent_ < 0) {
+      Value v;
+      v.home = Home::absent;
+      absent_ = ir.add(std::move(v));
+    }
+    return absent_;
+  }
 
   int constant(const Tensor& t) {
     auto it = values.find(t.node());
@@ -99,21 +110,26 @@ struct Builder {
     values[t.node()] = {ir.add(std::move(v))};
   }
 
-  std::vector<int> view(const Node& n, int base) {
-    const Value& from = ir.values[static_cast<size_t>(base)];
-    Value v;
-    v.spec = n.out(0).spec;
-    v.home = Home::view;
-    v.base = ir.root(base);
-    int64_t at = n.op->view_offset ? n.op->view_offset(n.attrs.get(), from.spec) : 0;
-    v.offset = from.offset + at * static_cast<int64_t>(size_of(v.spec.dtype));
-    return {ir.add(std::move(v))};
+  std::vector<int> views(const Node& n, const std::vector<int>& in) {
+    std::vector<int> made;
+    for (int k = 0; k < static_cast<int>(n.n_outputs); ++k) {
+      const int base = in[n.op->view_each ? static_cast<size_t>(k) : 0];
+      const Value& from = ir.values[static_cast<size_t>(base)];
+      Value v;
+      v.spec = n.out(k).spec;
+      v.home = Home::view;
+      v.base = ir.root(base);
+      const int64_t at = n.op->view_offset ? n.op->view_offset(n.attrs.get(), from.spec, k) : 0;
+      v.offset = from.offset + at * static_cast<int64_t>(size_of(v.spec.dtype));
+      made.push_back(ir.add(std::move(v)));
+    }
+    return made;
   }
 
   bool same_elements(const Node& n, const std::vector<int>& in) const {
     if (!n.op->same_elements) return false;
-    const Specs specs{1, {&ir.values[static_cast<size_t>(in[0])].spec}};
-    return specs[0].contiguous() && n.op->same_elements(specs, &n.out(0).spec);
+    const Spec* specs[] = {&ir.spec(in[0])};
+    return specs[0]->contiguous() && n.op->same_elements(Specs(specs), &n.out(0).spec);
   }
 
   std::vector<int> step(const Op* op, Ref<Attrs> attrs, std::vector<int> in, const std::vector<Spec>& out) {
@@ -135,7 +151,10 @@ struct Builder {
     if (values.count(n)) return;  // a leaf
     if (!n->op) throw GraphError("[compile] a tensor of another capture is used: it has no value here");
     std::vector<int> in;
-    for (int i = 0; i < n->n_inputs; ++i) in.push_back(value(Tensor(n->in(i).node, static_cast<int>(n->in(i).output))));
+    for (int i = 0; i < static_cast<int>(n->n_inputs); ++i) {
+      const Edge& e = n->in(i);
+      in.push_back(e.node ? value(Tensor(e.node, static_cast<int>(e.output))) : absent());
+    }
     std::string key = key_of(*n, in);
     if (!n->op->effect)
       if (auto same = made.find(key); same != made.end()) {
@@ -144,10 +163,10 @@ struct Builder {
       }
     std::vector<int> ids;
     if (n->op->view || same_elements(*n, in)) {
-      ids = view(*n, in[0]);
+      ids = views(*n, in);
     } else {
       std::vector<Spec> specs;
-      for (int i = 0; i < n->n_outputs; ++i) specs.push_back(n->out(i).spec);
+      for (int i = 0; i < static_cast<int>(n->n_outputs); ++i) specs.push_back(n->out(i).spec);
       ids = step(n->op, n->attrs, std::move(in), specs);
     }
     values[n] = ids;
@@ -182,7 +201,7 @@ Ir build_ir(const Capture& capture, const std::vector<Tensor>& outputs) {
   for (const auto& s : capture.slots)
     if (s.written) roots.push_back(s.current);
   roots.insert(roots.end(), capture.effects.begin(), capture.effects.end());
-  Builder b{capture, {}, {}, {}, {}};
+  Builder b{capture, {}, {}, {}, {}, -1};
   for (size_t i = 0; i < capture.inputs.size(); ++i) b.leaf(capture.inputs[i], Home::input, static_cast<int>(i));
   for (size_t i = 0; i < capture.slots.size(); ++i) b.leaf(capture.slots[i].symbol, Home::slot, static_cast<int>(i));
   for (Node* n : needed(roots)) b.node(n);

@@ -77,13 +77,9 @@ class Fuser {
     const Step& step = groups_.step(s);
     const Op& op = *step.op;
     if (groups_.elementwise(s) || op.host || op.effect || op.view || !op.place) return false;
-    Specs in;
-    in.n = static_cast<int>(step.in.size());
-    for (int i = 0; i < in.n; ++i) in.s[i] = &groups_.value(step.in[static_cast<size_t>(i)]).spec;
-    std::vector<Spec> out;
-    for (int v : step.out) out.push_back(groups_.value(v).spec);
-    const Placement place = op.place(step.attrs.get(), in, out.data());
-    const int64_t elements = numel(out[0].shape);
+    const StepSpecs specs(groups_.ir(), step.in, step.out);
+    const Placement place = op.place(step.attrs.get(), specs.in(), specs.out());
+    const int64_t elements = numel(groups_.out_spec(s).shape);
     constexpr int64_t kFewElements = 4096, kEnoughParts = 8;
     return !place.outputs_whole && place.extent > 0 && elements > 0 && elements % place.extent == 0 &&
            (place.extent >= kEnoughParts || elements <= kFewElements);

@@ -31,10 +31,10 @@ Groups::Groups(Ir& ir) : ir_(ir), readers_(ir.values.size()) {
 }
 
 DType Groups::compute(int s) {
-  Specs in;
-  in.n = static_cast<int>(step(s).in.size());
-  for (int i = 0; i < in.n; ++i) in.s[i] = &value(step(s).in[static_cast<size_t>(i)]).spec;
-  return ops::list_dtype(*step(s).op, in, out_spec(s));
+  const Spec* in[3];
+  const size_t n = step(s).in.size();
+  for (size_t i = 0; i < n; ++i) in[i] = &ir_.spec(step(s).in[i]);
+  return ops::list_dtype(*step(s).op, Specs({in, n}), out_spec(s));
 }
 
 bool Groups::writes_slot(const Group& g) {

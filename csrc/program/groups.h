@@ -24,6 +24,7 @@ class Groups {
   Group& operator[](int g) { return groups_[static_cast<size_t>(g)]; }
   int of(int step) const { return group_of_[static_cast<size_t>(step)]; }
 
+  const Ir& ir() const { return ir_; }
   Step& step(int s) { return ir_.steps[static_cast<size_t>(s)]; }
   Value& value(int v) { return ir_.values[static_cast<size_t>(v)]; }
   // The memory that v lies in.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ enum class Home : uint8_t {
   output,    // result `index`: made by a step
   constant,  // a tensor that the capture met
   view,      // part of value `base`
+  absent,    // stands for an input that an op does without
 };
 
 struct Value {
@@ -69,10 +71,32 @@ struct Ir {
   }
   // The value that holds v's memory.
   int root(int v) const { return values[static_cast<size_t>(v)].base >= 0 ? values[static_cast<size_t>(v)].base : v; }
+  const Spec& spec(int v) const { return values[static_cast<size_t>(v)].spec; }
   int64_t bytes(int v) const {
     const Spec& s = values[static_cast<size_t>(v)].spec;
     return numel(s.shape) * static_cast<int64_t>(size_of(s.dtype));
   }
+};
+
+// What an op's functions are asked with: the specs of a step's operands, as far as they are the op's.
+class StepSpecs {
+ public:
+  StepSpecs(const Ir& ir, std::span<const int> in, std::span<const int> out) {
+    in_.reserve(in.size());
+    out_.reserve(out.size());
+    for (int v : in) in_.push_back(ir.values[static_cast<size_t>(v)].home == Home::absent ? nullptr : &ir.spec(v));
+    for (int v : out) out_.push_back(ir.spec(v));
+  }
+  StepSpecs(const Ir& ir, const Step& s)
+      : StepSpecs(ir, std::span(s.in).first(static_cast<size_t>(s.n_op_in)),
+                  std::span(s.out).first(static_cast<size_t>(s.n_op_out))) {}
+  Specs in() const { return Specs(in_); }
+  const Spec* out() const { return out_.data(); }
+  int n_out() const { return static_cast<int>(out_.size()); }
+
+ private:
+  std::vector<const Spec*> in_;
+  std::vector<Spec> out_;
 };
 
 // From the recorded nodes that `outputs` and the capture's written slots need: dead code never enters, equal steps are

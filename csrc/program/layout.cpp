@@ -38,13 +38,8 @@ void Program::lay_out(int members) {
     for (int v : step.in)
       if (int b = block_of[static_cast<size_t>(ir_.root(v))]; b >= 0) blocks[static_cast<size_t>(b)].last = time[s];
     if (step.op && step.op->scratch_bytes) {
-      Specs in;
-      in.n = step.n_op_in;
-      for (int i = 0; i < in.n; ++i) in.s[i] = &ir_.values[static_cast<size_t>(step.in[static_cast<size_t>(i)])].spec;
-      std::vector<Spec> out;
-      for (int i = 0; i < step.n_op_out; ++i)
-        out.push_back(ir_.values[static_cast<size_t>(step.out[static_cast<size_t>(i)])].spec);
-      if (size_t bytes = step.op->scratch_bytes(step.attrs.get(), in, out.data(), members)) {
+      const StepSpecs specs(ir_, step);
+      if (size_t bytes = step.op->scratch_bytes(step.attrs.get(), specs.in(), specs.out(), members)) {
         scratch_of[s] = static_cast<int64_t>(blocks.size());
         blocks.push_back({round_up(static_cast<int64_t>(bytes)), 0, time[s], time[s]});
       }
@@ -78,6 +73,11 @@ void Program::lay_out(int members) {
   // Addresses: fixed ones now, the others as patches at each call. Vectors reach their size first, since patches
   // point into them.
   calls_.assign(n_steps, Call{});
+  size_t n_views = 0;
+  for (const Step& step : ir_.steps)
+    if (step.op) n_views += static_cast<size_t>(step.n_op_in + step.n_op_out);
+  views_.assign(n_views, View{});
+  View* next_view = views_.data();
   operands_.assign(n_steps, {});
   slot_patches_.clear();
   argument_patches_.clear();
@@ -91,6 +91,8 @@ void Program::lay_out(int members) {
         break;
       case Home::constant:
         *where = root.constant.data() + offset;
+        break;
+      case Home::absent:
         break;
       case Home::slot:
       case Home::next:
@@ -117,11 +119,15 @@ void Program::lay_out(int members) {
     call.attrs = step.attrs.get();
     call.n_in = step.n_op_in;
     call.n_out = step.n_op_out;
+    call.in = next_view;
+    call.out = next_view + call.n_in;
+    next_view += call.n_in + call.n_out;
     call.scratch = scratch_of[s] >= 0 ? base + blocks[static_cast<size_t>(scratch_of[s])].offset : nullptr;
     call.member = 0;
     for (int i = 0; i < call.n_in; ++i) {
-      call.in[i].spec = &ir_.values[static_cast<size_t>(step.in[static_cast<size_t>(i)])].spec;
-      resolve(step.in[static_cast<size_t>(i)], &call.in[i].data);
+      const int v = step.in[static_cast<size_t>(i)];
+      if (ir_.values[static_cast<size_t>(v)].home != Home::absent) call.in[i].spec = &ir_.spec(v);
+      resolve(v, &call.in[i].data);
     }
     for (int i = 0; i < call.n_out; ++i) {
       call.out[i].spec = &ir_.values[static_cast<size_t>(step.out[static_cast<size_t>(i)])].spec;

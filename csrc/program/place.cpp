@@ -34,20 +34,16 @@ void place_step(const Ir& ir, Step& s) {
   for (size_t i = static_cast<size_t>(s.n_op_out); i < s.out.size(); ++i)
     bytes += static_cast<double>(ir.bytes(s.out[i]));
   if (s.op) {
-    Specs in;
-    in.n = s.n_op_in;
-    for (int i = 0; i < in.n; ++i) in.s[i] = &spec(s.in[static_cast<size_t>(i)]);
-    std::vector<Spec> out;
-    for (int i = 0; i < s.n_op_out; ++i) out.push_back(spec(s.out[static_cast<size_t>(i)]));
-    s.place = s.op->place ? s.op->place(s.attrs.get(), in, out.data()) : Placement{};
-    s.cost = forward_cost(*s.op, s.attrs.get(), in, out.data(), static_cast<int>(out.size()));
+    const StepSpecs specs(ir, s);
+    s.place = s.op->place ? s.op->place(s.attrs.get(), specs.in(), specs.out()) : Placement{};
+    s.cost = forward_cost(*s.op, s.attrs.get(), specs.in(), specs.out(), specs.n_out());
   } else {
     s.place.extent = ops::loop_extent(shape);
   }
   if (s.list) {
     s.cost += list_cost(*s.list, numel(shape), bytes);
-    for (size_t i = static_cast<size_t>(s.n_op_in); i < s.in.size() && i < 32; ++i)
-      if (spec(s.in[i]).contiguous() && spec(s.in[i]).shape == shape) s.place.aligned |= 1u << i;
+    for (size_t i = static_cast<size_t>(s.n_op_in); i < s.in.size(); ++i)
+      if (spec(s.in[i]).contiguous() && spec(s.in[i]).shape == shape) s.place.aligned.set(static_cast<int>(i));
   }
   s.unit = numel(shape) / std::max<int64_t>(s.place.extent, 1);
   if (s.op && s.list) {
@@ -147,7 +143,7 @@ class Placer {
       const int maker = value(ir_.root(v)).maker;
       if (maker < 0 || phase_of(maker) != phase_) continue;
       j.makers.push_back(maker);
-      j.waits |= step(maker).place.outputs_whole || i >= 32 || !((step(s).place.aligned >> i) & 1) || !whole(ir_, v);
+      j.waits |= step(maker).place.outputs_whole || !step(s).place.aligned.has(static_cast<int>(i)) || !whole(ir_, v);
     }
     // A new value of a slot may overwrite the old one: its readers come first, and so does all that may fail, on every
     // thread.
@@ -272,7 +268,7 @@ std::string str(const Ir& ir, const std::vector<Phase>& phases) {
   std::ostringstream text;
   auto name = [&](int v) {
     const Value& w = ir.values[static_cast<size_t>(v)];
-    static const char* const homes[] = {"t", "in", "slot", "next", "out", "const", "view"};
+    static const char* const homes[] = {"t", "in", "slot", "next", "out", "const", "view", "none"};
     std::string s = homes[static_cast<int>(w.home)] + std::to_string(w.index >= 0 ? w.index : v);
     return s + str(w.spec.shape);
   };

@@ -124,6 +124,7 @@ class Program {
   Ref<Buffer> arena_;
   int64_t arena_bytes_ = 0;
   std::vector<Call> calls_;                   // per step that is an op
+  std::vector<View> views_;                   // of their operands
   std::vector<std::vector<void*>> operands_;  // per step with a list
   std::vector<Patch> slot_patches_, argument_patches_;
   std::vector<size_t> lock_order_;    // of slots: by address, as all programs do

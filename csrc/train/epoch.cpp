@@ -5,8 +5,8 @@
 
 #include "base/error.h"
 #include "base/philox.h"
-#include "graph/apply.h"
 #include "kernels/kernels.h"
+#include "ops/ops.h"
 
 namespace bs {
 
@@ -57,7 +57,7 @@ void EpochLoop::begin() {
     const auto j = static_cast<uint64_t>(static_cast<unsigned __int128>(word) * static_cast<uint64_t>(i + 1) >> 64);
     std::swap(order_[static_cast<size_t>(i)], order_[j]);
   }
-  key_->write(apply(*find_op("advance_key"), {key}));
+  key_->write(ops::next_key(key));
 }
 
 void EpochLoop::gather(int64_t first, int64_t rows) {

@@ -1,5 +1,6 @@
 // Matrix products. Closed under their own three forms: the derivatives of a product are products of transposed views.
 #include "base/error.h"
+#include "ops/loop.h"
 #include "ops/ops.h"
 
 namespace bs::ops {
@@ -8,7 +9,7 @@ namespace {
 using kernels::Gemm;
 
 constexpr double kFlopsPerNanosecond = 60;  // multiply-adds of one core, about half of its peak
-constexpr int64_t kEnoughRows = 16;
+constexpr int64_t kEnoughRows = 16, kEnoughMatrices = 16;
 // Rows between whose making and their epilogue the product is not interrupted: its own block of rows.
 constexpr int64_t kEpilogueRows = 256;
 
@@ -61,21 +62,46 @@ Product product_of(const Specs& in) {
   return p;
 }
 
+// Where all rows of x meet the same y they are the rows of one matrix: a product of (512, 1, 256) by (256, 256) is as
+// fast as that of (512, 256), and no batch of products of one row.
+Product folded(Product p) {
+  if (p.batches == 0) return p;
+  int64_t rows = p.gemm.m, stride = p.gemm.a_row;  // of the rows that are one run already
+  for (int d = p.batch.size() - 1; d >= 0; --d) {
+    if (p.batch[d] == 1) continue;
+    if (p.y_step[d] != 0 || (rows > 1 && p.x_step[d] != rows * stride)) return p;
+    if (rows == 1) stride = p.x_step[d];
+    rows *= p.batch[d];
+  }
+  p.gemm.m = rows;
+  p.gemm.a_row = stride;
+  p.batch = p.x_step = p.y_step = {};
+  p.batches = 1;
+  return p;
+}
+Product matmul_of(const Specs& in) { return folded(product_of(in)); }
+
 // A single product with few rows is cut by columns, all others by rows of all batches.
 bool by_columns(const Product& p) { return p.batches == 1 && p.gemm.m < kEnoughRows && p.gemm.n >= kEnoughRows; }
 
 size_t aligned_scratch(const Gemm& g) { return (kernels::active().gemm_scratch(g) + 63) / 64 * 64; }
 
-Placement place_product(const Product& p, const Spec& x) {
+Placement place_product(const Product& p, const Specs& in) {
   Placement place;
   if (by_columns(p)) {
     place.extent = place.block = p.gemm.n;
     place.granule = 16;
     place.outputs_whole = p.gemm.m != 1;  // of one row, columns are consecutive elements
-  } else {
-    place.block = kEpilogueRows;
-    place.extent = p.batches * p.gemm.m;
-    if (x.contiguous() && bs::numel(x.shape) == p.batches * p.gemm.m * p.gemm.k) place.aligned = IN_0;
+    return place;
+  }
+  place.block = kEpilogueRows;
+  place.extent = p.batches * p.gemm.m;
+  const auto has_all = [&](const Spec& s, int64_t matrix) { return bs::numel(s.shape) == p.batches * matrix; };
+  if (has_all(in[0], p.gemm.m * p.gemm.k)) place.aligned.set(0);
+  // Of many products each part takes whole ones, and so only its part of either side.
+  if (p.batches >= kEnoughMatrices && has_all(in[1], p.gemm.k * p.gemm.n)) {
+    place.granule = p.gemm.m;
+    place.aligned.set(1);
   }
   return place;
 }
@@ -115,6 +141,9 @@ double product_cost(const Product& p) {
   return flops / kFlopsPerNanosecond;
 }
 
+// (..., n) -> (rows, n)
+Tensor as_rows(const Tensor& t) { return reshape(t, {rows_of(t.shape()), t.shape().back()}); }
+
 Tensor swap_last(const Tensor& t) { return transpose(t, -2, -1); }
 
 const Op matmul_op{
@@ -138,13 +167,13 @@ const Op matmul_op{
     .prepare =
         [](Call& call) {
           const Spec* in[2];
-          call.set_plan(product_of(specs_of(call, in)));
+          call.set_plan(matmul_of(specs_of(call, in)));
         },
     .forward = run_product,
     .scratch_bytes = [](const Attrs*, const Specs& in, const Spec*,
-                        int members) { return aligned_scratch(product_of(in).gemm) * static_cast<size_t>(members); },
-    .place = [](const Attrs*, const Specs& in, const Spec*) { return place_product(product_of(in), in[0]); },
-    .cost = [](const Attrs*, const Specs& in, const Spec*) { return product_cost(product_of(in)); },
+                        int members) { return aligned_scratch(matmul_of(in).gemm) * static_cast<size_t>(members); },
+    .place = [](const Attrs*, const Specs& in, const Spec*) { return place_product(matmul_of(in), in); },
+    .cost = [](const Attrs*, const Specs& in, const Spec*) { return product_cost(matmul_of(in)); },
     .strided = IN_0 | IN_1,
     .grad =
         [](GradCall& call) {
@@ -156,6 +185,10 @@ const Op matmul_op{
           if (y.shape().size() == 1) shape.push(1);
           Tensor g = reshape(call.grad(), shape);
           if (call.needs(0)) call.set(0, reshape(sum_to(matmul(g, swap_last(b)), a.shape()), x.shape()));
+          if (call.needs(1) && b.shape().size() == 2) {  // one product, whose sum runs over all rows
+            a = as_rows(a);
+            g = as_rows(g);
+          }
           if (call.needs(1)) call.set(1, reshape(sum_to(matmul(swap_last(a), g), b.shape()), y.shape()));
         },
     .reads = IN_0 | IN_1,
@@ -168,8 +201,7 @@ Product layer_of(const Specs& in) {
   Product p;
   Dims strides = w.full_strides();
   const int64_t k = x.shape.back();
-  int64_t rows = 1;
-  for (int i = 0; i + 1 < x.shape.size(); ++i) rows *= x.shape[i];
+  const int64_t rows = rows_of(x.shape);
   p.gemm = Gemm{x.dtype, rows, w.shape[0], k, k, 1, strides[1], strides[0], w.shape[0]};
   return p;
 }
@@ -212,18 +244,16 @@ const Op linear_op{
     .forward = run_product,
     .scratch_bytes = [](const Attrs*, const Specs& in, const Spec*,
                         int members) { return aligned_scratch(layer_of(in).gemm) * static_cast<size_t>(members); },
-    .place = [](const Attrs*, const Specs& in, const Spec*) { return place_product(layer_of(in), in[0]); },
+    .place = [](const Attrs*, const Specs& in, const Spec*) { return place_product(layer_of(in), in); },
     .cost = [](const Attrs*, const Specs& in, const Spec*) { return product_cost(layer_of(in)); },
     .strided = IN_1,
     .grad =
         [](GradCall& call) {
           const Tensor x = call.in(0), w = call.in(1);
-          const Dims rows{-1, w.shape()[0]};
           if (call.needs(0)) call.set(0, matmul(call.grad(), w));
           if (!call.needs(1) && !call.needs(2)) return;
-          Tensor g = call.grad().shape().size() == 2 ? call.grad() : reshape(call.grad(), rows);
-          if (call.needs(1))
-            call.set(1, matmul(swap_last(g), x.shape().size() == 2 ? x : reshape(x, {-1, w.shape()[1]})));
+          const Tensor g = as_rows(call.grad());
+          if (call.needs(1)) call.set(1, matmul(swap_last(g), as_rows(x)));
           if (call.needs(2)) call.set(2, sum(g, Dims{0}));
         },
     .reads = IN_0 | IN_1,

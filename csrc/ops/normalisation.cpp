@@ -29,8 +29,6 @@ Dims without_last(const Dims& shape) {
   return d;
 }
 
-void place_rows(Placement& p, const Dims& shape) { p.extent = rows_of(shape); }
-
 const Op layer_norm_op{
     .name = "layer_norm",
     .doc =
@@ -56,16 +54,19 @@ const Op layer_norm_op{
     .place =
         [](const Attrs*, const Specs& in, const Spec*) {
           Placement p;
-          place_rows(p, in[0].shape);
+          p.extent = rows_of(in[0].shape);
           p.aligned = IN_0;
           return p;
         },
     .grad =
         [](GradCall& call) {
           const Tensor in[] = {call.grad(), call.in(0), call.out(1), call.out(2), call.in(1)};
-          std::vector<Tensor> made = bs::apply_all(*find_op("layer_norm_backward"), in);
-          for (int i = 0; i < 3; ++i)
-            if (call.needs(i)) call.set(i, std::move(made[static_cast<size_t>(i)]));
+          if (call.needs(0)) call.set(0, bs::apply(*find_op("layer_norm_backward"), in));
+          if (!call.needs(1) && !call.needs(2)) return;
+          std::vector<Tensor> made =
+              bs::apply_all(*find_op("layer_norm_backward_params"), std::span<const Tensor>(in).first(4));
+          for (int i = 1; i < 3; ++i)
+            if (call.needs(i)) call.set(i, std::move(made[static_cast<size_t>(i - 1)]));
         },
     .reads = IN_0 | IN_1 | OUT_1 | OUT_2,
     .compose =
@@ -83,61 +84,89 @@ const Op layer_norm_op{
 };
 BS_REGISTER(layer_norm_op);
 
-// The sums over rows run in blocks of so many rows, joined in order (as kernels do inside one call).
+// What the two derivatives share: g and x (..., n), mean and rstd (...).
+void check_backward(const char* name, const Specs& in) {
+  check(name, in[1], in.has(4) ? &in[4] : nullptr, nullptr);
+  const Dims rows = without_last(in[1].shape);
+  if (!(in[0].shape == in[1].shape) || !(in[2].shape == rows) || !(in[3].shape == rows))
+    throw ShapeError(cat("[", name, "] g is ", str(in[0].shape), ", mean is ", str(in[2].shape), ", rstd is ",
+                         str(in[3].shape), " for x ", str(in[1].shape)));
+  for (int i = 0; i < 4; ++i)
+    if (in[i].dtype != in[1].dtype)
+      throw DTypeError(cat("[", name, "] dtypes differ: ", name_of(in[i].dtype), " and ", name_of(in[1].dtype)));
+}
+
+Tensor normalised(std::span<const Tensor> in) { return mul(sub(in[1], unsqueeze(in[2], -1)), unsqueeze(in[3], -1)); }
+
 const Op layer_norm_backward_op{
     .name = "layer_norm_backward",
-    .doc =
-        "dx = rstd (h - mean(h) - xhat mean(h xhat)) with h = g weight and xhat = (x - mean) rstd; dweight = sum g "
-        "xhat and "
-        "dbias = sum g over all rows.",
+    .doc = "dx = rstd (h - mean(h) - xhat mean(h xhat)) with h = g weight and xhat = (x - mean) rstd.",
     .inputs = {{"g"}, {"x"}, {"mean"}, {"rstd"}, {"weight", true}},
-    .outputs = {"dx", "dweight", "dbias"},
+    .outputs = {"dx"},
     .infer =
         [](const Attrs*, const Specs& in, Spec* out) {
-          check("layer_norm_backward", in[1], in.has(4) ? &in[4] : nullptr, nullptr);
-          const Dims rows = without_last(in[1].shape);
-          if (!(in[0].shape == in[1].shape) || !(in[2].shape == rows) || !(in[3].shape == rows))
-            throw ShapeError(cat("[layer_norm_backward] g is ", str(in[0].shape), ", mean is ", str(in[2].shape),
-                                 ", rstd is ", str(in[3].shape), " for x ", str(in[1].shape)));
-          for (int i = 0; i < 4; ++i)
-            if (in[i].dtype != in[1].dtype)
-              throw DTypeError(
-                  cat("[layer_norm_backward] dtypes differ: ", name_of(in[i].dtype), " and ", name_of(in[1].dtype)));
-          for (int i = 0; i < 3; ++i) out[i].dtype = in[1].dtype;
+          check_backward("layer_norm_backward", in);
+          out[0].dtype = in[1].dtype;
           out[0].shape = in[1].shape;
-          out[1].shape = out[2].shape = Dims{in[1].shape.back()};
         },
     .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
-      const auto& k = kernels::active();
-      const DType dtype = call.in[1].dtype();
-      const int64_t cols = call.in[1].shape().back(), rows = rows_of(call.in[1].shape());
-      k.layer_norm_backward(dtype, cols, call.in[0].data, call.in[1].data, call.data_of(4), call.in[2].data,
-                            call.in[3].data, call.out[0].data, lo, hi);
-      // The same fraction of the columns of the two sums, over all rows: those inputs are read anywhere.
-      const int64_t first = cols * lo / std::max<int64_t>(rows, 1), last = rows ? cols * hi / rows : cols;
-      k.layer_norm_backward_params(dtype, rows, cols, call.in[0].data, call.in[1].data, call.in[2].data,
-                                   call.in[3].data, call.out[1].data, call.out[2].data, first, last);
+      kernels::active().layer_norm_backward(call.in[1].dtype(), call.in[1].shape().back(), call.in[0].data,
+                                            call.in[1].data, call.data_of(4), call.in[2].data, call.in[3].data,
+                                            call.out[0].data, lo, hi);
       return -1;
     },
     .place =
         [](const Attrs*, const Specs& in, const Spec*) {
           Placement p;
-          place_rows(p, in[1].shape);
-          p.outputs_whole = true;
+          p.extent = rows_of(in[1].shape);
+          p.aligned = IN_0 | IN_1 | IN_2 | IN_3;
           return p;
         },
     .compose =
         [](const Attrs*, std::span<const Tensor> in) {
-          const Tensor &g = in[0], &x = in[1];
-          Tensor m = unsqueeze(in[2], -1), rstd = unsqueeze(in[3], -1);
-          Tensor xhat = mul(sub(x, m), rstd);
-          Tensor h = given(in, 4) ? mul(g, in[4]) : g;
-          Tensor dx = mul(rstd, sub(sub(h, mean(h, Dims{-1}, true)), mul(xhat, mean(mul(h, xhat), Dims{-1}, true))));
-          const Dims last{x.shape().back()};
-          return std::vector<Tensor>{dx, sum_to(mul(g, xhat), last), sum_to(g, last)};
+          const Tensor xhat = normalised(in), h = given(in, 4) ? mul(in[0], in[4]) : in[0];
+          const Tensor inner = sub(sub(h, mean(h, Dims{-1}, true)), mul(xhat, mean(mul(h, xhat), Dims{-1}, true)));
+          return std::vector<Tensor>{mul(unsqueeze(in[3], -1), inner)};
         },
 };
 BS_REGISTER(layer_norm_backward_op);
+
+// Apart from dx: these sums need all rows, so they are cut by columns, and wait for all of g. They run in blocks of so
+// many rows, joined in order (as kernels do inside one call).
+const Op layer_norm_backward_params_op{
+    .name = "layer_norm_backward_params",
+    .doc = "dweight = sum g xhat and dbias = sum g over all rows, with xhat = (x - mean) rstd.",
+    .inputs = {{"g"}, {"x"}, {"mean"}, {"rstd"}},
+    .outputs = {"dweight", "dbias"},
+    .infer =
+        [](const Attrs*, const Specs& in, Spec* out) {
+          check_backward("layer_norm_backward_params", in);
+          for (int i = 0; i < 2; ++i) {
+            out[i].dtype = in[1].dtype;
+            out[i].shape = Dims{in[1].shape.back()};
+          }
+        },
+    .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
+      const Dims& shape = call.in[1].shape();
+      kernels::active().layer_norm_backward_params(call.in[1].dtype(), rows_of(shape), shape.back(), call.in[0].data,
+                                                   call.in[1].data, call.in[2].data, call.in[3].data, call.out[0].data,
+                                                   call.out[1].data, lo, hi);
+      return -1;
+    },
+    .place =
+        [](const Attrs*, const Specs& in, const Spec*) {
+          Placement p;
+          p.extent = in[1].shape.back();
+          p.granule = 16;  // floats of a cache line
+          return p;
+        },
+    .compose =
+        [](const Attrs*, std::span<const Tensor> in) {
+          const Dims last{in[1].shape().back()};
+          return std::vector<Tensor>{sum_to(mul(in[0], normalised(in)), last), sum_to(in[0], last)};
+        },
+};
+BS_REGISTER(layer_norm_backward_params_op);
 
 }  // namespace
 }  // namespace bs::ops

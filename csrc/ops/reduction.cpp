@@ -161,10 +161,11 @@ Placement place(const Attrs* attrs, const Specs& in, const Spec* out) {
   Placement place;
   if (in_blocks(p)) {
     place = {r.reduce, block_rows(r), IN_0, true};
-  } else if (p.n == 1) {
-    bool rows = r.outer >= kEnoughRows;
+  } else {  // of several runs the last one is, which leaves little: merge() sums that
+    const bool rows = r.outer >= kEnoughRows;
     place.extent = rows ? r.outer : r.outer * r.inner;
     if (rows) place.aligned = IN_0;
+    place.outputs_whole = p.n > 1;
   }
   return place;
 }
@@ -173,7 +174,7 @@ template <Reduction kind>
 int64_t forward(const Call& call, int64_t lo, int64_t hi) {
   const auto& kernels = kernels::active();
   const Dims& shape = call.in[0].shape();
-  const DType dtype = call.in[0].dtype(), joined = call.out[0].dtype();
+  const DType dtype = call.in[0].dtype();
   if (copies<kind>(Specs({&call.in[0].spec, 1}), call.out[0].spec)) {
     const size_t item = size_of(dtype);
     std::memcpy(call.out[0].data + static_cast<size_t>(lo) * item, call.in[0].data + static_cast<size_t>(lo) * item,
@@ -182,7 +183,8 @@ int64_t forward(const Call& call, int64_t lo, int64_t hi) {
   }
   Plan p = plan_of(shape, axes_of(name_of_kind<kind>(), call.attrs, shape));
   const Run& r = p.run[0];
-  const int64_t item = static_cast<int64_t>(size_of(dtype)), out_item = static_cast<int64_t>(size_of(joined));
+  const int64_t item = static_cast<int64_t>(size_of(dtype)),
+                out_item = static_cast<int64_t>(size_of(call.out[0].dtype()));
   if (in_blocks(p)) {
     // Whole blocks in one call, in which several are under way at once; then what is left of the last.
     const int64_t each = block_rows(r), blocks = (hi - lo) / each, rest = (hi - lo) % each;
@@ -192,32 +194,32 @@ int64_t forward(const Call& call, int64_t lo, int64_t hi) {
     if (rest > 0)
       kernels.reduce({kind, dtype, 1, rest, r.inner}, from + blocks * each * r.inner * item,
                      to + blocks * r.inner * out_item, 0, r.inner);
-  } else if (p.n == 1) {
-    const int64_t each = r.outer >= kEnoughRows ? r.inner : 1;
-    kernels.reduce({kind, dtype, r.outer, r.reduce, r.inner}, call.in[0].data, call.out[0].data, lo * each, hi * each);
   } else {
-    const char* from = call.in[0].data;
-    char* next = call.scratch;
-    for (int i = 0; i < p.n; ++i) {
-      const Run& q = p.run[i];
-      char* to = i + 1 == p.n ? call.out[0].data : next;
-      kernels.reduce({i == 0 ? kind : joining(kind), i == 0 ? dtype : joined, q.outer, q.reduce, q.inner}, from, to, 0,
-                     q.outer * q.inner);
-      from = to;
-      next += q.outer * q.inner * out_item;
-    }
+    const int64_t each = r.outer >= kEnoughRows ? r.inner : 1;
+    kernels.reduce({kind, dtype, r.outer, r.reduce, r.inner}, call.in[0].data,
+                   p.n == 1 ? call.out[0].data : call.scratch, lo * each, hi * each);
   }
   return -1;
 }
 
 template <Reduction kind>
 void merge(const Call& call) {
+  const Spec* in[] = {call.in[0].spec};
+  if (copies<kind>(Specs(in), call.out[0].spec)) return;
   const Dims& shape = call.in[0].shape();
   Plan p = plan_of(shape, axes_of(name_of_kind<kind>(), call.attrs, shape));
-  if (!in_blocks(p)) return;
-  const Run& r = p.run[0];
-  kernels::active().reduce({joining(kind), call.out[0].dtype(), 1, block_count(r), r.inner}, call.scratch,
-                           call.out[0].data, 0, r.inner);
+  const auto join = [&](const Run& r, const char* from, char* to) {
+    kernels::active().reduce({joining(kind), call.out[0].dtype(), r.outer, r.reduce, r.inner}, from, to, 0,
+                             r.outer * r.inner);
+  };
+  if (in_blocks(p)) return join({1, block_count(p.run[0]), p.run[0].inner}, call.scratch, call.out[0].data);
+  char* from = call.scratch;  // what the last run left; later ones follow it
+  for (int i = 1; i < p.n; ++i) {
+    const Run& made = p.run[i - 1];
+    char* to = from + made.outer * made.inner * static_cast<int64_t>(size_of(call.out[0].dtype()));
+    join(p.run[i], from, i + 1 == p.n ? call.out[0].data : to);
+    from = to;
+  }
 }
 
 // t, a reduction of something of shape `whole`, with the reduced axes back as 1.

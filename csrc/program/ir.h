@@ -46,6 +46,9 @@ struct Step {
   // out[n_op_out ..], or, where nothing else needs what the op gave, out[0] (made in place) and then those.
   bool in_place = false;
   Placement place;
+  // Of each input: into how many equal pieces it splits so that part k of the step reads only what lies in the k-th of
+  // as many fractions of its root. 1: a part may read all of it.
+  std::vector<int64_t> pieces;
   int64_t unit = 1;  // elements of a list's loop per unit of place.extent
   double cost = 0;   // nanoseconds on one thread
   // Steps of a phase that hand shards to each other are cut at the same fractions: at multiples of `cut_granule` of
@@ -129,8 +132,12 @@ struct Phase {
   std::vector<Chain> chains;  // of a parallel phase: each of its steps is in one
 };
 
-// Places every step (see Placement in op.h) and gathers them in phases, in another order where that makes fewer.
-std::vector<Phase> place(Ir& ir);
+// Sets place, pieces, unit and cost of a step.
+void place_step(const Ir& ir, Step& s);
+
+// Places every step and gathers them in phases, in another order where that makes fewer. Chains are kept only if they
+// leave parts enough for so many threads.
+std::vector<Phase> place(Ir& ir, int threads);
 
 // One line per step, for people and tests.
 std::string str(const Ir& ir, const std::vector<Phase>& phases);

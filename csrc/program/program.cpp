@@ -38,7 +38,7 @@ Program::Program(const Capture& capture, const std::vector<Tensor>& outputs, boo
   ir_ = build_ir(capture, roots);
   share_panels(ir_);
   fuse(ir_);
-  phases_ = place(ir_);
+  phases_ = place(ir_, num_threads());
   for (const auto& s : capture.slots) slots_.push_back({s.slot, s.slot->cell.get(), s.slot->spec().dtype});
   for (auto [slot, value] : ir_.commits) slots_[static_cast<size_t>(slot)].written = true;
   for (const Step& s : ir_.steps) {

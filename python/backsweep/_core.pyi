@@ -101,10 +101,10 @@ class Tensor:
     def __truediv__(self, other: TensorLike, /) -> Tensor: ...
     def _replace(self: Self, value: TensorLike, /) -> Self: ...
     def abs(self) -> Tensor:
-        """|x|; derivative 0 at x = 0"""
+        """|x|; derivative 0 at x = 0 and NaN"""
 
     def add(self, y: TensorLike) -> Tensor:
-        """x + y"""
+        """x + y; of bools, whether any is true"""
 
     def add_(self: Self, other: TensorLike, alpha: _float = 1) -> Self:
         """Of a parameter or buffer: x + alpha other becomes its value."""
@@ -117,7 +117,7 @@ class Tensor:
         axis: Size | None = ...,
         keepdims: _bool = ...,
     ) -> Tensor:
-        """The maximum over the axes dim (None: all), NaN if any is; equal maxima share the derivative."""
+        """The maximum over the axes dim (None: all), NaN if any is, and then so is the derivative; equal maxima share it."""
 
     def amin(
         self,
@@ -127,7 +127,7 @@ class Tensor:
         axis: Size | None = ...,
         keepdims: _bool = ...,
     ) -> Tensor:
-        """The minimum over the axes dim (None: all), NaN if any is; equal minima share the derivative."""
+        """The minimum over the axes dim (None: all), NaN if any is, and then so is the derivative; equal minima share it."""
 
     def argmax(
         self,
@@ -265,7 +265,7 @@ class Tensor:
         axis: Size | None = ...,
         keepdims: _bool = ...,
     ) -> Tensor:
-        """ln sum exp(x) over the axes dim (() or None: all). No finite x overflows; of nothing but -inf, -inf."""
+        """ln sum exp(x) over the axes dim (() or None: all), of integers in float32. No finite x overflows; of nothing, or nothing but -inf, -inf."""
 
     def long(self) -> Tensor:
         """As int64."""
@@ -277,7 +277,7 @@ class Tensor:
         """x y: (..., m, k) by (..., k, n) gives (..., m, n), leading axes broadcast; a 1-d x is a row, a 1-d y a column. Each element is a chain of fused multiply-adds over k ascending, in parts of 4096; in 16 lanes where there is one column."""
 
     def maximum(self, y: TensorLike) -> Tensor:
-        """max(x, y), NaN if either is; where equal, the derivative goes to x"""
+        """max(x, y), NaN if either is; where equal, each gets half of the derivative, where NaN, all of it"""
 
     def mean(
         self,
@@ -290,7 +290,7 @@ class Tensor:
         """The mean over the axes dim (None: all); of nothing, NaN."""
 
     def mul(self, y: TensorLike) -> Tensor:
-        """x y"""
+        """x y; of bools, whether both are true"""
 
     def mul_(self: Self, other: TensorLike) -> Self:
         """Of a parameter or buffer: x other becomes its value."""
@@ -322,7 +322,7 @@ class Tensor:
         """1 / x"""
 
     def relu(self) -> Tensor:
-        """max(x, 0), NaN stays; derivative 0 at x = 0"""
+        """max(x, 0), NaN stays; derivative 0 at x = 0, 1 at NaN"""
 
     @property
     def requires_grad(self) -> _bool: ...
@@ -346,7 +346,7 @@ class Tensor:
         """1 / (1 + e^-x)"""
 
     def sign(self) -> Tensor:
-        """-1, 0 or 1 as x is below, at or above 0; NaN stays"""
+        """-1, 0 or 1 as x is below, at or above 0; 0 for NaN"""
 
     def sin(self) -> Tensor:
         """sin x"""
@@ -383,7 +383,7 @@ class Tensor:
         axis: Size | None = ...,
         keepdims: _bool = ...,
     ) -> Tensor:
-        """The sum over the axes dim (None: all); bools are counted, in int64. Float sums run in fixed blocks: the same bits on any number of threads."""
+        """The sum over the axes dim (None: all); integers and bools are summed in int64. Float sums run in fixed blocks: the same bits on any number of threads."""
 
     def tanh(self) -> Tensor:
         """(e^x - e^-x) / (e^x + e^-x)"""
@@ -590,7 +590,11 @@ class ops:
     @staticmethod
     def layer_norm_backward(
         g: TensorLike, x: TensorLike, mean: TensorLike, rstd: TensorLike, weight: TensorLike | None = None
-    ) -> tuple[Tensor, Tensor, Tensor]: ...
+    ) -> Tensor: ...
+    @staticmethod
+    def layer_norm_backward_params(
+        g: TensorLike, x: TensorLike, mean: TensorLike, rstd: TensorLike
+    ) -> tuple[Tensor, Tensor]: ...
     @staticmethod
     def le(x: TensorLike, y: TensorLike) -> Tensor: ...
     @staticmethod
@@ -676,6 +680,8 @@ class ops:
         nesterov: bool = False,
         maximize: bool = False,
     ) -> tuple[Tensor, Tensor]: ...
+    @staticmethod
+    def share_max(x: TensorLike, y: TensorLike, z: TensorLike) -> Tensor: ...
     @staticmethod
     def sigmoid(x: TensorLike) -> Tensor: ...
     @staticmethod
@@ -770,10 +776,10 @@ int32: DType
 int64: DType
 
 def abs(x: TensorLike) -> Tensor:
-    """|x|; derivative 0 at x = 0"""
+    """|x|; derivative 0 at x = 0 and NaN"""
 
 def add(x: TensorLike, y: TensorLike) -> Tensor:
-    """x + y"""
+    """x + y; of bools, whether any is true"""
 
 def allocated_bytes() -> int:
     """Bytes of tensor and node memory in use now."""
@@ -786,7 +792,7 @@ def amax(
     axis: Size | None = ...,
     keepdims: bool = ...,
 ) -> Tensor:
-    """The maximum over the axes dim (None: all), NaN if any is; equal maxima share the derivative."""
+    """The maximum over the axes dim (None: all), NaN if any is, and then so is the derivative; equal maxima share it."""
 
 def amin(
     x: TensorLike,
@@ -796,7 +802,7 @@ def amin(
     axis: Size | None = ...,
     keepdims: bool = ...,
 ) -> Tensor:
-    """The minimum over the axes dim (None: all), NaN if any is; equal minima share the derivative."""
+    """The minimum over the axes dim (None: all), NaN if any is, and then so is the derivative; equal minima share it."""
 
 def arange(
     start: float,
@@ -1009,7 +1015,7 @@ def logsumexp(
     axis: Size | None = ...,
     keepdims: bool = ...,
 ) -> Tensor:
-    """ln sum exp(x) over the axes dim (() or None: all). No finite x overflows; of nothing but -inf, -inf."""
+    """ln sum exp(x) over the axes dim (() or None: all), of integers in float32. No finite x overflows; of nothing, or nothing but -inf, -inf."""
 
 def lt(x: TensorLike, y: TensorLike) -> Tensor:
     """x < y"""
@@ -1024,7 +1030,7 @@ def matmul(x: TensorLike, y: TensorLike) -> Tensor:
     """x y: (..., m, k) by (..., k, n) gives (..., m, n), leading axes broadcast; a 1-d x is a row, a 1-d y a column. Each element is a chain of fused multiply-adds over k ascending, in parts of 4096; in 16 lanes where there is one column."""
 
 def maximum(x: TensorLike, y: TensorLike) -> Tensor:
-    """max(x, y), NaN if either is; where equal, the derivative goes to x"""
+    """max(x, y), NaN if either is; where equal, each gets half of the derivative, where NaN, all of it"""
 
 def mean(
     x: TensorLike,
@@ -1037,7 +1043,7 @@ def mean(
     """The mean over the axes dim (None: all); of nothing, NaN."""
 
 def mul(x: TensorLike, y: TensorLike) -> Tensor:
-    """x y"""
+    """x y; of bools, whether both are true"""
 
 def ne(x: TensorLike, y: TensorLike) -> Tensor:
     """x != y"""
@@ -1073,7 +1079,7 @@ def release_cached() -> None:
     """Gives memory kept for reuse back to the system."""
 
 def relu(x: TensorLike) -> Tensor:
-    """max(x, 0), NaN stays; derivative 0 at x = 0"""
+    """max(x, 0), NaN stays; derivative 0 at x = 0, 1 at NaN"""
 
 @overload
 def reshape(x: TensorLike, shape: Size) -> Tensor: ...
@@ -1091,7 +1097,7 @@ def sigmoid(x: TensorLike) -> Tensor:
     """1 / (1 + e^-x)"""
 
 def sign(x: TensorLike) -> Tensor:
-    """-1, 0 or 1 as x is below, at or above 0; NaN stays"""
+    """-1, 0 or 1 as x is below, at or above 0; 0 for NaN"""
 
 def sin(x: TensorLike) -> Tensor:
     """sin x"""
@@ -1122,7 +1128,7 @@ def sum(
     axis: Size | None = ...,
     keepdims: bool = ...,
 ) -> Tensor:
-    """The sum over the axes dim (None: all); bools are counted, in int64. Float sums run in fixed blocks: the same bits on any number of threads."""
+    """The sum over the axes dim (None: all); integers and bools are summed in int64. Float sums run in fixed blocks: the same bits on any number of threads."""
 
 def tanh(x: TensorLike) -> Tensor:
     """(e^x - e^-x) / (e^x + e^-x)"""

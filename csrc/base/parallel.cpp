@@ -2,9 +2,16 @@
 
 #include <omp.h>
 #include <pthread.h>
+#include <signal.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <cmath>
 #include <cstdlib>
+#include <new>
+#include <system_error>
+#include <thread>
 
 #include "base/cpu.h"
 #include "base/error.h"
@@ -12,15 +19,26 @@
 namespace bs {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr int kMaxThreads = 1024;
+// How long threads look for what they wait for before they sleep: as long as members of a phase are apart, and as the
+// caller needs from one phase, or one step, to the next.
+constexpr auto kSpin = std::chrono::microseconds(30);
+
 std::atomic<int> chosen{0};  // 0: not asked yet
 std::atomic<bool> forked{false};
+thread_local bool inside = false;  // a part, or a worker
 
-struct Team {
-  std::atomic<int> members{0}, arrived{0};
-  std::atomic<int> round{0};  // an int is what the kernel can wait on
-};
-thread_local Team* current_team = nullptr;
+int initial() {
+  // A forked child has none of the parent's threads.
+  pthread_atfork(nullptr, nullptr, [] { forked.store(true, std::memory_order_relaxed); });
+  if (const char* text = std::getenv("OMP_NUM_THREADS")) {
+    int n = std::atoi(text);
+    if (n >= 1) return n < kMaxThreads ? n : kMaxThreads;
+  }
+  return default_threads();
+}
 
 void pause_thread() {
 #if defined(__x86_64__)
@@ -30,15 +48,141 @@ void pause_thread() {
 #endif
 }
 
-int initial() {
-  // libgomp's pool does not survive a fork: a child that entered a region would wait for threads that are gone.
-  pthread_atfork(nullptr, nullptr, [] { forked.store(true, std::memory_order_relaxed); });
-  if (const char* text = std::getenv("OMP_NUM_THREADS")) {
-    int n = std::atoi(text);
-    if (n >= 1) return n < kMaxThreads ? n : kMaxThreads;
-  }
-  return default_threads();
+// Whether `value` became another than `old` while we looked.
+bool spin_while(const std::atomic<int>& value, int old) {
+  const auto end = Clock::now() + kSpin;
+  do {
+    for (int i = 0; i < 16; ++i) {
+      if (value.load(std::memory_order_acquire) != old) return true;
+      pause_thread();
+    }
+  } while (Clock::now() < end);
+  return false;
 }
+
+// ---- The pool ------------------------------------------------------------------------------------------------------
+
+// Parts that wait for a member, [lo, hi), and how many members the job has, in one word: what is taken by a
+// compare-and-swap of it belongs to the job that is open then, and the job stays open until the part is done.
+struct Waiting {
+  uint64_t word;
+  int lo() const { return static_cast<int>(word & 0xffffff); }
+  int hi() const { return static_cast<int>(word >> 24 & 0xffffff); }
+  int members() const { return static_cast<int>(word >> 48); }
+  static Waiting of(int lo, int hi, int members) {
+    return {static_cast<uint64_t>(lo) | static_cast<uint64_t>(hi) << 24 | static_cast<uint64_t>(members) << 48};
+  }
+};
+static_assert(kMaxThreads < 1 << 16);
+
+struct alignas(64) Home {
+  std::atomic<uint64_t> waiting{0};
+};
+
+class Pool {
+ public:
+  void share_out(int parts, const int* homes, int members, detail::PartFn fn, void* context) {
+    grow(members - 1);
+    fn_ = fn;
+    context_ = context;
+    pending_.store(parts, std::memory_order_relaxed);
+    auto home = [&](int m) { return homes ? homes[m] : static_cast<int>(static_cast<int64_t>(parts) * m / members); };
+    for (int m = members - 1; m >= 0; --m)
+      homes_[m].waiting.store(Waiting::of(home(m), home(m + 1), members).word, std::memory_order_release);
+    if (members_.load(std::memory_order_relaxed) != members) {
+      members_.store(members, std::memory_order_release);
+      members_.notify_all();
+    }
+    bell_.fetch_add(1, std::memory_order_release);
+    bell_.notify_all();
+    take_all(0);
+    // What is left has been begun.
+    for (int left; (left = pending_.load(std::memory_order_acquire)) != 0;)
+      if (!spin_while(pending_, left)) pending_.wait(left, std::memory_order_acquire);
+  }
+
+ private:
+  // Workers are the members of an OpenMP region that never ends, but its first: that one stands for the caller, who
+  // must not have to wait at the region's end, and sleeps. Whoever needs more workers opens another region.
+  void grow(int workers) {
+    if (workers <= workers_) return;
+    const int first = workers_ + 1, more = workers - workers_;
+    workers_ = workers;
+    sigset_t all, before;
+    sigfillset(&all);  // signals are for the program's own threads
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    try {
+      std::thread([this, first, more] {
+#pragma omp parallel num_threads(more + 1)
+        if (const int i = omp_get_thread_num(); i > 0)
+          work(first + i - 1);
+        else
+          for (;;) never_.wait(0);
+      }).detach();
+    } catch (const std::system_error&) {
+      // No thread to be had: the caller takes all.
+    }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
+
+  void work(int me) {
+    inside = true;
+    for (;;) {
+      const int members = members_.load(std::memory_order_acquire);
+      if (me >= members) {
+        members_.wait(members, std::memory_order_acquire);
+        continue;
+      }
+      const int heard = bell_.load(std::memory_order_acquire);
+      take_all(me);
+      if (!spin_while(bell_, heard)) bell_.wait(heard, std::memory_order_acquire);
+    }
+  }
+
+  // Own parts from the first on, others' from the last on.
+  void take_all(int me) {
+    take_from(me, me);
+    const int members = members_.load(std::memory_order_relaxed);
+    for (int i = 1; i < members; ++i) take_from((me + i) % members, me);
+  }
+
+  void take_from(int member, int me) {
+    std::atomic<uint64_t>& waiting = homes_[member].waiting;
+    Waiting w{waiting.load(std::memory_order_acquire)};
+    while (w.lo() < w.hi() && me < w.members()) {
+      const bool own = member == me;
+      const Waiting rest =
+          own ? Waiting::of(w.lo() + 1, w.hi(), w.members()) : Waiting::of(w.lo(), w.hi() - 1, w.members());
+      if (!waiting.compare_exchange_weak(w.word, rest.word, std::memory_order_acq_rel, std::memory_order_acquire))
+        continue;
+      fn_(context_, own ? w.lo() : w.hi() - 1, me);
+      if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1 && me > 0) pending_.notify_one();
+      w.word = waiting.load(std::memory_order_acquire);
+    }
+  }
+
+  // Of the open job. Read only by who has taken one of its parts.
+  detail::PartFn fn_ = nullptr;
+  void* context_ = nullptr;
+  int workers_ = 0;
+  alignas(64) std::atomic<int> bell_{0};  // another value for each job
+  std::atomic<int> members_{1};           // of the last job: workers beyond sleep until it changes
+  std::atomic<int> never_{0};
+  alignas(64) std::atomic<int> pending_{0};  // parts of the open job that are not done
+  Home homes_[kMaxThreads];
+};
+
+// Never destroyed: workers are there until the process has ended.
+Pool& pool() {
+  static Pool* const p = new Pool;
+  return *p;
+}
+std::atomic<bool> in_use{false};
+
+// Parts per member where there may be as many as one likes: who comes late, or loses its processor, costs the others a
+// part of them. But none shorter than 10 us (to take one costs 0.1), and none longer than 150: who loses its processor
+// does so for 3,000.
+constexpr double kPartsPerMember = 4, kShortPart = 10e3, kLongPart = 150e3;
 
 }  // namespace
 
@@ -60,41 +204,24 @@ void set_num_threads(int n) {
   chosen.store(n, std::memory_order_relaxed);
 }
 
-void detail::run_team(int members, TeamFn fn, void* context) {
-  if (members <= 1 || forked.load(std::memory_order_relaxed) || current_team) {
-    fn(context, 0, 1);
-    return;
-  }
-  Team team;
-#pragma omp parallel num_threads(members)
-  {
-    const int count = omp_get_num_threads();
-    // All members say how many they are, with the same number.
-    team.members.store(count, std::memory_order_relaxed);
-    current_team = &team;
-    fn(context, omp_get_thread_num(), count);
-    current_team = nullptr;
-  }
+int parts_for(double nanoseconds, double all, int64_t extent, int64_t granule, int64_t block, int members) {
+  const double aim = std::clamp(all / (members * kPartsPerMember), kShortPart, kLongPart);
+  const int64_t most =
+      std::min(std::max<int64_t>(extent / std::max<int64_t>(block, 1), members), (extent + granule - 1) / granule);
+  return static_cast<int>(
+      std::clamp<int64_t>(std::llround(nanoseconds / aim), 1, std::clamp<int64_t>(most, 1, 1 << 20)));
 }
 
-// The members' own barrier instead of OpenMP's: libgomp's spins for so long that, on a machine with other work, members
-// wait for a thread that their spinning keeps off its processor (a step of 14 us took 58 ms at a load of 9).
-void team_barrier() {
-  if (!current_team) return;  // alone
-  Team& t = *current_team;
-  const int round = t.round.load(std::memory_order_acquire);
-  if (t.arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == t.members) {
-    t.arrived.store(0, std::memory_order_relaxed);
-    t.round.store(round + 1, std::memory_order_release);
-    t.round.notify_all();
+void detail::share_out(int parts, const int* homes, int members, PartFn fn, void* context) {
+  if (members <= 1 || parts <= 1 || inside || forked.load(std::memory_order_relaxed) ||
+      in_use.exchange(true, std::memory_order_acquire)) {
+    for (int part = 0; part < parts; ++part) fn(context, part, 0);
     return;
   }
-  // About 10 us: as long as members of one phase are apart where each has a processor of its own.
-  for (int spin = 0; spin < 300; ++spin) {
-    if (t.round.load(std::memory_order_acquire) != round) return;
-    pause_thread();
-  }
-  t.round.wait(round, std::memory_order_acquire);
+  inside = true;
+  pool().share_out(parts, homes, members, fn, context);
+  inside = false;
+  in_use.store(false, std::memory_order_release);
 }
 
 }  // namespace bs

@@ -1,4 +1,5 @@
-// Threads: the only place that knows OpenMP. A team runs one function on every member; members meet at barriers.
+// Threads: the only place that knows OpenMP. Work is taken, not dealt: a job is a list of parts, and whoever is free
+// takes the next.
 #pragma once
 
 #include <cstdint>
@@ -7,33 +8,44 @@
 namespace bs {
 
 // Threads that parallel work uses: set_num_threads, else OMP_NUM_THREADS, else what base/cpu.h counts. 1 in a forked
-// child, where the parent's pool does not exist.
+// child, where the parent's threads do not exist.
 int num_threads();
 // n >= 1, or throws ValueError.
 void set_num_threads(int n);
 
 namespace detail {
-using TeamFn = void (*)(void* context, int member, int members);
-void run_team(int members, TeamFn fn, void* context);
+using PartFn = void (*)(void* context, int part, int member);
+void share_out(int parts, const int* homes, int members, PartFn fn, void* context);
 }  // namespace detail
 
-// fn(member, members) on `members` threads, of which the caller is number 0. fn must not throw. Inside a team it
-// runs with one member.
+// fn(part, member) for all `parts`, each once, on up to `members` threads, of which the caller is number 0. Member m
+// takes the parts from homes[m] to homes[m + 1] in order (null: an even share), then those that others have not begun:
+// so like parts of several jobs find their data in the cache of one core. The caller waits for parts that others have
+// begun, never for a thread that has begun none. Inside a part, in a forked child, or while another thread shares out,
+// the caller runs all of them. fn must not throw.
 template <class Fn>
-void run_team(int members, Fn&& fn) {
-  detail::run_team(members, [](void* f, int m, int n) { (*static_cast<std::remove_reference_t<Fn>*>(f))(m, n); }, &fn);
+void share_out(int parts, const int* homes, int members, Fn&& fn) {
+  using F = std::remove_reference_t<Fn>;
+  detail::share_out(parts, homes, members, [](void* f, int part, int m) { (*static_cast<F*>(f))(part, m); }, &fn);
 }
 
-// Every member waits for all others of its team.
-void team_barrier();
+// What it takes for threads to pay, in nanoseconds on one thread. Measured on two cores of an Emerald Rapids.
+// All of it: whoever sleeps must be woken, which takes 5 to 50 us.
+constexpr double kTeamNanoseconds = 60e3;
+// Between two others: nobody has gone to sleep, but the data change their core.
+constexpr double kPhaseNanoseconds = 10e3;
 
-// Part `member` of `members` of [0, n), cut at multiples of `granule` (the last may be ragged).
+// How many parts to make of work that takes so many nanoseconds, out of `all` of its job: it can be cut at multiples of
+// `granule` of [0, extent), and loses by parts under `block`, unless there are more members than such parts.
+int parts_for(double nanoseconds, double all, int64_t extent, int64_t granule, int64_t block, int members);
+
+// Part `i` of `parts` of [0, n), cut at multiples of `granule` (the last may be ragged).
 struct Range {
   int64_t lo, hi;
 };
-inline Range part_of(int64_t n, int64_t granule, int member, int members) {
+inline Range part_of(int64_t n, int64_t granule, int i, int parts) {
   int64_t units = (n + granule - 1) / granule;
-  int64_t lo = units * member / members * granule, hi = units * (member + 1) / members * granule;
+  int64_t lo = units * i / parts * granule, hi = units * (i + 1) / parts * granule;
   return {lo < n ? lo : n, hi < n ? hi : n};
 }
 

@@ -11,8 +11,6 @@ namespace {
 
 thread_local bool is_recording = true;
 
-// Below this a team costs more than it saves: waking and joining two threads takes about 5 us here.
-constexpr double kTeamNanoseconds = 60e3;
 // What one core moves out of the second-level cache, for ops that state no cost of their own.
 constexpr double kBytesPerNanosecond = 20;
 
@@ -45,12 +43,17 @@ double forward_cost(const Op& op, const Attrs* attrs, const Specs& in, const Spe
 }
 
 void run_forward(const Op& op, Call& call, const Specs& in, const Spec* out) {
-  int members = 1;
+  int members = 1, parts = 1;
   Placement place;
   if (op.place) {
     place = op.place(call.attrs, in, out);
-    int threads = num_threads();
-    if (threads > 1 && forward_cost(op, call.attrs, in, out, call.n_out) > kTeamNanoseconds) members = threads;
+    if (const int threads = num_threads(); threads > 1) {
+      const double cost = forward_cost(op, call.attrs, in, out, call.n_out);
+      if (cost > kTeamNanoseconds) {
+        members = threads;
+        parts = parts_for(cost, cost, place.extent, place.granule, place.block, members);
+      }
+    }
   }
   Ref<Buffer> scratch;
   if (op.scratch_bytes) {
@@ -64,9 +67,8 @@ void run_forward(const Op& op, Call& call, const Specs& in, const Spec* out) {
     bad = op.forward(call, 0, place.extent);
   } else {
     std::atomic<int64_t> first_bad{INT64_MAX};
-    run_team(members, [&](int member, int count) {
-      Range r = part_of(place.extent, place.granule, member, count);
-      if (r.lo == r.hi) return;
+    share_out(parts, nullptr, members, [&](int part, int member) {
+      const Range r = part_of(place.extent, place.granule, part, parts);
       Call mine = call;
       mine.member = member;
       int64_t b = op.forward(mine, r.lo, r.hi);

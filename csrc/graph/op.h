@@ -70,7 +70,8 @@ struct Call {
   // Input i, or null where it is absent.
   char* data_of(int i) const { return i < n_in ? in[i].data : nullptr; }
   char* scratch;  // 64-byte aligned, scratch_bytes() long, shared by all parts of the call
-  int member;     // which thread of the team runs this part (for scratch that parts do not share)
+  int member;     // which thread runs this part, from 0 to `members` of scratch_bytes() (for scratch that parts do not
+                  // share)
   alignas(8) std::byte plan[kPlanBytes];
 
   // What prepare() leaves to forward.

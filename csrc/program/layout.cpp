@@ -135,6 +135,7 @@ void Program::lay_out(int members) {
     }
     if (step.op->prepare) step.op->prepare(call);
   }
+  cut(members);
   members_ = members;  // last: what throws above leaves no layout behind
 }
 

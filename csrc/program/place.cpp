@@ -16,13 +16,12 @@
 #include <numeric>
 #include <queue>
 
+#include "base/parallel.h"
 #include "program/ir.h"
 
 namespace bs {
 namespace {
 
-// A phase shorter than this runs on one thread: two threads meet in about 2 us here (spinning), 5 us with a wake-up.
-constexpr double kPhaseNanoseconds = 10e3;
 // A chain keeps at least so many parts per thread, if some step of it has them: so a thread that is late leaves parts
 // to the others.
 constexpr int64_t kPartsPerThread = 4;

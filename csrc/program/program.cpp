@@ -7,12 +7,6 @@
 #include "base/parallel.h"
 
 namespace bs {
-namespace {
-
-// Shorter programs run on one thread: a team costs about 5 us.
-constexpr double kTeamNanoseconds = 100e3;
-
-}  // namespace
 
 Program::Program(const Capture& capture, const std::vector<Tensor>& outputs, bool keep_grads)
     : n_results_(outputs.size()) {

@@ -89,8 +89,20 @@ class Program {
     bool shadow = false;  // the new value must not overwrite the old one
   };
 
+  // Chain `chain` of a phase, on [lo, hi) of its cut.
+  struct Part {
+    int chain;
+    int64_t lo, hi;
+  };
+  // What threads do in one phase.
+  struct Job {
+    std::vector<Part> parts;
+    std::vector<int> homes;  // of members: see share_out()
+  };
+
   int members_for(int threads) const;
   void lay_out(int members);
+  void cut(int members);
   void find_shadows();
   // Marks this thread as the one that runs the program, whose lock it has.
   struct Runner;
@@ -101,7 +113,11 @@ class Program {
   void patch_arguments(std::span<char* const> inputs, std::span<char* const> out);
   void execute(int members);
   void execute_alone();
-  int64_t run_step(size_t s, int member, int members);
+  struct Failure;
+  void run_part(const Chain& chain, const Part& part, int member, Failure& failure);
+  int64_t run_step(size_t s, int64_t lo, int64_t hi, int member);
+  void merge(size_t s);
+  void run_whole(size_t s);
   void commit();
   void unbind();
   void commit_cells();
@@ -126,6 +142,7 @@ class Program {
   std::vector<Call> calls_;                   // per step that is an op
   std::vector<View> views_;                   // of their operands
   std::vector<std::vector<void*>> operands_;  // per step with a list
+  std::vector<Job> jobs_;                     // per phase; empty for one thread
   std::vector<Patch> slot_patches_, argument_patches_;
   std::vector<size_t> lock_order_;    // of slots: by address, as all programs do
   std::vector<Slot::Binding> bound_;  // per slot, while a run lasts

@@ -1,9 +1,8 @@
-// Runs a program: slots bound, steps run on one thread or a team, new values committed.
+// Runs a program: slots bound, steps run on one thread or several, new values committed.
 #include <pthread.h>
 
 #include <algorithm>
 #include <climits>
-#include <exception>
 
 #include "base/error.h"
 #include "base/parallel.h"
@@ -65,21 +64,9 @@ void Program::patch_arguments(std::span<char* const> inputs, std::span<char* con
     *p.where = (p.home == Home::input ? inputs : out)[static_cast<size_t>(p.index)] + p.offset;
 }
 
-int64_t Program::run_step(size_t s, int member, int members) {
+// The part [lo, hi) of what the step is cut at.
+int64_t Program::run_step(size_t s, int64_t lo, int64_t hi, int member) {
   const Step& step = ir_.steps[s];
-  // What is not cut runs on the caller's thread: so do all calls of the host.
-  if (members > 1 && step.cut <= step.cut_granule) {
-    if (member > 0) return -1;
-    members = 1;
-  }
-  int64_t lo = 0, hi = step.place.extent;
-  if (members > 1) {
-    const Range r = part_of(step.cut, step.cut_granule, member, members);
-    if (r.lo == r.hi) return -1;
-    const int64_t each = step.place.extent / step.cut;
-    lo = r.lo * each;
-    hi = r.hi * each;
-  }
   const auto run_list = [&](int64_t from, int64_t to) {
     kernels::active().elementwise(*step.list, operands_[s].data(), from * step.unit, to * step.unit);
   };
@@ -89,7 +76,7 @@ int64_t Program::run_step(size_t s, int member, int members) {
   }
   Call mine;
   const Call* call = &calls_[s];
-  if (members > 1) {
+  if (member > 0 && call->scratch) {
     mine = *call;
     mine.member = member;
     call = &mine;
@@ -104,61 +91,66 @@ int64_t Program::run_step(size_t s, int member, int members) {
   return -1;
 }
 
-// All steps on this thread, as execute() would run them with a team of one, without what a team needs: of a small
-// step that was 270 of 4,500 instructions.
+void Program::merge(size_t s) {
+  if (const Op* op = ir_.steps[s].op; op && op->merge) op->merge(calls_[s]);
+}
+
+void Program::run_whole(size_t s) {
+  const Step& step = ir_.steps[s];
+  if (const int64_t bad = run_step(s, 0, step.place.extent, 0); bad >= 0) step.op->explain(calls_[s], bad);
+  merge(s);
+}
+
+// All steps on this thread, without what several need: of a small step that was 270 of 4,500 instructions.
 void Program::execute_alone() {
-  for (size_t s = 0; s < ir_.steps.size(); ++s) {
-    const Op* op = ir_.steps[s].op;
-    if (const int64_t bad = run_step(s, 0, 1); bad >= 0) op->explain(calls_[s], bad);
-    if (op && op->merge) op->merge(calls_[s]);
+  for (size_t s = 0; s < ir_.steps.size(); ++s) run_whole(s);
+}
+
+// Of several failures the first in the order of steps and positions counts, so that the error is the same on any number
+// of threads. What runs goes on up to the step that failed: an earlier one may fail in another part.
+struct Program::Failure {
+  std::atomic<int> step{INT_MAX};
+  int64_t position = 0;
+  std::mutex lock;
+
+  void add(int s, int64_t at) {
+    std::lock_guard guard(lock);
+    if (s > step.load() || (s == step.load() && at >= position)) return;
+    step.store(s);
+    position = at;
+  }
+};
+
+void Program::run_part(const Chain& chain, const Part& part, int member, Failure& failure) {
+  for (int s : chain.steps) {
+    if (s > failure.step.load(std::memory_order_relaxed)) return;
+    const int64_t each = ir_.steps[static_cast<size_t>(s)].place.extent / chain.cut;
+    const int64_t bad = run_step(static_cast<size_t>(s), part.lo * each, part.hi * each, member);
+    if (bad >= 0) return failure.add(s, bad);
   }
 }
 
-// All phases on a team. Throws what a step throws, after every thread has stopped. Of several failures the first in the
-// order of steps and positions counts, so that the error is the same on any number of threads.
+// All phases, one after the other, on several threads where that pays. Throws what a step throws, after every thread
+// has stopped.
 void Program::execute(int members) {
   if (members == 1) return execute_alone();
-  std::atomic<int> failed{INT_MAX};  // the first step that is known to fail
-  int64_t failed_at = 0;
-  std::exception_ptr error;
-  std::mutex failing;
-  auto fail = [&](int step, int64_t position, std::exception_ptr e) {
-    std::lock_guard guard(failing);
-    if (step > failed.load() || (step == failed.load() && position >= failed_at)) return;
-    failed.store(step);
-    failed_at = position;
-    error = std::move(e);
-  };
-  auto merge = [&](int i) {
-    const size_t s = static_cast<size_t>(i);
-    if (const Op* op = ir_.steps[s].op; op && op->merge) op->merge(calls_[s]);
-  };
-  auto work = [&](int member, int team) {
-    for (const Phase& phase : phases_) {
-      const bool together = team > 1 && phase.parallel;
-      // The others go on up to the step that failed: an earlier one may fail in their part.
-      for (int i = phase.first; i < phase.last && (together || member == 0) && i <= failed.load(); ++i) {
-        try {
-          const int64_t bad = run_step(static_cast<size_t>(i), member, together ? team : 1);
-          if (bad >= 0) fail(i, bad, nullptr);
-        } catch (...) {  // a call of the host
-          fail(i, 0, std::current_exception());
-        }
-        if (!together && failed.load() > i) merge(i);
-      }
-      if (team > 1) team_barrier();
-      // Of this phase: a faster member may already have failed in the next one.
-      if (failed.load() < phase.last) return;
-      if (!together || !phase.merges) continue;
-      if (member == 0)
-        for (int i = phase.first; i < phase.last; ++i) merge(i);
-      team_barrier();
+  Failure failure;
+  for (size_t p = 0; p < phases_.size() && failure.step == INT_MAX; ++p) {
+    const Phase& phase = phases_[p];
+    if (phase.parallel) {
+      const Job& job = jobs_[p];
+      share_out(static_cast<int>(job.parts.size()), job.homes.data(), members, [&](int i, int member) {
+        const Part& part = job.parts[static_cast<size_t>(i)];
+        run_part(phase.chains[static_cast<size_t>(part.chain)], part, member, failure);
+      });
+      for (int s = phase.first; s < phase.last && phase.merges && failure.step == INT_MAX; ++s)
+        merge(static_cast<size_t>(s));
+    } else {
+      for (int s = phase.first; s < phase.last; ++s) run_whole(static_cast<size_t>(s));
     }
-  };
-  run_team(members, work);
-  if (error) std::rethrow_exception(error);
-  if (const int s = failed.load(); s != INT_MAX)
-    ir_.steps[static_cast<size_t>(s)].op->explain(calls_[static_cast<size_t>(s)], failed_at);
+  }
+  if (const int s = failure.step; s != INT_MAX)
+    ir_.steps[static_cast<size_t>(s)].op->explain(calls_[static_cast<size_t>(s)], failure.position);
 }
 
 void Program::commit() {

@@ -6,9 +6,7 @@ optimizers, `bs.compile` makes static programs, `bs.fit` trains.
 
 from typing import TYPE_CHECKING
 
-from backsweep import _load  # noqa: F401  # first: it loads the core with its settings
-
-from backsweep import _core, nn, optim  # isort: skip
+from backsweep import _core, nn, optim
 from backsweep._core import (
     Buffer,
     CompiledFunction,

@@ -1,5 +1,6 @@
 // csrc/base without Python: sizes and blocks of the allocator, shapes that overflow, random bits against published
 // ones, parts of ranges, threads. Prints each failed check; exit code 1 if there is one.
+#include <atomic>
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
@@ -207,26 +208,75 @@ void parts() {
   EXPECT(far.hi == int64_t{1} << 50 && far.lo < far.hi);
 }
 
-void teams() {
+void jobs() {
   EXPECT(num_threads() >= 1 && throws<ValueError>([] { set_num_threads(0); }));
   EXPECT(throws<ValueError>([] { set_num_threads(100000); }));
-  for (int members : {1, 2, 3, 7}) {
+  for (int members : {1, 2, 3, 7, 2}) {
     set_num_threads(members);
     EXPECT(num_threads() == members);
-    std::vector<int> seen(static_cast<size_t>(members)), before(static_cast<size_t>(members));
-    run_team(members, [&](int member, int n) {
-      seen[static_cast<size_t>(member)] = n;
-      team_barrier();
-      for (int count : seen) before[static_cast<size_t>(member)] += count == members;  // all came to the barrier
-    });
-    for (int m = 0; m < members; ++m)
-      EXPECT(seen[static_cast<size_t>(m)] == members && before[static_cast<size_t>(m)] == members);
+    for (int parts : {0, 1, 2, 5, 64, 1000}) {
+      std::vector<std::atomic<int>> runs(static_cast<size_t>(parts));
+      std::atomic<bool> sound{true};
+      share_out(parts, nullptr, members, [&](int part, int member) {
+        if (member < 0 || member >= members) sound = false;
+        ++runs[static_cast<size_t>(part)];
+      });
+      for (const auto& n : runs) EXPECT(n == 1);
+      EXPECT(sound);
+    }
   }
   int inner = 0;
-  run_team(2, [&](int member, int) {
-    if (member == 0) run_team(4, [&](int, int n) { inner = n; });
+  share_out(2, nullptr, 2, [&](int part, int) {
+    if (part == 0)
+      share_out(4, nullptr, 4, [&](int, int member) { inner += member == 0; });  // inside a part one thread runs all
   });
-  EXPECT(inner == 1);  // inside a team there is one
+  EXPECT(inner == 4);
+}
+
+// Parts are begun by whoever is free: one that lasts keeps nobody from the others, wherever they were to be run.
+void late_members() {
+  set_num_threads(2);
+  const int homes[] = {0, 1, 8};
+  std::atomic<int> begun{0};
+  share_out(8, homes, 2, [&](int, int) {
+    if (begun++ == 0)
+      while (begun < 8) std::this_thread::yield();
+  });
+  EXPECT(begun == 8);
+}
+
+// Several threads share out at once: one of them gets the workers, the others run their own parts.
+void several_callers() {
+  set_num_threads(3);
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> callers;
+  for (int c = 0; c < 4; ++c)
+    callers.emplace_back([&] {
+      for (int round = 0; round < 500; ++round) {
+        int sums[3] = {};  // one per member: no two threads have the same number in one job
+        std::atomic<int> runs{0};
+        share_out(6, nullptr, 3, [&](int part, int member) {
+          sums[member] += part + 1;
+          ++runs;
+        });
+        wrong += runs != 6 || sums[0] + sums[1] + sums[2] != 21;
+      }
+    });
+  for (std::thread& t : callers) t.join();
+  EXPECT(wrong == 0);
+}
+
+// Cuts of work into parts.
+void part_counts() {
+  for (int members : {2, 3, 8}) {
+    EXPECT(parts_for(1e9, 1e9, 1, 1, 1, members) == 1);
+    EXPECT(parts_for(1e9, 1e9, 5, 1, 1, members) == 5);
+    EXPECT(parts_for(1e9, 1e9, 100, 50, 1, members) == 2);
+    EXPECT(parts_for(1e9, 1e9, 1 << 20, 1, 1 << 20, members) == members);  // large blocks: one each
+    EXPECT(parts_for(1e3, 1e9, 1 << 20, 1, 1, members) == 1);
+    EXPECT(parts_for(100e3, 100e3, 1 << 20, 1, 1, members) >= members);
+  }
+  EXPECT(parts_for(0, 0, 0, 1, 1, 2) == 1);
 }
 
 void processors() {
@@ -257,12 +307,12 @@ void processors() {
 // A forked child has none of the parent's threads, and works.
 void forked_child() {
   set_num_threads(2);
-  run_team(2, [](int, int) {});
+  share_out(2, nullptr, 2, [](int, int) {});
   const pid_t child = fork();
   if (child == 0) {
-    int members = 0;
-    run_team(2, [&](int, int n) { members = n; });
-    _exit(num_threads() == 1 && members == 1 ? 0 : 1);
+    int mine = 0;
+    share_out(4, nullptr, 2, [&](int, int member) { mine += member == 0; });
+    _exit(num_threads() == 1 && mine == 4 ? 0 : 1);
   }
   int status = -1;
   EXPECT(waitpid(child, &status, 0) == child && status == 0);
@@ -280,7 +330,10 @@ int main() {
   bs::dtypes();
   bs::random_bits();
   bs::parts();
-  bs::teams();
+  bs::jobs();
+  bs::late_members();
+  bs::several_callers();
+  bs::part_counts();
   bs::processors();
 #if defined(__linux__)
   bs::forked_child();

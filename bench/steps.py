@@ -26,7 +26,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-LR = 0.01
+LR, ADAM_LR = 0.01, 0.001
 LOOP_STEPS = 200  # of engines that do not return to Python between steps
 Call = Callable[[], Any]
 
@@ -55,14 +55,14 @@ class Mlp:
     activation: str = "relu"
 
     def module(self, nn: Any, functional: Any) -> Any:
-        unit = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid}[self.activation]
+        unit = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}[self.activation]
         layers = []
         for a, b in zip(self.sizes, self.sizes[1:], strict=False):
             layers += [nn.Linear(a, b), unit()]
         return nn.Sequential(*layers[:-1])
 
     def function(self, jax: Any, rng: np.random.Generator) -> tuple[Any, Callable[[Any, Any], Any]]:
-        unit = {"relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid}[self.activation]
+        unit = {"relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid, "tanh": jax.numpy.tanh}[self.activation]
 
         def apply(layers: Any, x: Any) -> Any:
             *inner, (weight, bias) = layers
@@ -116,14 +116,18 @@ class Row:
     network: Network
     batch: int
     inputs: int
-    classes: int = 10  # 0: one score, labels 0 and 1
+    classes: int = 10  # 0: one score, labels 0 and 1; below: minus the number of outputs, squared errors
     infer: bool = False  # a forward pass instead of a step
     loop: bool = False  # also inside bs.fit and lax.scan
+    adam: bool = False  # instead of SGD
+    clip: float = 0  # the largest norm of all gradients
 
     def data(self, batches: int = 1) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng(0)
         n = self.batch * batches
         x = (0.1 * rng.standard_normal((n, self.inputs))).astype(np.float32)
+        if self.classes < 0:
+            return x, (0.1 * rng.standard_normal((n, -self.classes))).astype(np.float32)
         if self.classes:
             return x, rng.integers(0, self.classes, n)
         return x, rng.integers(0, 2, (n, 1)).astype(np.float32)
@@ -137,6 +141,9 @@ ROWS = {
     "mlp_784_512_512_10_b128": Row(Mlp((784, 512, 512, 10)), 128, 784),
     "mlp_2048x4_b256": Row(Mlp((2048, 2048, 2048, 2048, 10)), 256, 2048),
     "resmlp_64x50_b64": Row(ResMlp(64, 50, 10), 64, 64),
+    # The matrix exponential of SimpleChains.jl's example; the actor of PPO on CartPole.
+    "expm_4_32_16_4_b10000": Row(Mlp((4, 32, 16, 4), "tanh"), 10_000, 4, classes=-4, adam=True),
+    "ppo_4_64_64_2_b64": Row(Mlp((4, 64, 64, 2), "tanh"), 64, 4, classes=2, adam=True, clip=0.5),
 }
 
 
@@ -144,7 +151,13 @@ ROWS = {
 
 
 def module_loss(row: Row, functional: Any) -> Callable[[Any, Any], Any]:
+    if row.classes < 0:
+        return functional.mse_loss  # type: ignore[no-any-return]
     return functional.cross_entropy if row.classes else functional.binary_cross_entropy_with_logits  # type: ignore[no-any-return]
+
+
+def optimizer_of(row: Row, optim: Any, parameters: Any, **options: Any) -> Any:
+    return optim.Adam(parameters, lr=ADAM_LR, **options) if row.adam else optim.SGD(parameters, lr=LR)
 
 
 def backsweep_step(row: Row, how: str, threads: int) -> tuple[Call, int]:
@@ -154,7 +167,7 @@ def backsweep_step(row: Row, how: str, threads: int) -> tuple[Call, int]:
     bs.set_num_threads(threads)
     bs.manual_seed(0)
     model = row.network.module(nn, nn.functional)
-    optimizer = bs.optim.SGD(model.parameters(), lr=LR)
+    optimizer = optimizer_of(row, bs.optim, model.parameters())
     if how == "fit":
         loss_name: Any = "cross_entropy" if row.classes else "binary_cross_entropy_with_logits"
         X, Y = row.data(LOOP_STEPS)
@@ -177,6 +190,8 @@ def backsweep_step(row: Row, how: str, threads: int) -> tuple[Call, int]:
         optimizer.zero_grad()
         loss = loss_of(model(x), y)
         loss.backward()
+        if row.clip:
+            nn.utils.clip_grad_norm_(model.parameters(), row.clip)
         optimizer.step()
         return loss
 
@@ -201,7 +216,7 @@ def torch_step(row: Row, how: str, threads: int) -> tuple[Call, int]:
                 return forward(x)
 
         return infer, 1
-    optimizer = torch.optim.SGD(model.parameters(), lr=LR)
+    optimizer = optimizer_of(row, torch.optim, model.parameters(), fused=True)
     loss_of = module_loss(row, nn.functional)
 
     def forward_loss(x: Any, y: Any) -> Any:
@@ -213,6 +228,8 @@ def torch_step(row: Row, how: str, threads: int) -> tuple[Call, int]:
         optimizer.zero_grad()
         loss = forward_loss(x, y)
         loss.backward()
+        if row.clip:
+            nn.utils.clip_grad_norm_(model.parameters(), row.clip)
         optimizer.step()
         return loss
 
@@ -232,23 +249,41 @@ def jax_step(row: Row, how: str, threads: int) -> tuple[Call, int]:
 
     def loss(parameters: Any, x: Any, y: Any) -> Any:
         scores = apply(parameters, x)
+        if row.classes < 0:
+            return ((scores - y) ** 2).mean()
         if not row.classes:
             return (jax.nn.softplus(scores) - scores * y).mean()
         logs = jax.nn.log_softmax(scores)
         return -jnp.take_along_axis(logs, y[:, None], 1).mean()
 
-    def step(parameters: Any, batch: Any) -> Any:
+    tree = jax.tree.map
+
+    def step(state: Any, batch: Any) -> Any:
+        parameters, first, second, count = state
         value, gradients = jax.value_and_grad(loss)(parameters, *batch)
-        return jax.tree.map(lambda p, g: p - LR * g, parameters, gradients), value
+        if row.clip:
+            norm = jnp.sqrt(sum(jnp.sum(g * g) for g in jax.tree.leaves(gradients)))
+            gradients = tree(lambda g: g * jnp.minimum(1.0, row.clip / (norm + 1e-6)), gradients)
+        if not row.adam:
+            return (tree(lambda p, g: p - LR * g, parameters, gradients), first, second, count), value
+        count = count + 1
+        first = tree(lambda m, g: 0.9 * m + 0.1 * g, first, gradients)
+        second = tree(lambda v, g: 0.999 * v + 0.001 * g * g, second, gradients)
+        rate, scale = ADAM_LR / (1 - 0.9**count), 1 / (1 - 0.999**count)
+        parameters = tree(
+            lambda p, m, v: p - rate * m / (jnp.sqrt(v * scale) + 1e-8), parameters, first, second
+        )
+        return (parameters, first, second, count), value
 
     steps = LOOP_STEPS if how == "scan" else 1
     batch = tuple(map(jnp.asarray, row.data(steps)))
     if how == "scan":
         batch = tuple(a.reshape(steps, row.batch, *a.shape[1:]) for a in batch)
-        run = jax.jit(lambda p, batches: jax.lax.scan(step, p, batches), donate_argnums=0)
+        run = jax.jit(lambda s, batches: jax.lax.scan(step, s, batches), donate_argnums=0)
     else:
         run = jax.jit(step, donate_argnums=0)
-    state = [parameters]
+    moments = [tree(jnp.zeros_like, parameters) for _ in range(2)] if row.adam else [(), ()]
+    state: list[Any] = [(parameters, *moments, jnp.float32(0))]
 
     def call() -> Any:
         state[0], value = run(state[0], batch)

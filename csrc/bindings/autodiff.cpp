@@ -5,6 +5,7 @@
 
 #include "autodiff/sweep.h"
 #include "base/error.h"
+#include "bindings/gil.h"
 #include "bindings/tensor.h"
 #include "graph/apply.h"
 
@@ -48,7 +49,7 @@ py::object grad(py::object outputs, py::object inputs, py::object grad_outputs, 
   std::vector<Tensor> result;
   {
     // Always: a sweep may call back into Python while it holds a lock that another thread's sweep waits for.
-    py::gil_scoped_release release;
+    GilRelease release;
     result = gradients(out, seeds, in, create_graph);
   }
   py::tuple t(result.size());

@@ -3,6 +3,7 @@
 #include <new>
 
 #include "base/error.h"
+#include "bindings/gil.h"
 #include "graph/slot.h"
 
 namespace bs::bindings {
@@ -44,12 +45,11 @@ void release_object(void* owner) {
   const bool ending = _Py_IsFinalizing();
 #endif
   if (!Py_IsInitialized() || ending) return;  // the process ends: there is no interpreter to give it back to
-  PyGILState_STATE state = PyGILState_Ensure();
+  GilAcquire gil;
   PyObject *kind, *value, *trace;  // a destructor must not disturb an error in flight
   PyErr_Fetch(&kind, &value, &trace);
   Py_DECREF(static_cast<PyObject*>(owner));
   PyErr_Restore(kind, value, trace);
-  PyGILState_Release(state);
 }
 
 void set_python_error() noexcept {

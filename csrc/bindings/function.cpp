@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "bindings/dtype.h"
+#include "bindings/gil.h"
 #include "bindings/tensor.h"
 #include "ops/custom.h"
 
@@ -13,7 +14,9 @@ namespace {
 
 // A Python object that C++ code holds and may drop without the interpreter's lock.
 std::shared_ptr<PyObject> hold(py::object o) { return {o.release().ptr(), release_object}; }
-py::handle function_of(const std::shared_ptr<PyObject>& p) { return p.get(); }
+py::object call_python(const std::shared_ptr<PyObject>& fn, const py::tuple& args) {
+  return owned(unless_python_ends([&] { return PyObject_CallObject(fn.get(), args.ptr()); }));
+}
 
 py::list wrap_all(std::span<const Tensor> tensors) {
   py::list made;
@@ -25,8 +28,9 @@ std::vector<Tensor> custom(py::object backward, const std::vector<Tensor>& input
   auto rule = std::make_shared<ops::CustomGrad>();
   auto fn = hold(std::move(backward));
   rule->backward = [fn](std::span<const Tensor> grads, std::span<const Tensor> in, std::span<const Tensor> out) {
-    py::gil_scoped_acquire gil;
-    py::sequence made = function_of(fn)(wrap_all(grads), wrap_all(in), wrap_all(out));
+    GilAcquire gil;
+    const py::tuple args = py::make_tuple(wrap_all(grads), wrap_all(in), wrap_all(out));
+    py::sequence made = call_python(fn, args);
     if (py::len(made) != in.size())
       throw GraphError(cat("[custom] backward gave ", py::len(made), " gradients for ", in.size(), " inputs"));
     std::vector<Tensor> result;
@@ -59,10 +63,10 @@ std::vector<Tensor> host_call(py::object function, const std::vector<Tensor>& in
   }
   auto fn = hold(std::move(function));
   host->run = [fn](const Call& call) {
-    py::gil_scoped_acquire gil;
+    GilAcquire gil;
     py::tuple args(call.n_in);
     for (int i = 0; i < call.n_in; ++i) args[i] = copy_of(call.in[i]);
-    py::object result = function_of(fn)(*args);
+    py::object result = call_python(fn, args);
     py::sequence made = py::isinstance<py::array>(result) ? py::sequence(py::make_tuple(result)) : py::sequence(result);
     if (static_cast<int>(py::len(made)) != call.n_out)
       throw ShapeError(

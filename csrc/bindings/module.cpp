@@ -18,7 +18,7 @@ void register_train(py::module_& m);     // train.cpp
 
 // Free-threaded Python: imports take the GIL back, since the free list, the generator's read-advance-write and the
 // kernels' table are not guarded without it.
-PYBIND11_MODULE(_core, m) {
+PYBIND11_MODULE(_core_of_main, m) {
   using namespace bs::bindings;
   m.doc() = "The C++ core of backsweep. Use it through the package.";
   if (const char* error = bs::kernels::selection_error()) throw py::import_error(error);
@@ -42,4 +42,13 @@ PYBIND11_MODULE(_core, m) {
   }
   names.attr("sort")();
   m.attr("__all__") = names;
+}
+
+// What Python calls. pybind11 waits for ever for a lock that another interpreter of the process has
+// (Python 3.10, 3.11).
+extern "C" PYBIND11_EXPORT PyObject* PyInit__core() {
+  if (PyInterpreterState_Get() == PyInterpreterState_Main()) return PyInit__core_of_main();
+  PyErr_SetString(PyExc_ImportError,
+                  "backsweep runs in the main interpreter only; for several at once, use processes or threads");
+  return nullptr;
 }

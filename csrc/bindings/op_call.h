@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "bindings/gil.h"
 #include "bindings/tensor.h"
 #include "graph/apply.h"
 #include "graph/op.h"
@@ -85,7 +86,7 @@ template <auto apply_op = static_cast<Tensor (*)(const Op&, std::span<const Tens
 auto call(const Op& op, Operands& in, Ref<Attrs> attrs = {}) {
   if (is_long(op, in.span())) {
     in.own();
-    py::gil_scoped_release release;
+    GilRelease release;
     return apply_op(op, in.span(), std::move(attrs));
   }
   return apply_op(op, in.span(), std::move(attrs));

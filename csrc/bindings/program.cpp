@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "bindings/gil.h"
 #include "graph/apply.h"
 #include "program/capture.h"
 
@@ -174,7 +175,8 @@ std::shared_ptr<Entry> capture(Compiled* self, py::handle args, py::handle kwarg
     };
     py::object call_args = map_leaves(args, symbol);
     py::object call_kwargs = kwargs && !kwargs.is_none() ? map_leaves(kwargs, symbol) : py::object(py::dict());
-    py::object result = owned(PyObject_Call(self->fn, call_args.ptr(), call_kwargs.ptr()));
+    py::object result =
+        owned(unless_python_ends([&] { return PyObject_Call(self->fn, call_args.ptr(), call_kwargs.ptr()); }));
     auto take = [&](py::handle o) -> py::object {
       if (!is_tensor(o.ptr()) || slot_of(o.ptr())) return py::reinterpret_borrow<py::object>(o);
       outputs.push_back(unwrap(o.ptr()));
@@ -196,7 +198,7 @@ py::object run(Entry& entry, std::span<char* const> inputs) {
   std::shared_ptr<Program> program = entry.program;
   std::vector<Tensor> results;
   if (program->cost() > kReleaseNanoseconds || program->calls_host()) {
-    py::gil_scoped_release release;
+    GilRelease release;
     results = program->run(inputs);
   } else {
     results = program->run(inputs);

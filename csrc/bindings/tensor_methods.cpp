@@ -4,6 +4,7 @@
 #include "autodiff/sweep.h"
 #include "base/error.h"
 #include "bindings/dtype.h"
+#include "bindings/gil.h"
 #include "bindings/op_call.h"
 #include "bindings/tensor.h"
 #include "ops/ops.h"
@@ -202,7 +203,7 @@ PyObject* backward(PyObject* self, FastArgs args, Py_ssize_t n, PyObject* kwname
     if (create_graph < 0) throw py::error_already_set();
     {
       // Always: a sweep may call back into Python while it holds a lock that another thread's sweep waits for.
-      py::gil_scoped_release release;
+      GilRelease release;
       bs::backward(root, gradient, create_graph != 0);
     }
     Py_RETURN_NONE;

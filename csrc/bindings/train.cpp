@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "bindings/compiled.h"
+#include "bindings/gil.h"
 #include "bindings/random.h"
 #include "graph/apply.h"
 #include "train/epoch.h"
@@ -92,7 +93,7 @@ void register_train(py::module_& m) {
            py::arg("shuffle") = true, py::arg("drop_last") = false, py::arg("leaves") = 1,
            py::arg("update") = py::none())
       .def("begin_epoch", &EpochLoop::begin, "Draw the order of the samples.")
-      .def("run", &EpochLoop::run, py::arg("seconds"), py::call_guard<py::gil_scoped_release>(),
+      .def("run", &EpochLoop::run, py::arg("seconds"), py::call_guard<GilRelease>(),
            "Run steps until the time is over or the epoch is; True if it is.")
       .def_property_readonly("steps_done", &EpochLoop::steps_done)
       .def_property_readonly("steps_total", &EpochLoop::steps_total)

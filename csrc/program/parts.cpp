@@ -19,7 +19,7 @@ void Program::cut(int members) {
       int64_t block = 1;  // where steps state what one call should do at least, parts are no smaller
       for (int s : chain.steps) {
         const Step& step = ir_.steps[static_cast<size_t>(s)];
-        if (step.op) block = std::max(block, step.place.block / (step.place.extent / chain.cut));
+        if (step.op && step.place.extent > 0) block = std::max(block, step.place.block * chain.cut / step.place.extent);
       }
       const int parts = parts_for(chain.cost, total, chain.cut, chain.granule, block, members);
       for (int i = 0; i < parts; ++i) {

@@ -124,7 +124,7 @@ struct Program::Failure {
 void Program::run_part(const Chain& chain, const Part& part, int member, Failure& failure) {
   for (int s : chain.steps) {
     if (s > failure.step.load(std::memory_order_relaxed)) return;
-    const int64_t each = ir_.steps[static_cast<size_t>(s)].place.extent / chain.cut;
+    const int64_t each = ir_.steps[static_cast<size_t>(s)].place.extent / std::max<int64_t>(chain.cut, 1);
     const int64_t bad = run_step(static_cast<size_t>(s), part.lo * each, part.hi * each, member);
     if (bad >= 0) return failure.add(s, bad);
   }

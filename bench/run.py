@@ -27,7 +27,8 @@ from typing import Any
 from compare import Rows, best, geometric_mean, run_program, time_text
 
 ROOT = Path(__file__).resolve().parents[1]
-PROGRAMS = sorted({path.stem for path in (ROOT / "bench").glob("*.cpp")} - {"counts"})  # counts.py runs it
+PROGRAMS = sorted({path.stem for path in (ROOT / "bench").glob("*.cpp")} - {"counts", "layout"})
+# counts.py runs counts; layout is a program for each instruction set, which says itself how to run it.
 ISAS = ["v4", "v3", "v2", "neon"]
 # What holds OpenBLAS and MKL to an instruction set.
 LIKE = {

@@ -140,6 +140,14 @@ def _transposed(a: Array) -> tuple[Array, Callable[[bs.Tensor], bs.Tensor]]:
     )
 
 
+def _channels_last(a: Array) -> tuple[Array, Callable[[bs.Tensor], bs.Tensor]]:
+    """Axis 1 innermost, as NHWC has it; other axes in their order."""
+    if a.ndim < 3:
+        return _transposed(a)
+    order = (0, a.ndim - 1, *range(1, a.ndim - 1))
+    return np.moveaxis(a, 1, -1).copy(), lambda t: _core.permute(t, order)
+
+
 def _strided(a: Array) -> tuple[Array, Callable[[bs.Tensor], bs.Tensor]]:
     base = np.ones((*a.shape[:-1], 2 * a.shape[-1]), dtype=a.dtype)
     base[..., ::2] = a
@@ -163,6 +171,7 @@ def _expanded(a: Array) -> tuple[Array, Callable[[bs.Tensor], bs.Tensor]]:
 
 LAYOUTS: dict[str, Layout] = {
     "transposed": _transposed,
+    "channels_last": _channels_last,
     "strided": _strided,
     "reversed": _reversed,
     "offset": _offset,

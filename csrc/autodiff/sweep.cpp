@@ -181,7 +181,8 @@ std::vector<Tensor> sweep(std::span<const Tensor> outputs, std::span<const Tenso
     }
     const std::span<const Tensor> given(own, node->n_outputs);
     if (w.relevant[i] && std::any_of(given.begin(), given.end(), [](const Tensor& g) { return bool(g); })) {
-      if (!inputs && node->cell) accumulate_grad(*node->cell, own[0]);
+      // As the leaf lies: p.grad.view(-1) is a view.
+      if (!inputs && node->cell) accumulate_grad(*node->cell, ops::contiguous(own[0]));
       Mask needed;
       const uint32_t* source = &w.source[w.first_edge[i]];
       const int n_inputs = static_cast<int>(node->n_inputs);

@@ -38,7 +38,7 @@ Op softmax_op(const char* doc) {
             const int dim = scalar_dim(kName[logarithm], attrs->get<int64_t>(0), n);
             if (n == 0) return std::vector<Tensor>{reshape(apply(rows, {reshape(in[0], {1})}), {})};
             if (dim == n - 1) return std::vector<Tensor>{apply(rows, in)};
-            return std::vector<Tensor>{transpose(apply(rows, {transpose(in[0], dim, n - 1)}), dim, n - 1)};
+            return std::vector<Tensor>{contiguous(transpose(apply(rows, {transpose(in[0], dim, n - 1)}), dim, n - 1))};
           },
   };
 }

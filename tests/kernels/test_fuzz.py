@@ -79,8 +79,9 @@ def test_functions_are_within_their_ulps(programs: Path) -> None:
     assert run(programs / "ulp").endswith("ok\n")
 
 
-def test_base(programs: Path) -> None:
-    assert run(programs / "test_base") == "ok\n"
+@pytest.mark.parametrize("name", ["test_base", "test_run"])
+def test_core(name: str, programs: Path) -> None:
+    assert run(programs / name) == "ok\n"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,111 @@
+// Programs on threads, without Python: the same bits on any number of them, and several callers at once. Written for
+// ThreadSanitizer too, which sees no program that Python starts.
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include "base/parallel.h"
+#include "graph/apply.h"
+#include "program/capture.h"
+#include "program/program.h"
+
+namespace bs {
+namespace {
+
+#define EXPECT(condition)                                                  \
+  do {                                                                     \
+    if (!(condition)) {                                                    \
+      std::printf("%s:%d: expected %s\n", __FILE__, __LINE__, #condition); \
+      std::exit(1);                                                        \
+    }                                                                      \
+  } while (false)
+
+constexpr int64_t kSize = 192;
+
+Tensor filled(float scale) {
+  Tensor t = Tensor::empty(DType::f32, Dims{kSize, kSize});
+  for (int64_t i = 0; i < kSize * kSize; ++i)
+    reinterpret_cast<float*>(t.data())[i] = scale * static_cast<float>(i % 97);
+  return t;
+}
+
+Tensor op(const char* name, std::initializer_list<Tensor> inputs) { return apply(*find_op(name), inputs); }
+
+// y = tanh(tanh(x w) w); w and s become tanh(w w) and tanh(s), one in new memory, the other in place.
+struct Network {
+  Ref<Slot> w = Slot::make(filled(1e-3f), false), s = Slot::make(filled(1e-2f), false);
+  std::unique_ptr<Program> program;
+
+  Network() {
+    Capture capture;
+    std::vector<Tensor> outputs;
+    {
+      CaptureScope scope(capture);
+      Spec spec;
+      spec.shape = Dims{kSize, kSize};
+      const Tensor x = capture.input(spec, false);
+      outputs.push_back(op("tanh", {op("matmul", {op("tanh", {op("matmul", {x, w->read()})}), w->read()})}));
+      w->write(op("tanh", {op("matmul", {w->read(), w->read()})}));
+      s->write(op("tanh", {s->read()}));
+    }
+    program = std::make_unique<Program>(capture, outputs, false);
+  }
+  std::vector<Tensor> run(const Tensor& x) {
+    char* const inputs[] = {x.data()};
+    return program->run(inputs);
+  }
+};
+
+bool equal(const Tensor& a, const Tensor& b) {
+  return std::memcmp(a.data(), b.data(), sizeof(float) * kSize * kSize) == 0;
+}
+
+void same_bits() {
+  const Tensor x = filled(0.5f);
+  std::vector<Tensor> first;
+  for (int threads : {1, 2, 3, 7}) {
+    set_num_threads(threads);
+    Network net;
+    std::vector<Tensor> made;
+    for (int step = 0; step < 3; ++step) made.push_back(net.run(x)[0]);
+    made.push_back(net.w->value());
+    made.push_back(net.s->value());
+    if (first.empty()) first = made;
+    for (size_t i = 0; i < made.size(); ++i) EXPECT(equal(made[i], first[i]));
+  }
+}
+
+// Steps commute, whoever makes them; meanwhile another thread looks at the slots and changes the number of threads.
+void several_callers() {
+  constexpr int kCallers = 3, kSteps = 10;
+  const Tensor x = filled(0.5f);
+  Network want, net;
+  set_num_threads(2);
+  for (int step = 0; step < kCallers * kSteps; ++step) want.run(x);
+  std::atomic<int> running{kCallers};
+  std::vector<std::thread> threads;
+  for (int c = 0; c < kCallers; ++c)
+    threads.emplace_back([&] {
+      for (int step = 0; step < kSteps; ++step) net.run(x);
+      --running;
+    });
+  for (int i = 0; running > 0; ++i) {
+    EXPECT(net.s->value().data() != nullptr && net.w->value().data() != nullptr);
+    set_num_threads(1 + i % 4);
+    op("matmul", {x, x});
+  }
+  for (std::thread& t : threads) t.join();
+  EXPECT(equal(net.w->value(), want.w->value()) && equal(net.s->value(), want.s->value()));
+}
+
+}  // namespace
+}  // namespace bs
+
+int main() {
+  bs::same_bits();
+  bs::several_callers();
+  std::puts("ok");
+}

@@ -51,7 +51,7 @@ PyObject* get_name(PyObject* self, void*) { return PyUnicode_FromString(name_of(
 PyObject* get_itemsize(PyObject* self, void*) { return PyLong_FromSize_t(size_of(of(self))); }
 PyObject* get_is_float(PyObject* self, void*) { return PyBool_FromLong(is_float(of(self))); }
 PyObject* get_numpy(PyObject* self, void*) {
-  return guarded([&] { return numpy_dtype(of(self)).release().ptr(); });
+  return guarded([&] { return numpy_dtype(of(self), "dtype").release().ptr(); });
 }
 
 PyObject* reduce(PyObject* self, PyObject*) { return Py_BuildValue("O(s)", rebuild, name_of(of(self))); }
@@ -65,7 +65,9 @@ PyGetSetDef getset[] = {{"name", get_name, nullptr, "The name, as NumPy has it."
 PyMethodDef methods[] = {{"__reduce__", reduce, METH_NOARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
 
 PyType_Slot slots[] = {
-    {Py_tp_doc, const_cast<char*>("The element type of tensors: float32, float64, int32, int64 or bool_.")},
+    {Py_tp_doc,
+     const_cast<char*>("The element type of tensors. float32, float64, int32, int64 and bool_ compute; uint8, "
+                       "int8, int16, float16 and bfloat16 are stored, moved and cast.")},
     {Py_tp_repr, reinterpret_cast<void*>(repr)},
     {Py_tp_hash, reinterpret_cast<void*>(hash)},
     {Py_tp_richcompare, reinterpret_cast<void*>(compare)},
@@ -79,32 +81,20 @@ PyType_Spec spec = {"backsweep.DType", sizeof(PyDType), 0, Py_TPFLAGS_DEFAULT | 
 
 PyObject* dtype_object(DType t) { return singleton[static_cast<int>(t)]; }
 
-py::dtype numpy_dtype(DType t) {
-  switch (t) {
-    case DType::f32:
-      return py::dtype::of<float>();
-    case DType::f64:
-      return py::dtype::of<double>();
-    case DType::i32:
-      return py::dtype::of<int32_t>();
-    case DType::i64:
-      return py::dtype::of<int64_t>();
-    case DType::b8:
-      return py::dtype::of<bool>();
-  }
-  return py::dtype::of<float>();
+py::dtype numpy_dtype(DType t, const char* op) {
+  if (t == DType::bf16) throw DTypeError(cat("[", op, "] NumPy has no bfloat16: cast first, as in x.float()"));
+  return py::dtype(name_of(t));
 }
 
 bool from_numpy_dtype(const py::dtype& d, DType* out) {
   const char kind = d.kind();
-  const auto size = d.itemsize();
   for (int i = 0; i < kDTypes; ++i) {
-    DType t = static_cast<DType>(i);
-    char k = is_float(t) ? 'f' : t == DType::b8 ? 'b' : 'i';
-    if (kind == k && static_cast<size_t>(size) == size_of(t)) {
-      *out = t;
-      return true;
-    }
+    const DType t = static_cast<DType>(i);
+    const char k = t == DType::bf16 ? 'V' : is_float(t) ? 'f' : t == DType::b8 ? 'b' : t == DType::u8 ? 'u' : 'i';
+    if (kind != k || static_cast<size_t>(d.itemsize()) != size_of(t)) continue;
+    if (t == DType::bf16 && py::cast<std::string>(d.attr("name")) != name_of(t)) continue;
+    *out = t;
+    return true;
   }
   return false;
 }
@@ -150,7 +140,9 @@ bool parse_dtype(PyObject* o, DType* out) {
 DType dtype_argument(const char* op, PyObject* o) {
   DType t;
   if (!parse_dtype(o, &t))
-    throw py::type_error(cat("[", op, "] dtype is one of float32, float64, int32, int64, bool, not ",
+    throw py::type_error(cat("[", op,
+                             "] dtype is one of float32, float64, float16, bfloat16, int8, int16, int32, int64, "
+                             "uint8, bool, not ",
                              py::cast<std::string>(py::repr(o))));
   return t;
 }

@@ -17,9 +17,10 @@ PyObject* dtype_object(DType t);
 bool parse_dtype(PyObject* o, DType* out);
 // The same, or TypeError "[op] dtype ...".
 DType dtype_argument(const char* op, PyObject* o);
-// False where we have no such type.
+// False where we have no such type. bfloat16 is no type of NumPy's own: that of ml_dtypes (JAX) is known by its name.
 bool from_numpy_dtype(const py::dtype& d, DType* out);
-py::dtype numpy_dtype(DType t);
+// DTypeError "[op] ..." for bfloat16.
+py::dtype numpy_dtype(DType t, const char* op);
 
 void register_dtypes(py::module_& m);
 

@@ -46,7 +46,7 @@ std::vector<Tensor> custom(py::object backward, const std::vector<Tensor>& input
 
 // Arrays of their own: the call may keep them, the program's memory goes on being used.
 py::array copy_of(const View& v) {
-  py::array a(numpy_dtype(v.dtype()), std::vector<py::ssize_t>(v.shape().begin(), v.shape().end()));
+  py::array a(numpy_dtype(v.dtype(), "host_call"), std::vector<py::ssize_t>(v.shape().begin(), v.shape().end()));
   std::memcpy(a.mutable_data(), v.data, static_cast<size_t>(a.nbytes()));
   return a;
 }

@@ -90,7 +90,7 @@ void push_weak(const Signature& s, PyObject* const* args, int n, Operands* in) {
   Tensor made[3];
   const Spec* specs[3];
   size_t n_specs = 0;
-  bool any_float = false, any_int = false;
+  bool any_float = false, any_int = false, sized = false;
   for (int i = 0; i < n; ++i) {
     if (i >= first && is_number(args[i])) {
       any_float |= PyFloat_Check(args[i]);
@@ -98,13 +98,13 @@ void push_weak(const Signature& s, PyObject* const* args, int n, Operands* in) {
       continue;
     }
     made[i] = convert(i);
-    if (i >= first) specs[n_specs++] = &made[i].spec();
+    if (i < first) continue;
+    specs[n_specs++] = &made[i].spec();
+    sized |= made[i].shape().size() > 0;
   }
   // Of numbers alone, the highest kind.
-  const DType t = n_specs     ? ops::promote(Specs({specs, n_specs}))
-                  : any_float ? DType::f32
-                  : any_int   ? DType::i64
-                              : DType::b8;
+  DType t = n_specs ? ops::promote(Specs({specs, n_specs})) : any_float ? DType::f32 : any_int ? DType::i64 : DType::b8;
+  if (sized && is_storage(t)) t = computing(t);  // see number_dtype
   for (int i = 0; i < n; ++i) in->push(made[i] ? std::move(made[i]) : scalar_tensor(args[i], weak_dtype(t, args[i])));
 }
 

@@ -72,8 +72,8 @@ inline bool is_number(PyObject* o) { return PyFloat_Check(o) || PyLong_Check(o);
 DType number_dtype(PyObject* number);
 // With a dtype, converts; `share` takes the array's memory where its layout allows it.
 Tensor from_array(py::array a, const DType* dtype, bool share, const char* op);
-// A read-only view that keeps the buffer alive.
-py::array numpy_view(const Tensor& t);
+// A read-only view that keeps the buffer alive; DTypeError "[op] ..." for bfloat16.
+py::array numpy_view(const Tensor& t, const char* op);
 // The one element as float, int or bool; ShapeError unless there is exactly one.
 PyObject* element(const Tensor& t, const char* op);
 // An int, a sequence of ints: "[op] argument ..." TypeError else.

@@ -119,15 +119,23 @@ Tensor scalar_tensor(PyObject* o, DType dtype) {
   int overflow = 0;  // not through a double, which holds 53 bits
   long long v = PyLong_AsLongLongAndOverflow(o, &overflow);
   if (v == -1 && !overflow && PyErr_Occurred()) throw py::error_already_set();
-  if (overflow || (dtype == DType::i32 && v != static_cast<int32_t>(v)))
+  const int bits = 8 * static_cast<int>(size_of(dtype)) - (dtype != DType::u8);  // of a number's magnitude
+  const bool fits = dtype == DType::u8 ? v >> bits == 0 : bits == 63 || v >> bits == 0 || v >> bits == -1;
+  if (overflow || !fits)
     throw ValueError(cat("[tensor] the number ", py::cast<std::string>(py::str(o)), " does not fit ", name_of(dtype)));
   Tensor t = Tensor::empty(dtype, {});
-  if (dtype == DType::i32) {
-    *reinterpret_cast<int32_t*>(t.data()) = static_cast<int32_t>(v);
-  } else {
-    *reinterpret_cast<int64_t*>(t.data()) = v;
-  }
+  std::memcpy(t.data(), &v, size_of(dtype));  // the low bytes: all supported processors are little-endian
   return t;
+}
+
+// Of arrays of ml_dtypes' bfloat16 the bits, of others what float32 makes of them.
+Tensor from_bfloat16(py::array a, const char* op) {
+  DType own;
+  const DType f32 = DType::f32;
+  if (!from_numpy_dtype(a.dtype(), &own) || own != DType::bf16)
+    return detached(ops::cast(from_array(std::move(a), &f32, false, op), DType::bf16));
+  const DType i16 = DType::i16;
+  return detached(ops::bitcast(from_array(py::array(a.attr("view")("int16")), &i16, false, op), DType::bf16));
 }
 
 Tensor from_array(py::array a, const DType* asked, bool share, const char* op) {
@@ -140,7 +148,8 @@ Tensor from_array(py::array a, const DType* asked, bool share, const char* op) {
   }
   if (a.ndim() > kMaxDims)
     throw ShapeError(cat("[", op, "] an array of ", a.ndim(), " dimensions: there are at most 8"));
-  const py::dtype want = numpy_dtype(dtype);
+  if (dtype == DType::bf16) return from_bfloat16(std::move(a), op);
+  const py::dtype want = numpy_dtype(dtype, op);
   if (!a.dtype().equal(want)) {  // another type, or the same in foreign byte order
     const char kind = a.dtype().kind();
     if (!std::strchr("biuf", kind))
@@ -180,7 +189,7 @@ Tensor to_tensor(PyObject* o, const char* op, const char* argument) {
       cat("[", op, "] ", argument, " is a tensor, an array, a number or a nested sequence, not ", type_name(o)));
 }
 
-py::array numpy_view(const Tensor& t) {
+py::array numpy_view(const Tensor& t, const char* op) {
   char* data = t.data();
   const Spec& spec = t.spec();
   const Dims strides = spec.full_strides();
@@ -190,7 +199,7 @@ py::array numpy_view(const Tensor& t) {
   Ref<Buffer> keep = t.out().buffer;
   py::capsule base(keep.get(), [](void* p) { Ref<Buffer>::adopt(static_cast<Buffer*>(p)); });
   keep.release();  // the capsule's now
-  py::array a(numpy_dtype(spec.dtype), std::move(sizes), std::move(steps), data, base);
+  py::array a(numpy_dtype(spec.dtype, op), std::move(sizes), std::move(steps), data, base);
   py::detail::array_proxy(a.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
   return a;
 }
@@ -211,8 +220,9 @@ PyObject* element(const Tensor& t, const char* op) {
       return to_python<int64_t>(p);
     case DType::b8:
       return PyBool_FromLong(*p);
+    default:
+      return element(ops::cast(t, computing(t.dtype())), op);
   }
-  return nullptr;
 }
 
 int64_t int_argument(PyObject* o, const char* op, const char* argument) {
@@ -291,17 +301,21 @@ void register_convert(py::module_& m) {
       },
       py::arg("a"), kDoc);
   // What pickle calls.
-  m.def("_rebuild_tensor", [](py::handle type, py::array a, bool requires_grad) {
-    // Past the constructors of Python subclasses, whose arguments only they know.
-    PyTypeObject* t = reinterpret_cast<PyTypeObject*>(type.ptr());
-    if (!PyType_Check(type.ptr()) || !PyType_IsSubtype(t, tensor_type))
-      throw py::type_error("[Tensor] what is unpickled is no tensor type");
-    Tensor value = from_array(std::move(a), nullptr, false, "Tensor");
-    if (PyType_IsSubtype(t, parameter_type) || PyType_IsSubtype(t, buffer_type))
-      return py::reinterpret_steal<py::object>(wrap_slot(t, Slot::make(value, requires_grad)));
-    if (requires_grad) value = with_requires_grad(std::move(value), "Tensor");
-    return py::reinterpret_steal<py::object>(wrap_as(t, std::move(value)));
-  });
+  m.def(
+      "_rebuild_tensor",
+      [](py::handle type, py::array a, bool requires_grad, py::handle dtype) {
+        // Past the constructors of Python subclasses, whose arguments only they know.
+        PyTypeObject* t = reinterpret_cast<PyTypeObject*>(type.ptr());
+        if (!PyType_Check(type.ptr()) || !PyType_IsSubtype(t, tensor_type))
+          throw py::type_error("[Tensor] what is unpickled is no tensor type");
+        Tensor value = from_array(std::move(a), nullptr, false, "Tensor");
+        if (!dtype.is_none()) value = ops::bitcast(value, dtype_argument("Tensor", dtype.ptr()));
+        if (PyType_IsSubtype(t, parameter_type) || PyType_IsSubtype(t, buffer_type))
+          return py::reinterpret_steal<py::object>(wrap_slot(t, Slot::make(value, requires_grad)));
+        if (requires_grad) value = with_requires_grad(std::move(value), "Tensor");
+        return py::reinterpret_steal<py::object>(wrap_as(t, std::move(value)));
+      },
+      py::arg("type"), py::arg("a"), py::arg("requires_grad"), py::arg("dtype") = py::none());
 }
 
 }  // namespace bs::bindings

@@ -5,12 +5,15 @@
 #include "base/error.h"
 #include "bindings/dtype.h"
 #include "bindings/tensor.h"
+#include "ops/ops.h"
 
 namespace bs::bindings {
 namespace {
 
 template <class T>
-void fill(Tensor& t, T v) {
+void fill(Tensor& t, const char* value) {
+  T v;
+  std::memcpy(&v, value, sizeof v);
   T* p = reinterpret_cast<T*>(t.data());
   const int64_t n = t.numel();
   for (int64_t i = 0; i < n; ++i) p[i] = v;
@@ -21,23 +24,12 @@ Tensor filled(const Dims& shape, const Tensor& one, const char* op) {
   for (int64_t d : shape)
     if (d < 0) throw ShapeError(cat("[", op, "] shape ", str(shape), " has a negative size"));
   Tensor t = Tensor::empty(one.dtype(), shape);
-  switch (one.dtype()) {
-    case DType::f32:
-      fill(t, *reinterpret_cast<float*>(one.data()));
-      break;
-    case DType::f64:
-      fill(t, *reinterpret_cast<double*>(one.data()));
-      break;
-    case DType::i32:
-      fill(t, *reinterpret_cast<int32_t*>(one.data()));
-      break;
-    case DType::i64:
-      fill(t, *reinterpret_cast<int64_t*>(one.data()));
-      break;
-    case DType::b8:
-      fill(t, *reinterpret_cast<uint8_t*>(one.data()));
-      break;
-  }
+  const size_t bytes = size_of(t.dtype());
+  const auto by = bytes == 1   ? fill<uint8_t>
+                  : bytes == 2 ? fill<uint16_t>
+                  : bytes == 4 ? fill<uint32_t>
+                               : fill<uint64_t>;
+  by(t, one.data());
   return t;
 }
 
@@ -96,8 +88,8 @@ Tensor arange(py::object start, py::object end, py::object step, py::object dtyp
     if (!std::isfinite(v[i])) throw ValueError(cat("[arange] ", names[i], " is not finite"));
   }
   if (v[2] == 0) throw ValueError("[arange] step is not 0");
-  const DType t = dtype_or(dtype, any_float ? DType::f32 : DType::i64, "arange");
-  if (t == DType::b8) throw DTypeError("[arange] there is no range of bools");
+  const DType asked = dtype_or(dtype, any_float ? DType::f32 : DType::i64, "arange"), t = computing(asked);
+  if (asked == DType::b8) throw DTypeError("[arange] there is no range of bools");
   const double count = std::ceil((v[1] - v[0]) / v[2]);
   if (count > 1e15) throw ShapeError(cat("[arange] ", count, " elements are too many"));
   const int64_t n = count > 0 ? static_cast<int64_t>(count) : 0;
@@ -124,7 +116,7 @@ Tensor arange(py::object start, py::object end, py::object step, py::object dtyp
         break;
     }
   }
-  return flagged(std::move(r), requires_grad, "arange");
+  return flagged(detached(ops::cast(r, asked)), requires_grad, "arange");
 }
 
 Tensor eye(int64_t n, py::object m, py::object dtype) {

@@ -89,11 +89,14 @@ PyObject* item(PyObject* self, PyObject*) {
 }
 
 PyObject* numpy(PyObject* self, PyObject*) {
-  return guarded([&] { return numpy_view(unwrap_value(self)).release().ptr(); });
+  return guarded([&] { return numpy_view(unwrap_value(self), "numpy").release().ptr(); });
 }
 
+// What NumPy can show: bfloat16 as float32.
+Tensor readable(const Tensor& t) { return t.dtype() == DType::bf16 ? ops::cast(t, DType::f32) : t; }
+
 PyObject* tolist(PyObject* self, PyObject*) {
-  return guarded([&] { return numpy_view(unwrap_value(self)).attr("tolist")().release().ptr(); });
+  return guarded([&] { return numpy_view(readable(unwrap_value(self)), "tolist").attr("tolist")().release().ptr(); });
 }
 
 PyObject* array(PyObject* self, FastArgs args, Py_ssize_t n, PyObject* kwnames) {
@@ -101,7 +104,7 @@ PyObject* array(PyObject* self, FastArgs args, Py_ssize_t n, PyObject* kwnames) 
     static const char* const names[] = {"dtype", "copy"};
     PyObject* v[2];
     bind("__array__", names, args, n, kwnames, v);
-    py::object a = numpy_view(unwrap_value(self));
+    py::object a = numpy_view(unwrap_value(self), "__array__");
     if (v[0] && v[0] != Py_None) {
       py::dtype want = py::dtype::from_args(py::reinterpret_borrow<py::object>(v[0]));
       if (!py::reinterpret_borrow<py::array>(a).dtype().equal(want)) {
@@ -181,9 +184,11 @@ PyObject* deepcopy(PyObject* self, PyObject* memo) {
 PyObject* reduce(PyObject* self, PyObject*) {
   return guarded([&] {
     static PyObject* rebuild = imported("backsweep._core", "_rebuild_tensor");
-    py::array value = numpy_view(unwrap_value(self));
-    py::object args =
-        py::make_tuple(py::handle(reinterpret_cast<PyObject*>(Py_TYPE(self))), value, requires_grad(self));
+    const Tensor t = unwrap_value(self);
+    const bool bits = t.dtype() == DType::bf16;  // which NumPy does not have
+    py::array value = numpy_view(bits ? ops::bitcast(t, DType::i16) : t, "pickle");
+    py::object args = py::make_tuple(py::handle(reinterpret_cast<PyObject*>(Py_TYPE(self))), value, requires_grad(self),
+                                     py::handle(dtype_object(t.dtype())));
     py::object d = instance_dict(self);
     py::object state = d && PyDict_Size(d.ptr()) > 0 ? d : py::none();
     return py::make_tuple(py::handle(rebuild), args, state).release().ptr();
@@ -225,8 +230,8 @@ PyObject* tensor_repr(PyObject* self) {
       if (Py_TYPE(self) == tensor_type) type = "Tensor";
       return py::str(cat(type, "(symbolic, shape=", str(t.shape()), ", dtype=", dtype, flag, ")")).release().ptr();
     }
-    py::object text = py::module_::import("numpy").attr("array2string")(numpy_view(t), py::arg("separator") = ", ",
-                                                                        py::arg("prefix") = type + "(");
+    py::object text = py::module_::import("numpy").attr("array2string")(
+        numpy_view(readable(t), "repr"), py::arg("separator") = ", ", py::arg("prefix") = type + "(");
     // As PyTorch: the dtypes that plain Python numbers get go without saying.
     bool usual = t.dtype() == DType::f32 || t.dtype() == DType::i64 || t.dtype() == DType::b8;
     std::string rest;
@@ -253,7 +258,12 @@ PyMethodDef tensor_methods[] = {
      "numpy()\n--\n\nA read-only NumPy view. Its values stay, whatever happens to the tensor or parameter."},
     {"__array__", BS_FAST(array), nullptr},
     {"float", as<DType::f32>, METH_NOARGS, "float()\n--\n\nAs float32."},
+    {"half", as<DType::f16>, METH_NOARGS, "half()\n--\n\nAs float16."},
+    {"bfloat16", as<DType::bf16>, METH_NOARGS, "bfloat16()\n--\n\nAs bfloat16."},
     {"double", as<DType::f64>, METH_NOARGS, "double()\n--\n\nAs float64."},
+    {"byte", as<DType::u8>, METH_NOARGS, "byte()\n--\n\nAs uint8."},
+    {"char", as<DType::i8>, METH_NOARGS, "char()\n--\n\nAs int8."},
+    {"short", as<DType::i16>, METH_NOARGS, "short()\n--\n\nAs int16."},
     {"int", as<DType::i32>, METH_NOARGS, "int()\n--\n\nAs int32."},
     {"long", as<DType::i64>, METH_NOARGS, "long()\n--\n\nAs int64."},
     {"bool", as<DType::b8>, METH_NOARGS, "bool()\n--\n\nAs bool: whether each element is not 0."},

@@ -19,11 +19,11 @@ bool is_array(PyObject* o) {
   return py::isinstance<py::array>(o) || PyObject_TypeCheck(o, reinterpret_cast<PyTypeObject*>(generic));
 }
 
-// The operand that is no tensor, beside one of dtype `other`. False where Python should try the operand's own method.
-bool push_other(PyObject* o, DType other, const Op& op, Operands* in) {
+// The operand that is no tensor, beside `other`. False where Python should try the operand's own method.
+bool push_other(PyObject* o, const Spec& other, const Op& op, Operands* in) {
   if (is_number(o)) {
     if (op.elementwise < 0) return false;
-    in->push(scalar_tensor(o, weak_dtype(other, o)));
+    in->push(scalar_tensor(o, weak_dtype(ops::number_dtype(other), o)));
     return true;
   }
   if (!is_array(o)) return false;
@@ -38,12 +38,12 @@ PyObject* binary(const Op* op, PyObject* a, PyObject* b) noexcept {
     const bool first = is_tensor(a), second = is_tensor(b);
     if (first) {
       in.push_borrowed(a);
-    } else if (!push_other(a, spec_of(b).dtype, *op, &in)) {
+    } else if (!push_other(a, spec_of(b), *op, &in)) {
       Py_RETURN_NOTIMPLEMENTED;
     }
     if (second) {
       in.push_borrowed(b);
-    } else if (!push_other(b, spec_of(a).dtype, *op, &in)) {
+    } else if (!push_other(b, spec_of(a), *op, &in)) {
       Py_RETURN_NOTIMPLEMENTED;
     }
     return wrap(call(*op, in));
@@ -165,7 +165,7 @@ Tensor power_of(const Tensor& x, PyObject* exponent) {
   if (n == 0.5) return of(known.sqrt, x);
   if (n == -0.5) return of(known.rsqrt, x);
   if (n == -1) return of(known.reciprocal, x);
-  return of(known.pow, x, scalar_tensor(exponent, weak_dtype(x.dtype(), exponent)));
+  return of(known.pow, x, scalar_tensor(exponent, weak_dtype(ops::number_dtype(x.spec()), exponent)));
 }
 
 void prepare_number_slots() {

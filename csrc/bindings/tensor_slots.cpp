@@ -29,7 +29,7 @@ void write(Slot& slot, Tensor value, const char* op) {
 
 // The other operand: a number takes the slot's dtype as in x + 1.
 Tensor operand(PyObject* o, const Spec& spec, const char* op) {
-  if (is_number(o)) return scalar_tensor(o, weak_dtype(spec.dtype, o));
+  if (is_number(o)) return scalar_tensor(o, weak_dtype(ops::number_dtype(spec), o));
   return to_tensor(o, op, "other");
 }
 

@@ -26,7 +26,8 @@ std::vector<Spec> specs_of(const std::vector<Tensor>& arrays, int64_t rows) {
 
 void check_loss(const Program& program, bool with_gradients) {
   const auto& out = program.output_specs();
-  if (out.empty() || (out.size() > 1 && !with_gradients) || numel(out[0].shape) != 1 || !is_float(out[0].dtype))
+  if (out.empty() || (out.size() > 1 && !with_gradients) || numel(out[0].shape) != 1 || !is_float(out[0].dtype) ||
+      is_storage(out[0].dtype))
     throw ShapeError(
         "[Trainer] step must return one float number, the mean loss of its batch, and be compiled without "
         "keep_grads");

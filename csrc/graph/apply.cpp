@@ -1,5 +1,6 @@
 #include "graph/apply.h"
 
+#include <algorithm>
 #include <atomic>
 
 #include "base/error.h"
@@ -91,18 +92,42 @@ struct Applied {
   std::vector<Tensor> composed;
 };
 
+// The results of an op that does not take storage types as they are.
+std::vector<Tensor> in_computing_types(const Op& op, std::span<const Tensor> given, Ref<Attrs> attrs) {
+  static const Op* const cast = find_op("cast");
+  std::vector<Tensor> in(given.begin(), given.end());
+  DType storage = DType::b8;
+  for (size_t i = 0; i < in.size(); ++i) {
+    if (!in[i] || !is_storage(in[i].dtype())) continue;
+    storage = in[i].dtype();
+    const DType t = computing(storage);
+    if (op.storage == Storage::refused)
+      throw DTypeError(bs::cat("[", op.name, "] ", op.inputs[std::min(i, op.inputs.size() - 1)].name, " is ",
+                               name_of(storage), ", in which nothing is computed: cast it first, as in x.to(bs.",
+                               name_of(t), ")"));
+    in[i] = apply(*cast, {in[i]}, Attrs::make({t}));
+  }
+  std::vector<Tensor> out = apply_all(op, in, std::move(attrs));
+  for (Tensor& t : out)
+    if (t.dtype() == computing(storage)) t = apply(*cast, {t}, Attrs::make({storage}));
+  return out;
+}
+
 Applied apply_op(const Op& op, std::span<const Tensor> given, Ref<Attrs> attrs) {
   const int n = static_cast<int>(given.size());
   Few<const Spec*, kFewOperands> in(n);
-  bool symbolic = false, needs_grad = false, all_ready = true;
+  bool symbolic = false, needs_grad = false, all_ready = true, storage = false;
   for (int i = 0; i < n; ++i) {
     const Tensor& t = given[static_cast<size_t>(i)];
     in[i] = t ? &t.spec() : nullptr;
     if (!t) continue;
     symbolic |= t.symbolic();
     needs_grad |= t.node()->requires_grad;
+    storage |= is_storage(in[i]->dtype);
     all_ready &= in[i]->contiguous() || op.strided.has(i);
   }
+  if (storage && op.storage != Storage::moved && !op.view && op.elementwise < 0)
+    return {{}, in_computing_types(op, given, std::move(attrs))};
   symbolic |= op.effect && current_capture();  // else its effect would happen once, at capture
   if (!all_ready) {
     std::vector<Tensor> made(given.begin(), given.end());

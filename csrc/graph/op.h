@@ -168,6 +168,14 @@ class GradCall {
   const Mask& needed_;
 };
 
+// What an op does with inputs of storage types (dtype.h). Views and elementwise ops take them: those move nothing, and
+// kernels convert as these load and store.
+enum class Storage : uint8_t {
+  refused,  // DTypeError, which names the cast
+  moved,    // the op moves elements, whatever they are
+  cast,     // computed in computing(t); results of that type are made t again
+};
+
 // Positions of inputs and outputs, for the fields of Op.
 inline constexpr Mask IN_0 = Mask::of(0), IN_1 = Mask::of(1), IN_2 = Mask::of(2), IN_3 = Mask::of(3),
                       IN_4 = Mask::of(4), IN_5 = Mask::of(5), ALL_INPUTS = Mask::all(), ALL_OUTPUTS = Mask::all();
@@ -225,6 +233,7 @@ struct Op {
 
   // Inputs that forward takes with any strides; others are made contiguous first.
   Mask strided = {};
+  Storage storage = Storage::refused;
   int elementwise = -1;  // the fuser's instruction (kernels::Ew), or -1
   bool host = false;     // forward calls back into Python: one thread, may throw
   bool effect = false;   // never removed or merged with an equal one

@@ -3,6 +3,7 @@
 #include <new>
 
 #include "base/error.h"
+#include "base/half.h"
 #include "graph/op.h"
 
 namespace bs {
@@ -100,6 +101,19 @@ Tensor Tensor::scalar(double value, DType dtype) {
       break;
     case DType::b8:
       *reinterpret_cast<uint8_t*>(p) = value != 0;
+      break;
+    case DType::u8:
+    case DType::i8:
+      *reinterpret_cast<uint8_t*>(p) = static_cast<uint8_t>(static_cast<int64_t>(value));
+      break;
+    case DType::i16:
+      *reinterpret_cast<int16_t*>(p) = static_cast<int16_t>(static_cast<int64_t>(value));
+      break;
+    case DType::f16:
+      *reinterpret_cast<Half*>(p) = to_half(static_cast<float>(value));
+      break;
+    case DType::bf16:
+      *reinterpret_cast<BHalf*>(p) = to_bhalf(static_cast<float>(value));
       break;
   }
   return t;

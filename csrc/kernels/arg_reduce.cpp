@@ -2,6 +2,7 @@
 // comes before every number.
 #include "kernels/kernels.h"
 #include "kernels/reduce.h"
+#include "kernels/with_dtype.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {
@@ -130,29 +131,18 @@ void arg_as(const Reduce& r, const void* x_, int64_t* y, int64_t lo, int64_t hi,
 }
 
 template <class T>
-void arg_of(const Reduce& r, const void* x, int64_t* y, int64_t lo, int64_t hi, T least_of_all, T largest) {
+void arg_of(const Reduce& r, const void* x, int64_t* y, int64_t lo, int64_t hi) {
   if (r.kind == Reduction::max) {
-    arg_as<T, Max>(r, x, y, lo, hi, least_of_all);
+    arg_as<T, Max>(r, x, y, lo, hi, kBelowAll<T>);
   } else {
-    arg_as<T, Min>(r, x, y, lo, hi, largest);
+    arg_as<T, Min>(r, x, y, lo, hi, kAboveAll<T>);
   }
 }
 
 }  // namespace
 
 void arg_reduce(const Reduce& r, const void* x, int64_t* y, int64_t lo, int64_t hi) {
-  switch (r.dtype) {
-    case DType::f32:
-      return arg_of<float>(r, x, y, lo, hi, -__builtin_inff(), __builtin_inff());
-    case DType::f64:
-      return arg_of<double>(r, x, y, lo, hi, -__builtin_inf(), __builtin_inf());
-    case DType::i32:
-      return arg_of<int32_t>(r, x, y, lo, hi, INT32_MIN, INT32_MAX);
-    case DType::i64:
-      return arg_of<int64_t>(r, x, y, lo, hi, INT64_MIN, INT64_MAX);
-    case DType::b8:
-      return;
-  }
+  with_number(r.dtype, [&](auto zero) { arg_of<decltype(zero)>(r, x, y, lo, hi); });
 }
 
 }  // namespace bs::kernels::BS_ISA

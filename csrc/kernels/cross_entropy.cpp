@@ -7,6 +7,7 @@
 // has probability 0 and a row of nothing but -inf has l = -inf. NaN or +inf anywhere in a row makes its l NaN.
 #include "kernels/kernels.h"
 #include "kernels/softmax.h"
+#include "kernels/with_dtype.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {
@@ -82,28 +83,23 @@ int64_t cross_entropy(DType dtype, int64_t cols, const void* logits, const int64
   for (int64_t i = lo; i < hi; ++i) {
     if (target[i] != ignore_index && (target[i] < 0 || target[i] >= cols)) return i;
   }
-  if (dtype == DType::f32) {
-    forward(cols, static_cast<const float*>(logits), target, ignore_index, static_cast<float*>(loss),
-            static_cast<float*>(top), static_cast<float*>(log_sum), lo, hi);
-  } else {
-    forward(cols, static_cast<const double*>(logits), target, ignore_index, static_cast<double*>(loss),
-            static_cast<double*>(top), static_cast<double*>(log_sum), lo, hi);
-  }
+  with_float(dtype, [=](auto zero) {
+    using T = decltype(zero);
+    forward(cols, static_cast<const T*>(logits), target, ignore_index, static_cast<T*>(loss), static_cast<T*>(top),
+            static_cast<T*>(log_sum), lo, hi);
+  });
   return -1;
 }
 
 void cross_entropy_backward(DType dtype, int64_t cols, const void* logits, const int64_t* target, int64_t ignore_index,
                             const void* top, const void* log_sum, const void* scale, int64_t scale_stride,
                             void* dlogits, int64_t lo, int64_t hi) {
-  if (dtype == DType::f32) {
-    backward(cols, static_cast<const float*>(logits), target, ignore_index, static_cast<const float*>(top),
-             static_cast<const float*>(log_sum), static_cast<const float*>(scale), scale_stride,
-             static_cast<float*>(dlogits), lo, hi);
-  } else {
-    backward(cols, static_cast<const double*>(logits), target, ignore_index, static_cast<const double*>(top),
-             static_cast<const double*>(log_sum), static_cast<const double*>(scale), scale_stride,
-             static_cast<double*>(dlogits), lo, hi);
-  }
+  with_float(dtype, [=](auto zero) {
+    using T = decltype(zero);
+    backward(cols, static_cast<const T*>(logits), target, ignore_index, static_cast<const T*>(top),
+             static_cast<const T*>(log_sum), static_cast<const T*>(scale), scale_stride, static_cast<T*>(dlogits), lo,
+             hi);
+  });
 }
 
 }  // namespace bs::kernels::BS_ISA

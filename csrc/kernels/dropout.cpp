@@ -6,6 +6,7 @@
 #include "base/philox.h"
 #include "kernels/kernels.h"
 #include "kernels/reduce.h"
+#include "kernels/with_dtype.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {
@@ -143,8 +144,7 @@ void dropout_as(uint64_t seed, uint64_t draw, double keep_probability, const voi
 }  // namespace
 
 void dropout(DType dtype, uint64_t seed, uint64_t draw, double keep, const void* x, void* y, int64_t lo, int64_t hi) {
-  const auto run = dtype == DType::f32 ? dropout_as<float> : dropout_as<double>;
-  run(seed, draw, keep, x, y, lo, hi);
+  with_float(dtype, [=](auto zero) { dropout_as<decltype(zero)>(seed, draw, keep, x, y, lo, hi); });
 }
 
 }  // namespace bs::kernels::BS_ISA

@@ -3,7 +3,9 @@
 // these happens never changes a bit.
 #include <cstdint>
 
+#include "base/half.h"
 #include "kernels/list.h"
+#include "kernels/with_dtype.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {
@@ -25,6 +27,8 @@ struct Bool {
 // those of NEON give the nearest number, or the low bits where they narrow.
 template <class T, class S>
 inline T convert(S s) {
+  // Short integers take the low bits.
+  if constexpr (sizeof(T) < 4 && !kIsInteger<S>) return static_cast<T>(convert<int32_t>(s));
 #if defined(__aarch64__)
   if constexpr (kIsInteger<T> && !kIsInteger<S>) {
     constexpr S least = static_cast<S>(sizeof(T) == 4 ? -0x1p31 : -0x1p63);
@@ -36,6 +40,32 @@ inline T convert(S s) {
 template <class T>
 inline T convert(Bool s) {
   return static_cast<T>(s.byte != 0);
+}
+template <class T>
+inline T convert(Half s) {
+  return convert<T>(to_float(s));
+}
+template <class T>
+inline T convert(BHalf s) {
+  return convert<T>(to_float(s));
+}
+
+// Into memory of another type; float16 and bfloat16 round what float32 makes of it.
+template <class D, class T>
+inline void put(D* d, T s) {
+  *d = convert<D>(s);
+}
+template <class T>
+inline void put(Bool* d, T s) {
+  d->byte = s != 0;
+}
+template <class T>
+inline void put(Half* d, T s) {
+  *d = to_half(static_cast<float>(s));
+}
+template <class T>
+inline void put(BHalf* d, T s) {
+  *d = to_bhalf(static_cast<float>(s));
 }
 
 template <class T>
@@ -81,21 +111,18 @@ void load(T* __restrict d, const void* source, int64_t rows, int64_t row_stride,
 template <class T, class D>
 void store(void* destination, const T* s, int64_t n) {
   D* d = static_cast<D*>(destination);
-  for (int64_t i = 0; i < n; ++i) d[i] = convert<D>(s[i]);
-}
-template <class T>
-void store_bool(void* destination, const T* s, int64_t n) {
-  uint8_t* d = static_cast<uint8_t*>(destination);
-  for (int64_t i = 0; i < n; ++i) d[i] = s[i] != 0;
+  for (int64_t i = 0; i < n; ++i) put(d + i, s[i]);
 }
 
 // Indexed by DType.
 template <class T>
 constexpr void (*kLoad[])(T*, const void*, int64_t, int64_t, int64_t, int64_t) = {
-    load<T, float>, load<T, double>, load<T, int32_t>, load<T, int64_t>, load<T, Bool>};
+    load<T, float>,   load<T, double>, load<T, int32_t>, load<T, int64_t>, load<T, Bool>,
+    load<T, uint8_t>, load<T, int8_t>, load<T, int16_t>, load<T, Half>,    load<T, BHalf>};
 template <class T>
-constexpr void (*kStore[])(void*, const T*, int64_t) = {store<T, float>, store<T, double>, store<T, int32_t>,
-                                                        store<T, int64_t>, store_bool<T>};
+constexpr void (*kStore[])(void*, const T*, int64_t) = {
+    store<T, float>,   store<T, double>, store<T, int32_t>, store<T, int64_t>, store<T, Bool>,
+    store<T, uint8_t>, store<T, int8_t>, store<T, int16_t>, store<T, Half>,    store<T, BHalf>};
 
 // ---- Walking the loop space ----------------------------------------------------------------------------------
 
@@ -124,7 +151,7 @@ struct Input {
   Kind kind;
 };
 
-template <class T, DType kType>
+template <class T>
 struct Run {
   static constexpr int64_t kTile = kTileBytes / sizeof(T);
 
@@ -174,7 +201,7 @@ struct Run {
       }
       const uint8_t dtype = static_cast<uint8_t>(arg.dtype);
       Input in = {static_cast<const char*>(args[k]), arg.stride, static_cast<uint8_t>(k), dtype, Input::linear};
-      if (!linear || arg.dtype != kType) {
+      if (!linear || arg.dtype != list.compute) {
         if (scalar) {  // filled once
           place_value(k, dtype, in.base, hi - lo);
           continue;
@@ -191,7 +218,7 @@ struct Run {
   void place_outputs() {
     for (int k = 0; k < list.n_out; ++k) {
       const int arg = list.n_in + k;
-      in_place[k] = list.arg[arg].dtype == kType;
+      in_place[k] = list.arg[arg].dtype == list.compute;
       for (int i = 0; i < list.n_in && list.n_instr > 1; ++i) {
         if (args[i] == args[arg] && read_after_write(list, i, first_out + k)) in_place[k] = false;
       }
@@ -230,7 +257,7 @@ struct Run {
           continue;
         }
       } else if (in.kind == Input::gather) {
-        const bool as_is = in.stride[last] == 1 && in.dtype == static_cast<uint8_t>(kType);
+        const bool as_is = in.stride[last] == 1 && in.dtype == static_cast<uint8_t>(list.compute);
         if (as_is) in.kind = Input::row;
         if (in.stride[last] == 0) in.kind = Input::row_fill;
         direct = direct && as_is;
@@ -384,27 +411,16 @@ __attribute__((noinline)) bool many_rows(const EwList& list, void* const* args, 
   return true;
 }
 
-template <class T, DType kType>
+template <class T>
 __attribute__((noinline)) void any_shape(const EwList& list, void* const* args, int64_t lo, int64_t hi) {
-  Run<T, kType>(list, args, lo, hi).all();
+  Run<T>(list, args, lo, hi).all();
 }
 
 }  // namespace
 
 void elementwise(const EwList& list, void* const* args, int64_t lo, int64_t hi) {
   if (lo >= hi || one_row(list, args, lo, hi) || many_rows(list, args, lo, hi)) return;
-  switch (list.compute) {
-    case DType::f32:
-      return any_shape<float, DType::f32>(list, args, lo, hi);
-    case DType::f64:
-      return any_shape<double, DType::f64>(list, args, lo, hi);
-    case DType::i32:
-      return any_shape<int32_t, DType::i32>(list, args, lo, hi);
-    case DType::i64:
-      return any_shape<int64_t, DType::i64>(list, args, lo, hi);
-    case DType::b8:
-      return;  // no arithmetic is done in bool
-  }
+  with_number(list.compute, [&](auto zero) { any_shape<decltype(zero)>(list, args, lo, hi); });
 }
 
 }  // namespace bs::kernels::BS_ISA

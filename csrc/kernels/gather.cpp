@@ -1,6 +1,7 @@
 // Rows of a table by index: out[i] = table[index[i]], and its adjoint out[r] = sum of x[i] over i with index[i] == r.
 #include "kernels/kernels.h"
 #include "kernels/reduce.h"
+#include "kernels/with_dtype.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {
@@ -68,11 +69,10 @@ int64_t gather_rows(int64_t row_bytes, const void* table, int64_t table_rows, co
 
 void scatter_add_rows(DType dtype, int64_t cols, int64_t n_index, const int64_t* index, const void* x, void* out,
                       int64_t lo, int64_t hi) {
-  if (dtype == DType::f32) {
-    scatter_add(cols, n_index, index, static_cast<const float*>(x), static_cast<float*>(out), lo, hi);
-  } else {
-    scatter_add(cols, n_index, index, static_cast<const double*>(x), static_cast<double*>(out), lo, hi);
-  }
+  with_float(dtype, [=](auto zero) {
+    using T = decltype(zero);
+    scatter_add(cols, n_index, index, static_cast<const T*>(x), static_cast<T*>(out), lo, hi);
+  });
 }
 
 }  // namespace bs::kernels::BS_ISA

@@ -17,6 +17,7 @@
 #include "kernels/gemm_pack.h"
 #include "kernels/gemm_tile.h"
 #include "kernels/kernels.h"
+#include "kernels/with_dtype.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {
@@ -337,7 +338,8 @@ size_t gemm_scratch(const Gemm& g) {
 void gemm(const Gemm& g, const void* a, const void* b, const void* bias, void* c, int64_t row_lo, int64_t row_hi,
           int64_t col_lo, int64_t col_hi, void* scratch) {
   if (row_lo >= row_hi || col_lo >= col_hi) return;
-  (g.dtype == DType::f64 ? gemm_of<double> : gemm_of<float>)(g, a, b, bias, c, row_lo, row_hi, col_lo, col_hi, scratch);
+  with_float(g.dtype,
+             [&](auto zero) { gemm_of<decltype(zero)>(g, a, b, bias, c, row_lo, row_hi, col_lo, col_hi, scratch); });
 }
 
 }  // namespace bs::kernels::BS_ISA

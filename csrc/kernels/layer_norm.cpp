@@ -7,6 +7,7 @@
 // between the passes and share the joins of lanes, the square root and the division.
 #include "kernels/kernels.h"
 #include "kernels/reduce.h"
+#include "kernels/with_dtype.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {
@@ -114,56 +115,44 @@ void backward_params(int64_t rows, int64_t cols, const T* dy, const T* x, const 
       });
 }
 
-template <class T>
-void forward_as(int64_t cols, const void* x, const void* gamma, const void* beta, double eps, void* y, void* mean,
-                void* rstd, int64_t lo, int64_t hi) {
-  forward<T>(cols, static_cast<const T*>(x), {static_cast<const T*>(gamma), gamma != nullptr, T(1)},
-             {static_cast<const T*>(beta), beta != nullptr, T(-0.0)}, static_cast<T>(eps), static_cast<T*>(y),
-             static_cast<T*>(mean), static_cast<T*>(rstd), lo, hi);
-}
-
-template <class T>
-void backward_as(int64_t cols, const void* dy, const void* x, const void* gamma, const void* mean, const void* rstd,
-                 void* dx, int64_t lo, int64_t hi) {
-  backward<T>(cols, static_cast<const T*>(dy), static_cast<const T*>(x),
-              {static_cast<const T*>(gamma), gamma != nullptr, T(1)}, static_cast<const T*>(mean),
-              static_cast<const T*>(rstd), static_cast<T*>(dx), lo, hi);
-}
-
-template <class T>
-void params_as(int64_t rows, int64_t cols, const void* dy, const void* x, const void* mean, const void* rstd,
-               void* dgamma, void* dbeta, int64_t lo, int64_t hi) {
-  const auto run = [=](auto kernel) {
-    kernel(rows, cols, static_cast<const T*>(dy), static_cast<const T*>(x), static_cast<const T*>(mean),
-           static_cast<const T*>(rstd), static_cast<T*>(dgamma), static_cast<T*>(dbeta), lo, hi);
-  };
-  if (dgamma && dbeta) {
-    run(backward_params<T, true, true>);
-  } else if (dgamma) {
-    run(backward_params<T, true, false>);
-  } else if (dbeta) {
-    run(backward_params<T, false, true>);
-  }
-}
-
 }  // namespace
 
 void layer_norm(DType dtype, int64_t cols, const void* x, const void* gamma, const void* beta, double eps, void* y,
                 void* mean, void* rstd, int64_t lo, int64_t hi) {
-  const auto run = dtype == DType::f32 ? forward_as<float> : forward_as<double>;
-  run(cols, x, gamma, beta, eps, y, mean, rstd, lo, hi);
+  with_float(dtype, [=](auto zero) {
+    using T = decltype(zero);
+    forward<T>(cols, static_cast<const T*>(x), {static_cast<const T*>(gamma), gamma != nullptr, T(1)},
+               {static_cast<const T*>(beta), beta != nullptr, T(-0.0)}, static_cast<T>(eps), static_cast<T*>(y),
+               static_cast<T*>(mean), static_cast<T*>(rstd), lo, hi);
+  });
 }
 
 void layer_norm_backward(DType dtype, int64_t cols, const void* dy, const void* x, const void* gamma, const void* mean,
                          const void* rstd, void* dx, int64_t lo, int64_t hi) {
-  const auto run = dtype == DType::f32 ? backward_as<float> : backward_as<double>;
-  run(cols, dy, x, gamma, mean, rstd, dx, lo, hi);
+  with_float(dtype, [=](auto zero) {
+    using T = decltype(zero);
+    backward<T>(cols, static_cast<const T*>(dy), static_cast<const T*>(x),
+                {static_cast<const T*>(gamma), gamma != nullptr, T(1)}, static_cast<const T*>(mean),
+                static_cast<const T*>(rstd), static_cast<T*>(dx), lo, hi);
+  });
 }
 
 void layer_norm_backward_params(DType dtype, int64_t rows, int64_t cols, const void* dy, const void* x,
                                 const void* mean, const void* rstd, void* dgamma, void* dbeta, int64_t lo, int64_t hi) {
-  const auto run = dtype == DType::f32 ? params_as<float> : params_as<double>;
-  run(rows, cols, dy, x, mean, rstd, dgamma, dbeta, lo, hi);
+  with_float(dtype, [=](auto zero) {
+    using T = decltype(zero);
+    const auto run = [=](auto kernel) {
+      kernel(rows, cols, static_cast<const T*>(dy), static_cast<const T*>(x), static_cast<const T*>(mean),
+             static_cast<const T*>(rstd), static_cast<T*>(dgamma), static_cast<T*>(dbeta), lo, hi);
+    };
+    if (dgamma && dbeta) {
+      run(backward_params<T, true, true>);
+    } else if (dgamma) {
+      run(backward_params<T, true, false>);
+    } else if (dbeta) {
+      run(backward_params<T, false, true>);
+    }
+  });
 }
 
 }  // namespace bs::kernels::BS_ISA

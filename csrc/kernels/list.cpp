@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "kernels/math.h"
+#include "kernels/with_dtype.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {
@@ -338,18 +339,7 @@ void list_fill(ListRun& run, int r, const void* value, int64_t n) {
 }
 
 void list_run(ListRun& run, int64_t n) {
-  switch (run.list->compute) {
-    case DType::f32:
-      return run_list<float>(run, n);
-    case DType::f64:
-      return run_list<double>(run, n);
-    case DType::i32:
-      return run_list<int32_t>(run, n);
-    case DType::i64:
-      return run_list<int64_t>(run, n);
-    case DType::b8:
-      return;  // no arithmetic is done in bool
-  }
+  with_number(run.list->compute, [&](auto zero) { run_list<decltype(zero)>(run, n); });
 }
 
 void list_rows(ListRun& run, const ListOperand* operand, int64_t rows, int64_t cols) {

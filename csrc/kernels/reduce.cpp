@@ -3,6 +3,7 @@
 #include "kernels/reduce.h"
 
 #include "kernels/kernels.h"
+#include "kernels/with_dtype.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {
@@ -87,20 +88,30 @@ void reduce_as(const Reduce& r, const void* x, void* y, int64_t lo, int64_t hi, 
   }
 }
 
-// The values of T lie in [least_of_all, largest]. Integers are summed as unsigned Sum, where to wrap is defined; the
-// bits are those of the signed sum. There are no squares of integers, and sums of 32 bits are taken in 64.
-template <class T, class Sum = T>
-void reduce_kind(const Reduce& r, const void* x, void* y, int64_t lo, int64_t hi, T least_of_all, T largest) {
+// The type in which T is summed: to wrap is defined of unsigned integers, and the bits are those of the signed sum.
+template <class T>
+struct SumOf {
+  using type = T;
+};
+template <>
+struct SumOf<int64_t> {
+  using type = uint64_t;
+};
+
+// There are no squares of integers, and sums of 32 bits are taken in 64.
+template <class T>
+void reduce_kind(const Reduce& r, const void* x, void* y, int64_t lo, int64_t hi) {
   switch (r.kind) {
     case Reduction::sum:
-      if constexpr (T(0.5) != 0 || sizeof(T) == 8) return reduce_as<Sum, Add>(r, x, y, lo, hi, 0);
+      if constexpr (!kIsInteger<T> || sizeof(T) == 8)
+        return reduce_as<typename SumOf<T>::type, Add>(r, x, y, lo, hi, 0);
       break;
     case Reduction::max:
-      return reduce_as<T, Max>(r, x, y, lo, hi, least_of_all);
+      return reduce_as<T, Max>(r, x, y, lo, hi, kBelowAll<T>);
     case Reduction::min:
-      return reduce_as<T, Min>(r, x, y, lo, hi, largest);
+      return reduce_as<T, Min>(r, x, y, lo, hi, kAboveAll<T>);
     case Reduction::sum_squares:
-      if constexpr (T(0.5) != 0) return reduce_as<T, Add, Squared>(r, x, y, lo, hi, 0);
+      if constexpr (!kIsInteger<T>) return reduce_as<T, Add, Squared>(r, x, y, lo, hi, 0);
       break;
   }
 }
@@ -153,20 +164,13 @@ void extreme_bools(const Reduce& r, const uint8_t* x, uint8_t* y, int64_t lo, in
 }  // namespace
 
 void reduce(const Reduce& r, const void* x, void* y, int64_t lo, int64_t hi) {
-  switch (r.dtype) {
-    case DType::f32:
-      return reduce_kind<float>(r, x, y, lo, hi, -__builtin_inff(), __builtin_inff());
-    case DType::f64:
-      return reduce_kind<double>(r, x, y, lo, hi, -__builtin_inf(), __builtin_inf());
-    case DType::i32:
-      if (r.kind == Reduction::sum) return sum_narrow<int32_t>(r, x, y, lo, hi);
-      return reduce_kind<int32_t>(r, x, y, lo, hi, INT32_MIN, INT32_MAX);
-    case DType::i64:
-      return reduce_kind<int64_t, uint64_t>(r, x, y, lo, hi, INT64_MIN, INT64_MAX);
-    case DType::b8:
-      if (r.kind == Reduction::sum) return sum_narrow<uint8_t>(r, x, y, lo, hi);
-      return extreme_bools(r, static_cast<const uint8_t*>(x), static_cast<uint8_t*>(y), lo, hi);
+  const bool sum = r.kind == Reduction::sum;
+  if (r.dtype == DType::b8) {
+    return sum ? sum_narrow<uint8_t>(r, x, y, lo, hi)
+               : extreme_bools(r, static_cast<const uint8_t*>(x), static_cast<uint8_t*>(y), lo, hi);
   }
+  if (sum && r.dtype == DType::i32) return sum_narrow<int32_t>(r, x, y, lo, hi);
+  with_number(r.dtype, [&](auto zero) { reduce_kind<decltype(zero)>(r, x, y, lo, hi); });
 }
 
 }  // namespace bs::kernels::BS_ISA

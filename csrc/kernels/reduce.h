@@ -66,6 +66,20 @@ struct Add {
     return a + b;
   }
 };
+// No element lies below, or above: what an extreme of nothing starts from.
+template <class T>
+constexpr T kBelowAll = -static_cast<T>(__builtin_inf());
+template <class T>
+constexpr T kAboveAll = static_cast<T>(__builtin_inf());
+template <>
+constexpr int32_t kBelowAll<int32_t> = INT32_MIN;
+template <>
+constexpr int32_t kAboveAll<int32_t> = INT32_MAX;
+template <>
+constexpr int64_t kBelowAll<int64_t> = INT64_MIN;
+template <>
+constexpr int64_t kAboveAll<int64_t> = INT64_MAX;
+
 // NaN if either is.
 struct Max {
   template <class V>

@@ -4,6 +4,8 @@
 #include <limits>
 #include <type_traits>
 
+#include "base/half.h"
+
 namespace bs::kernels::reference {
 namespace {
 
@@ -122,6 +124,16 @@ T convert(S s) {
 template <class T>
 T load(DType dtype, const void* p, int64_t i) {
   switch (dtype) {
+    case DType::u8:
+      return static_cast<T>(static_cast<const uint8_t*>(p)[i]);
+    case DType::i8:
+      return static_cast<T>(static_cast<const int8_t*>(p)[i]);
+    case DType::i16:
+      return static_cast<T>(static_cast<const int16_t*>(p)[i]);
+    case DType::f16:
+      return convert<T>(to_float(static_cast<const Half*>(p)[i]));
+    case DType::bf16:
+      return convert<T>(to_float(static_cast<const BHalf*>(p)[i]));
     case DType::f32:
       return convert<T>(static_cast<const float*>(p)[i]);
     case DType::f64:
@@ -139,6 +151,21 @@ T load(DType dtype, const void* p, int64_t i) {
 template <class T>
 void store(DType dtype, void* p, int64_t i, T v) {
   switch (dtype) {
+    case DType::u8:
+      static_cast<uint8_t*>(p)[i] = static_cast<uint8_t>(convert<int32_t>(v));
+      break;
+    case DType::i8:
+      static_cast<int8_t*>(p)[i] = static_cast<int8_t>(convert<int32_t>(v));
+      break;
+    case DType::i16:
+      static_cast<int16_t*>(p)[i] = static_cast<int16_t>(convert<int32_t>(v));
+      break;
+    case DType::f16:
+      static_cast<Half*>(p)[i] = to_half(convert<float>(v));
+      break;
+    case DType::bf16:
+      static_cast<BHalf*>(p)[i] = to_bhalf(convert<float>(v));
+      break;
     case DType::f32:
       static_cast<float*>(p)[i] = convert<float>(v);
       break;
@@ -195,8 +222,8 @@ void elementwise(const EwList& list, void* const* args, int64_t lo, int64_t hi) 
       return run<int32_t, Wide>(list, args, lo, hi);
     case DType::i64:
       return run<int64_t, Wide>(list, args, lo, hi);
-    case DType::b8:
-      return;
+    default:
+      return;  // no arithmetic is done in other types
   }
 }
 

@@ -5,6 +5,7 @@
 #include "kernels/softmax.h"
 
 #include "kernels/kernels.h"
+#include "kernels/with_dtype.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {
@@ -79,28 +80,19 @@ void backward(int64_t cols, const T* dy, const T* y, T* dx, int64_t lo, int64_t 
 }  // namespace
 
 void softmax(DType dtype, bool logarithm, int64_t cols, const void* x, void* y, int64_t lo, int64_t hi) {
-  const auto run = [=](auto kernel, auto zero) {
+  with_float(dtype, [=](auto zero) {
     using T = decltype(zero);
-    kernel(cols, static_cast<const T*>(x), static_cast<T*>(y), lo, hi);
-  };
-  if (dtype == DType::f32) {
-    run(logarithm ? forward<float, true> : forward<float, false>, 0.0f);
-  } else {
-    run(logarithm ? forward<double, true> : forward<double, false>, 0.0);
-  }
+    (logarithm ? forward<T, true> : forward<T, false>)(cols, static_cast<const T*>(x), static_cast<T*>(y), lo, hi);
+  });
 }
 
 void softmax_backward(DType dtype, bool logarithm, int64_t cols, const void* dy, const void* y, void* dx, int64_t lo,
                       int64_t hi) {
-  const auto run = [=](auto kernel, auto zero) {
+  with_float(dtype, [=](auto zero) {
     using T = decltype(zero);
-    kernel(cols, static_cast<const T*>(dy), static_cast<const T*>(y), static_cast<T*>(dx), lo, hi);
-  };
-  if (dtype == DType::f32) {
-    run(logarithm ? backward<float, true> : backward<float, false>, 0.0f);
-  } else {
-    run(logarithm ? backward<double, true> : backward<double, false>, 0.0);
-  }
+    (logarithm ? backward<T, true> : backward<T, false>)(cols, static_cast<const T*>(dy), static_cast<const T*>(y),
+                                                         static_cast<T*>(dx), lo, hi);
+  });
 }
 
 }  // namespace bs::kernels::BS_ISA

@@ -3,6 +3,7 @@
 #include "kernels/kernels.h"
 #include "kernels/math.h"
 #include "kernels/reduce.h"
+#include "kernels/with_dtype.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {
@@ -53,41 +54,33 @@ void adam_as(const Adam& s, const T* p, const T* grad, const T* mean, const T* s
   });
 }
 
-template <class T>
-void adam_of(const Adam& s, const void* const* in, void* const* out, int64_t lo, int64_t hi) {
-  const T* from[5];
-  T* to[4];
-  for (int k = 0; k < 5; ++k) from[k] = static_cast<const T*>(in[k]);
-  for (int k = 0; k < 4; ++k) to[k] = static_cast<T*>(out[k]);
-  const auto run = [&](auto f) {
-    f(s, from[0], from[1], from[2], from[3], from[4], to[0], to[1], to[2], to[3], lo, hi);
-  };
-  if (s.weight_decay == 0 || s.decoupled) {
-    from[4] ? run(adam_as<T, false, true>) : run(adam_as<T, false, false>);
-  } else {
-    from[4] ? run(adam_as<T, true, true>) : run(adam_as<T, true, false>);
-  }
-}
-
 }  // namespace
 
 void sgd(const Sgd& s, const void* p, const void* grad, const void* buffer, void* p_out, void* buffer_out, int64_t lo,
          int64_t hi) {
-  if (s.dtype == DType::f32) {
-    sgd_as(s, static_cast<const float*>(p), static_cast<const float*>(grad), static_cast<const float*>(buffer),
-           static_cast<float*>(p_out), static_cast<float*>(buffer_out), lo, hi);
-  } else {
-    sgd_as(s, static_cast<const double*>(p), static_cast<const double*>(grad), static_cast<const double*>(buffer),
-           static_cast<double*>(p_out), static_cast<double*>(buffer_out), lo, hi);
-  }
+  with_float(s.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    sgd_as(s, static_cast<const T*>(p), static_cast<const T*>(grad), static_cast<const T*>(buffer),
+           static_cast<T*>(p_out), static_cast<T*>(buffer_out), lo, hi);
+  });
 }
 
 void adam(const Adam& s, const void* const* in, void* const* out, int64_t lo, int64_t hi) {
-  if (s.dtype == DType::f32) {
-    adam_of<float>(s, in, out, lo, hi);
-  } else {
-    adam_of<double>(s, in, out, lo, hi);
-  }
+  with_float(s.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const T* from[5];
+    T* to[4];
+    for (int k = 0; k < 5; ++k) from[k] = static_cast<const T*>(in[k]);
+    for (int k = 0; k < 4; ++k) to[k] = static_cast<T*>(out[k]);
+    const auto run = [&](auto f) {
+      f(s, from[0], from[1], from[2], from[3], from[4], to[0], to[1], to[2], to[3], lo, hi);
+    };
+    if (s.weight_decay == 0 || s.decoupled) {
+      from[4] ? run(adam_as<T, false, true>) : run(adam_as<T, false, false>);
+    } else {
+      from[4] ? run(adam_as<T, true, true>) : run(adam_as<T, true, false>);
+    }
+  });
 }
 
 }  // namespace bs::kernels::BS_ISA

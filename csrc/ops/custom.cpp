@@ -64,6 +64,7 @@ const Op host_call_op{
       host_of(*call.attrs).run(call);
       return -1;
     },
+    .storage = Storage::moved,
     .host = true,
     .effect = true,
 };

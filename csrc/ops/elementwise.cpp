@@ -60,10 +60,7 @@ DType result_dtype(Types types, const Specs& in) {
   if (types == Types::FLOATS && !is_float(t)) return DType::f32;
   return types == Types::POWERS && t == DType::b8 ? DType::i64 : t;
 }
-DType arithmetic(Types types, const Specs& in) {
-  const DType t = result_dtype(types, in);
-  return t == DType::b8 ? DType::i32 : t;
-}
+DType arithmetic(Types types, const Specs& in) { return computing(result_dtype(types, in)); }
 
 // Throws for dtypes that the row does not take.
 template <Ew code, Types types>
@@ -232,6 +229,8 @@ constexpr Interval intervals[] = {
 int kind(DType t) { return is_float(t) ? 2 : t == DType::b8 ? 0 : 1; }
 DType wider(DType a, DType b) {
   if (kind(a) != kind(b)) return kind(a) > kind(b) ? a : b;
+  // The least that holds both.
+  if (a != b && size_of(a) == size_of(b) && is_storage(a)) return kind(a) == 2 ? DType::f32 : DType::i16;
   return size_of(a) >= size_of(b) ? a : b;
 }
 
@@ -256,8 +255,13 @@ DType promote(const Specs& in, int first) {
 DType list_dtype(const Op& op, const Specs& in, const Spec& out) {
   if (op.elementwise != static_cast<int>(Ew::copy)) return arithmetic(types_of[op.elementwise], in);
   // A copy converts as it loads; to bool it compares with 0 in the input's arithmetic.
-  if (out.dtype != DType::b8) return out.dtype;
-  return in[0].dtype == DType::b8 ? DType::i32 : in[0].dtype;
+  return computing(out.dtype == DType::b8 ? in[0].dtype : out.dtype);
+}
+
+void need_float(const char* op, const char* argument, DType t) {
+  if (!is_float(t))
+    throw DTypeError(
+        cat("[", op, "] ", argument, " is ", name_of(t), ", not a float: cast it first, as in x.to(bs.float32)"));
 }
 
 Ew list_instruction(const Op& op, const Spec& out) { return instruction(static_cast<Ew>(op.elementwise), out.dtype); }
@@ -266,10 +270,12 @@ const char* list_op_name(int code) { return code == static_cast<int>(Ew::copy) ?
 
 Interval elementwise_interval(Ew code) { return intervals[static_cast<int>(code)]; }
 
+DType number_dtype(const Spec& s) { return s.shape.size() > 0 && is_storage(s.dtype) ? computing(s.dtype) : s.dtype; }
+
 Tensor elementwise(Ew code, std::initializer_list<Arg> args) {
   DType dtype = DType::f32;
   for (const Arg& a : args)
-    if (a.tensor() && is_float(a.tensor()->dtype())) dtype = a.tensor()->dtype();
+    if (a.tensor() && is_float(a.tensor()->dtype())) dtype = number_dtype(a.tensor()->spec());
   Tensor in[3];
   int n = 0;
   for (const Arg& a : args) in[n++] = a.tensor() ? *a.tensor() : Tensor::scalar(a.number(), dtype);

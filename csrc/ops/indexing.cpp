@@ -48,6 +48,7 @@ const Op index_rows_op{
         },
     .place = [](const Attrs*, const Specs& in,
                 const Spec*) { return Placement{bs::numel(in[1].shape), 1, IN_1, false}; },
+    .storage = Storage::moved,
     .grad =
         [](GradCall& call) {
           if (call.needs(0))
@@ -72,8 +73,7 @@ const Op index_rows_backward_op{
           if (!fits)
             throw ShapeError(cat("[index_rows_backward] g is ", str(in[0].shape), ", index is ", str(in[1].shape),
                                  ": g's first axes must be those of index"));
-          if (!is_float(in[0].dtype))
-            throw DTypeError(cat("[index_rows_backward] g is ", name_of(in[0].dtype), ", not a float"));
+          need_float("index_rows_backward", "g", in[0].dtype);
           Dims shape{attrs->get<int64_t>(0)};
           for (int i = n; i < in[0].shape.size(); ++i) shape.push(in[0].shape[i]);
           bs::numel(shape);
@@ -96,6 +96,7 @@ const Op index_rows_backward_op{
         },
     .place = [](const Attrs* attrs, const Specs&,
                 const Spec*) { return Placement{attrs->get<int64_t>(0), 1, {}, false}; },
+    .storage = Storage::cast,
     .grad =
         [](GradCall& call) {
           if (call.needs(0)) call.set(0, apply(*find_op("index_rows"), {call.grad(), call.in(1)}));

@@ -18,7 +18,7 @@ void check(const char* name, const Attrs* attrs, const Spec& x, const Spec& targ
     throw ShapeError(cat("[", name, "] input is ", str(x.shape), ", target is ", str(target.shape),
                          ": input must be (rows, classes) and target (rows,)"));
   if (x.shape[1] == 0) throw ShapeError(cat("[", name, "] input is ", str(x.shape), ": there is no class"));
-  if (!is_float(x.dtype)) throw DTypeError(cat("[", name, "] input is ", name_of(x.dtype), ", not a float"));
+  need_float(name, "input", x.dtype);
   if (target.dtype != DType::i64)
     throw DTypeError(
         cat("[", name, "] target is ", name_of(target.dtype), ": class numbers are int64; use target.to(bs.int64)"));

@@ -9,7 +9,7 @@ namespace {
 void check(const char* name, const Spec& x, const Spec* weight, const Spec* bias) {
   if (x.shape.size() < 1 || x.shape.back() == 0)
     throw ShapeError(cat("[", name, "] x is ", str(x.shape), ": the last axis is normalised and must not be empty"));
-  if (!is_float(x.dtype)) throw DTypeError(cat("[", name, "] x is ", name_of(x.dtype), ", not a float"));
+  need_float(name, "x", x.dtype);
   for (const Spec* s : {weight, bias}) {
     if (!s) continue;
     const char* which = s == weight ? "weight" : "bias";

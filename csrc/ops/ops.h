@@ -44,6 +44,9 @@ DType promote(const Specs& in, int first = 0);
 
 // Whether input i of a composition is there.
 inline bool given(std::span<const Tensor> in, size_t i) { return i < in.size() && in[i]; }
+// Of a number beside a tensor of this kind: unless the tensor is 0-d too, the number has no say in the result's type,
+// so it is not rounded to a storage type.
+DType number_dtype(const Spec& s);
 
 // ---- shape ----
 Tensor reshape(const Tensor& x, const Dims& shape);
@@ -54,6 +57,8 @@ Tensor cast(const Tensor& x, DType dtype);
 Tensor detach(const Tensor& x);
 // x as an output of a node of its own.
 Tensor view_as_is(const Tensor& x);
+// The same bits as another dtype of the same size.
+Tensor bitcast(const Tensor& x, DType dtype);
 // Inserts a dimension of size 1.
 Tensor unsqueeze(const Tensor& x, int dim);
 
@@ -73,6 +78,9 @@ Tensor next_key(const Tensor& key);
 // ---- constants ----
 Tensor full(const Dims& shape, double value, DType dtype);
 Tensor arange(int64_t n, DType dtype);
+
+// DTypeError unless the argument is float32 or float64. (Storage types have been cast or refused before.)
+void need_float(const char* op, const char* argument, DType t);
 
 // dim in [-n, n) as [0, n); throws IndexError that begins with "[op]".
 int normal_dim(const char* op, int64_t dim, int n);

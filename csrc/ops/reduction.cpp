@@ -112,9 +112,7 @@ void infer_as(const char* name, const Attrs* attrs, const Specs& in, Spec* out) 
     if (extreme(kind) && shape[d] == 0) refuse_empty(name, d, shape);
     if (attrs->get<bool>(1)) kept.push(1);
   }
-  if (kind == Reduction::sum_squares && !is_float(in[0].dtype))
-    throw DTypeError(
-        cat("[", name, "] x is ", name_of(in[0].dtype), ": cast it to a float first, as in x.to(bs.float32)"));
+  if (kind == Reduction::sum_squares) need_float(name, "x", in[0].dtype);
   out[0].dtype = out_dtype<kind>(in[0].dtype);
   out[0].shape = kept;
 }
@@ -248,6 +246,7 @@ const Op sum_op{
     .merge = merge<Reduction::sum>,
     .scratch_bytes = scratch_bytes<Reduction::sum>,
     .place = place<Reduction::sum>,
+    .storage = Storage::cast,
     .grad =
         [](GradCall& call) {
           const Dims& whole = call.in(0).shape();
@@ -266,6 +265,7 @@ const Op sum_squares_op{
     .merge = merge<Reduction::sum_squares>,
     .scratch_bytes = scratch_bytes<Reduction::sum_squares>,
     .place = place<Reduction::sum_squares>,
+    .storage = Storage::cast,
     .grad =
         [](GradCall& call) {
           const Tensor x = call.in(0);
@@ -302,6 +302,7 @@ Op extreme_op(const char* doc) {
       .merge = merge<kind>,
       .scratch_bytes = scratch_bytes<kind>,
       .place = place<kind>,
+      .storage = Storage::cast,
       .grad = grad_of_extreme<kind>,
       .reads = IN_0 | OUT,
   };
@@ -376,6 +377,7 @@ Op arg_op(const char* doc) {
             const bool rows = r.outer >= kEnoughRows;
             return Placement{rows ? r.outer : r.outer * r.inner, 1, rows ? IN_0 : Mask(), false};
           },
+      .storage = Storage::cast,
   };
 }
 
@@ -399,11 +401,10 @@ const Op mean_op{
     .visibility = Visibility::method,
     .infer =
         [](const Attrs* attrs, const Specs& in, Spec* out) {
-          if (!is_float(in[0].dtype))
-            throw DTypeError(
-                cat("[mean] x is ", name_of(in[0].dtype), ": cast it to a float first, as in x.to(bs.float32)"));
+          need_float("mean", "x", in[0].dtype);
           infer_as<Reduction::sum>("mean", attrs, in, out);
         },
+    .storage = Storage::cast,
     .compose =
         [](const Attrs* attrs, std::span<const Tensor> in) {
           Tensor s = apply(sum_op, in, Attrs::make(attrs->values));
@@ -428,6 +429,7 @@ const Op logsumexp_op{
           infer_as<Reduction::sum>("logsumexp", attrs, in, out);
           if (!is_float(in[0].dtype)) out[0].dtype = DType::f32;
         },
+    .storage = Storage::cast,
     .compose =
         [](const Attrs* attrs, std::span<const Tensor> in) {
           const Tensor x = is_float(in[0].dtype()) ? in[0] : cast(in[0], DType::f32);

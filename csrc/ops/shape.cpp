@@ -89,6 +89,24 @@ const Op cast_op{
 };
 BS_REGISTER(cast_op);
 
+const Op bitcast_op{
+    .name = "bitcast",
+    .doc = "The bits of x as another dtype of the same size. A view, not differentiable.",
+    .inputs = {{"x"}},
+    .attrs = {{"dtype", AttrType::dtype, true}},
+    .infer =
+        [](const Attrs* attrs, const Specs& in, Spec* out) {
+          out[0] = in[0];
+          out[0].dtype = attrs->get<DType>(0);
+          if (size_of(out[0].dtype) != size_of(in[0].dtype))
+            throw DTypeError(cat("[bitcast] x is ", name_of(in[0].dtype), ", whose elements have another size than ",
+                                 name_of(out[0].dtype)));
+        },
+    .view = true,
+    .strided = IN_0,
+};
+BS_REGISTER(bitcast_op);
+
 // ---- views ---------------------------------------------------------------------------------------------------
 
 const Op detach_op{
@@ -196,6 +214,7 @@ const Op reshape_op{
           out[0].shape = resolve_shape("reshape", in[0].shape, attrs->get<Dims>(0));
         },
     .strided = IN_0,
+    .storage = Storage::moved,
     .compose =
         [](const Attrs* attrs, std::span<const Tensor> in) {
           const Dims shape = resolve_shape("reshape", in[0].shape(), attrs->get<Dims>(0));
@@ -405,6 +424,7 @@ const Op slice_backward_op{
                       static_cast<size_t>(inner));
       return -1;
     },
+    .storage = Storage::moved,
     .grad =
         [](GradCall& call) {
           std::vector<Attr> attrs = call.attrs().values;
@@ -433,6 +453,9 @@ Tensor expand(const Tensor& x, const Dims& shape) {
 Tensor contiguous(const Tensor& x) { return x.spec().contiguous() ? x : apply(contiguous_op, {x}); }
 Tensor cast(const Tensor& x, DType dtype) { return x.dtype() == dtype ? x : apply(cast_op, {x}, Attrs::make({dtype})); }
 Tensor detach(const Tensor& x) { return apply(detach_op, {x}); }
+Tensor bitcast(const Tensor& x, DType dtype) {
+  return x.dtype() == dtype ? x : apply(bitcast_op, {x}, Attrs::make({dtype}));
+}
 Tensor unsqueeze(const Tensor& x, int dim) {
   Dims shape = x.shape();
   shape.insert(dim < 0 ? dim + shape.size() + 1 : dim, 1);

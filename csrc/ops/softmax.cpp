@@ -12,8 +12,7 @@ constexpr const char* kRows[2] = {"softmax_rows", "log_softmax_rows"};
 constexpr const char* kBackward[2] = {"softmax_rows_backward", "log_softmax_rows_backward"};
 
 void infer_as(const char* name, const Spec& x, Spec* out) {
-  if (!is_float(x.dtype))
-    throw DTypeError(cat("[", name, "] x is ", name_of(x.dtype), ": cast it to a float first, as in x.to(bs.float32)"));
+  need_float(name, "x", x.dtype);
   out[0].dtype = x.dtype;
   out[0].shape = x.shape;
 }

@@ -15,7 +15,7 @@ double number(const View& v) { return v.dtype() == DType::f32 ? v.as<float>()[0]
 
 // Inputs in `arrays` have p's shape and dtype, the others are 0-d floats.
 void check(const Op& op, const Specs& in, const Mask& arrays) {
-  if (!is_float(in[0].dtype)) throw DTypeError(cat("[", op.name, "] p is ", name_of(in[0].dtype), ", not a float"));
+  need_float(op.name, "p", in[0].dtype);
   for (int i = 1; i < in.size(); ++i) {
     if (!in.has(i)) continue;
     const char* name = op.inputs[static_cast<size_t>(i)].name;
@@ -208,8 +208,7 @@ const Op finite_norm_op{
         [](const Attrs*, const Specs& in, Spec* out) {
           if (in[0].shape.size() > 0)
             throw ShapeError(cat("[finite_norm] x is ", str(in[0].shape), ", it must be (), a number"));
-          if (!is_float(in[0].dtype))
-            throw DTypeError(cat("[finite_norm] x is ", name_of(in[0].dtype), ", not a float"));
+          need_float("finite_norm", "x", in[0].dtype);
           like(in[0], &out[0]);
         },
     .forward = [](const Call& call, int64_t, int64_t) -> int64_t {

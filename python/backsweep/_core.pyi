@@ -160,11 +160,20 @@ class Tensor:
         The graph is kept for as long as tensors refer to it: retain_graph is accepted and has no effect.
         """
 
+    def bfloat16(self) -> Tensor:
+        """As bfloat16."""
+
     def bool(self) -> Tensor:
         """As bool: whether each element is not 0."""
 
+    def byte(self) -> Tensor:
+        """As uint8."""
+
     def cast(self, dtype: DTypeLike) -> Tensor:
         """x with another dtype; to bool, x != 0; floats to integers are cut towards zero, and give the least one where none fits."""
+
+    def char(self) -> Tensor:
+        """As int8."""
 
     def contiguous(self) -> Tensor:
         """A copy of x whose elements lie in row-major order."""
@@ -228,6 +237,9 @@ class Tensor:
     def grad(self, value: Tensor | None) -> None: ...
     def gt(self, y: TensorLike) -> Tensor:
         """x > y"""
+
+    def half(self) -> Tensor:
+        """As float16."""
 
     def index_rows(self, index: TensorLike) -> Tensor:
         """x[index]: the rows of x (r, ...) at index (...), which are 0 to r - 1; the result is index.shape + x.shape[1:]."""
@@ -342,6 +354,9 @@ class Tensor:
 
     @property
     def shape(self) -> tuple[_int, ...]: ...
+    def short(self) -> Tensor:
+        """As int16."""
+
     def sigmoid(self) -> Tensor:
         """1 / (1 + e^-x)"""
 
@@ -528,6 +543,8 @@ class ops:
         axis: int | None = ...,
         keepdims: bool = ...,
     ) -> Tensor: ...
+    @staticmethod
+    def bitcast(x: TensorLike, dtype: DTypeLike) -> Tensor: ...
     @staticmethod
     def cast(x: TensorLike, dtype: DTypeLike) -> Tensor: ...
     @staticmethod
@@ -768,12 +785,17 @@ class ops:
     @staticmethod
     def where(x: TensorLike, y: TensorLike, z: TensorLike) -> Tensor: ...
 
+bfloat16: DType
 bool_: DType
 default_generator: Buffer
+float16: DType
 float32: DType
 float64: DType
+int16: DType
 int32: DType
 int64: DType
+int8: DType
+uint8: DType
 
 def abs(x: TensorLike) -> Tensor:
     """|x|; derivative 0 at x = 0 and NaN"""
@@ -1180,6 +1202,7 @@ __all__ = [
     "argmax",
     "argmin",
     "asarray",
+    "bfloat16",
     "bool_",
     "bump_structure_epoch",
     "cast",
@@ -1197,6 +1220,7 @@ __all__ = [
     "expand",
     "expm1",
     "eye",
+    "float16",
     "float32",
     "float64",
     "from_numpy",
@@ -1211,6 +1235,8 @@ __all__ = [
     "host_call",
     "index_rows",
     "info",
+    "int8",
+    "int16",
     "int32",
     "int64",
     "is_capturing",
@@ -1257,6 +1283,7 @@ __all__ = [
     "tanh",
     "tensor",
     "transpose",
+    "uint8",
     "uniform",
     "view",
     "where",

@@ -270,8 +270,10 @@ def render() -> str:
         elif name != "ops":
             missing.append(name)
     hidden = [line for name in sorted(ops) for line in _op(ops[name], "    ", None, static=True)]
-    # ruff's order: constants, classes, the rest
-    order = sorted(_core.__all__, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
+    # ruff's order: constants, classes, the rest; int8 before int16
+    order = sorted(
+        _core.__all__, key=lambda name: (not name.isupper(), not name[0].isupper(), _natural(name))
+    )
     names = [f'    "{name}",' for name in order]
     if missing:
         raise LookupError(f"_stubs.py has no types for {', '.join(missing)}")
@@ -286,6 +288,10 @@ def render() -> str:
     lines = [line for block in blocks for line in block]
     lines = [line for line, before in zip(lines, ["", *lines], strict=False) if line or before]
     return "\n".join([*lines, "__all__ = [", *names, "]", ""])
+
+
+def _natural(name: str) -> list[tuple[str, int]]:
+    return [(word, int(digits or 0)) for word, digits in re.findall(r"(\D+)(\d*)", name)]
 
 
 # ---- Ops ---------------------------------------------------------------------------------------------------

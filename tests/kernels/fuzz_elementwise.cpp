@@ -1,6 +1,7 @@
 // Random instruction lists over random operands (any dtype, any strides, outputs in place of inputs) against the
 // oracle: equal to the bit, but within a few ulp of it where the last instruction of an output calls a function of
 // math.h or rounds more than once. Parts equal the whole, and the instruction sets with fma each other, to the bit.
+#include "base/half.h"
 #include "fuzz.h"
 #include "kernels/reference_elementwise.h"
 
@@ -52,6 +53,7 @@ struct Case {
   int64_t total = 1;
   bool rough = false;
   bool plain = false;  // rows of the list's type: what goes to the interpreter as it is
+  bool storage;        // operands of storage types too
   Operand operand[kernels::kMaxListArgs];
   int alias[kernels::kMaxListArgs];  // of an output that lies in an input's place: that input; else -1
 
@@ -71,7 +73,10 @@ void fill(Random& random, DType dtype, Array<char>& memory) {
     const float f = static_cast<float>(v);
     const int32_t small = static_cast<int32_t>(n);
     const uint8_t flag = static_cast<uint8_t>(random.one_in(2) ? random.integer(0, 1) : random.integer(0, 255));
-    const void* from[] = {&f, &v, &small, &n, &flag};
+    const int16_t shorter = static_cast<int16_t>(n);
+    const Half half = to_half(f);
+    const BHalf brief = to_bhalf(f);
+    const void* from[] = {&f, &v, &small, &n, &flag, &n, &n, &shorter, &half, &brief};
     std::memcpy(p, from[static_cast<int>(dtype)], item);
   }
 }
@@ -189,9 +194,10 @@ void choose_strides(Random& random, Case& c, int arg) {
 
 void choose_operands(Random& random, Case& c) {
   EwList& list = c.list;
+  const int last = c.storage ? kDTypes - 1 : static_cast<int>(DType::b8);
   for (int k = 0; k < c.n_args(); ++k) {
     DType& dtype = list.arg[k].dtype;
-    dtype = random.one_in(2) ? list.compute : static_cast<DType>(random.integer(0, kDTypes - 1));
+    dtype = random.one_in(2) ? list.compute : static_cast<DType>(random.integer(0, last));
     // A few ulp of list.compute may be none, or a whole number, in another dtype.
     if (c.plain || (k >= list.n_in && c.rough)) dtype = list.compute;
     c.alias[k] = -1;
@@ -222,8 +228,9 @@ void choose_operands(Random& random, Case& c) {
   }
 }
 
-Case make_case(Random& random) {
+Case make_case(Random& random, bool storage) {
   Case c = {};
+  c.storage = storage;
   std::memset(&c.list, 0xee, sizeof(c.list));  // what the list does not use holds anything
   static constexpr DType kCompute[] = {DType::f32, DType::f32, DType::f64, DType::i32, DType::i64};
   EwList& list = c.list;
@@ -275,6 +282,13 @@ bool close(T got, T want, double ulps) {
          ulps * std::ldexp(1.0, std::max(exponent - digits, least));
 }
 
+float short_float(DType dtype, const char* p) {
+  Half half;
+  BHalf brief;
+  std::memcpy(&half, p, sizeof(half)), std::memcpy(&brief, p, sizeof(brief));
+  return dtype == DType::f16 ? to_float(half) : to_float(brief);
+}
+
 void expect(const Case& c, const char* what, const char* isa, const Array<Array<char>>& got,
             const Array<Array<char>>& want, bool oracle = false) {
   for (int k = 0; k < c.list.n_out; ++k) {
@@ -296,6 +310,9 @@ void expect(const Case& c, const char* what, const char* isa, const Array<Array<
       } else if (dtype == DType::f64) {
         std::memcpy(&x, a, item), std::memcpy(&y, b, item);
         if (close(x, y, ulps)) continue;
+      } else if (dtype == DType::f16 || dtype == DType::bf16) {
+        x = short_float(dtype, a), y = short_float(dtype, b);
+        if (std::isnan(x) && std::isnan(y)) continue;
       } else {
         int64_t n[2] = {};
         std::memcpy(&n[0], a, item), std::memcpy(&n[1], b, item);
@@ -323,11 +340,16 @@ void record_as(const Kernels& kernel, const Array<char>& bytes) {
 void record_as(const Kernels& kernel, DType dtype, const Array<char>& bytes) {
   if (dtype == DType::f32) return record_as<float>(kernel, bytes);
   if (dtype == DType::f64) return record_as<double>(kernel, bytes);
+  if (dtype == DType::f16 || dtype == DType::bf16) {
+    Array<float> values;
+    for (size_t i = 0; i < bytes.size(); i += 2) values.push_back(short_float(dtype, bytes.data() + i));
+    return record(kernel, values);
+  }
   record(kernel, bytes);
 }
 
-void one(Random& random, uint64_t) {
-  const Case c = make_case(random);
+void one_case(Random& random, bool storage) {
+  const Case c = make_case(random, storage);
   const auto want =
       outputs_of(c, [&](void* const* args) { kernels::reference::elementwise(c.list, args, 0, c.total); });
   Array<Array<char>> first_fused;
@@ -344,6 +366,10 @@ void one(Random& random, uint64_t) {
     if (first_fused.empty()) first_fused = got;
     expect(c, "against another instruction set", kernel.isa, got, first_fused);
   }
+}
+
+void one(Random& random, uint64_t) {
+  for (bool storage : {false, true}) one_case(random, storage);
 }
 
 }  // namespace

@@ -17,9 +17,7 @@ def layer_norm(
     return y if bias is None else y + bias, mean, rstd
 
 
-def layer_norm_backward(
-    g: Array, x: Array, mean: Array, rstd: Array, weight: Array | None = None
-) -> Array:
+def layer_norm_backward(g: Array, x: Array, mean: Array, rstd: Array, weight: Array | None = None) -> Array:
     xhat = (x - mean[..., None]) * rstd[..., None]
     h = g if weight is None else g * weight
     return rstd[..., None] * (h - h.mean(-1, keepdims=True) - xhat * (h * xhat).mean(-1, keepdims=True))

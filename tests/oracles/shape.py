@@ -105,7 +105,13 @@ ORACLES: dict[str, Oracle] = {
         lambda x, dtype: x.astype(dtype),
         cast_cases,
         ints="same",
-        wrong=[Wrong((Z(3),), {"dtype": "float16"}, "TypeError"), Wrong((Z(3),), {"dtype": 3}, "TypeError")],
+        wrong=[Wrong((Z(3),), {"dtype": "float8"}, "TypeError"), Wrong((Z(3),), {"dtype": 3}, "TypeError")],
+    ),
+    "bitcast": Oracle(
+        lambda x, dtype: x.view(dtype),
+        lambda d: [Case((np.arange(-8, 9),), {"dtype": "int64"}, smooth=False)],
+        ints="same",
+        wrong=[Wrong((np.arange(3),), {"dtype": "int32"}, "DTypeError", ("int64", "int32"))],
     ),
     "reshape": Oracle(
         lambda x, shape: x.reshape(shape),

@@ -5,12 +5,14 @@ Source of the format: https://github.com/huggingface/safetensors.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from backsweep import _core
 from backsweep._core import Tensor
@@ -20,7 +22,20 @@ __all__ = ["check_writable", "load", "read_metadata", "save"]
 
 Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
-_DTYPES = ("float32", "float64", "int32", "int64", "bool")
+# The format's names of our dtypes.
+_DTYPES = {
+    "F64": _core.float64,
+    "F32": _core.float32,
+    "F16": _core.float16,
+    "BF16": _core.bfloat16,
+    "I64": _core.int64,
+    "I32": _core.int32,
+    "I16": _core.int16,
+    "I8": _core.int8,
+    "U8": _core.uint8,
+    "BOOL": _core.bool_,
+}
+_NAMES = {dtype.name: name for name, dtype in _DTYPES.items()}
 
 
 def save(obj: Module | Mapping[str, Any], path: Path, metadata: Mapping[str, str] | None = None) -> None:
@@ -47,24 +62,22 @@ def save(obj: Module | Mapping[str, Any], path: Path, metadata: Mapping[str, str
     OSError
         If the file cannot be written.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import save_file
-
     tensors: Any = obj.state_dict() if isinstance(obj, Module) else obj
     if not isinstance(tensors, Mapping):
         raise TypeError(f"[save] takes a Module or a mapping of names to tensors, not {type(obj).__name__}")
-    arrays = {}
+    arrays: dict[str, tuple[str, npt.NDArray[Any]]] = {}
     for name, value in tensors.items():
         if not isinstance(name, str) or not isinstance(value, (Tensor, np.ndarray)):
             raise TypeError(f"[save] {name!r}: {type(value).__name__} is not a name with a tensor")
         if name == "__metadata__":
             raise ValueError("[save] the name '__metadata__' is the format's own")
-        array = np.asarray(value, order="C")  # safetensors writes the memory as it lies
-        if array.dtype.name not in _DTYPES:
-            raise _core.DTypeError(
-                f"[save] {name!r} is {array.dtype}; it must be one of {', '.join(_DTYPES)}"
-            )
-        arrays[name] = array
+        kind = value.dtype.name
+        if kind not in _NAMES:
+            raise _core.DTypeError(f"[save] {name!r} is {kind}; it must be one of {', '.join(_NAMES)}")
+        if kind == "bfloat16":  # which NumPy does not have: its bits
+            value = _core.ops.bitcast(_core.asarray(value), dtype=_core.int16)
+        array = np.asarray(value)
+        arrays[name] = _NAMES[kind], np.asarray(array, array.dtype.newbyteorder("<"), order="C")
     notes: Mapping[Any, Any] = metadata or {}
     for key, note in notes.items():
         if not isinstance(key, str) or not isinstance(note, str):
@@ -72,9 +85,9 @@ def save(obj: Module | Mapping[str, Any], path: Path, metadata: Mapping[str, str
     target, draft = _start(path)
     try:
         try:
-            save_file(arrays, draft, metadata=dict(notes) or None)
-        except SafetensorError as error:
-            raise OSError(f"[save] {target} cannot be written: {error}") from error
+            _write(draft, arrays, dict(notes))
+        except OSError as error:
+            raise OSError(error.errno, f"[save] {target} cannot be written: {error.strerror}") from error
         _flush(draft)
         os.replace(draft, target)
     except BaseException:
@@ -83,6 +96,23 @@ def save(obj: Module | Mapping[str, Any], path: Path, metadata: Mapping[str, str
         raise
     with suppress(OSError):  # some file systems cannot flush folders
         _flush(os.path.dirname(target))
+
+
+def _write(path: str, arrays: Mapping[str, tuple[str, npt.NDArray[Any]]], notes: dict[str, str]) -> None:
+    """Write the header's length, the header, then the arrays, the widest first: so all are aligned."""
+    header: dict[str, Any] = {"__metadata__": notes} if notes else {}
+    order = sorted(arrays, key=lambda name: (-arrays[name][1].itemsize, name))
+    end = 0
+    for name in order:
+        kind, array = arrays[name]
+        begin, end = end, end + array.nbytes
+        header[name] = {"dtype": kind, "shape": array.shape, "data_offsets": (begin, end)}
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for name in order:
+            file.write(arrays[name][1].data)
 
 
 def check_writable(path: Path) -> None:
@@ -127,7 +157,13 @@ def load(path: Path) -> dict[str, Tensor]:
     """
     place = os.fsdecode(path)
     with _open(place, "load") as file:
-        return {name: _tensor(file, name, place) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        kinds = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118 (no mapping)
+        for name, kind in kinds.items():
+            if kind not in _DTYPES:
+                raise _core.DTypeError(f"[load] {place}: {name} is {kind}, which backsweep does not have")
+        if "BF16" not in kinds.values():
+            return {name: _core.from_numpy(file.get_tensor(name)) for name in kinds}
+    return _load_bits(place)
 
 
 def read_metadata(path: Path) -> dict[str, str]:
@@ -153,11 +189,19 @@ def _open(path: str, op: str) -> Any:
         raise ValueError(f"[{op}] {path} is not a whole safetensors file: {error}") from error
 
 
-def _tensor(file: Any, name: str, path: str) -> Tensor:
-    dtype = file.get_slice(name).get_dtype()
-    if dtype not in ("F32", "F64", "I32", "I64", "BOOL"):
-        raise _core.DTypeError(f"[load] {path}: {name} is {dtype}, which backsweep does not have")
-    return _core.from_numpy(file.get_tensor(name))
+def _load_bits(path: str) -> dict[str, Tensor]:
+    """Read a file with bfloat16 in it, for which the package makes no array: by its bytes."""
+    from safetensors import deserialize
+
+    with open(path, "rb") as file:
+        found = deserialize(file.read())  # type: ignore[no-untyped-call]
+    tensors = {}
+    for name, entry in found:
+        dtype = _DTYPES[entry["dtype"]]
+        shown = _core.int16 if dtype == _core.bfloat16 else dtype
+        array = np.frombuffer(entry["data"], shown.dtype).reshape(entry["shape"])
+        tensors[name] = _core.ops.bitcast(_core.from_numpy(array), dtype=dtype).detach()
+    return tensors
 
 
 def _flush(path: str) -> None:

@@ -1,0 +1,35 @@
+// The one switch over element types: calls f(T{}), where T is the C++ type of t. Each kernel says which types it
+// computes in. Ops convert or refuse all others, so nothing is read as what it is not; what still came would stop here.
+#pragma once
+
+#include "base/dtype.h"
+
+namespace bs::kernels::BS_ISA {
+namespace {
+
+template <class F>
+inline auto with_float(DType t, F f) {
+  switch (t) {
+    case DType::f32:
+      return f(float{});
+    case DType::f64:
+      return f(double{});
+    default:
+      __builtin_trap();
+  }
+}
+
+template <class F>
+inline auto with_number(DType t, F f) {
+  switch (t) {
+    case DType::i32:
+      return f(int32_t{});
+    case DType::i64:
+      return f(int64_t{});
+    default:
+      return with_float(t, f);
+  }
+}
+
+}  // namespace
+}  // namespace bs::kernels::BS_ISA

@@ -1,0 +1,68 @@
+"""What programs are made of, and how it grows with a network's length: counts, and the work of planning."""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import backsweep as bs
+from programs import steps
+
+LENGTHS = (16, 32, 64)
+
+
+def bench_phases() -> ModuleType:
+    """bench/phases.py: a GPT block and recurrent layers in plain operations, and what is asked of them."""
+    path = Path(__file__).resolve().parents[2] / "bench" / "phases.py"
+    spec = importlib.util.spec_from_file_location("bench_phases", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+bench = bench_phases()
+
+
+@pytest.mark.parametrize("name", bench.NETWORKS)
+def test_networks_are_planned_in_parallel(name: str) -> None:
+    bs.set_num_threads(2)
+    step, data = bench.NETWORKS[name]()
+    step(*data)
+    phases = step.programs[0]["phases"]
+    parallel = sum(p["nanoseconds"] for p in phases if p["parallel"])
+    assert parallel >= bench.TARGETS[name][1] * sum(p["nanoseconds"] for p in phases)
+
+
+def counts(gates: int, length: int) -> dict[str, int]:
+    step, data = bench.training(bench.Recurrent(gates, 8)), bench.batch(2, length)
+    step(*data)
+    return {"steps": len(steps(step)), "phases": len(step.programs[0]["phases"])}
+
+
+@pytest.mark.parametrize("gates", [1, 4])
+def test_programs_grow_as_their_networks(gates: int) -> None:
+    """Twice the length adds twice what half of it added: no step and no phase for each pair of time steps."""
+    bs.set_num_threads(1)
+    small, middle, large = (counts(gates, n) for n in LENGTHS)
+    for what in small:
+        first, second = middle[what] - small[what], large[what] - middle[what]
+        assert second <= 2.2 * first + 8, f"{what}: {small[what]}, {middle[what]}, {large[what]}"
+
+
+@pytest.mark.parametrize("gates", [1, 4])
+def test_planning_takes_linear_time(gates: int) -> None:
+    """Four times the length takes well under 16 times the processor's time; a linear plan about 4 times."""
+
+    def seconds(length: int) -> float:
+        step, data = bench.training(bench.Recurrent(gates, 8)), bench.batch(2, length)
+        begin = time.process_time()
+        step(*data)
+        return time.process_time() - begin
+
+    best = min(seconds(240) / min(seconds(60) for _ in range(2)) for _ in range(2))
+    assert best < 9

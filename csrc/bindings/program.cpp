@@ -114,7 +114,7 @@ struct Entry {
   std::vector<Guard> guards;
   uint64_t epoch = 0;  // when the guards were last seen to hold
   std::shared_ptr<Program> program;
-  py::object result;    // what the function returned, with Slot markers for program outputs
+  py::object result;    // what the function returned; instances of placeholder_type stand for outputs
   bool single = false;  // it is one tensor
 
   bool guards_hold() {

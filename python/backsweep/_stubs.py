@@ -155,6 +155,7 @@ ARGUMENTS = {
     "gradient": "Tensor | None",
     "retain_graph": "bool | None",
     "create_graph": "bool",
+    "condition": "Tensor",
     "other": "TensorLike",
     "alpha": "float",
     "source": "TensorLike",
@@ -206,7 +207,6 @@ OPERATORS = {
     "__len__": "(self) -> int",
     "__iter__": "(self) -> Iterator[Tensor]",
     "__getitem__": "(self, key: Any, /) -> Tensor",
-    "__setitem__": "(self, key: Any, value: TensorLike, /) -> None",
     "__hash__": "(self) -> int",
     "__array__": "(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]",
     "__deepcopy__": "(self: Self, memo: dict[int, Any], /) -> Self",
@@ -220,8 +220,7 @@ OPERATORS |= {
 } | {f"__{name}__": "(self, other: TensorLike, /) -> Tensor" for name in ("lt", "le", "gt", "ge")}
 # Of parameters and buffers in place; other tensors get a new object.
 OPERATORS |= {
-    f"__i{name}__": "(self: Self, other: TensorLike, /) -> Self"
-    for name in ("add", "sub", "mul", "truediv", "matmul", "pow")
+    f"__i{name}__": "(self: Self, other: TensorLike, /) -> Self" for name in ("add", "sub", "mul", "truediv")
 }
 # Their result in object is bool.
 OPERATORS |= dict.fromkeys(("__eq__", "__ne__"), "(self, other: object, /) -> Tensor")

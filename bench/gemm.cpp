@@ -2,6 +2,8 @@
 // them OpenBLAS and MKL, if BACKSWEEP_OPENBLAS and BACKSWEEP_MKL (environment) name libraries that hold them.
 #include <dlfcn.h>
 
+#include "base/cpu.h"
+#include "kernels/gemm_blocking.h"
 #include "peaks.h"
 
 namespace bs::bench {
@@ -31,6 +33,11 @@ void ours(State& state, const kernels::Kernels& kernel, const Product& p) {
     benchmark::ClobberMemory();
   }
   count_rate(state, "GFLOP/s", p.flops(), peak(kernel.isa).gflops);
+  const kernels::Blocking b = kernels::blocking(g, kernels::tile_size(kernel.isa), cache_sizes());
+  state.counters["copy_a"] = b.copy_a;
+  state.counters["copy_b"] = b.copy_b;
+  state.counters["rows"] = static_cast<double>(b.rows);
+  state.counters["strips"] = static_cast<double>(b.strips);
 }
 
 // ---- Other libraries
@@ -119,6 +126,8 @@ int main(int argc, char** argv) {
                                    {512, 512, 512}, {1024, 1024, 1024}, {256, 2048, 2048}};
   find_open_blas();
   find_mkl();
+  benchmark::AddCustomContext("l1", std::to_string(bs::cache_sizes().l1));
+  benchmark::AddCustomContext("l2", std::to_string(bs::cache_sizes().l2));
   for (const auto& s : kSizes)
     for (Form form : {plain, a_transposed, b_transposed}) {
       const Product p = {s[0], s[1], s[2], form};

@@ -10,7 +10,9 @@ Needs CMake, a C++ compiler and Google Benchmark (Debian, Ubuntu: libbenchmark-d
 The product table has OpenBLAS and MKL beside ours, held to the same instruction set, each set in a process of
 its own. OpenBLAS comes from SciPy or the wheel `scipy-openblas32`, MKL from PyTorch, where they are
 installed; BACKSWEEP_OPENBLAS and BACKSWEEP_MKL name other libraries. A ratio is our rate over that of the
-faster one. (On AMD's processors MKL takes AVX2 kernels at most.)
+faster one. (On AMD's processors MKL takes AVX2 kernels at most.) A whole table is kept in
+bench/results/<processor>.json, with how each product is blocked: tests/kernels/test_fuzz.py holds what is
+blocked how on every processor there, so what is chosen anew is measured again on all that are at hand.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import argparse
 import importlib.util
 import json
 import os
+import platform
 import re
 import subprocess
 from pathlib import Path
@@ -37,6 +40,9 @@ LIKE = {
     "v2": {"OPENBLAS_CORETYPE": "Nehalem", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"},
 }
 LIBRARIES = {"openblas": "OpenBLAS", "mkl": "MKL"}
+RESULTS = ROOT / "bench" / "results"
+# What csrc/kernels/gemm_blocking.h says of a product.
+BLOCKING = ["copy_a", "copy_b", "rows", "strips"]
 
 
 def library(package: str, pattern: str) -> str | None:
@@ -95,6 +101,54 @@ def products(program: Path, isas: list[str], pattern: str, options: argparse.Nam
     order = [name.split("/", 2)[2] for name in listed.stdout.splitlines()]
     kept["benchmarks"].sort(key=lambda row: order.index(row["run_name"].split("/", 2)[2]))
     return kept
+
+
+def cpu_id() -> str:
+    """Vendor, family and model, as /proc/cpuinfo has them; elsewhere what the platform tells."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        text = ""
+    found = dict(re.findall(r"^(vendor_id|cpu family|model)\s*: (.*)$", text, re.MULTILINE))
+    return " ".join(found.values()) or platform.processor() or platform.machine()
+
+
+def keep_products(results: dict[str, Any], name: str | None) -> Path:
+    """Write the table of this processor to bench/results, under the name that it has there."""
+    cpu = cpu_id()
+    known = {json.loads(p.read_text(encoding="utf-8"))["cpu"]: p.stem for p in RESULTS.glob("*.json")}
+    name = name or known.get(cpu) or re.sub("[^a-z0-9]+", "-", cpu.lower())
+    commit = subprocess.run(
+        ["git", "-C", str(ROOT), "describe", "--always", "--dirty"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    context = results["context"]
+    blocking: dict[str, dict[str, list[int]]] = {}
+    rows = []
+    for run_name, row in best(results).items():
+        _, isa, cell = run_name.split("/", 2)
+        if isa in ISAS:
+            blocking.setdefault(isa, {})[cell] = [int(row[key]) for key in BLOCKING]
+        figures = {key: round(row[key], 4) for key in ("cpu_time", "GFLOP/s", "of_peak") if key in row}
+        rows.append({"run_name": run_name, "time_unit": row["time_unit"], **figures})
+    kept = {
+        "cpu": cpu,
+        "commit": commit.stdout.strip(),
+        "l1": int(context["l1"]),
+        "l2": int(context["l2"]),
+        "context": {k: v for k, v in context.items() if re.match("peak|stream|openblas", k)},
+        "blocking": blocking,
+        "benchmarks": rows,
+    }
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    text = json.dumps(kept, indent=1)
+    text = re.sub(r"\[\s+([\d,\s]+?)\s+\]", lambda m: "[" + " ".join(m[1].split()) + "]", text)
+    text = re.sub(r"\{\s+(\"run_name\"[^}]*?)\s+\}", lambda m: "{" + " ".join(m[1].split()) + "}", text)
+    path.write_text(text + "\n", encoding="utf-8")
+    return path
 
 
 def product_table(rows: Rows) -> None:
@@ -158,6 +212,7 @@ def main() -> None:
     )
     parser.add_argument("--repetitions", type=int, default=5, help="the best counts (default 5)")
     parser.add_argument("--min-time", type=float, default=0.02, help="seconds of each repetition")
+    parser.add_argument("--processor", help="the name of this processor in bench/results")
     parser.add_argument("--out", type=Path, help="write all results to this JSON file")
     options = parser.parse_args()
     programs = options.programs or PROGRAMS
@@ -188,6 +243,8 @@ def main() -> None:
         peaks = {k: v for k, v in results["context"].items() if re.match("peak|stream|openblas", k)}
         print(f"\n== {program}: " + ", ".join(f"{k} {v}" for k, v in peaks.items()))
         (product_table if program == "gemm" else plain_table)(rows)
+        if program == "gemm" and options.isa is None and options.filter == ".*":
+            print(f"kept in {keep_products(results, options.processor)}")
     if options.out:
         options.out.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 

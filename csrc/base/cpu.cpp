@@ -102,6 +102,45 @@ double container_quota() {
 }  // namespace
 #endif
 
+namespace {
+
+CacheSizes read_cache_sizes() {
+  CacheSizes sizes = {0, 0};
+#if defined(__linux__)
+  for (int i = 0; i < 8; ++i) {
+    const std::string folder = "/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(i) + "/";
+    const std::string level = first_line(folder + "level"), type = first_line(folder + "type");
+    if (level.empty()) break;
+    std::istringstream text(first_line(folder + "size"));  // "2048K"
+    int64_t size = 0;
+    char unit = 0;
+    text >> size >> unit;
+    size *= unit == 'M' ? 1 << 20 : unit == 'K' ? 1 << 10 : 1;
+    if (level == "1" && type != "Instruction") sizes.l1 = size;
+    if (level == "2" && type != "Instruction") sizes.l2 = size;
+  }
+#elif defined(__APPLE__)
+  size_t bytes = sizeof(int64_t);
+  sysctlbyname("hw.l1dcachesize", &sizes.l1, &bytes, nullptr, 0);
+  bytes = sizeof(int64_t);
+  sysctlbyname("hw.l2cachesize", &sizes.l2, &bytes, nullptr, 0);
+#endif
+  if (sizes.l1 <= 0) sizes.l1 = 48 << 10;
+  if (sizes.l2 <= 0) sizes.l2 = 1 << 20;
+  return sizes;
+}
+
+CacheSizes& known_cache_sizes() {
+  static CacheSizes sizes = read_cache_sizes();
+  return sizes;
+}
+
+}  // namespace
+
+const CacheSizes& cache_sizes() { return known_cache_sizes(); }
+
+void set_cache_sizes(const CacheSizes& sizes) { known_cache_sizes() = sizes; }
+
 int default_threads() {
   int threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 #if defined(__linux__)

@@ -1,17 +1,19 @@
 // C = A B (+ bias) by register tiles: R rows of A, by broadcast, times V vectors of columns of B.
 //
-//   for blocks of rows (A's part of a chunk fits L2):
-//     for chunks of k:                                         pack the rows of A if they lie far apart
-//       for strips of V vectors (B's part of a chunk fits L2):   pack the strip if its columns are not contiguous
-//         for groups of R rows:                                  one tile
+//   for blocks of rows:
+//     for chunks of k:                 rows of A whose elements lie far apart are copied: panels
+//       for blocks of strips of V vectors:
+//         for groups of R rows:        the first of them copies strips whose columns or rows lie far apart
+//           for strips of the block:     one tile
 //
-// Chunks of k resume the accumulators from C, which is exact, so each element stays one chain of fma over k. Otherwise
-// A is read in place, whatever its strides: a tile reads one element of it per V fma. Edges run through the same tiles,
-// of fewer rows or vectors, the last vector masked. A few rows times a transposed B need each vector of B once: their
-// tile turns it in registers.
+// gemm_blocking.h says how large blocks are and what is copied. Chunks of k resume the accumulators from C, which is
+// exact, so each element stays one chain of fma over k. What is not copied is read in place, whatever its strides.
+// Edges run through the same tiles, of fewer rows or vectors, the last vector masked. A few rows times a transposed B
+// need each vector of B once: their tile turns it in registers.
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/gemm_blocking.h"
 #include "kernels/gemm_column.h"
 #include "kernels/gemm_narrow.h"
 #include "kernels/gemm_pack.h"
@@ -22,31 +24,16 @@
 namespace bs::kernels::BS_ISA {
 namespace {
 
-// Where the chain of an element restarts (kernels.h).
-constexpr int64_t kRestart = 4096;
-
-// Cache blocks, measured on Zen 5 (48 KiB L1, 1 MiB L2), float32, best of many, as ratios in one run. A strip of B,
-// `chunk` rows by V vectors, is read once per group of rows, from L2 as well as from L1; long chunks pass over C less
-// often: 512 against 256 rows gave 1.05 at 1024^3 (v4). 256 rows of A and their C stay in L2 between strips: against
-// unlimited rows 110 -> 177 GFLOP/s at (8192, 512, 256) with A transposed.
-constexpr int64_t kStripVecs = 1536;  // 96 KiB for v4
-constexpr int64_t kMaxChunk = 512;
-constexpr int64_t kRowBlock = 256;
+#define BS_NAME_OF(isa) #isa
+#define BS_NAME(isa) BS_NAME_OF(isa)
+constexpr TileSize kTile = tile_size(BS_NAME(BS_ISA));
+static_assert(kTile.vec_bytes == kVecBytes && kTile.rows == kRows && kTile.vecs == max_vecs(kRows));
 constexpr int64_t kColBlock = 512;  // only where k restarts: bounds the scratch for partial sums
 
-// Rows a page or more apart share few cache sets and need a translation each. At 1024^3 with packed A: 1.05 (v4), 1.15
-// (v3, A transposed); with packed B 1.26 (v3), 0.94 (v4). Nearer rows gain nothing from copies, but for columns of A
-// half a page apart with v3: 1.06 at 512^3.
-constexpr int64_t kFarBytes = 4096;
-constexpr int64_t kFarColumnBytes = kVecBytes < 64 ? kFarBytes / 2 : kFarBytes;
-constexpr bool kPackFarB = kVecBytes < 64;
-// Groups of rows among which fetching the next strip of such a B is shared out: 1.09 at (256, 2048, 2048).
-constexpr int64_t kFetchGroups = 8;
-constexpr int64_t kPackColumns = 512;     // of C, to repay a copy of A
-constexpr int64_t kPackRows = 64;         // of C, to repay a copy of B
-constexpr int64_t kFewColumnsRows = 128;  // and one of few columns
-
-inline int64_t div_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+// Groups of rows in a block between which the lines of the next strips of B are shared out, if those lie far
+// apart: 1.09 at (256, 2048, 2048) on Zen 5. Among more groups reading them as they come costs little.
+constexpr int64_t kLeastFetchGroups = 8, kMostFetchGroups = 64;
+constexpr int64_t kFewColumnsRows = 128;  // of C, to repay a copy of a B of few columns
 
 // [0, total), total > 0, in the fewest parts of at most `most`, as even as possible: part i is [begin(i),
 // begin(i + 1)).
@@ -65,14 +52,11 @@ struct Parts {
 
 // ---- Blocking ------------------------------------------------------------------------------------------------
 
-inline bool far_apart(const Gemm& g, int64_t stride, int64_t far = kFarBytes) {
-  const int64_t bytes = stride * static_cast<int64_t>(size_of(g.dtype));
-  return bytes >= far || bytes <= -far;
+// Small products are not to ask for cache sizes.
+inline bool packs_a(const Gemm& g) { return ten_strips(g, kTile) && copies_a(g, kTile, cache_sizes()); }
+inline bool packs_b(const Gemm& g) {
+  return g.b_col != 1 || (g.m >= kCopyForRows && copies_b(g, kTile, cache_sizes()));
 }
-inline bool packs_a(const Gemm& g) {
-  return g.n >= kPackColumns && (far_apart(g, g.a_row) || far_apart(g, g.a_col, kFarColumnBytes));
-}
-inline bool packs_b(const Gemm& g) { return g.b_col != 1 || (kPackFarB && g.m >= kPackRows && far_apart(g, g.b_row)); }
 
 // Columns that fill less than half of a vector.
 inline bool few_columns(const Gemm& g) {
@@ -92,16 +76,19 @@ inline size_t turned_bytes(const Gemm& g) {
   return static_cast<size_t>(div_up(g.n * min_of(g.m, kRowBlock) * static_cast<int64_t>(size_of(g.dtype)), 64) * 64);
 }
 
-// Scratch: [strip of B | rows of A | partial sums of a block of C], each only where it may be used.
+// Scratch: [strips of B | rows of A | partial sums of a block of C], each only where it may be used.
 inline size_t strip_bytes(const Gemm& g) {
-  if (!packs_b(g) && kMaskedLoads && !few_columns(g)) return 0;
+  const bool pack = packs_b(g);
+  if (!pack && kMaskedLoads && !few_columns(g)) return 0;
   const int64_t vecs = div_up(g.n * static_cast<int64_t>(size_of(g.dtype)), kVecBytes);
   const int64_t strip = min_of(min_of(g.k, kMaxChunk) * min_of(vecs, kMaxVecs), kStripVecs) * kVecBytes;
-  return static_cast<size_t>(div_up(strip, 64) * 64);
+  const int64_t strips = div_up(vecs, kTile.vecs);
+  const int64_t most = pack && strips > 1 ? min_of(strips, blocking(g, kTile, cache_sizes()).strips) : 1;
+  return static_cast<size_t>(most * div_up(strip, 64) * 64);
 }
 inline size_t panel_bytes(const Gemm& g) {
   if (!packs_a(g)) return 0;
-  const int64_t elements = min_of(g.m, kRowBlock) * min_of(g.k, kMaxChunk);
+  const int64_t elements = min_of(g.m, blocking(g, kTile, cache_sizes()).rows) * min_of(g.k, kMaxChunk);
   return static_cast<size_t>(div_up(elements * static_cast<int64_t>(size_of(g.dtype)) + kVecBytes, 64) * 64);
 }
 inline size_t partial_bytes(const Gemm& g) { return g.k > kRestart ? kRowBlock * kColBlock * size_of(g.dtype) : 0; }
@@ -120,20 +107,34 @@ struct Call {
   // Whether tiles of so many rows turn B themselves.
   bool turns(int64_t rows) const { return g.b_row == 1 && g.b_col != 1 && rows <= kFewRows; }
 
-  // Lines of B from `at` on: `columns` columns, k rows.
-  Fetch strip_to_come(const T* at, int64_t k, int64_t columns) const {
-    const int64_t item = sizeof(T);
-    const bool turned = g.b_row == 1;
-    Fetch f;
-    f.at = reinterpret_cast<const char*>(at);
-    f.row_pieces = div_up((turned ? k : columns) * item, Fetch::kBytes);
-    f.row_bytes = (turned ? g.b_col : g.b_row) * item;
-    f.left = f.row_pieces * (turned ? columns : k);
-    return f;
+  // Part i of n of the lines of B from `at` on: `columns` columns, k rows.
+  Fetch lines_of_b(const T* at, int64_t k, int64_t columns, int64_t i, int64_t n) const {
+    const bool turned = g.b_row == 1 && g.b_col != 1;
+    const int64_t row = turned ? g.b_col : g.b_row, rows = turned ? columns : k, item = sizeof(T);
+    const int64_t first = rows * i / n;
+    const char* const line = reinterpret_cast<const char*>(at + first * row);
+    const int64_t offset = reinterpret_cast<intptr_t>(line) % 64;
+    return {line - offset, row * item, rows * (i + 1) / n - first, div_up(offset + (turned ? k : columns) * item, 64)};
+  }
+
+  // `groups` of rows of A from `at` on, k columns, to panels.
+  void make_panels(const T* at, const Parts& groups, int64_t k) const {
+    const int64_t whole = g.a_row != 1 ? 0 : groups.size == kRows ? groups.count : groups.longer;
+    for (int64_t i = 0; i < groups.count;) {
+      const T* const rows = at + groups.begin(i) * g.a_row;
+      T* const panel = panels_at() + groups.begin(i) * k;
+      if (groups.widest() == kRows && i + kPanelsAtOnce <= whole) {
+        pack_four<kRows>(rows, g.a_col, k, panel);
+        i += kPanelsAtOnce;
+      } else {
+        pack_rows(rows, g.a_row, g.a_col, groups.length(i), k, panel);
+        ++i;
+      }
+    }
   }
 
   // Rows [row, row + rows) and columns [col, col + cols): at most a row block and, where k restarts, a column block.
-  void block(int64_t row, int64_t rows, int64_t col, int64_t cols) const {
+  void block(const Blocking& how, int64_t row, int64_t rows, int64_t col, int64_t cols) const {
     constexpr int L = kLanes<T>;
     const bool turn = turns(rows);
     const int64_t across = div_up(cols, L);
@@ -144,9 +145,11 @@ struct Call {
       if (wide.count < tiles || (wide.count == tiles && across % 2 == 1)) groups = wide;
     }
     const Parts strips(across, turn ? kTurnedVecs : max_vecs(static_cast<int>(groups.widest())));
+    const Parts blocks(strips.count, how.strips);
     const int64_t chunk = min_of(kMaxChunk, static_cast<int32_t>(kStripVecs) / static_cast<int32_t>(strips.widest()));
-    const bool pack_a = packs_a(g) && !turn, pack_b = packs_b(g) && !turn;
-    const bool ahead = groups.count >= kFetchGroups && (g.b_row == 1 ? far_apart(g, g.b_col) : far_apart(g, g.b_row));
+    const bool pack_a = how.copy_a && !turn, pack_b = how.copy_b && !turn;
+    const bool ahead = groups.count >= kLeastFetchGroups && groups.count <= kMostFetchGroups &&
+                       far_apart(g, g.b_row == 1 ? g.b_col : g.b_row, kFarBytes);
 
     for (int64_t start = 0; start < g.k; start += kRestart) {
       const int64_t stop = min_of(g.k, start + kRestart);
@@ -154,58 +157,62 @@ struct Call {
       for (int64_t q = 0; q < chunks.count; ++q) {
         const int64_t p = start + chunks.begin(q);
         const bool last = q == chunks.count - 1;
+        const T* const a_at = a + row * g.a_row + p * g.a_col;
+        const T* const b_at = b + p * g.b_row + col * g.b_col;
         Tile<T> t;
         t.k = chunks.length(q);
         t.resume = q > 0;
-        t.a_row = g.a_row;
-        t.a_col = g.a_col;
-        for (int64_t i = 0; pack_a && i < groups.count; ++i) {
-          const int64_t r = groups.begin(i);
-          pack_rows(a + (row + r) * g.a_row + p * g.a_col, g.a_row, g.a_col, groups.length(i), t.k,
-                    panels_at() + r * t.k);
-        }
-        for (int64_t s = 0; s < strips.count; ++s) {
-          const int64_t vecs = strips.length(s);
-          const int64_t j = strips.begin(s) * L;
-          t.tail = min_of(L, cols - j - (vecs - 1) * L);
-          t.b = b + p * g.b_row + (col + j) * g.b_col;
-          t.b_row = g.b_row;
-          t.b_col = g.b_col;
-          Fetch fetch;
-          t.fetch = nullptr;
-          t.stretch = t.k;
-          if (ahead && s + 1 < strips.count) {
-            fetch = strip_to_come(t.b + vecs * L * g.b_col, t.k, strips.length(s + 1) * L);
-            t.fetch = &fetch;
-            t.stretch = t.k * groups.count / fetch.left + 1;
-          }
-          if (pack_b || (!kMaskedLoads && t.tail < L && !turn)) {
-            pack_strip(t.b, g.b_row, g.b_col, t.k, vecs, t.tail, strip_at());
-            t.b = strip_at();
-            t.b_row = vecs * L;
-          }
-          t.bias = bias && last && stop == g.k ? bias + col + j : nullptr;
+        t.b_col = g.b_col;
+        const int64_t strip_size = t.k * strips.widest() * L;
+        if (pack_a) make_panels(a_at, groups, t.k);
+        for (int64_t u = 0; u < blocks.count; ++u) {
+          const int64_t first = blocks.begin(u), end = blocks.begin(u + 1);
           for (int64_t i = 0; i < groups.count; ++i) {
             const int64_t r = groups.begin(i), n_rows = groups.length(i);
-            t.a = a + (row + r) * g.a_row + p * g.a_col;
-            if (pack_a) {
-              t.a = panels_at() + r * t.k;
-              t.a_row = 1;
-              t.a_col = n_rows;
+            t.a = pack_a ? panels_at() + r * t.k : a_at + r * g.a_row;
+            t.a_row = pack_a ? 1 : g.a_row;
+            t.a_col = pack_a ? n_rows : g.a_col;
+            for (int64_t s = first; s < end; ++s) {
+              const int64_t vecs = strips.length(s), j = strips.begin(s) * L;
+              if (i == 0 || end - first > 1) {  // else it is still the strip of the tile before
+                t.tail = min_of(L, cols - j - (vecs - 1) * L);
+                t.b = b_at + j * g.b_col;
+                t.b_row = g.b_row;
+                if (pack_b || (!kMaskedLoads && t.tail < L && !turn)) {
+                  T* const strip = strip_at() + (pack_b ? (s - first) * strip_size : 0);
+                  if (i == 0) pack_strip(t.b, g.b_row, g.b_col, t.k, vecs, t.tail, strip);
+                  t.b = strip;
+                  t.b_row = vecs * L;
+                }
+                t.bias = bias && last && stop == g.k ? bias + col + j : nullptr;
+              }
+              Fetch fetch;
+              t.fetch = nullptr;
+              if (ahead && t.tail == L) {  // the part of this group in the next block, or the first of the next chunk
+                const bool right = u + 1 < blocks.count;
+                const int64_t to_come = (right ? end : 0) + s - first;
+                if ((right || !last) && to_come < strips.count) {
+                  const int64_t k = right ? t.k : chunks.length(q + 1), to = strips.begin(to_come) * L;
+                  fetch = lines_of_b(b_at + (right ? 0 : t.k) * g.b_row + to * g.b_col, k,
+                                     min_of(cols - to, strips.length(to_come) * L), i, groups.count);
+                  t.fetch = &fetch;
+                }
+              }
+              // The first chain grows in C itself, later ones beside it, to be added when they are whole.
+              t.out = c + (row + r) * g.c_row + col + j;
+              t.out_row = g.c_row;
+              if (start > 0 && !last) {
+                t.out = partial_at() + r * kColBlock + j;
+                t.out_row = kColBlock;
+              }
+              t.sum = start > 0 ? partial_at() + r * kColBlock + j : t.out;
+              t.sum_row = start > 0 ? kColBlock : t.out_row;
+              t.add = start > 0 && last;
+              // Below; to the right, the next tile is in lines that follow.
+              const bool below = end - first == 1 && i + 1 < groups.count && groups.length(i + 1) == n_rows;
+              t.next = t.resume && below ? t.sum + n_rows * t.sum_row : nullptr;
+              (turn ? kTiles<T>.turned[n_rows - 1][vecs - 1] : kTiles<T>.fn[n_rows - 1][vecs - 1])(t);
             }
-            // The first chain grows in C itself, later ones beside it, to be added when they are whole.
-            t.out = c + (row + r) * g.c_row + col + j;
-            t.out_row = g.c_row;
-            if (start > 0 && !last) {
-              t.out = partial_at() + r * kColBlock + j;
-              t.out_row = kColBlock;
-            }
-            t.sum = start > 0 ? partial_at() + r * kColBlock + j : t.out;
-            t.sum_row = start > 0 ? kColBlock : t.out_row;
-            t.add = start > 0 && last;
-            t.next = t.resume && i + 1 < groups.count && groups.length(i + 1) == n_rows ? t.sum + n_rows * t.sum_row
-                                                                                        : nullptr;
-            (turn ? kTiles<T>.turned[n_rows - 1][vecs - 1] : kTiles<T>.fn[n_rows - 1][vecs - 1])(t);
           }
         }
       }
@@ -293,14 +300,15 @@ struct Call {
     row_lo += narrow(row_lo, row_hi - row_lo, col_lo, cols);
     const int64_t rows = row_hi - row_lo;
     if (rows == 0 || one_tile(row_lo, rows, col_lo, cols)) return;
+    const Blocking how = blocking(g, kTile, cache_sizes());
     // Cut at multiples of the tile, so that inner blocks have no ragged edge.
-    const Parts down(div_up(rows, kRows), kRowBlock / kRows);
+    const Parts down(div_up(rows, kRows), how.rows / kRows);
     const Parts across(div_up(cols, kLanes<T>), g.k > kRestart ? kColBlock / kLanes<T> : cols);
     for (int64_t i = 0; i < down.count; ++i) {
       const int64_t r = down.begin(i) * kRows;
       for (int64_t j = 0; j < across.count; ++j) {
         const int64_t l = across.begin(j) * kLanes<T>;
-        block(row_lo + r, min_of(rows, down.begin(i + 1) * kRows) - r, col_lo + l,
+        block(how, row_lo + r, min_of(rows, down.begin(i + 1) * kRows) - r, col_lo + l,
               min_of(cols, across.begin(j + 1) * kLanes<T>) - l);
       }
     }

@@ -52,21 +52,25 @@ constexpr int kTurnedVecs = 4;
 
 // ---- Tiles ---------------------------------------------------------------------------------------------------
 
-// Brings a strip of B that is to come into L2, a few lines at a time between the fma: rows of it in turn.
+// Lines of B that tiles to come will read, brought into L2 one by one between the fma: `rows` rows, and of each `lines`
+// lines, the first of all rows first.
 struct Fetch {
-  static constexpr int kBytes = 256;
-  const char* at;
-  int64_t row_pieces, row_bytes;  // pieces of kBytes in a row; from row to row
-  int64_t left;                   // pieces
-  int64_t column = 0;
+  const char* at;  // of the first row, its next line
+  int64_t row_bytes, rows, lines;
+  const char* line = nullptr;
+  int64_t rows_left = 0;  // in this column of lines
 
   void next() {
-    if (left == 0) return;
-    --left;
-    for (int line = 0; line < kBytes; line += 64) __builtin_prefetch(at + column * kBytes + line, 0, 2);
-    if (++column < row_pieces) return;
-    column = 0;
-    at += row_bytes;
+    if (rows_left == 0) {
+      if (lines == 0) return;
+      --lines;
+      rows_left = rows;
+      line = at;
+      at += 64;
+    }
+    __builtin_prefetch(line, 0, 2);
+    line += row_bytes;
+    --rows_left;
   }
 };
 
@@ -85,10 +89,11 @@ struct Tile {
   const T* bias;            // or null
   const T* next = nullptr;  // the sum of the tile to come, worth fetching now
   Fetch* fetch = nullptr;
-  int64_t stretch = 0;  // steps of k between its pieces
   bool resume = false;  // the chain goes on from sum; else it starts at 0
   bool add = false;     // out = out + chain; else out = chain. Then + bias.
 };
+
+constexpr int64_t kFetchSteps = 4;  // between lines
 
 // acc[i][v] += A[i, :] B[:, v], one chain of fma over k.
 template <class T, int R, int V, bool kMasked, bool kFetch = false>
@@ -105,7 +110,7 @@ inline __attribute__((always_inline)) void chain(const Tile<T>& t, Vec<T> (&acc)
     int64_t p = left;
     if constexpr (kFetch) {
       t.fetch->next();
-      p = min_of(left, t.stretch);
+      p = min_of(left, kFetchSteps);
     }
     left -= p;
     for (; p > 0; --p) {
@@ -183,7 +188,7 @@ void tile(const Tile<T>& t) {
     for (int i = 0; i < R; ++i)
       for (int v = 0; v < V; ++v) __builtin_prefetch(t.next + i * t.sum_row + v * L, 1);
   }
-  if (kMayFetch<R> && t.fetch) {  // not the last strip: its vectors are whole
+  if (kMayFetch<R> && t.fetch) {  // vectors are whole
     chain<T, R, V, false, kMayFetch<R>>(t, acc);
   } else if (kMaskedLoads && t.tail < L) {
     chain<T, R, V, kMaskedLoads>(t, acc);

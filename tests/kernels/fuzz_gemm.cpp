@@ -2,6 +2,7 @@
 // order of every sum.
 #include <cinttypes>
 
+#include "base/cpu.h"
 #include "fuzz.h"
 #include "kernels/reference.h"
 
@@ -60,6 +61,8 @@ void one_product(Random& random, int64_t m, int64_t k, int64_t n) {
       kernels::reference::gemm(g, a.at, b.at, z, expected.data(), fused(kernel));
     }
     for (int whole = 1; whole >= 0; --whole) {
+      // Rows in L2, strips in L2 (gemm_blocking.h).
+      set_cache_sizes({48 << 10, (whole + m + k + n) % 2 ? 1 << 20 : 2 << 20});
       Array<T> c = unwritten<T>(size);
       const size_t bytes = kernel.gemm_scratch(g);
       void* scratch = nullptr;  // aligned, and of exactly this size, which aligned_alloc may not give

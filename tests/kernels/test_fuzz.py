@@ -6,6 +6,7 @@ in a temporary one, in about a minute. BACKSWEEP_BUILD_AARCH64 does so for aarch
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -77,6 +78,23 @@ def test_kernels_equal_their_references(programs: Path, program: str, rounds: in
 def test_functions_are_within_their_ulps(programs: Path) -> None:
     """A sample of the inputs of each vector function; ulp.cpp says how to run all of them."""
     assert run(programs / "ulp").endswith("ok\n")
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "bench" / "results").glob("*.json")), ids=lambda path: path.stem
+)
+def test_products_are_blocked_as_measured(programs: Path, path: Path) -> None:
+    """On every processor of bench/results. What is chosen anew wants bench/run.py gemm there, or a reason."""
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    wanted = {(isa, cell): how for isa, cells in kept["blocking"].items() for cell, how in cells.items()}
+    assert wanted
+    asked = "".join(
+        f"{isa} {cell.split('/')[0].replace('x', ' ')} {cell.split('/')[1]}\n" for isa, cell in wanted
+    )
+    command = [programs / "blocking", str(kept["l1"]), str(kept["l2"])]
+    done = subprocess.run(command, input=asked, capture_output=True, text=True, check=True)
+    made = [[int(number) for number in line.split()] for line in done.stdout.splitlines()]
+    assert dict(zip(wanted, made, strict=True)) == wanted
 
 
 @pytest.mark.parametrize("name", ["test_base", "test_run"])

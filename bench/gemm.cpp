@@ -33,11 +33,11 @@ void ours(State& state, const kernels::Kernels& kernel, const Product& p) {
     benchmark::ClobberMemory();
   }
   count_rate(state, "GFLOP/s", p.flops(), peak(kernel.isa).gflops);
-  const kernels::Blocking b = kernels::blocking(g, kernels::tile_size(kernel.isa), cache_sizes());
-  state.counters["copy_a"] = b.copy_a;
-  state.counters["copy_b"] = b.copy_b;
-  state.counters["rows"] = static_cast<double>(b.rows);
-  state.counters["strips"] = static_cast<double>(b.strips);
+  const kernels::Blocking how = kernels::blocking(g, kernels::tile_size(kernel.isa), cache_sizes());
+  state.counters["copy_a"] = how.copy_a;
+  state.counters["copy_b"] = how.copy_b;
+  state.counters["rows"] = static_cast<double>(how.rows);
+  state.counters["strips"] = static_cast<double>(how.strips);
 }
 
 // ---- Other libraries

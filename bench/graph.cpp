@@ -44,7 +44,7 @@ void build_and_free(State& state) {
 void sweep(State& state) {
   const Tensor x = leaf({8}, true), y = leaf({8}, false), ones = leaf({8}, false);
   const Tensor z = chain(x, y, state.range(0));
-  for (auto _ : state) benchmark::DoNotOptimize(gradients({&z, 1}, {&ones, 1}, {&x, 1}, false));
+  for (auto _ : state) benchmark::DoNotOptimize(gradients({&z, 1}, {&ones, 1}, {&x, 1}, false, true));
   per_node(state, state.range(0));
 }
 
@@ -54,7 +54,7 @@ void sweep_create_graph(State& state) {
   Tensor z = x;
   for (int64_t i = 0; i < state.range(0); ++i) z = ops::mul(z, z);
   const Tensor ones = leaf({8}, false);
-  for (auto _ : state) benchmark::DoNotOptimize(gradients({&z, 1}, {&ones, 1}, {&x, 1}, true));
+  for (auto _ : state) benchmark::DoNotOptimize(gradients({&z, 1}, {&ones, 1}, {&x, 1}, true, true));
   per_node(state, state.range(0));
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <unordered_map>
 #include <utility>
 
 #include "base/error.h"
@@ -18,16 +19,30 @@ std::mutex walk_lock;
 // The part of the graph between the outputs and what is wanted, inputs before consumers. Positions are 32-bit.
 struct Walk {
   std::vector<Node*> nodes;
-  std::vector<uint32_t> first_edge;           // of node i in `source`
-  std::vector<uint32_t> source;               // position of each edge's node, kNone where the edge is not followed
-  std::vector<uint32_t> first_output;         // of node i in lists of gradients
-  std::vector<bool> relevant;                 // something wanted lies at or below
-  std::vector<uint32_t> output_at, input_at;  // where outputs and inputs stand in the lists of gradients, or kNone
+  std::vector<uint32_t> first_edge;    // of node i in `source`
+  std::vector<uint32_t> source;        // position of each edge's node, kNone where the edge is not followed
+  std::vector<uint32_t> first_output;  // of node i in lists of gradients
+  std::vector<bool> relevant;          // something wanted lies at or below
+  std::vector<bool> below;             // something wanted lies below: the rule of the node is asked
+  std::vector<uint32_t> output_at;     // where outputs stand in the lists of gradients, or kNone
+  // The gradient at the first goes to result `second`, ascending.
+  std::vector<std::pair<uint32_t, size_t>> want;
 };
 constexpr uint32_t kNone = 0xffffffffu;
 
-// `inputs` null: the leaves with cells are wanted. `stop`: the inputs' own histories are not entered.
-Walk walk(std::span<const Tensor> outputs, const std::span<const Tensor>* inputs, bool stop) {
+// Whether the derivative of a node reads values.
+bool reads_values(const Op& op) { return op.compose || op.reads.in.any() || op.reads.out.any(); }
+
+[[noreturn]] void refuse_spent(const Op& op) {
+  throw GraphError(
+      cat("[", op.name,
+          "] the values that its derivative reads were given up by an earlier backward() or grad() through "
+          "it: give retain_graph=True to that call, or add up what is differentiated and sweep once"));
+}
+
+// `inputs` null: the leaves with cells are wanted. `stop`: the inputs' own histories are not entered. Nodes whose rules
+// are asked are spent from here on, unless `retain`.
+Walk walk(std::span<const Tensor> outputs, const std::span<const Tensor>* inputs, bool stop, bool retain) {
   Walk w;
   struct Frame {
     Node* node;
@@ -63,10 +78,16 @@ Walk walk(std::span<const Tensor> outputs, const std::span<const Tensor>* inputs
       stack.pop_back();
     }
   }
+  // A parameter is wanted whichever of its successive values the graph holds: leaves know it by its cell.
+  std::unordered_map<const GradCell*, std::vector<size_t>> cells;
+  if (inputs)
+    for (size_t k = 0; k < inputs->size(); ++k)
+      if (const GradCell* cell = (*inputs)[k].node()->cell.get()) cells[cell].push_back(k);
   const size_t n = w.nodes.size();
   w.first_edge.reserve(n + 1);
   w.first_output.reserve(n + 1);
   w.relevant.assign(n, false);
+  w.below.assign(n, false);
   uint32_t outs = 0;
   if (inputs)
     for (const Tensor& t : *inputs)
@@ -76,7 +97,11 @@ Walk walk(std::span<const Tensor> outputs, const std::span<const Tensor>* inputs
     w.first_edge.push_back(static_cast<uint32_t>(w.source.size()));
     w.first_output.push_back(outs);
     outs += node->n_outputs;
-    bool any = inputs ? w.relevant[i] : static_cast<bool>(node->cell);
+    bool own = inputs ? w.relevant[i] : static_cast<bool>(node->cell), any = false;
+    if (auto it = node->cell ? cells.find(node->cell.get()) : cells.end(); it != cells.end()) {
+      own = true;
+      for (size_t k : it->second) w.want.push_back({w.first_output[i], k});
+    }
     for (int e = 0; e < static_cast<int>(node->n_inputs); ++e) {
       const Node* input = node->in(e).node;
       const uint32_t m = input ? input->mark : 0;
@@ -84,7 +109,8 @@ Walk walk(std::span<const Tensor> outputs, const std::span<const Tensor>* inputs
       w.source.push_back(follow ? m - 1 : kNone);
       if (follow && w.relevant[m - 1]) any = true;
     }
-    w.relevant[i] = any;
+    w.relevant[i] = own || any;
+    w.below[i] = any;
   }
   w.first_edge.push_back(static_cast<uint32_t>(w.source.size()));
   w.first_output.push_back(outs);
@@ -93,17 +119,62 @@ Walk walk(std::span<const Tensor> outputs, const std::span<const Tensor>* inputs
     return m == 0 || m == kBarred ? kNone : w.first_output[m - 1] + static_cast<uint32_t>(t.output());
   };
   for (const Tensor& t : outputs) w.output_at.push_back(place(t));
-  if (inputs)
-    for (const Tensor& t : *inputs) w.input_at.push_back(place(t));
+  for (size_t k = 0; inputs && k < inputs->size(); ++k)
+    if (const Tensor& t = (*inputs)[k]; !t.node()->cell && place(t) != kNone) w.want.push_back({place(t), k});
+  std::sort(w.want.begin(), w.want.end());
   for (Node* node : w.nodes) node->mark = 0;
   for (Node* node : barred) node->mark = 0;
+  for (size_t i = 0; i < n; ++i)
+    if (w.below[i] && w.nodes[i]->spent) refuse_spent(*w.nodes[i]->op);
+  for (size_t i = 0; i < n; ++i) {
+    Node* node = w.nodes[i];
+    if (!w.below[i]) continue;
+    if (retain)
+      ++node->sweeps;
+    else
+      node->spent = reads_values(*node->op);
+  }
   return w;
 }
+
+// What a sweep holds of its nodes: that their values stay, or that it gives them up.
+class Hold {
+ public:
+  Hold(const Walk& walk, bool retain) : walk_(walk), retain_(retain), left_(walk.nodes.size()) {}
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+  ~Hold() {
+    if (!retain_ && left_ == 0) return;
+    std::lock_guard lock(walk_lock);
+    for (size_t i = 0; i < left_; ++i) {
+      if (!walk_.below[i]) continue;
+      if (retain_)
+        --walk_.nodes[i]->sweeps;
+      else
+        walk_.nodes[i]->spent = false;  // something was thrown before its turn
+    }
+  }
+  // Node i has had its turn, as all after it have. Nobody else enters a spent node, so that its values may go, unless
+  // a sweep that keeps them began before.
+  void done(size_t i) {
+    if (retain_) return;
+    left_ = i;
+    Node* node = walk_.nodes[i];
+    if (!walk_.below[i] || !node->spent || node->symbolic) return;
+    std::lock_guard lock(walk_lock);
+    if (node->sweeps == 0) node->release_values();
+  }
+
+ private:
+  const Walk& walk_;
+  const bool retain_;
+  size_t left_;  // nodes before this one
+};
 
 void accumulate(Tensor& into, const Tensor& g) { into = into ? ops::add(into, g) : g; }
 
 std::vector<Tensor> sweep(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs,
-                          const std::span<const Tensor>* inputs, bool stop, bool create_graph);
+                          const std::span<const Tensor>* inputs, bool stop, bool create_graph, bool retain);
 
 // The derivative of a node through the composition of its op.
 void by_composition(const Node& node, std::span<const Tensor> grads, std::span<Tensor> results, const Mask& needed,
@@ -132,14 +203,14 @@ void by_composition(const Node& node, std::span<const Tensor> grads, std::span<T
     out_grads.push_back(grads[k]);
   }
   std::span<const Tensor> by(wanted);
-  std::vector<Tensor> made = sweep(outputs, out_grads, &by, true, create_graph);
+  std::vector<Tensor> made = sweep(outputs, out_grads, &by, true, create_graph, create_graph);
   for (size_t k = 0; k < made.size(); ++k) results[static_cast<size_t>(which[k])] = std::move(made[k]);
 }
 
 // The gradients of the inputs of a node, given those of its outputs: by the rule of its op where that takes all that
 // are there, else by the op's composition.
-void derive(const Node& node, std::span<const Tensor> grads, std::span<Tensor> results, const Mask& needed,
-            bool create_graph) {
+void derive(const Node& node, std::span<const Tensor> grads, std::span<Tensor> results,
+            std::vector<GradCall::OfSlice>& slices, const Mask& needed, bool create_graph) {
   const Op& op = *node.op;
   int refused = -1;
   for (int k = 0; refused < 0 && k < static_cast<int>(grads.size()); ++k)
@@ -149,35 +220,37 @@ void derive(const Node& node, std::span<const Tensor> grads, std::span<Tensor> r
     by_composition(node, grads, results, needed, create_graph);
     return;
   }
-  std::vector<GradCall::OfSlice> slices;
   GradCall call(node, grads, results, slices, needed);
   op.grad(call);
 }
 
 std::vector<Tensor> sweep(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs,
-                          const std::span<const Tensor>* inputs, bool stop, bool create_graph) {
-  const Walk w = walk(outputs, inputs, stop);
+                          const std::span<const Tensor>* inputs, bool stop, bool create_graph, bool retain) {
+  const Walk w = walk(outputs, inputs, stop, retain);
+  Hold hold(w, retain);
   const size_t n = w.nodes.size();
   std::vector<Tensor> result(inputs ? inputs->size() : 0);
   if (n == 0) return result;
 
-  // Who wants what: the gradient of (position, output) goes to result k.
   std::vector<Tensor> grads(w.first_output[n]);
-  std::vector<std::pair<uint32_t, size_t>> want;
-  for (size_t k = 0; k < w.input_at.size(); ++k)
-    if (w.input_at[k] != kNone) want.push_back({w.input_at[k], k});
-  std::sort(want.begin(), want.end());
+  // Of outputs whose parts have gradients: these meet when the node has its turn, at the cost of what they are.
+  std::unordered_map<uint32_t, std::vector<GradCall::OfSlice>> in_parts;
 
   RecordingGuard mode(create_graph);
   for (size_t k = 0; k < outputs.size(); ++k)
     if (w.output_at[k] != kNone) accumulate(grads[w.output_at[k]], grad_outputs[k]);
-  size_t next_want = want.size();
+  size_t next_want = w.want.size();
   for (size_t i = n; i-- > 0;) {
     Node* node = w.nodes[i];
     Tensor* own = &grads[w.first_output[i]];
-    while (next_want > 0 && want[next_want - 1].first >= w.first_output[i]) {
+    for (uint32_t k = 0; !in_parts.empty() && k < node->n_outputs; ++k)
+      if (auto it = in_parts.find(w.first_output[i] + k); it != in_parts.end()) {
+        accumulate(own[k], ops::put_together(it->second, node->out(static_cast<int>(k)).spec.shape));
+        in_parts.erase(it);
+      }
+    while (next_want > 0 && w.want[next_want - 1].first >= w.first_output[i]) {
       --next_want;
-      result[want[next_want].second] = grads[want[next_want].first];
+      if (const Tensor& g = grads[w.want[next_want].first]) accumulate(result[w.want[next_want].second], g);
     }
     const std::span<const Tensor> given(own, node->n_outputs);
     if (w.relevant[i] && std::any_of(given.begin(), given.end(), [](const Tensor& g) { return bool(g); })) {
@@ -193,12 +266,17 @@ std::vector<Tensor> sweep(std::span<const Tensor> outputs, std::span<const Tenso
       }
       if (needed.any()) {
         Few<Tensor, kFewOperands> made(n_inputs);
-        derive(*node, given, made, needed, create_graph);
+        std::vector<GradCall::OfSlice> slices;
+        derive(*node, given, made, slices, needed, create_graph);
+        const auto at = [&](int e) { return w.first_output[source[e]] + node->in(e).output; };
         for (int e = 0; e < n_inputs; ++e)
-          if (made[e] && needed.has(e)) accumulate(grads[w.first_output[source[e]] + node->in(e).output], made[e]);
+          if (made[e] && needed.has(e)) accumulate(grads[at(e)], made[e]);
+        for (GradCall::OfSlice& s : slices)
+          if (needed.has(s.input)) in_parts[at(s.input)].push_back(std::move(s));
       }
     }
     for (uint32_t k = 0; k < node->n_outputs; ++k) own[k] = Tensor();
+    hold.done(i);
   }
   return result;
 }
@@ -208,10 +286,11 @@ std::vector<Tensor> seeds(const char* name, std::span<const Tensor> outputs, std
   std::vector<Tensor> made;
   for (size_t k = 0; k < outputs.size(); ++k) {
     const Tensor& y = outputs[k];
+    if (y.node()->severed) refuse_severed(name);
     if (!y.requires_grad())
       throw GraphError(cat("[", name, "] output ", k,
-                           " has no history to differentiate: it was made under no_grad, from tensors that "
-                           "need no gradient, or by a compiled function (call backward inside that)"));
+                           " has no history to differentiate: it was made under no_grad, or from tensors that need "
+                           "no gradient"));
     if (k < given.size() && given[k]) {
       if (!(given[k].shape() == y.shape()))
         throw ShapeError(
@@ -231,13 +310,13 @@ std::vector<Tensor> seeds(const char* name, std::span<const Tensor> outputs, std
 }  // namespace
 
 std::vector<Tensor> gradients(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs,
-                              std::span<const Tensor> inputs, bool create_graph) {
-  return sweep(outputs, seeds("grad", outputs, grad_outputs), &inputs, false, create_graph);
+                              std::span<const Tensor> inputs, bool create_graph, bool retain) {
+  return sweep(outputs, seeds("grad", outputs, grad_outputs), &inputs, false, create_graph, retain);
 }
 
-void backward(const Tensor& root, const Tensor& gradient, bool create_graph) {
+void backward(const Tensor& root, const Tensor& gradient, bool create_graph, bool retain) {
   std::span<const Tensor> roots(&root, 1), given(&gradient, gradient ? 1 : 0);
-  sweep(roots, seeds("backward", roots, given), nullptr, false, create_graph);
+  sweep(roots, seeds("backward", roots, given), nullptr, false, create_graph, retain);
 }
 
 }  // namespace bs

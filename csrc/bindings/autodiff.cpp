@@ -35,7 +35,7 @@ std::vector<Tensor> tensors(py::handle o, const char* argument, bool allow_none,
   return r;
 }
 
-py::object grad(py::object outputs, py::object inputs, py::object grad_outputs, const py::object& /*retain_graph*/,
+py::object grad(py::object outputs, py::object inputs, py::object grad_outputs, py::object retain_graph,
                 bool create_graph, bool allow_unused) {
   bool single, ignored;
   std::vector<Tensor> out = tensors(outputs, "outputs", false, &ignored);
@@ -46,11 +46,12 @@ py::object grad(py::object outputs, py::object inputs, py::object grad_outputs, 
     if (seeds.size() != out.size())
       throw ValueError(cat("[grad] there are ", out.size(), " outputs and ", seeds.size(), " grad_outputs"));
   }
+  const bool retain = retain_graph.is_none() ? create_graph : py::cast<bool>(retain_graph);
   std::vector<Tensor> result;
   {
     // Always: a sweep may call back into Python while it holds a lock that another thread's sweep waits for.
     GilRelease release;
-    result = gradients(out, seeds, in, create_graph);
+    result = gradients(out, seeds, in, create_graph, retain);
   }
   py::tuple t(result.size());
   for (size_t i = 0; i < result.size(); ++i) {
@@ -177,7 +178,9 @@ void register_autodiff(py::module_& m) {
         "Several outputs are summed, each weighted by its grad_outputs (ones where None). create_graph records the "
         "sweep, so\n"
         "that the result can be differentiated again. GraphError where an input is not used, unless allow_unused. "
-        "retain_graph is taken for PyTorch's sake: a graph lives as long as its tensors.");
+        "Without retain_graph (by default as create_graph) the graph gives up the values that derivatives read: it "
+        "cannot be "
+        "differentiated again.");
 }
 
 }  // namespace bs::bindings

@@ -29,6 +29,8 @@ const char* text_of(AttrType t) {
       return "dims";
     case AttrType::dtype:
       return "dtype";
+    case AttrType::sizes:
+      return "sizes";
     case AttrType::object:
       return "object";
   }
@@ -71,6 +73,7 @@ py::dict describe(const Op& op) {
   d["inputs"] = inputs;
   d["attrs"] = attrs;
   d["outputs"] = outputs;
+  d["counts_outputs"] = op.count_outputs != nullptr;
   d["visibility"] = text_of(op.visibility);
   d["elementwise"] = op.elementwise;
   d["view"] = op.view;

@@ -1,5 +1,7 @@
 #include "bindings/op_args.h"
 
+#include <pybind11/stl.h>
+
 #include <cstring>
 
 #include "base/error.h"
@@ -64,6 +66,14 @@ Attr parse_attr(const Op& op, const AttrSchema& schema, PyObject* o) {
       return dims_argument(o, op.name, schema.name);
     case AttrType::dtype:
       return dtype_argument(op.name, o);
+    case AttrType::sizes: {
+      if (!PyList_Check(o) && !PyTuple_Check(o)) return int_argument(o, op.name, schema.name);
+      py::object items = owned(PySequence_Tuple(o));
+      std::vector<int64_t> v;
+      for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(items.ptr()); ++i)
+        v.push_back(int_argument(PyTuple_GET_ITEM(items.ptr(), i), op.name, schema.name));
+      return v;
+    }
     case AttrType::object:
       break;
   }
@@ -219,6 +229,7 @@ py::object attr_object(const Attr& a) {
   if (const auto* v = std::get_if<double>(&a)) return py::float_(*v);
   if (const auto* v = std::get_if<bool>(&a)) return py::bool_(*v);
   if (const auto* v = std::get_if<DType>(&a)) return py::reinterpret_borrow<py::object>(dtype_object(*v));
+  if (const auto* v = std::get_if<std::vector<int64_t>>(&a)) return py::cast(*v);
   if (const auto* v = std::get_if<Dims>(&a)) {
     py::tuple t(v->size());
     for (int i = 0; i < v->size(); ++i) t[static_cast<size_t>(i)] = (*v)[i];

@@ -114,8 +114,9 @@ struct Entry {
   std::vector<Guard> guards;
   uint64_t epoch = 0;  // when the guards were last seen to hold
   std::shared_ptr<Program> program;
-  py::object result;    // what the function returned; instances of placeholder_type stand for outputs
-  bool single = false;  // it is one tensor
+  std::vector<bool> severed;  // of outputs: they depend on something that requires a gradient
+  py::object result;          // what the function returned; instances of placeholder_type stand for outputs
+  bool single = false;        // it is one tensor
 
   bool guards_hold() {
     if (epoch == structure_epoch()) return true;
@@ -180,6 +181,7 @@ std::shared_ptr<Entry> capture(Compiled* self, py::handle args, py::handle kwarg
     auto take = [&](py::handle o) -> py::object {
       if (!is_tensor(o.ptr()) || slot_of(o.ptr())) return py::reinterpret_borrow<py::object>(o);
       outputs.push_back(unwrap(o.ptr()));
+      entry->severed.push_back(outputs.back().requires_grad());
       // A marker: an empty instance of a type of our own.
       return owned(PyObject_CallNoArgs(reinterpret_cast<PyObject*>(placeholder_type)));
     };
@@ -203,6 +205,8 @@ py::object run(Entry& entry, std::span<char* const> inputs) {
   } else {
     results = program->run(inputs);
   }
+  for (size_t i = 0; i < results.size(); ++i)
+    if (entry.severed[i]) results[i].node()->severed = results[i].node()->requires_grad = true;
   if (entry.single) return py::reinterpret_steal<py::object>(wrap(std::move(results[0])));
   size_t next = 0;
   auto put = [&](py::handle o) -> py::object {
@@ -240,7 +244,9 @@ bool call_flat(Compiled* self, PyObject* const* args, size_t n, py::object* resu
       const Tensor& t = as_tensor(args[i])->t;
       const Leaf& leaf = entry->leaves[i];
       fits = t.dtype() == leaf.spec.dtype && t.shape() == leaf.spec.shape && t.requires_grad() == leaf.requires_grad;
-      if (fits) inputs[i] = t.data();
+      if (!fits) break;
+      if (t.node()->severed && recording()) refuse_severed("compile");
+      inputs[i] = t.data();
     }
     if (!fits || !entry->guards_hold()) continue;
     use(self, k);
@@ -264,6 +270,7 @@ py::object call_any(Compiled* self, py::handle args, py::handle kwargs) {
       leaf.spec.dtype = t.dtype();
       leaf.spec.shape = t.shape();
       leaf.requires_grad = t.requires_grad();
+      if (t.node()->severed && recording()) refuse_severed("compile");
       if (!t.spec().contiguous()) {
         RecordingGuard off(false);
         t = apply(*find_op("contiguous"), {t});

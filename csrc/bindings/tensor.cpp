@@ -177,7 +177,8 @@ bool requires_grad(PyObject* o) {
 
 bool is_leaf(PyObject* o) {
   const PyTensor* p = as_tensor(o);
-  return p->slot || !p->t.node()->op || !p->t.requires_grad();
+  const Node* n = p->slot ? nullptr : p->t.node();
+  return !n || (!n->op && !n->severed) || !p->t.requires_grad();
 }
 
 GradCell* cell_of(PyObject* o) {

@@ -14,14 +14,12 @@ Tensor slice(const Tensor& x, int dim, Attr start, Attr stop, int64_t step) {
   return apply(op, in, Attrs::make({int64_t{dim}, std::move(start), std::move(stop), step}));
 }
 
-// One row of axis `dim`, which stays with size 1.
-Tensor row(const Tensor& x, int dim, int64_t i) {
+// x at position i of axis `dim`, which goes. It was `axis` of a tensor of `shape`.
+Tensor at(const Tensor& x, int dim, int64_t i, int axis, const Dims& shape) {
   const int64_t n = x.shape()[dim];
   if (i < -n || i >= n)
-    throw IndexError(
-        cat("[getitem] index ", i, " is outside axis ", dim, " of size ", n, " (shape ", str(x.shape()), ")"));
-  if (i < 0) i += n;
-  return n == 1 ? x : slice(x, dim, i, i + 1, 1);
+    throw IndexError(cat("[getitem] index ", i, " is outside axis ", axis, " of size ", n, " (shape ", str(shape), ")"));
+  return ops::select(x, dim, i);
 }
 
 Tensor sliced(const Tensor& x, int dim, PyObject* key) {
@@ -91,8 +89,8 @@ Tensor get(const Tensor& x, PyObject* key) {
   if (used > n) throw IndexError(cat("[getitem] ", used, " indices for a tensor of shape ", str(x.shape())));
 
   Tensor r = x;
-  Dims shape;  // after integers have removed axes and None has added some
-  int dim = 0;
+  Dims shape;  // after None has added axes
+  int dim = 0, gone = 0;
   auto keep = [&](int until) {
     for (; dim < until; ++dim) shape.push(r.shape()[dim]);
   };
@@ -106,11 +104,11 @@ Tensor get(const Tensor& x, PyObject* key) {
       r = sliced(r, dim, item);
       keep(dim + 1);
     } else {
-      r = row(r, dim, int_argument(item, "getitem", "an index"));
-      ++dim;
+      r = at(r, dim, int_argument(item, "getitem", "an index"), dim + gone, x.shape());
+      ++gone;
     }
   }
-  keep(n);
+  keep(r.shape().size());
   return ops::reshape(r, shape);
 }
 
@@ -138,9 +136,7 @@ PyObject* item(PyObject* self, Py_ssize_t i) {
     if (x.shape().size() == 0) throw py::type_error("[getitem] a 0-d tensor has no rows");
     if (i < 0 || i >= x.shape()[0])
       throw IndexError(cat("[getitem] index ", i, " is outside axis 0 of size ", x.shape()[0]));
-    Dims shape = x.shape();
-    shape.erase(0);
-    return wrap(ops::reshape(row(x, 0, i), shape));
+    return wrap(ops::select(x, 0, i));
   });
 }
 

@@ -205,11 +205,12 @@ PyObject* backward(PyObject* self, FastArgs args, Py_ssize_t n, PyObject* kwname
     Tensor root = unwrap(self), gradient;
     if (v[0] && v[0] != Py_None) gradient = to_tensor(v[0], "backward", "gradient");
     int create_graph = v[2] ? PyObject_IsTrue(v[2]) : 0;
-    if (create_graph < 0) throw py::error_already_set();
+    int retain = v[1] && v[1] != Py_None ? PyObject_IsTrue(v[1]) : create_graph;
+    if (create_graph < 0 || retain < 0) throw py::error_already_set();
     {
       // Always: a sweep may call back into Python while it holds a lock that another thread's sweep waits for.
       GilRelease release;
-      bs::backward(root, gradient, create_graph != 0);
+      bs::backward(root, gradient, create_graph != 0, retain != 0);
     }
     Py_RETURN_NONE;
   });
@@ -272,7 +273,8 @@ PyMethodDef tensor_methods[] = {
     {"backward", BS_FAST(backward),
      "backward(gradient=None, retain_graph=None, create_graph=False)\n--\n\n"
      "Adds the derivatives of this tensor to .grad of the leaves it was computed from.\n\n"
-     "The graph is kept for as long as tensors refer to it: retain_graph is accepted and has no effect."},
+     "Without retain_graph (by default as create_graph) the graph gives up the values that its derivatives read, and "
+     "cannot be differentiated again."},
     {"__deepcopy__", deepcopy, METH_O, nullptr},
     {"__reduce__", reduce, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr}};

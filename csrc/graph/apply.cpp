@@ -28,6 +28,14 @@ void infer(const Op& op, const Attrs* attrs, const Specs& in, Spec* out, int n_o
 
 }  // namespace
 
+void refuse_severed(const char* name) {
+  throw GraphError(
+      cat("[", name,
+          "] an input is the result of a compiled function, which does not carry its derivative: a gradient would be "
+          "lost there. Call that function under bs.no_grad(), or take .detach() of its result, where no gradient is "
+          "wanted; else compile the whole of forward, loss and backward"));
+}
+
 bool recording() { return is_recording; }
 void set_recording(bool on) { is_recording = on; }
 RecordingGuard::RecordingGuard(bool on) : before_(is_recording) { is_recording = on; }
@@ -150,6 +158,7 @@ Applied apply_op(const Op& op, std::span<const Tensor> given, Ref<Attrs> attrs) 
   if (keeps_edges) {
     for (int i = 0; i < n; ++i) {
       const Tensor& t = given[static_cast<size_t>(i)];
+      if (t && record && t.node()->severed) refuse_severed(op.name);
       if (t) node->connect(i, t, symbolic ? !t.symbolic() : op.keeps_in(i));
     }
     node->attrs = attrs;
@@ -164,13 +173,16 @@ Applied apply_op(const Op& op, std::span<const Tensor> given, Ref<Attrs> attrs) 
   }
 
   if (op.view) {
+    Few<int64_t, 4> at(n_out);
+    std::fill(at.begin(), at.end(), 0);
+    if (op.view_offsets) op.view_offsets(attrs.get(), *in[0], at);
     for (int i = 0; i < n_out; ++i) {
       const Tensor& of = given[op.view_each ? static_cast<size_t>(i) : 0];
       const Output& source = of.out();
       if (!source.buffer) of.data();  // throws the error that says why
       Output& o = node->out(i);
       o.buffer = source.buffer;
-      o.offset = source.offset + (op.view_offset ? op.view_offset(attrs.get(), source.spec, i) : 0);
+      o.offset = source.offset + at[i];
     }
     return {std::move(node), {}};
   }

@@ -14,6 +14,8 @@ Tensor apply(const Op& op, std::span<const Tensor> inputs, Ref<Attrs> attrs = {}
 inline Tensor apply(const Op& op, std::initializer_list<Tensor> inputs, Ref<Attrs> attrs = {}) {
   return apply(op, std::span<const Tensor>(inputs.begin(), inputs.size()), std::move(attrs));
 }
+// Throws GraphError: what the op or function of this name works on is severed (tensor.h), and is to be recorded.
+[[noreturn]] void refuse_severed(const char* name);
 // All outputs.
 std::vector<Tensor> apply_all(const Op& op, std::span<const Tensor> inputs, Ref<Attrs> attrs = {});
 

@@ -25,7 +25,15 @@ constexpr size_t kFewOperands = 8;
 
 // ---- Schema: names and types for Python, stubs and messages -------------------------------------------------
 
-enum class AttrType : uint8_t { integer, real, boolean, dims, dtype, object };
+enum class AttrType : uint8_t {
+  integer,
+  real,
+  boolean,
+  dims,
+  dtype,
+  sizes,  // an integer, or any number of them
+  object,
+};
 
 struct AttrSchema {
   const char* name;
@@ -208,9 +216,9 @@ struct Op {
   void (*infer)(const Attrs* attrs, const Specs& in, Spec* out) = nullptr;
 
   // A view: its outputs share the first input's buffer (or each that of its own input). infer() sets strides;
-  // `view_offset` gives the first element of an output relative to the input's. A view has no forward.
+  // `view_offsets` gives the first element of each output relative to the input's. A view has no forward.
   bool view = false, view_each = false;
-  int64_t (*view_offset)(const Attrs* attrs, const Spec& in, int output) = nullptr;
+  void (*view_offsets)(const Attrs* attrs, const Spec& in, std::span<int64_t> at) = nullptr;
 
   // Whether, for these shapes, the elements of the output are those of the input, in order: a program then takes it as
   // a view (a sum over axes of size 1).

@@ -46,6 +46,25 @@ void Node::connect(int i, const Tensor& input, bool keeps_value) {
   in(i) = Edge{source, static_cast<uint32_t>(input.output()), keeps_value};
 }
 
+namespace {
+
+void give_up(Output& o) {
+  if (o.value_refs.fetch_sub(1, std::memory_order_acq_rel) == 1) o.buffer = Ref<Buffer>();
+}
+
+}  // namespace
+
+void Node::release_values() {
+  for (int i = 0; i < static_cast<int>(n_inputs); ++i) {
+    Edge& e = in(i);
+    if (!e.keeps_value) continue;
+    e.keeps_value = false;
+    give_up(e.node->out(static_cast<int>(e.output)));
+  }
+  for (int i = 0; i < static_cast<int>(n_outputs); ++i)
+    if (op->keeps_out(i)) give_up(out(i));
+}
+
 void Node::destroy(Node* first) {
   first->next = pending;
   pending = first;
@@ -58,7 +77,7 @@ void Node::destroy(Node* first) {
       const Edge& e = n->in(i);
       if (!e.node) continue;
       Output& o = e.node->out(static_cast<int>(e.output));
-      if (e.keeps_value && o.value_refs.fetch_sub(1, std::memory_order_acq_rel) == 1) o.buffer = Ref<Buffer>();
+      if (e.keeps_value) give_up(o);
       if (e.node->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) {
         e.node->next = pending;
         pending = e.node;

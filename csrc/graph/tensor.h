@@ -26,7 +26,8 @@ class Tensor;
 struct Object {
   virtual ~Object() = default;
 };
-using Attr = std::variant<std::monostate, int64_t, double, bool, Dims, DType, std::shared_ptr<Object>>;
+using Attr =
+    std::variant<std::monostate, int64_t, double, bool, Dims, DType, std::vector<int64_t>, std::shared_ptr<Object>>;
 
 // The attributes of one application, in the order of the op's schema.
 struct Attrs : Counted {
@@ -80,14 +81,19 @@ class Node : public Counted {
   Ref<GradCell> cell;  // of leaves that collect gradients
   bool requires_grad = false;
   bool symbolic = false;  // recorded by a capture, without values
+  bool severed = false;  // the result of a program: it depends on what requires a gradient, its derivative is not known
+  bool spent = false;    // a sweep has given up the values that its derivative reads
   uint32_t n_outputs, n_inputs;
   uint32_t mark = 0;     // scratch of walks, under the walk lock; 0 between walks
+  uint32_t sweeps = 0;   // that read its values now and keep them, under the walk lock
   uint64_t sequence;     // order of making: inputs come before consumers
   Node* next = nullptr;  // link of the list of nodes to destroy
 
   // One block for the node, its outputs and its edges, which are empty until connect() sets them.
   static Ref<Node> make(const Op* op, int n_inputs, int n_outputs);
   void connect(int i, const Tensor& input, bool keeps_value);
+  // Gives up the values that its derivative reads.
+  void release_values();
   // Releases without recursion, so that chains of any length can go.
   static void destroy(Node*);
 

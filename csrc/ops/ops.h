@@ -62,6 +62,16 @@ Tensor bitcast(const Tensor& x, DType dtype);
 // Inserts a dimension of size 1.
 Tensor unsqueeze(const Tensor& x, int dim);
 
+
+// ---- joining and taking apart ---- dim is 0 or more; tensors are of one dtype.
+Tensor concatenate(std::span<const Tensor> in, int dim);
+Tensor stack(std::span<const Tensor> in, int dim);
+std::vector<Tensor> split(const Tensor& x, std::vector<int64_t> sizes, int dim);
+std::vector<Tensor> unbind(const Tensor& x, int dim);
+Tensor select(const Tensor& x, int dim, int64_t index);
+// The sum of tensors that each lie at a slice of `shape`. Side by side where they fill it, in one pass.
+Tensor put_together(std::vector<GradCall::OfSlice>& parts, const Dims& shape);
+
 // ---- reduction ---- an absent dim means all.
 Tensor sum(const Tensor& x, std::optional<Dims> dim = {}, bool keepdim = false);
 Tensor mean(const Tensor& x, std::optional<Dims> dim = {}, bool keepdim = false);

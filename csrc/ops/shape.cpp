@@ -1,6 +1,5 @@
 // Shape ops: views (no data moves) and the copies that undo them.
-#include <algorithm>
-#include <cstring>
+#include <utility>
 
 #include "base/error.h"
 #include "ops/loop.h"
@@ -323,116 +322,6 @@ const Op expand_op{
     .grad = [](GradCall& call) { call.set(0, sum_to(call.grad(), call.in(0).shape())); },
 };
 BS_REGISTER(expand_op);
-
-// Python's slice on one axis: first element, count. Throws where step is 0.
-struct Cut {
-  int dim;
-  int64_t start, step, count;
-};
-Cut cut_of(const char* name, const Attrs* attrs, const Dims& shape) {
-  Cut c;
-  c.dim = normal_dim(name, attrs->get<int64_t>(0), shape.size());
-  const int64_t n = shape[c.dim];
-  c.step = std::max(attrs->get<int64_t>(3), -INT64_MAX);  // so that -step exists
-  if (c.step == 0) throw ValueError(cat("[", name, "] the step of a slice is not 0"));
-  const bool up = c.step > 0;
-  auto clip = [&](int64_t i) {
-    if (i < 0) i = i < -n ? -n - 1 + n : i + n;  // Python: -1 is the last, what lies before the first is clipped
-    const int64_t low = up ? 0 : -1, high = up ? n : n - 1;
-    return i < low ? low : i > high ? high : i;
-  };
-  c.start = attrs->has(1) ? clip(attrs->get<int64_t>(1)) : up ? 0 : n - 1;
-  const int64_t stop = attrs->has(2) ? clip(attrs->get<int64_t>(2)) : up ? n : -1;
-  const int64_t span = up ? stop - c.start : c.start - stop;
-  c.count = span <= 0 ? 0 : (span - 1) / (up ? c.step : -c.step) + 1;
-  if (c.count == 0) c.start = 0;
-  return c;
-}
-
-const std::vector<AttrSchema> slice_attrs{{"dim", AttrType::integer, true},
-                                          {"start", AttrType::integer},
-                                          {"stop", AttrType::integer},
-                                          {"step", AttrType::integer, false, int64_t{1}}};
-
-Spec sliced(const char* name, const Attrs* attrs, const Spec& in) {
-  Cut c = cut_of(name, attrs, in.shape);
-  Spec out;
-  out.dtype = in.dtype;
-  out.shape = in.shape;
-  out.shape[c.dim] = c.count;
-  Dims strides = in.full_strides();
-  if (c.count > 1) strides[c.dim] *= c.step;
-  out.set_strides(strides);
-  return out;
-}
-
-const Op slice_op{
-    .name = "slice",
-    .doc = "x[start:stop:step] on axis dim, with Python's rules. A view.",
-    .inputs = {{"x"}},
-    .attrs = slice_attrs,
-    .infer = [](const Attrs* attrs, const Specs& in, Spec* out) { out[0] = sliced("slice", attrs, in[0]); },
-    .view = true,
-    .view_offset =
-        [](const Attrs* attrs, const Spec& in, int) {
-          Cut c = cut_of("slice", attrs, in.shape);
-          return c.start * in.full_strides()[c.dim];
-        },
-    .strided = IN_0,
-    .grad =
-        [](GradCall& call) {
-          std::vector<Attr> attrs = call.attrs().values;
-          attrs.push_back(call.in(0).shape());
-          call.set(0, apply(*find_op("slice_backward"), {call.grad()}, Attrs::make(attrs)));
-        },
-};
-BS_REGISTER(slice_op);
-
-std::vector<AttrSchema> with_shape(std::vector<AttrSchema> attrs) {
-  attrs.push_back({"shape", AttrType::dims, true});
-  return attrs;
-}
-
-const Op slice_backward_op{
-    .name = "slice_backward",
-    .doc = "Zeros of a shape, with g at x[start:stop:step] on axis dim: the transpose of slice.",
-    .inputs = {{"g"}},
-    .attrs = with_shape(slice_attrs),
-    .infer =
-        [](const Attrs* attrs, const Specs& in, Spec* out) {
-          Spec whole;
-          whole.shape = attrs->get<Dims>(4);
-          Spec part = sliced("slice_backward", attrs, whole);
-          if (!(part.shape == in[0].shape))
-            throw ShapeError(cat("[slice_backward] g is ", str(in[0].shape), ", the slice is ", str(part.shape)));
-          out[0].dtype = in[0].dtype;
-          out[0].shape = whole.shape;
-        },
-    .forward = [](const Call& call, int64_t, int64_t) -> int64_t {
-      std::memset(call.out[0].data, 0,
-                  static_cast<size_t>(bs::numel(call.out[0].shape())) * size_of(call.out[0].dtype()));
-      // The slice of the output is one strided store; lists store contiguously, so rows are copied one by one.
-      const Dims& whole = call.out[0].shape();
-      Cut c = cut_of("slice_backward", call.attrs, whole);
-      int64_t outer = 1, inner = static_cast<int64_t>(size_of(call.out[0].dtype()));
-      for (int d = 0; d < c.dim; ++d) outer *= whole[d];
-      for (int d = c.dim + 1; d < whole.size(); ++d) inner *= whole[d];
-      const char* from = call.in[0].data;
-      for (int64_t o = 0; o < outer; ++o)
-        for (int64_t i = 0; i < c.count; ++i, from += inner)
-          std::memcpy(call.out[0].data + (o * whole[c.dim] + c.start + i * c.step) * inner, from,
-                      static_cast<size_t>(inner));
-      return -1;
-    },
-    .storage = Storage::moved,
-    .grad =
-        [](GradCall& call) {
-          std::vector<Attr> attrs = call.attrs().values;
-          attrs.pop_back();
-          call.set(0, apply(*find_op("slice"), {call.grad()}, Attrs::make(attrs)));
-        },
-};
-BS_REGISTER(slice_backward_op);
 
 }  // namespace
 

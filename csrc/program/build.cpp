@@ -49,6 +49,9 @@ std::string key_of(const Node& n, const std::vector<int>& in) {
           if constexpr (std::is_same_v<T, Dims>) {
             for (int64_t d : v) append(key, d);
             append(key, v.size());
+          } else if constexpr (std::is_same_v<T, std::vector<int64_t>>) {
+            append(key, v.data(), v.size() * sizeof(int64_t));
+            append(key, v.size());
           } else if constexpr (std::is_same_v<T, std::shared_ptr<Object>>) {
             append(key, v.get());
           } else if constexpr (!std::is_same_v<T, std::monostate>) {
@@ -112,6 +115,8 @@ struct Builder {
 
   std::vector<int> views(const Node& n, const std::vector<int>& in) {
     std::vector<int> made;
+    std::vector<int64_t> at(n.n_outputs, 0);
+    if (n.op->view_offsets) n.op->view_offsets(n.attrs.get(), ir.spec(in[0]), at);
     for (int k = 0; k < static_cast<int>(n.n_outputs); ++k) {
       const int base = in[n.op->view_each ? static_cast<size_t>(k) : 0];
       const Value& from = ir.values[static_cast<size_t>(base)];
@@ -119,8 +124,7 @@ struct Builder {
       v.spec = n.out(k).spec;
       v.home = Home::view;
       v.base = ir.root(base);
-      const int64_t at = n.op->view_offset ? n.op->view_offset(n.attrs.get(), from.spec, k) : 0;
-      v.offset = from.offset + at * static_cast<int64_t>(size_of(v.spec.dtype));
+      v.offset = from.offset + at[static_cast<size_t>(k)] * static_cast<int64_t>(size_of(v.spec.dtype));
       made.push_back(ir.add(std::move(v)));
     }
     return made;

@@ -73,6 +73,8 @@ __all__ = [
     "bfloat16",
     "bool_",
     "compile",
+    "concat",
+    "concatenate",
     "default_generator",
     "double",
     "enable_grad",
@@ -126,3 +128,4 @@ else:
     globals().update(_ops)
     __all__ += sorted(_ops)
     del _ops
+concat = concatenate = _core.cat

@@ -157,7 +157,7 @@ class Tensor:
     ) -> None:
         """Adds the derivatives of this tensor to .grad of the leaves it was computed from.
 
-        The graph is kept for as long as tensors refer to it: retain_graph is accepted and has no effect.
+        Without retain_graph (by default as create_graph) the graph gives up the values that its derivatives read, and cannot be differentiated again.
         """
 
     def bfloat16(self) -> Tensor:
@@ -174,6 +174,9 @@ class Tensor:
 
     def char(self) -> Tensor:
         """As int8."""
+
+    def chunk(self, chunks: _int, dim: _int = 0, *, axis: _int = ...) -> tuple[Tensor, ...]:
+        """At most `chunks` parts of the axis dim, all of one size (the last may be smaller). Views."""
 
     def contiguous(self) -> Tensor:
         """A copy of x whose elements lie in row-major order."""
@@ -307,6 +310,9 @@ class Tensor:
     def mul_(self: Self, other: TensorLike) -> Self:
         """Of a parameter or buffer: x other becomes its value."""
 
+    def narrow(self, dim: _int = ..., start: _int = ..., length: _int = ..., *, axis: _int = ...) -> Tensor:
+        """x[start:start + length] on axis dim, which must be there. A view."""
+
     @property
     def ndim(self) -> _int: ...
     def ne(self, y: TensorLike) -> Tensor:
@@ -352,6 +358,9 @@ class Tensor:
     def rsqrt(self) -> Tensor:
         """x^(-1/2)"""
 
+    def select(self, dim: _int = ..., index: _int = ..., *, axis: _int = ...) -> Tensor:
+        """x[index] on axis dim, which is gone in the result; a negative index counts from the end. A view."""
+
     @property
     def shape(self) -> tuple[_int, ...]: ...
     def short(self) -> Tensor:
@@ -374,6 +383,9 @@ class Tensor:
 
     def softplus(self) -> Tensor:
         """ln(1 + e^x), written so that nothing overflows"""
+
+    def split(self, split_size_or_sections: Size, dim: _int = 0, *, axis: _int = ...) -> tuple[Tensor, ...]:
+        """Parts of the axis dim, in order: all of one size (the last may be smaller), or of the sizes of a list, which sum to that of the axis. Views."""
 
     def sqrt(self) -> Tensor:
         """x^(1/2); a zero gradient stays zero at x = 0"""
@@ -414,6 +426,9 @@ class Tensor:
 
     def type_as(self, other: TensorLike) -> Tensor:
         """With the element type of other."""
+
+    def unbind(self, dim: _int = 0, *, axis: _int = ...) -> tuple[Tensor, ...]:
+        """All positions of the axis dim, which is gone in the results. Views."""
 
     @overload
     def view(self, shape: Size) -> Tensor: ...
@@ -490,6 +505,8 @@ class ops:
     @staticmethod
     def add(x: TensorLike, y: TensorLike) -> Tensor: ...
     @staticmethod
+    def add_slices(tensors: Sequence[Tensor], shape: Size, slices: Size) -> Tensor: ...
+    @staticmethod
     def advance_key(key: TensorLike) -> Tensor: ...
     @staticmethod
     def amax(
@@ -548,6 +565,10 @@ class ops:
     @staticmethod
     def cast(x: TensorLike, dtype: DTypeLike) -> Tensor: ...
     @staticmethod
+    def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int = ...) -> Tensor: ...
+    @staticmethod
+    def chunk(input: TensorLike, chunks: int, dim: int = 0, *, axis: int = ...) -> tuple[Tensor, ...]: ...
+    @staticmethod
     def contiguous(x: TensorLike) -> Tensor: ...
     @staticmethod
     def cos(x: TensorLike) -> Tensor: ...
@@ -600,6 +621,14 @@ class ops:
     def index_rows(x: TensorLike, index: TensorLike) -> Tensor: ...
     @staticmethod
     def index_rows_backward(g: TensorLike, index: TensorLike, rows: int) -> Tensor: ...
+    @staticmethod
+    def join(
+        tensors: Sequence[Tensor],
+        dim: int = ...,
+        stacked: bool = ...,
+        *,
+        axis: int = ...,
+    ) -> Tensor: ...
     @staticmethod
     def layer_norm(
         x: TensorLike, weight: TensorLike | None = None, bias: TensorLike | None = None, eps: float = 1e-05
@@ -657,6 +686,15 @@ class ops:
     @staticmethod
     def mul_zero(x: TensorLike, y: TensorLike) -> Tensor: ...
     @staticmethod
+    def narrow(
+        x: TensorLike,
+        dim: int = ...,
+        start: int = ...,
+        length: int = ...,
+        *,
+        axis: int = ...,
+    ) -> Tensor: ...
+    @staticmethod
     def ne(x: TensorLike, y: TensorLike) -> Tensor: ...
     @staticmethod
     def neg(x: TensorLike) -> Tensor: ...
@@ -680,6 +718,8 @@ class ops:
     def reshape(x: TensorLike, *shape: int) -> Tensor: ...
     @staticmethod
     def rsqrt(x: TensorLike) -> Tensor: ...
+    @staticmethod
+    def select(x: TensorLike, dim: int = ..., index: int = ..., *, axis: int = ...) -> Tensor: ...
     @staticmethod
     def sgd(
         p: TensorLike, grad: TensorLike, lr: TensorLike, weight_decay: TensorLike, maximize: bool = False
@@ -715,29 +755,6 @@ class ops:
         *,
         axis: int = ...,
     ) -> Tensor: ...
-    @overload
-    @staticmethod
-    def slice_backward(
-        g: TensorLike,
-        dim: int = ...,
-        start: int | None = None,
-        stop: int | None = None,
-        step: int = 1,
-        shape: Size = ...,
-        *,
-        axis: int = ...,
-    ) -> Tensor: ...
-    @overload
-    @staticmethod
-    def slice_backward(
-        g: TensorLike,
-        dim: int = ...,
-        start: int | None = None,
-        stop: int | None = None,
-        step: int = 1,
-        *shape: int,
-        axis: int = ...,
-    ) -> Tensor: ...
     @staticmethod
     def softmax(x: TensorLike, dim: int = ..., *, axis: int = ...) -> Tensor: ...
     @staticmethod
@@ -747,9 +764,19 @@ class ops:
     @staticmethod
     def softplus(x: TensorLike) -> Tensor: ...
     @staticmethod
+    def split(
+        tensor: TensorLike,
+        split_size_or_sections: Size,
+        dim: int = 0,
+        *,
+        axis: int = ...,
+    ) -> tuple[Tensor, ...]: ...
+    @staticmethod
     def sqrt(x: TensorLike) -> Tensor: ...
     @staticmethod
     def square(x: TensorLike) -> Tensor: ...
+    @staticmethod
+    def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int = ...) -> Tensor: ...
     @staticmethod
     def sub(x: TensorLike, y: TensorLike) -> Tensor: ...
     @staticmethod
@@ -774,6 +801,8 @@ class ops:
     def tanh(x: TensorLike) -> Tensor: ...
     @staticmethod
     def transpose(x: TensorLike, dim0: int, dim1: int) -> Tensor: ...
+    @staticmethod
+    def unbind(input: TensorLike, dim: int = 0, *, axis: int = ...) -> tuple[Tensor, ...]: ...
     @staticmethod
     def uniform(shape: Size, low: float = 0.0, high: float = 1.0, *, key: Tensor | None = None) -> Tensor: ...
     @overload
@@ -868,6 +897,12 @@ def bump_structure_epoch() -> None:
 
 def cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
     """x with another dtype; to bool, x != 0; floats to integers are cut towards zero, and give the least one where none fits."""
+
+def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int = ...) -> Tensor:
+    """The tensors one after another along the axis dim, in the dtype that they promote to. Sizes of the other axes are equal; vectors of size 0 are left out."""
+
+def chunk(input: TensorLike, chunks: int, dim: int = 0, *, axis: int = ...) -> tuple[Tensor, ...]:
+    """At most `chunks` parts of the axis dim, all of one size (the last may be smaller). Views."""
 
 @overload
 def compile(fn: Callable[P, R], *, keep_grads: bool = False) -> CompiledFunction[P, R]: ...
@@ -982,7 +1017,7 @@ def grad(
     """The derivatives of outputs by inputs, any node by any node: a tuple, or one tensor where inputs is one.
 
     Several outputs are summed, each weighted by its grad_outputs (ones where None). create_graph records the sweep, so
-    that the result can be differentiated again. GraphError where an input is not used, unless allow_unused. retain_graph is taken for PyTorch's sake: a graph lives as long as its tensors.
+    that the result can be differentiated again. GraphError where an input is not used, unless allow_unused. Without retain_graph (by default as create_graph) the graph gives up the values that derivatives read: it cannot be differentiated again.
     """
 
 def gt(x: TensorLike, y: TensorLike) -> Tensor:
@@ -1067,6 +1102,9 @@ def mean(
 def mul(x: TensorLike, y: TensorLike) -> Tensor:
     """x y; of bools, whether both are true"""
 
+def narrow(x: TensorLike, dim: int = ..., start: int = ..., length: int = ..., *, axis: int = ...) -> Tensor:
+    """x[start:start + length] on axis dim, which must be there. A view."""
+
 def ne(x: TensorLike, y: TensorLike) -> Tensor:
     """x != y"""
 
@@ -1112,6 +1150,9 @@ def reshape(x: TensorLike, *shape: int) -> Tensor:
 def rsqrt(x: TensorLike) -> Tensor:
     """x^(-1/2)"""
 
+def select(x: TensorLike, dim: int = ..., index: int = ..., *, axis: int = ...) -> Tensor:
+    """x[index] on axis dim, which is gone in the result; a negative index counts from the end. A view."""
+
 def set_num_threads(n: int) -> None:
     """Threads that parallel work uses, 1 to 1024. No result depends on it."""
 
@@ -1130,11 +1171,23 @@ def softmax(x: TensorLike, dim: int = ..., *, axis: int = ...) -> Tensor:
 def softplus(x: TensorLike) -> Tensor:
     """ln(1 + e^x), written so that nothing overflows"""
 
+def split(
+    tensor: TensorLike,
+    split_size_or_sections: Size,
+    dim: int = 0,
+    *,
+    axis: int = ...,
+) -> tuple[Tensor, ...]:
+    """Parts of the axis dim, in order: all of one size (the last may be smaller), or of the sizes of a list, which sum to that of the axis. Views."""
+
 def sqrt(x: TensorLike) -> Tensor:
     """x^(1/2); a zero gradient stays zero at x = 0"""
 
 def square(x: TensorLike) -> Tensor:
     """x^2"""
+
+def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int = ...) -> Tensor:
+    """Tensors of one shape side by side along a new axis dim, in the dtype that they promote to."""
 
 def structure_epoch() -> int:
     """What compiled functions compare to see that modules have changed."""
@@ -1163,6 +1216,9 @@ def tensor(data: TensorLike, dtype: DTypeLike | None = None, requires_grad: bool
 
 def transpose(x: TensorLike, dim0: int, dim1: int) -> Tensor:
     """x with axes dim0 and dim1 exchanged. A view."""
+
+def unbind(input: TensorLike, dim: int = 0, *, axis: int = ...) -> tuple[Tensor, ...]:
+    """All positions of the axis dim, which is gone in the results. Views."""
 
 def uniform(shape: Size, low: float = 0.0, high: float = 1.0, *, key: Tensor | None = None) -> Tensor:
     """float32 numbers, uniform in [low, high), of a shape."""
@@ -1206,6 +1262,8 @@ __all__ = [
     "bool_",
     "bump_structure_epoch",
     "cast",
+    "cat",
+    "chunk",
     "compile",
     "contiguous",
     "cos",
@@ -1254,6 +1312,7 @@ __all__ = [
     "maximum",
     "mean",
     "mul",
+    "narrow",
     "ne",
     "neg",
     "no_grad",
@@ -1269,14 +1328,17 @@ __all__ = [
     "relu",
     "reshape",
     "rsqrt",
+    "select",
     "set_num_threads",
     "sigmoid",
     "sign",
     "sin",
     "softmax",
     "softplus",
+    "split",
     "sqrt",
     "square",
+    "stack",
     "structure_epoch",
     "sub",
     "sum",
@@ -1284,6 +1346,7 @@ __all__ = [
     "tensor",
     "transpose",
     "uint8",
+    "unbind",
     "uniform",
     "view",
     "where",

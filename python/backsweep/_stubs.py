@@ -301,7 +301,13 @@ def _op(
 ) -> list[str]:
     parameters, keyword_only, variadic = _op_parameters(op, method)
     n_out = len(op["outputs"])
-    result = "Tensor" if n_out == 1 else f"tuple[{', '.join(['Tensor'] * n_out)}]"
+    result = (
+        "tuple[Tensor, ...]"
+        if op["counts_outputs"]
+        else "Tensor"
+        if n_out == 1
+        else f"tuple[{', '.join(['Tensor'] * n_out)}]"
+    )
     star = ["*", *keyword_only] if keyword_only else []
     signatures = [f"({', '.join([*parameters, *star])}) -> {result}"]
     if variadic:
@@ -321,10 +327,19 @@ def _op_parameters(op: dict[str, Any], method: bool) -> tuple[list[str], list[st
             keyword_only.append("key: Tensor | None = None")
         elif method and i == 0:
             parameters.append("self")
+        elif entry["many"]:
+            parameters.append(f"{entry['name']}: Sequence[Tensor]")
         else:
             parameters.append(f"{entry['name']}: TensorLike" + (" | None = None" if optional else ""))
     aliases = {"dim": "axis", "keepdim": "keepdims"}
-    kinds = {"int": "int", "float": "float", "bool": "bool", "dims": "Size", "dtype": "DTypeLike"}
+    kinds = {
+        "int": "int",
+        "float": "float",
+        "bool": "bool",
+        "dims": "Size",
+        "sizes": "Size",
+        "dtype": "DTypeLike",
+    }
     for attr in op["attrs"]:
         name, kind, default = attr["name"], kinds[attr["type"]], attr["default"]
         if not attr["required"] and default is None:

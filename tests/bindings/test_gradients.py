@@ -50,18 +50,18 @@ def test_grad_function():
     x, w = leaf(3, seed=1), leaf(3, seed=2)
     z = x * w
     y = (z * z).sum()
-    (g,) = _core.grad(y, [x])
+    (g,) = _core.grad(y, [x], retain_graph=True)
     np.testing.assert_allclose(g.numpy(), 2 * x.numpy() * w.numpy() ** 2, rtol=1e-5)
-    gz = _core.grad(y, z)  # a node inside; one tensor for one tensor
+    gz = _core.grad(y, z, retain_graph=True)  # a node inside; one tensor for one tensor
     np.testing.assert_allclose(gz.numpy(), 2 * z.numpy(), rtol=1e-6)
     assert not gz.requires_grad
     assert x.grad is None
     first = _core.grad(y, x, create_graph=True)
-    second = _core.grad(first.sum(), x)
+    second = _core.grad(first.sum(), x, retain_graph=True)
     np.testing.assert_allclose(second.numpy(), 2 * w.numpy() ** 2, rtol=1e-5)
     other = leaf(2)
     with pytest.raises(_core.GraphError, match=r"^\[grad\] inputs\[1\] is not used"):
-        _core.grad(y, [x, other])
+        _core.grad(y, [x, other], retain_graph=True)
     assert _core.grad(y, [other], allow_unused=True) == (None,)
     (g,) = _core.grad([z, z], [x], [_core.ones(3), np.ones(3)] if False else [_core.ones(3), _core.ones(3)])
     np.testing.assert_allclose(g.numpy(), 2 * w.numpy(), rtol=1e-6)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import gc
+import pickle
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 import backsweep as bs
-from backsweep import nn
+from backsweep import _core, nn
 from backsweep.optim import SGD
 
 CONFIGS: list[dict[str, Any]] = [
@@ -374,6 +377,49 @@ def test_wrong_arguments() -> None:
         del optimizer.param_groups[0]["lr"]
     with pytest.raises(ValueError, match="state dict"):
         optimizer.load_state_dict(SGD([nn.Parameter(bs.ones(1)) for _ in range(2)]).state_dict())
+
+
+def test_optimizers_are_no_cycles() -> None:
+    """Models made and dropped go at once, with the state of their optimizers."""
+
+    def train(optimizer: Callable[..., bs.optim.Optimizer]) -> None:
+        model = nn.Sequential(nn.Linear(300, 300), nn.ReLU(), nn.Linear(300, 1))
+        opt = optimizer(model.parameters())
+        opt.add_param_group({"params": [nn.Parameter(bs.zeros(10))]})
+        for _ in range(2):
+            opt.zero_grad()
+            model(bs.ones(4, 300)).sum().backward()
+            opt.step()
+        copy.deepcopy(opt)
+        opt.load_state_dict(opt.state_dict())
+
+    makers: list[Callable[..., bs.optim.Optimizer]] = [
+        lambda p: bs.optim.SGD(p, lr=0.1, momentum=0.9),
+        lambda p: bs.optim.Adam(p, amsgrad=True),
+        bs.optim.AdamW,
+    ]
+    for make in makers:
+        train(make)
+    gc.collect()
+    gc.disable()
+    try:
+        before = _core.allocated_bytes()
+        for make in makers:
+            train(make)
+        assert _core.allocated_bytes() <= before + 1000
+    finally:
+        gc.enable()
+
+
+def test_a_group_outlives_its_optimizer_to_be_read() -> None:
+    group = bs.optim.SGD([nn.Parameter(bs.zeros(2))], lr=0.5).param_groups[0]
+    assert group["lr"] == 0.5
+    assert "lr" in repr(group)
+    with pytest.raises(bs.GraphError, match=r"^\[SGD\] the optimizer of this parameter group is gone"):
+        group["lr"] = 0.1
+    twin = pickle.loads(pickle.dumps(bs.optim.SGD([nn.Parameter(bs.zeros(2))], lr=0.5)))
+    twin.param_groups[0]["lr"] = 0.25
+    assert twin.param_groups[0]["lr"] == 0.25
 
 
 def test_deepcopy_is_independent() -> None:

@@ -9,14 +9,6 @@ import numpy as np
 from oracles.base import Array, Case, Draw, Oracle, Wrong, Z
 
 
-def slice_backward(
-    g: Array, dim: int, shape: Any, start: Any = None, stop: Any = None, step: int = 1
-) -> Array:
-    whole = np.zeros(shape, dtype=g.dtype)
-    np.moveaxis(whole, dim, 0)[start:stop:step] = np.moveaxis(g, dim, 0)
-    return whole
-
-
 def slice_(x: Array, dim: int, start: Any = None, stop: Any = None, step: int = 1) -> Array:
     return np.moveaxis(np.moveaxis(x, dim, 0)[start:stop:step], 0, dim)
 
@@ -34,14 +26,6 @@ def slice_cases(d: Draw) -> list[Case]:
         Case((d(0, 3),), {"dim": 0, "step": -1}),
         Case((d(17),), {"dim": 0, "start": 3, "step": 5}),
     ]
-
-
-def slice_backward_cases(d: Draw) -> list[Case]:
-    made = []
-    for attrs in slices():
-        g = slice_(d(5, 3), **attrs)
-        made.append(Case((g,), {**attrs, "shape": (5, 3)}))
-    return [*made, Case((d(300, 401),), {"dim": 0, "step": 2, "shape": (600, 401)}, large=True)]
 
 
 def reshape_cases(d: Draw) -> list[Case]:
@@ -166,16 +150,6 @@ ORACLES: dict[str, Oracle] = {
             Wrong((Z((2, 3)),), {"dim": 2}, "IndexError", ("2",)),
             Wrong((Z(()),), {"dim": 0}, "IndexError"),
             Wrong((Z((2, 3)),), {"dim": 0, "step": 0}, "ValueError", ("0",)),
-        ],
-    ),
-    "slice_backward": Oracle(
-        slice_backward,
-        slice_backward_cases,
-        ints="same",
-        wrong=[
-            Wrong((Z((2, 3)),), {"dim": 0, "stop": 1, "shape": (4, 3)}, "ShapeError", ("(2, 3)", "(1, 3)")),
-            Wrong((Z((2, 3)),), {"dim": 2, "shape": (4, 3)}, "IndexError", ("2",)),
-            Wrong((Z((2, 3)),), {"dim": 0, "shape": (-4, 3)}, "ShapeError"),
         ],
     ),
 }

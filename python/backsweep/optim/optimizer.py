@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, MutableMapping
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, ClassVar, TypeAlias
@@ -36,15 +37,33 @@ class ParamGroup(MutableMapping[str, Any]):
 
     def __init__(self, values: Mapping[str, Any], owner: Optimizer) -> None:
         self.values_now = SimpleNamespace(**values)
-        self._owner = owner
+        self._kind = type(owner)
+        self._adopt(owner)
         self._slots: list[Buffer] = []
         self._read_by_programs: set[str] = set()
         self.structure = SimpleNamespace(key=self._key())
         owner._prepare(self)
 
+    def _adopt(self, owner: Optimizer) -> None:
+        # Weak, so that an optimizer and its state go when nothing refers to it.
+        self._owner_ref: weakref.ref[Optimizer] | None = weakref.ref(owner)
+
+    @property
+    def _owner(self) -> Optimizer:
+        owner = self._owner_ref() if self._owner_ref else None
+        if owner is None:
+            raise GraphError(
+                f"[{self._kind.__name__}] the optimizer of this parameter group is gone: keep it"
+            )
+        return owner
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Give what a copy takes over; the copy's owner adopts it."""
+        return {**vars(self), "_owner_ref": None}
+
     def _key(self) -> tuple[Any, ...]:
         values = vars(self.values_now)
-        deciding = (*self._owner.deciding, *self._owner.flags)
+        deciding = (*self._kind.deciding, *self._kind.flags)
         return (*map(id, values["params"]), *(bool(values[name]) for name in deciding))
 
     def slots(self) -> list[Buffer]:
@@ -54,7 +73,7 @@ class ParamGroup(MutableMapping[str, Any]):
         return self._slots
 
     def _flat(self) -> list[float]:
-        values = [vars(self.values_now)[name] for name in self._owner.numbers]
+        values = [vars(self.values_now)[name] for name in self._kind.numbers]
         return [x for value in values for x in (value if isinstance(value, tuple) else (value,))]
 
     def __getitem__(self, name: str) -> Any:
@@ -81,7 +100,7 @@ class ParamGroup(MutableMapping[str, Any]):
     def write(self, changes: Mapping[str, Any]) -> None:
         """Take over changes that `checked` gave."""
         vars(self.values_now).update(changes)
-        if self._slots and not changes.keys().isdisjoint(self._owner.numbers):
+        if self._slots and not changes.keys().isdisjoint(self._kind.numbers):
             for slot, value in zip(self._slots, self._flat(), strict=True):
                 slot.fill_(value)
         key = self._key()
@@ -186,6 +205,13 @@ class Optimizer:
             groups = [{"params": groups}]
         for group in groups:
             self.add_param_group(group)  # type: ignore[arg-type]  # a mixture is refused there
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over what a copy is made of."""
+        vars(self).update(state)
+        for group in self.param_groups:
+            if group._owner_ref is None:  # a shallow copy has the groups of the original
+                group._adopt(self)
 
     @property
     def _name(self) -> str:

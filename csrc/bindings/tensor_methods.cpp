@@ -137,6 +137,20 @@ PyObject* to(PyObject* self, FastArgs args, Py_ssize_t n, PyObject* kwnames) {
   });
 }
 
+// As PyTorch's method: self is what is chosen where the condition holds.
+PyObject* where(PyObject* self, FastArgs args, Py_ssize_t n, PyObject* kwnames) {
+  return guarded([&] {
+    static const char* const names[] = {"condition", "other"};
+    static PyObject* const op = op_function(need_op("where", "where"));
+    PyObject* v[2];
+    bind("where", names, args, n, kwnames, v);
+    for (int i = 0; i < 2; ++i)
+      if (!v[i]) throw py::type_error(cat("[where] missing argument '", names[i], "'"));
+    PyObject* const in[] = {v[0], self, v[1]};
+    return checked(PyObject_Vectorcall(op, in, 3, nullptr));
+  });
+}
+
 PyObject* type_as(PyObject* self, PyObject* other) {
   return guarded([&] {
     Tensor like = to_tensor(other, "type_as", "other");
@@ -269,6 +283,8 @@ PyMethodDef tensor_methods[] = {
     {"long", as<DType::i64>, METH_NOARGS, "long()\n--\n\nAs int64."},
     {"bool", as<DType::b8>, METH_NOARGS, "bool()\n--\n\nAs bool: whether each element is not 0."},
     {"to", BS_FAST(to), "to(dtype)\n--\n\nWith another element type; the tensor itself where it has it."},
+    {"where", BS_FAST(where),
+     "where(condition, other)\n--\n\nThis tensor where the bool condition is true, other elsewhere; shapes broadcast."},
     {"type_as", type_as, METH_O, "type_as(other)\n--\n\nWith the element type of other."},
     {"backward", BS_FAST(backward),
      "backward(gradient=None, retain_graph=None, create_graph=False)\n--\n\n"

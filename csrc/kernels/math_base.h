@@ -34,6 +34,11 @@ inline V v_max(V x, V y) {
   return v_select((x > y) | (x != x), x, y);
 }
 
+template <class V>
+inline V v_min(V x, V y) {
+  return v_select((x < y) | (x != x), x, y);
+}
+
 // max(x, 0); NaN stays NaN, -0 stays -0.
 template <class V>
 inline V v_relu(V x) {

@@ -67,6 +67,10 @@ V v_max(V x, V y) {
   return x > y || x != x ? x : y;
 }
 template <class V>
+V v_min(V x, V y) {
+  return x < y || x != x ? x : y;
+}
+template <class V>
 V v_select(bool m, V a, V b) {
   return m ? a : b;
 }

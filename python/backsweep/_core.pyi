@@ -304,6 +304,9 @@ class Tensor:
     ) -> Tensor:
         """The mean over the axes dim (None: all); of nothing, NaN."""
 
+    def minimum(self, y: TensorLike) -> Tensor:
+        """min(x, y), NaN if either is; where equal, each gets half of the derivative, where NaN, all of it"""
+
     def mul(self, y: TensorLike) -> Tensor:
         """x y; of bools, whether both are true"""
 
@@ -436,8 +439,8 @@ class Tensor:
     def view(self, *shape: _int) -> Tensor:
         """The elements of x in row-major order under another shape, without a copy; one size may be -1. ShapeError where the strides of x do not allow it: reshape copies there."""
 
-    def where(self, y: TensorLike, z: TensorLike) -> Tensor:
-        """y where x is not 0, else z"""
+    def where(self, condition: Tensor, other: TensorLike) -> Tensor:
+        """This tensor where the bool condition is true, other elsewhere; shapes broadcast."""
 
     def zero_(self: Self) -> Self:
         """Of a parameter or buffer: every element becomes 0."""
@@ -679,6 +682,8 @@ class ops:
         axis: Size | None = ...,
         keepdims: bool = ...,
     ) -> Tensor: ...
+    @staticmethod
+    def minimum(x: TensorLike, y: TensorLike) -> Tensor: ...
     @staticmethod
     def mul(x: TensorLike, y: TensorLike) -> Tensor: ...
     @staticmethod
@@ -1099,6 +1104,9 @@ def mean(
 ) -> Tensor:
     """The mean over the axes dim (None: all); of nothing, NaN."""
 
+def minimum(x: TensorLike, y: TensorLike) -> Tensor:
+    """min(x, y), NaN if either is; where equal, each gets half of the derivative, where NaN, all of it"""
+
 def mul(x: TensorLike, y: TensorLike) -> Tensor:
     """x y; of bools, whether both are true"""
 
@@ -1311,6 +1319,7 @@ __all__ = [
     "matmul",
     "maximum",
     "mean",
+    "minimum",
     "mul",
     "narrow",
     "ne",

@@ -318,3 +318,19 @@ def test_a_whole_slice_is_a_tensor_of_its_own():
     for b in (a[:], a.view(2)):
         b.requires_grad_()
         assert not a.requires_grad
+
+
+def test_where_as_a_method_chooses_self():
+    x, other = _core.tensor([1.0, 2.0, 3.0]), _core.tensor([-1.0, -2.0, -3.0])
+    x.requires_grad_()
+    mask = _core.tensor([True, False, True])
+    assert x.where(mask, other).tolist() == [1, -2, 3]
+    assert x.where(condition=mask, other=0).tolist() == [1, 0, 3]
+    assert x.where(mask, other).tolist() == _core.where(mask, x, other).tolist()
+    x.where(mask, other).sum().backward()
+    assert x.grad is not None and x.grad.tolist() == [1, 0, 1]
+    assert _core.compile(lambda t: t.where(mask, 5.0))(x).tolist() == [1, 5, 3]
+    with pytest.raises(TypeError, match=r"^\[where\] missing argument 'other'"):
+        x.where(mask)
+    with pytest.raises(_core.DTypeError, match=r"^\[where\] the condition is float32"):
+        x.where(other, x)

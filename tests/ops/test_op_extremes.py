@@ -228,7 +228,8 @@ def test_nan_propagates(dtype: str) -> None:
         (nan, np.array([np.inf], dtype)),
         (np.array([np.inf], dtype), nan),
     ):
-        assert np.isnan(array(bs.maximum(bs.tensor(x), bs.tensor(y))))
+        for choice in (bs.maximum, bs.minimum):
+            assert np.isnan(array(choice(bs.tensor(x), bs.tensor(y))))
     for at in range(40):  # in each lane
         x = np.arange(40).astype(dtype)
         x[at] = np.nan
@@ -249,6 +250,9 @@ def test_derivatives_at_kinks() -> None:
     gx, gy = gradients(bs.maximum(x, y).sum(), [x, y])
     np.testing.assert_array_equal(array(gx), [0, 0.5, 1])
     np.testing.assert_array_equal(array(gy), [1, 0.5, 0])
+    gx, gy = gradients(bs.minimum(x, y).sum(), [x, y])
+    np.testing.assert_array_equal(array(gx), [1, 0.5, 0])
+    np.testing.assert_array_equal(array(gy), [0, 0.5, 1])
     np.testing.assert_array_equal(slope(bs.amax, np.array([1.0, 3.0, 3.0])), [0, 0.5, 0.5])
     np.testing.assert_array_equal(slope(bs.amin, np.array([1.0, 3.0, 1.0])), [0.5, 0, 0.5])
 
@@ -264,8 +268,9 @@ def test_derivatives_at_nan() -> None:
         np.testing.assert_array_equal(slope(fn, x), [np.nan] * 3)
     a, b = bs.tensor([np.nan, 1.0, np.nan], requires_grad=True), bs.tensor([1.0, np.nan, np.nan])
     b.requires_grad_()
-    for g in gradients(bs.maximum(a, b).sum(), [a, b]):
-        np.testing.assert_array_equal(array(g), [1, 1, 1])
+    for choice in (bs.maximum, bs.minimum):
+        for g in gradients(choice(a, b).sum(), [a, b]):
+            np.testing.assert_array_equal(array(g), [1, 1, 1])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -37,6 +37,7 @@ ORACLES: dict[str, Oracle] = {
     "mul": Oracle(lambda x, y: x * y, ints="same"),
     "div": Oracle(lambda x, y: x / y, ints="float"),
     "maximum": Oracle(np.maximum, ints="same"),
+    "minimum": Oracle(np.minimum, ints="same"),
     "abs": Oracle(np.abs, ints="same", of_bools="refuse"),
     "sign": Oracle(sign, ints="same"),
     "neg": Oracle(lambda x: -x, ints="same", of_bools="refuse"),

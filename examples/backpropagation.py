@@ -53,7 +53,8 @@ def main() -> float:
 
     # ---- The same by one sweep: the derivative of L by every node.
     names = list(node)
-    swept = dict(zip(names, map(float, bs.grad(node["L"], [node[k] for k in names], retain_graph=True)), strict=True))
+    gradients = bs.grad(node["L"], [node[k] for k in names], retain_graph=True)
+    swept = dict(zip(names, map(float, gradients), strict=True))
 
     worst = max(abs(swept[k] - d[k]) for k in names)
     print("node       value    ∂L/∂node by hand    by the sweep")

@@ -223,7 +223,7 @@ def gradients(
     if not total.requires_grad:
         return [None] * len(by)
     wanted = [t for t in by if t.requires_grad]
-    made = iter(bs.grad(total, wanted, create_graph=create_graph, allow_unused=True))
+    made = iter(bs.grad(total, wanted, create_graph=create_graph, allow_unused=True, retain_graph=True))
     return [next(made) if t.requires_grad else None for t in by]
 
 

@@ -104,9 +104,7 @@ def test_outputs_beyond_the_first() -> None:
     values = array(x)
     centred = values - values.mean()
     np.testing.assert_allclose(array(keep(rstd.sum(), x)), -centred / (4 * values.std() ** 3))
-    assert (
-        keep(mean.sum(), weight, allow_unused=True) is None or not array(keep(mean.sum(), weight)).any()
-    )
+    assert keep(mean.sum(), weight, allow_unused=True) is None or not array(keep(mean.sum(), weight)).any()
     # All three together equal the sum of the parts.
     together = keep(y.sum() + 2.0 * mean.sum() + 3.0 * rstd.sum(), x)
     parts = [keep(t, x) for t in (y.sum(), 2.0 * mean.sum(), 3.0 * rstd.sum())]

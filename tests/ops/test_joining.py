@@ -1,4 +1,4 @@
-"""cat and stack, split, chunk and unbind: any number of tensors, any dtype, derivatives that cost what they move."""
+"""cat, stack, split, chunk, unbind: any number of tensors, any dtype, derivatives that cost what they move."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_first_and_second_derivatives(dim: int) -> None:
 
 def test_parts_without_a_gradient_are_zero() -> None:
     x = leaf(6, 3)
-    a, b, c = x.split([1, 3, 2])
+    b = x.split([1, 3, 2])[1]
     g = bs.grad((b * b).sum(), x)
     want = np.zeros((6, 3))
     want[1:4] = 2 * array(x)[1:4]

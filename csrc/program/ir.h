@@ -139,6 +139,13 @@ void place_step(const Ir& ir, Step& s);
 // leave parts enough for so many threads.
 std::vector<Phase> place(Ir& ir, int threads);
 
+// Offsets in the arena of a program for so many threads; -1 where a value lies elsewhere, or a step needs no scratch.
+struct Memory {
+  std::vector<int64_t> of_value, of_scratch;
+  int64_t bytes;
+};
+Memory plan_memory(const Ir& ir, const std::vector<Phase>& phases, int members);
+
 // One line per step, for people and tests.
 std::string str(const Ir& ir, const std::vector<Phase>& phases);
 

@@ -1,72 +1,13 @@
-// Lays out the memory of a program: lifetimes, one arena, addresses.
-#include <algorithm>
-
+// Addresses of all operands of a program: in its arena, or patched at each call.
 #include "program/program.h"
 
 namespace bs {
-namespace {
-
-constexpr int64_t kAlign = 64;
-
-int64_t round_up(int64_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
-
-}  // namespace
 
 void Program::lay_out(int members) {
   members_ = 0;
   const size_t n_steps = ir_.steps.size();
-  // One thread takes steps one by one; several run through a phase each at its own pace.
-  std::vector<int> time(n_steps);
-  for (size_t p = 0; p < phases_.size(); ++p)
-    for (int s = phases_[p].first; s < phases_[p].last; ++s)
-      time[static_cast<size_t>(s)] = members == 1 ? s : static_cast<int>(p);
-
-  struct Block {
-    int64_t bytes, offset;
-    int first, last;
-  };
-  std::vector<Block> blocks;
-  std::vector<int> block_of(ir_.values.size(), -1);
-  std::vector<int64_t> scratch_of(n_steps, -1);
-  for (size_t s = 0; s < n_steps; ++s) {
-    const Step& step = ir_.steps[s];
-    for (int v : step.out)
-      if (ir_.values[static_cast<size_t>(v)].home == Home::arena) {
-        block_of[static_cast<size_t>(v)] = static_cast<int>(blocks.size());
-        blocks.push_back({round_up(ir_.bytes(v)), 0, time[s], time[s]});
-      }
-    for (int v : step.in)
-      if (int b = block_of[static_cast<size_t>(ir_.root(v))]; b >= 0) blocks[static_cast<size_t>(b)].last = time[s];
-    if (step.op && step.op->scratch_bytes) {
-      const StepSpecs specs(ir_, step);
-      if (size_t bytes = step.op->scratch_bytes(step.attrs.get(), specs.in(), specs.out(), members)) {
-        scratch_of[s] = static_cast<int64_t>(blocks.size());
-        blocks.push_back({round_up(static_cast<int64_t>(bytes)), 0, time[s], time[s]});
-      }
-    }
-  }
-
-  // Largest first, each at the lowest place that is free for its whole life.
-  std::vector<size_t> order(blocks.size());
-  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return blocks[a].bytes > blocks[b].bytes; });
-  std::vector<size_t> placed;  // by offset
-  arena_bytes_ = 0;
-  for (size_t i : order) {
-    Block& b = blocks[i];
-    int64_t at = 0;
-    for (size_t j : placed) {
-      const Block& other = blocks[j];
-      if (other.last < b.first || b.last < other.first) continue;
-      if (at + b.bytes <= other.offset) break;
-      at = std::max(at, other.offset + other.bytes);
-    }
-    b.offset = at;
-    arena_bytes_ = std::max(arena_bytes_, at + b.bytes);
-    placed.insert(std::upper_bound(placed.begin(), placed.end(), i,
-                                   [&](size_t x, size_t y) { return blocks[x].offset < blocks[y].offset; }),
-                  i);
-  }
+  const Memory memory = plan_memory(ir_, phases_, members);
+  arena_bytes_ = memory.bytes;
   arena_ = Buffer::make(static_cast<size_t>(arena_bytes_));
   char* base = static_cast<char*>(arena_->data);
 
@@ -87,7 +28,7 @@ void Program::lay_out(int members) {
     const Value& root = ir_.values[static_cast<size_t>(ir_.root(v))];
     switch (root.home) {
       case Home::arena:
-        *where = base + blocks[static_cast<size_t>(block_of[static_cast<size_t>(ir_.root(v))])].offset + offset;
+        *where = base + memory.of_value[static_cast<size_t>(ir_.root(v))] + offset;
         break;
       case Home::constant:
         *where = root.constant.data() + offset;
@@ -122,7 +63,7 @@ void Program::lay_out(int members) {
     call.in = next_view;
     call.out = next_view + call.n_in;
     next_view += call.n_in + call.n_out;
-    call.scratch = scratch_of[s] >= 0 ? base + blocks[static_cast<size_t>(scratch_of[s])].offset : nullptr;
+    call.scratch = memory.of_scratch[s] >= 0 ? base + memory.of_scratch[s] : nullptr;
     call.member = 0;
     for (int i = 0; i < call.n_in; ++i) {
       const int v = step.in[static_cast<size_t>(i)];

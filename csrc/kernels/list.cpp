@@ -38,6 +38,30 @@ BS_ROW(copy, 1, ALL, x)
 // cannot be read again before it has reached L1.
 enum InBlock : unsigned { D_IN_BLOCK = 1, A_IN_BLOCK = 2, B_IN_BLOCK = 4, C_IN_BLOCK = 8 };
 
+// Where a row has a shorter way for some values, taken if all of a few vectors are such. It gives the same bits. tanh
+// of numbers with the deviation 0.15: a third of the time; 1: the same.
+template <class T, class Row>
+struct Short {
+  static constexpr bool exists = false;
+};
+template <class T>
+struct Short<T, Row_tanh> {
+  static constexpr bool exists = !kIsInteger<T>;
+  static Mask<T> fits(Vec<T> x) { return tanh_is_near(v_magnitude(x)); }
+  static Vec<T> of(Vec<T> x) { return v_signed(tanh_near(v_magnitude(x)), x); }
+};
+
+// n vectors at once by the short way, or none. Most often the first one tells.
+template <class T, class Way, int n>
+inline bool by_short_way(T* d, const T* a) {
+  Mask<T> all = Way::fits(v_load(a));
+  if (v_any(~all)) return false;
+  for (int v = 1; v < n; ++v) all &= Way::fits(v_load(a + v * kLanes<T>));
+  if (v_any(~all)) return false;
+  for (int v = 0; v < n; ++v) v_store(d + v * kLanes<T>, Way::of(v_load(a + v * kLanes<T>)));
+  return true;
+}
+
 template <class T>
 inline Vec<T> load_last(const T* p, int64_t n, bool in_block) {
   return in_block ? v_load(p) : v_load_part(p, n);
@@ -55,7 +79,13 @@ __attribute__((noinline)) void loop(T* d, const T* a, const T* b, const T* c, in
     v_store(d + i, Row::template of<T>(x, y, z));
     i += kLanes<T>;
   };
-  if constexpr (!of_floats(Row::types)) {
+  if constexpr (Short<T, Row>::exists) {
+    constexpr int kTogether = 4;
+    for (int64_t end = kTogether * kLanes<T>; end <= n; end += kTogether * kLanes<T>) {
+      if (by_short_way<T, Short<T, Row>, kTogether>(d + i, a + i)) i = end;
+      while (i < end) vector();
+    }
+  } else if constexpr (!of_floats(Row::types)) {
     while (i + 4 * kLanes<T> <= n) vector(), vector(), vector(), vector();
   }
   while (i + kLanes<T> <= n) vector();

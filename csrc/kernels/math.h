@@ -85,15 +85,22 @@ inline V v_expm1(V x) {
 
 // Near 0 x + x z p(z), z = x^2; else 1 - 2 / (e^2a + 1), a = |x|. The sum is formed of 2^n (1 + t), rounded once.
 template <class V>
+inline MaskOf<V> tanh_is_near(V magnitude) {
+  return magnitude < typename Real<V>::T(0.55);
+}
+template <class V>
+inline V tanh_near(V a) {
+  const V z = a * a;
+  return v_fma(a * z, Real<V>::tanh_poly(z), a);
+}
+template <class V>
 inline V v_tanh(V x) {
   using R = Real<V>;
   const V a = v_least(R::kTanhHigh, v_magnitude(x));
-  const V z = a * a;
-  const V near = v_fma(a * z, R::tanh_poly(z), a);
   const Exp<V> e = exp_parts(a * 2);
   const V p = v_exp2i<V>(e.n);
   const V far = 1 - 2 / v_fma(p, e.t, p + 1);
-  return v_signed(v_select(a < typename R::T(0.55), near, far), x);
+  return v_signed(v_select(tanh_is_near(a), tanh_near(a), far), x);
 }
 
 // 1 / (1 + e^-x) with e^-x = p (1 + t), p = 2^n: the sum 1 + p + p t rounds once in effect (1 + p is exact but for

@@ -128,6 +128,24 @@ def test_a_closed_pipe_is_quiet() -> None:
     assert (done.returncode, done.stderr) == (1, b"")
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_a_full_disk_is_told() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "backsweep", "info"], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"backsweep: error: cannot write the output: No space left")
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_a_closed_output_is_quiet() -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m backsweep info >&-"], stderr=subprocess.PIPE, check=False
+    )
+    assert b"Traceback" not in done.stderr
+
+
 def test_import_is_light() -> None:
     code = (
         "import sys, numpy; import backsweep\n"

@@ -42,7 +42,11 @@ Py_hash_t hash(PyObject* self) {
 PyObject* compare(PyObject* a, PyObject* b, int how) {
   return guarded([&]() -> PyObject* {
     DType t;
-    if ((how != Py_EQ && how != Py_NE) || PyType_Check(b) || !parse_dtype(b, &t)) Py_RETURN_NOTIMPLEMENTED;
+    // Python's float, int and bool name dtypes as arguments, but are no dtypes; NumPy's scalar types are.
+    const bool python = b == reinterpret_cast<PyObject*>(&PyFloat_Type) ||
+                        b == reinterpret_cast<PyObject*>(&PyLong_Type) ||
+                        b == reinterpret_cast<PyObject*>(&PyBool_Type);
+    if ((how != Py_EQ && how != Py_NE) || python || !parse_dtype(b, &t)) Py_RETURN_NOTIMPLEMENTED;
     return PyBool_FromLong((of(a) == t) == (how == Py_EQ));
   });
 }

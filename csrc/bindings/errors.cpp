@@ -36,7 +36,56 @@ std::string folder_of(const char* module_name) {
   return slash == std::string::npos ? std::string() : path.substr(0, slash + 1);
 }
 
+using FastCall = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*);
+FastCall dispatcher = nullptr;  // pybind11's, one for all functions
+
+// "(size: object, *, dtype: object = None) -> object" as "(size, *, dtype=None)".
+std::string without_types(const std::string& signature) {
+  std::string text;
+  bool type = false;
+  int depth = 0;
+  for (size_t i = 0; i < signature.size() && signature.compare(i, 4, " -> ") != 0; ++i) {
+    const char c = signature[i];
+    depth += (c == '[') - (c == ']');
+    if (c == ':') type = true;
+    if (depth == 0 && (c == ',' || c == ')')) type = false;
+    if (signature.compare(i, 3, " = ") == 0) {
+      text += '=';
+      type = false;
+      i += 2;
+    } else if (!type) {
+      text += c;
+    }
+  }
+  return text;
+}
+
+PyObject* call_function(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  PyObject* result = dispatcher(self, args, n, kwnames);
+  if (result || !PyErr_ExceptionMatches(PyExc_TypeError)) return result;
+  return guarded([&]() -> PyObject* {
+    py::error_already_set error;
+    const std::string text = py::cast<std::string>(py::str(error.value()));
+    const size_t name = text.find("(): incompatible function arguments"), first = text.find(" 1. ");
+    if (name == std::string::npos || first == std::string::npos) throw std::move(error);
+    const std::string op = text.substr(0, name);
+    const std::string signature = text.substr(first + 4, text.find('\n', first) - first - 4);
+    throw py::type_error("[" + op + "] these arguments do not fit: the call is " + op + without_types(signature));
+  });
+}
+
 }  // namespace
+
+void name_arguments(py::module_& m) {
+  for (auto [name, value] : py::dict(m.attr("__dict__"))) {
+    if (!PyCFunction_Check(value.ptr())) continue;
+    PyMethodDef* def = reinterpret_cast<PyCFunctionObject*>(value.ptr())->m_ml;
+    if (def->ml_flags != (METH_FASTCALL | METH_KEYWORDS)) continue;  // as pybind11 3.1 has it
+    const auto own = reinterpret_cast<FastCall>(reinterpret_cast<void (*)()>(def->ml_meth));
+    if (!dispatcher) dispatcher = own;
+    if (own == dispatcher) def->ml_meth = reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(call_function));
+  }
+}
 
 void release_object(void* owner) {
 #if PY_VERSION_HEX >= 0x030D0000

@@ -52,6 +52,9 @@ std::string user_location();
 // Throws the GraphError for reading a value while bs.compile records.
 [[noreturn]] void throw_reads_value();
 
+// Lets pybind11's functions of the module say in our words which arguments they take.
+void name_arguments(py::module_& m);
+
 void register_errors(py::module_& m);
 
 }  // namespace bs::bindings

@@ -1,5 +1,8 @@
 #include "bindings/info.h"
 
+#include <algorithm>
+#include <climits>
+
 #include "base/alloc.h"
 #include "base/cpu.h"
 #include "base/error.h"
@@ -74,6 +77,7 @@ py::dict describe(const Op& op) {
   d["attrs"] = attrs;
   d["outputs"] = outputs;
   d["counts_outputs"] = op.count_outputs != nullptr;
+  d["keyword"] = op.keyword == Keyword::dtype ? "dtype" : op.keyword == Keyword::alpha ? "alpha" : "";
   d["visibility"] = text_of(op.visibility);
   d["elementwise"] = op.elementwise;
   d["view"] = op.view;
@@ -123,8 +127,13 @@ py::dict info() {
 void register_info(py::module_& m) {
   m.attr("__version__") = BACKSWEEP_VERSION;
   m.def("info", info, "Version, instruction sets, threads and compiler of this build on this machine.");
-  m.def("set_num_threads", set_num_threads, py::arg("n"),
-        "Threads that parallel work uses, 1 to 1024. No result depends on it.");
+  m.def(
+      "set_num_threads",
+      [](py::object n) {
+        const int64_t given = int_argument(n.ptr(), "set_num_threads", "n");
+        set_num_threads(static_cast<int>(std::clamp<int64_t>(given, 0, INT_MAX)));  // which says what is too many
+      },
+      py::arg("n"), "Threads that parallel work uses, 1 to 1024. No result depends on it.");
   m.def("get_num_threads", num_threads, "Threads that parallel work uses.");
   m.def(
       "registry",

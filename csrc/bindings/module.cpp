@@ -35,6 +35,8 @@ PYBIND11_MODULE(_core_of_main, m) {
   register_function(m);
   register_train(m);
 
+  name_arguments(m);
+
   py::list names;
   for (py::handle name : py::dict(m.attr("__dict__")).attr("keys")()) {
     const std::string text = py::cast<std::string>(name);

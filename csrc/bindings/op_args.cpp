@@ -134,6 +134,27 @@ void push_many(const Signature& s, PyObject* sequence, Operands* in) {
   }
 }
 
+const char* keyword_of(const Op& op) {
+  return op.keyword == Keyword::dtype ? "dtype" : op.keyword == Keyword::alpha ? "alpha" : "";
+}
+
+// Applies Op::keyword to the input that it is about; what it gives takes that input's place.
+py::object with_keyword(const Signature& s, PyObject* input, int position, PyObject* value) {
+  const Op& op = s.op;
+  const char* name = op.inputs[static_cast<size_t>(position)].name;
+  if (op.keyword == Keyword::dtype)
+    return owned(wrap(ops::cast(to_tensor(input, op.name, name), dtype_argument(op.name, value))));
+  const py::object alpha = number_argument(value, op.name, "alpha");
+  if (is_number(input)) return owned(PyNumber_Multiply(input, alpha.ptr()));
+  const Tensor x = to_tensor(input, op.name, name);
+  if (x.dtype() == DType::b8)
+    throw DTypeError(cat("[", op.name, "] ", name, " is bool, which alpha cannot multiply: cast it, as in ", name,
+                         ".to(bs.int64)"));
+  if (PyFloat_Check(alpha.ptr()) && !is_float(x.dtype()))
+    throw DTypeError(cat("[", op.name, "] alpha is a float, ", name, " is ", name_of(x.dtype()), ": give an int"));
+  return owned(wrap(ops::mul(x, scalar_tensor(alpha.ptr(), weak_dtype(x.dtype(), alpha.ptr())))));
+}
+
 Ref<Attrs> parse_attrs(const Signature& s, PyObject* const* bound, PyObject* const* rest, Py_ssize_t n_rest) {
   const Op& op = s.op;
   std::vector<Attr> values;
@@ -169,10 +190,19 @@ Ref<Attrs> parse(const Signature& s, PyObject* const* args, Py_ssize_t n, PyObje
     throw py::type_error(cat("[", op.name, "] takes ", s.n_positional, " arguments ", s.text, ", not ", n));
   for (Py_ssize_t i = 0; i < n - n_rest; ++i) bound[i] = args[i];
   bool attrs_given = n > s.n_inputs;
+  PyObject* keyword = Py_None;
   const Py_ssize_t n_kw = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
   for (Py_ssize_t k = 0; k < n_kw; ++k) {
     PyObject* name = PyTuple_GET_ITEM(kwnames, k);
     const int i = position_of(s, name);
+    if (i < 0 && op.keyword != Keyword::none && PyUnicode_CompareWithASCIIString(name, keyword_of(op)) == 0) {
+      keyword = args[n + k];
+      continue;
+    }
+    if (i < 0 && PyUnicode_CompareWithASCIIString(name, "out") == 0) {  // NumPy's functions pass out=None on
+      if (args[n + k] == Py_None) continue;
+      throw py::type_error(cat("[", op.name, "] out is not taken: use the result, as in y = bs.", op.name, "(x)"));
+    }
     if (i < 0) throw py::type_error(cat("[", op.name, "] there is no argument '", text_of(name), "' in ", s.text));
     if (bound[i])
       throw py::type_error(cat("[", op.name, "] got two values for '", text_of(s.names[static_cast<size_t>(i)]), "'"));
@@ -188,6 +218,12 @@ Ref<Attrs> parse(const Signature& s, PyObject* const* args, Py_ssize_t n, PyObje
     else if (!schema.optional)
       throw py::type_error(bound[i] ? cat("[", op.name, "] ", schema.name, " is a tensor, not None")
                                     : cat("[", op.name, "] missing argument '", schema.name, "'"));
+  }
+  py::object changed;  // an input that the keyword has changed
+  if (keyword != Py_None) {
+    const int position = op.keyword == Keyword::dtype ? 0 : given - 1;
+    changed = with_keyword(s, bound[position], position, keyword);
+    bound[position] = changed.ptr();
   }
   Ref<Attrs> attrs;
   if (!op.attrs.empty())
@@ -209,6 +245,7 @@ Ref<Attrs> parse(const Signature& s, PyObject* const* args, Py_ssize_t n, PyObje
       }
     }
   }
+  if (changed) in->own();
   // Last, so that a call with wrong arguments draws nothing.
   if (s.key >= 0) {
     PyObject* key = bound[s.key];
@@ -269,6 +306,7 @@ Signature::Signature(const Op& o) : op(o) {
     add_name("key");
     add_text("*, key=None");
   }
+  if (op.keyword != Keyword::none) add_text(cat("*, ", keyword_of(op), op.keyword == Keyword::alpha ? "=1" : "=None"));
   text = "(" + text + ")";
   if (all_default && !op.attrs.empty()) defaults = Attrs::make(std::move(values));
   if (!op.attrs.empty()) {

@@ -40,7 +40,11 @@ void register_random(py::module_& m) {
       [](py::object seed) {
         if (!PyIndex_Check(seed.ptr()) || PyBool_Check(seed.ptr()))
           throw py::type_error(cat("[manual_seed] seed is an int, not ", type_name(seed.ptr())));
-        py::object i = owned(PyNumber_Index(seed.ptr()));
+        py::object i = py::reinterpret_steal<py::object>(PyNumber_Index(seed.ptr()));
+        if (!i) {
+          PyErr_Clear();
+          throw py::type_error(cat("[manual_seed] seed is an int, not ", type_name(seed.ptr())));
+        }
         uint64_t bits = PyLong_AsUnsignedLongLongMask(i.ptr());
         if (bits == UINT64_MAX && PyErr_Occurred()) throw py::error_already_set();
         generator->write(key_of(static_cast<int64_t>(bits)));

@@ -81,6 +81,10 @@ Dims dims_argument(PyObject* o, const char* op, const char* argument);
 // zeros(2, 3) and zeros((2, 3)).
 Dims dims_from_args(const py::args& args, const char* op, const char* argument);
 int64_t int_argument(PyObject* o, const char* op, const char* argument);
+// True or False, NumPy's too.
+bool flag_argument(PyObject* o, const char* op, const char* argument);
+// A Python number, for one of NumPy's (or a tensor or array of one element) the Python number of its value.
+py::object number_argument(PyObject* o, const char* op, const char* argument);
 
 // ---- what the other files of the type define ----
 

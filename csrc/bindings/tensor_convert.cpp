@@ -19,15 +19,24 @@ Tensor leaf_on(DType dtype, const Dims& shape, Ref<Buffer> buffer) {
   return t;
 }
 
-// Whether the first leaf of a nested sequence is a plain Python number: those have our dtypes, not NumPy's.
-bool holds_python_numbers(PyObject* o) {
-  for (int depth = 0; depth <= kMaxDims; ++depth) {
-    if (PyFloat_CheckExact(o) || PyLong_CheckExact(o) || PyBool_Check(o)) return true;
-    if (!PyList_Check(o) && !PyTuple_Check(o)) return false;
-    if (PySequence_Fast_GET_SIZE(o) == 0) return true;
-    o = PySequence_Fast_GET_ITEM(o, 0);
+bool is_numpy_scalar(PyObject* o) {
+  static PyObject* generic = imported("numpy", "generic");
+  return PyObject_TypeCheck(o, reinterpret_cast<PyTypeObject*>(generic));
+}
+
+// Whether a nested sequence holds something of dtype float64: NumPy makes all that of Python's floats too, which here
+// have the default dtype.
+bool holds_float64(PyObject* o, int depth = 0) {
+  if (PyFloat_CheckExact(o) || PyLong_CheckExact(o) || PyBool_Check(o)) return false;
+  if (is_tensor(o)) return spec_of(o).dtype == DType::f64;
+  if (PyList_Check(o) || PyTuple_Check(o)) {
+    for (Py_ssize_t i = 0; depth <= kMaxDims && i < PySequence_Fast_GET_SIZE(o); ++i)
+      if (holds_float64(PySequence_Fast_GET_ITEM(o, i), depth + 1)) return true;
+    return false;
   }
-  return false;
+  if (!py::isinstance<py::array>(o) && !is_numpy_scalar(o)) return false;
+  const py::object dtype = py::handle(o).attr("dtype");
+  return py::cast<char>(dtype.attr("kind")) == 'f' && py::cast<int>(dtype.attr("itemsize")) >= 8;
 }
 
 // A tensor among the items, whose value NumPy is going to read: a symbolic one must say so itself.
@@ -64,7 +73,7 @@ Tensor from_sequence(PyObject* o, const DType* dtype, const char* op) {
   if (a.dtype().kind() == 'O')
     throw py::type_error(cat("[", op, "] a sequence holds something that is no number, or an int beyond 64 bits"));
   DType f32 = DType::f32;
-  if (!dtype && a.dtype().kind() == 'f' && holds_python_numbers(o)) dtype = &f32;
+  if (!dtype && a.dtype().kind() == 'f' && a.dtype().itemsize() > 4 && !holds_float64(o)) dtype = &f32;
   return from_array(std::move(a), dtype, false, op);
 }
 
@@ -91,7 +100,7 @@ Tensor new_tensor(PyObject* data, const py::object& dtype, const char* op) {
     Tensor t = unwrap(data);
     return asked && want != t.dtype() ? detached(ops::cast(t, want)) : detached(t);
   }
-  if (is_number(data)) return scalar_tensor(data, asked ? want : number_dtype(data));
+  if (is_number(data) && !is_numpy_scalar(data)) return scalar_tensor(data, asked ? want : number_dtype(data));
   if (PyList_Check(data) || PyTuple_Check(data)) return from_sequence(data, asked, op);
   Tensor t;
   if (asked && (py::isinstance<py::array>(data) || PyObject_HasAttrString(data, "__array__")))
@@ -241,6 +250,24 @@ int64_t int_argument(PyObject* o, const char* op, const char* argument) {
   throw py::type_error(cat("[", op, "] ", argument, " is an int, not ", type_name(o)));
 }
 
+bool flag_argument(PyObject* o, const char* op, const char* argument) {
+  static PyObject* numpy_bool = imported("numpy", "bool_");
+  if (PyBool_Check(o)) return o == Py_True;
+  if (PyObject_TypeCheck(o, reinterpret_cast<PyTypeObject*>(numpy_bool))) return PyObject_IsTrue(o) == 1;
+  throw py::type_error(cat("[", op, "] ", argument, " is True or False, not ", type_name(o)));
+}
+
+py::object number_argument(PyObject* o, const char* op, const char* argument) {
+  if (is_number(o) && !is_numpy_scalar(o)) return py::reinterpret_borrow<py::object>(o);
+  if (is_tensor(o)) return py::reinterpret_steal<py::object>(element(unwrap_value(o), op));
+  if (is_numpy_scalar(o) || py::isinstance<py::array>(o)) {
+    py::object item = py::reinterpret_steal<py::object>(PyObject_CallMethod(o, "item", nullptr));
+    if (item && is_number(item.ptr())) return item;
+    PyErr_Clear();
+  }
+  throw py::type_error(cat("[", op, "] ", argument, " is a number, not ", type_name(o)));
+}
+
 Dims dims_argument(PyObject* o, const char* op, const char* argument) {
   Dims d;
   if (PyLong_Check(o) || (PyIndex_Check(o) && !PySequence_Check(o))) {
@@ -268,13 +295,15 @@ Dims dims_from_args(const py::args& args, const char* op, const char* argument) 
 void register_convert(py::module_& m) {
   m.def(
       "tensor",
-      [](py::object data, py::object dtype, bool requires_grad) {
+      [](py::object data, py::object dtype, py::object requires_grad) {
         Tensor t = new_tensor(data.ptr(), dtype, "tensor");
-        return requires_grad ? with_requires_grad(std::move(t), "tensor") : t;
+        return flag_argument(requires_grad.ptr(), "tensor", "requires_grad")
+                   ? with_requires_grad(std::move(t), "tensor")
+                   : t;
       },
       py::arg("data"), py::arg("dtype") = py::none(), py::arg("requires_grad") = false,
       "A tensor with a copy of data: a NumPy array (keeps its dtype), a number or a nested sequence.\n\n"
-      "Python floats become float32, ints int64, bools bool_.");
+      "Python floats become float32, ints int64, bools bool_; beside NumPy's numbers, what PyTorch makes of them.");
   auto share = [](py::object data, py::object dtype) {
     DType want = DType::f32;
     if (!dtype.is_none()) want = dtype_argument("asarray", dtype.ptr());

@@ -37,13 +37,8 @@ DType dtype_or(const py::object& o, DType otherwise, const char* op) {
   return o.is_none() ? otherwise : dtype_argument(op, o.ptr());
 }
 
-Tensor flagged(Tensor t, bool requires_grad, const char* op) {
-  return requires_grad ? with_requires_grad(std::move(t), op) : t;
-}
-
-PyObject* number(const py::object& o, const char* op, const char* argument) {
-  if (!is_number(o.ptr())) throw py::type_error(cat("[", op, "] ", argument, " is a number, not ", type_name(o.ptr())));
-  return o.ptr();
+Tensor flagged(Tensor t, const py::object& requires_grad, const char* op) {
+  return flag_argument(requires_grad.ptr(), op, "requires_grad") ? with_requires_grad(std::move(t), op) : t;
 }
 
 const Spec& like(const py::object& x, const char* op) {
@@ -55,7 +50,7 @@ template <int value>
 void define_constant(py::module_& m, const char* name, const char* like_name, const char* doc, const char* like_doc) {
   m.def(
       name,
-      [name](py::args size, py::object dtype, bool requires_grad) {
+      [name](py::args size, py::object dtype, py::object requires_grad) {
         Dims shape = dims_from_args(size, name, "size");
         return flagged(filled(shape, Tensor::scalar(value, dtype_or(dtype, DType::f32, name)), name), requires_grad,
                        name);
@@ -63,7 +58,7 @@ void define_constant(py::module_& m, const char* name, const char* like_name, co
       py::kw_only(), py::arg("dtype") = py::none(), py::arg("requires_grad") = false, doc);
   m.def(
       like_name,
-      [like_name](py::object x, py::object dtype, bool requires_grad) {
+      [like_name](py::object x, py::object dtype, py::object requires_grad) {
         const Spec& spec = like(x, like_name);
         return flagged(filled(spec.shape, Tensor::scalar(value, dtype_or(dtype, spec.dtype, like_name)), like_name),
                        requires_grad, like_name);
@@ -71,7 +66,7 @@ void define_constant(py::module_& m, const char* name, const char* like_name, co
       py::arg("x"), py::kw_only(), py::arg("dtype") = py::none(), py::arg("requires_grad") = false, like_doc);
 }
 
-Tensor arange(py::object start, py::object end, py::object step, py::object dtype, bool requires_grad) {
+Tensor arange(py::object start, py::object end, py::object step, py::object dtype, py::object requires_grad) {
   if (end.is_none()) {
     end = start;
     start = py::int_(0);
@@ -81,7 +76,7 @@ Tensor arange(py::object start, py::object end, py::object step, py::object dtyp
   const char* names[3] = {"start", "end", "step"};
   py::object given[3] = {start, end, step};
   for (int i = 0; i < 3; ++i) {
-    number(given[i], "arange", names[i]);
+    given[i] = number_argument(given[i].ptr(), "arange", names[i]);
     any_float |= PyFloat_Check(given[i].ptr());
     v[i] = PyFloat_AsDouble(given[i].ptr());
     if (v[i] == -1.0 && PyErr_Occurred()) throw py::error_already_set();
@@ -90,14 +85,18 @@ Tensor arange(py::object start, py::object end, py::object step, py::object dtyp
   if (v[2] == 0) throw ValueError("[arange] step is not 0");
   const DType asked = dtype_or(dtype, any_float ? DType::f32 : DType::i64, "arange"), t = computing(asked);
   if (asked == DType::b8) throw DTypeError("[arange] there is no range of bools");
+  if (v[2] > 0 ? v[1] < v[0] : v[1] > v[0])
+    throw ValueError(cat("[arange] from ", v[0], " to ", v[1], " by ", v[2], " goes the wrong way: give step ",
+                         v[2] > 0 ? "< 0" : "> 0"));
   const double count = std::ceil((v[1] - v[0]) / v[2]);
   if (count > 1e15) throw ShapeError(cat("[arange] ", count, " elements are too many"));
   const int64_t n = count > 0 ? static_cast<int64_t>(count) : 0;
   Tensor r = Tensor::empty(t, {n});
   char* p = r.data();
   const bool exact = !any_float;  // whole numbers go through int64, doubles hold 53 bits
-  const int64_t first = exact ? int_argument(start.ptr(), "arange", "start") : 0;
-  const int64_t by = exact ? int_argument(step.ptr(), "arange", "step") : 0;
+  const int64_t first = exact ? PyLong_AsLongLong(given[0].ptr()) : 0;
+  const int64_t by = exact ? PyLong_AsLongLong(given[2].ptr()) : 0;
+  if (PyErr_Occurred()) throw py::error_already_set();
   for (int64_t i = 0; i < n; ++i) {
     const double x = v[0] + static_cast<double>(i) * v[2];
     const int64_t k = exact ? first + i * by : static_cast<int64_t>(x);
@@ -119,7 +118,8 @@ Tensor arange(py::object start, py::object end, py::object step, py::object dtyp
   return flagged(detached(ops::cast(r, asked)), requires_grad, "arange");
 }
 
-Tensor eye(int64_t n, py::object m, py::object dtype) {
+Tensor eye(py::object rows, py::object m, py::object dtype) {
+  const int64_t n = int_argument(rows.ptr(), "eye", "n");
   const int64_t columns = m.is_none() ? n : int_argument(m.ptr(), "eye", "m");
   const DType t = dtype_or(dtype, DType::f32, "eye");
   Tensor r = filled({n, columns}, Tensor::scalar(0, t), "eye");
@@ -140,22 +140,22 @@ void register_create(py::module_& m) {
                      "Ones of the shape, and by default the dtype, of x.");
   m.def(
       "full",
-      [](py::object size, py::object value, py::object dtype, bool requires_grad) {
+      [](py::object size, py::object value, py::object dtype, py::object requires_grad) {
         Dims shape = dims_argument(size.ptr(), "full", "size");
-        PyObject* v = number(value, "full", "fill_value");
-        return flagged(filled(shape, scalar_tensor(v, dtype_or(dtype, number_dtype(v), "full")), "full"), requires_grad,
-                       "full");
+        const py::object v = number_argument(value.ptr(), "full", "fill_value");
+        const DType t = dtype_or(dtype, number_dtype(v.ptr()), "full");
+        return flagged(filled(shape, scalar_tensor(v.ptr(), t), "full"), requires_grad, "full");
       },
       py::arg("size"), py::arg("fill_value"), py::kw_only(), py::arg("dtype") = py::none(),
       py::arg("requires_grad") = false,
       "A tensor of one number; its dtype is by default that of bs.tensor(fill_value).");
   m.def(
       "full_like",
-      [](py::object x, py::object value, py::object dtype, bool requires_grad) {
+      [](py::object x, py::object value, py::object dtype, py::object requires_grad) {
         const Spec& spec = like(x, "full_like");
-        PyObject* v = number(value, "full_like", "fill_value");
-        return flagged(filled(spec.shape, scalar_tensor(v, dtype_or(dtype, spec.dtype, "full_like")), "full_like"),
-                       requires_grad, "full_like");
+        const py::object v = number_argument(value.ptr(), "full_like", "fill_value");
+        const DType t = dtype_or(dtype, spec.dtype, "full_like");
+        return flagged(filled(spec.shape, scalar_tensor(v.ptr(), t), "full_like"), requires_grad, "full_like");
       },
       py::arg("x"), py::arg("fill_value"), py::kw_only(), py::arg("dtype") = py::none(),
       py::arg("requires_grad") = false, "A tensor of one number, with the shape, and by default the dtype, of x.");

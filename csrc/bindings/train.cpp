@@ -1,4 +1,5 @@
 // Trainer: epochs of a compiled step that run without Python.
+#include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
 #include "base/error.h"
@@ -85,6 +86,13 @@ std::unique_ptr<EpochLoop> make_trainer(py::object step, std::vector<Tensor> arr
 }  // namespace
 
 void register_train(py::module_& m) {
+  m.def(
+      "shuffled",
+      [](int64_t n) {
+        const std::vector<int64_t> order = shuffled(n, default_generator());
+        return py::array_t<int64_t>(static_cast<py::ssize_t>(order.size()), order.data());
+      },
+      py::arg("n"), "An order of n samples, drawn from the default generator as a Trainer draws it.");
   py::class_<EpochLoop>(
       m, "Trainer",
       "Runs epochs of a compiled step(*batch) -> mean loss over arrays with one row per sample. With several "

@@ -55,6 +55,13 @@ enum class Visibility : uint8_t {
   method,    // also as a method of Tensor
 };
 
+// What PyTorch takes by name only and the op itself does not know.
+enum class Keyword : uint8_t {
+  none,
+  dtype,  // the first input is cast to it before
+  alpha,  // the last input is multiplied by it before
+};
+
 // ---- Forward ------------------------------------------------------------------------------------------------
 
 // One operand of a forward call; of an absent input both are null.
@@ -208,6 +215,7 @@ struct Op {
   std::vector<AttrSchema> attrs = {};
   std::vector<const char*> outputs = {"out"};
   Visibility visibility = Visibility::hidden;
+  Keyword keyword = Keyword::none;
   // Where attributes or shapes say how many outputs there are; comes before infer, and throws what that would.
   int (*count_outputs)(const Attrs* attrs, const Specs& in) = nullptr;
 

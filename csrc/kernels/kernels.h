@@ -89,7 +89,8 @@ struct Gemm {
 enum class Reduction : uint8_t { sum, max, min, sum_squares };
 
 // x is contiguous (outer, reduce, inner), y (outer, inner). sum of nothing is 0; max and min of nothing are refused
-// above; sum_squares, of floats, is the sum of the rounded squares.
+// above; sum_squares, of floats, is a float64, in which squares
+// of float32 are exact and neither overflow nor vanish.
 struct Reduce {
   Reduction kind;
   DType dtype;

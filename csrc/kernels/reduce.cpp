@@ -22,69 +22,87 @@ struct Squared {
   }
 };
 
+// A vector of what is read: of its own type, or floats as doubles.
+template <class P, class T>
+inline auto load_as(P part, const T* x) {
+  return part.load(x);
+}
+inline Vec<double> load_as(Whole<double>, const float* x) {
+  typedef float Half __attribute__((vector_size(kVecBytes / 2)));
+  Half v;
+  __builtin_memcpy(&v, x, sizeof v);
+  return __builtin_convertvector(v, Vec<double>);
+}
+inline Vec<double> load_as(Some<double> part, const float* x) {
+  float v[kLanes<double>] = {};
+  for (int64_t i = 0; i < part.n; ++i) v[i] = x[i];
+  return load_as(Whole<double>{}, v);
+}
+
 // Lane r joins the `cols` elements from x + r * cols, for n rows.
-template <class T, class Op, class Take = Plain>
-inline Vec<T> join_rows(const T* x, int64_t cols, int n, T start) {
+template <class T, class Op, class Take = Plain, class S = T>
+inline Vec<T> join_rows(const S* x, int64_t cols, int n, T start) {
   Vec<T> out[1];
   fold_group<T, Op, 1>(
       cols, n, start,
       [=](int r, int64_t j, auto part, Vec<T>* acc) {
-        acc[0] = Take::template into<Op>(acc[0], part.load(x + r * cols + j));
+        acc[0] = Take::template into<Op>(acc[0], load_as(part, x + r * cols + j));
       },
       out);
   return out[0];
 }
 
 // One long row: its blocks are the rows of a group, so that it has as many chains in flight as many rows have.
-template <class T, class Op, class Take = Plain>
-inline T join_long_row(const T* x, int64_t cols, T start) {
+template <class T, class Op, class Take = Plain, class S = T>
+inline T join_long_row(const S* x, int64_t cols, T start) {
   T total = start;
   const int64_t blocks = cols / kSumBlock;
   for (int64_t b = 0; b < blocks; b += kLanes<T>) {
     const int n = static_cast<int>(min_of(kLanes<T>, blocks - b));
-    const Vec<T> joined = join_rows<T, Op, Take>(x + b * kSumBlock, kSumBlock, n, start);
+    const Vec<T> joined = join_rows<T, Op, Take, S>(x + b * kSumBlock, kSumBlock, n, start);
     for (int r = 0; r < n; ++r) total = Op::of(total, static_cast<T>(joined[r]));
   }
   const int64_t rest = cols - blocks * kSumBlock;
   if (rest > 0)
-    total = Op::of(total, static_cast<T>(join_rows<T, Op, Take>(x + blocks * kSumBlock, rest, 1, start)[0]));
+    total = Op::of(total, static_cast<T>(join_rows<T, Op, Take, S>(x + blocks * kSumBlock, rest, 1, start)[0]));
   return total;
 }
 
-template <class T, class Op, class Take = Plain>
-void reduce_rows(const T* x, T* y, int64_t cols, int64_t lo, int64_t hi, T start) {
+template <class T, class Op, class Take = Plain, class S = T>
+void reduce_rows(const S* x, T* y, int64_t cols, int64_t lo, int64_t hi, T start) {
   if (cols > kSumBlock) {
-    for (int64_t i = lo; i < hi; ++i) y[i] = join_long_row<T, Op, Take>(x + i * cols, cols, start);
+    for (int64_t i = lo; i < hi; ++i) y[i] = join_long_row<T, Op, Take, S>(x + i * cols, cols, start);
     return;
   }
   each_vector<T>(lo, hi, [=](int64_t i, auto part) {
-    part.store(y + i, join_rows<T, Op, Take>(x + i * cols, cols, static_cast<int>(min_of(kLanes<T>, hi - i)), start));
+    part.store(y + i,
+               join_rows<T, Op, Take, S>(x + i * cols, cols, static_cast<int>(min_of(kLanes<T>, hi - i)), start));
   });
 }
 
-template <class T, class Op, class Take = Plain>
-void reduce_columns(const T* x, T* y, int64_t rows, int64_t inner, int64_t lo, int64_t hi, T start) {
+template <class T, class Op, class Take = Plain, class S = T>
+void reduce_columns(const S* x, T* y, int64_t rows, int64_t inner, int64_t lo, int64_t hi, T start) {
   while (lo < hi) {
     const int64_t o = lo / inner, c = lo % inner;
     const int64_t c_hi = min_of(inner, c + hi - lo);
-    const T* from = x + o * rows * inner;
+    const S* from = x + o * rows * inner;
     T* to = y + o * inner;
     fold_columns<T, Op, 1>(
         rows, c, c_hi, start,
         [=](int64_t i, int64_t j, auto part, Vec<T>* acc) {
-          acc[0] = Take::template into<Op>(acc[0], part.load(from + i * inner + j));
+          acc[0] = Take::template into<Op>(acc[0], load_as(part, from + i * inner + j));
         },
         [=](int64_t j, auto part, const Vec<T>* total) { part.store(to + j, total[0]); });
     lo += c_hi - c;
   }
 }
 
-template <class T, class Op, class Take = Plain>
+template <class T, class Op, class Take = Plain, class S = T>
 void reduce_as(const Reduce& r, const void* x, void* y, int64_t lo, int64_t hi, T start) {
   if (r.inner == 1) {
-    reduce_rows<T, Op, Take>(static_cast<const T*>(x), static_cast<T*>(y), r.reduce, lo, hi, start);
+    reduce_rows<T, Op, Take, S>(static_cast<const S*>(x), static_cast<T*>(y), r.reduce, lo, hi, start);
   } else {
-    reduce_columns<T, Op, Take>(static_cast<const T*>(x), static_cast<T*>(y), r.reduce, r.inner, lo, hi, start);
+    reduce_columns<T, Op, Take, S>(static_cast<const S*>(x), static_cast<T*>(y), r.reduce, r.inner, lo, hi, start);
   }
 }
 
@@ -111,7 +129,7 @@ void reduce_kind(const Reduce& r, const void* x, void* y, int64_t lo, int64_t hi
     case Reduction::min:
       return reduce_as<T, Min>(r, x, y, lo, hi, kAboveAll<T>);
     case Reduction::sum_squares:
-      if constexpr (!kIsInteger<T>) return reduce_as<T, Add, Squared>(r, x, y, lo, hi, 0);
+      if constexpr (!kIsInteger<T>) return reduce_as<double, Add, Squared, T>(r, x, y, lo, hi, 0);
       break;
   }
 }

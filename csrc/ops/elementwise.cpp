@@ -147,6 +147,12 @@ void give(GradCall& call, int i, const Tensor& g) {
   call.set(i, r.dtype() == want.dtype ? r : cast(r, want.dtype));
 }
 
+// d(x y)/dx. Of x x it is 0 where x is, whatever g, as that of square: a norm written out has derivative 0 at 0.
+Tensor times(const Tensor& g, const Tensor& y, const Tensor& x) {
+  const bool same = x.node() == y.node() && x.output() == y.output();
+  return same ? mul_zero(y, g) : mul(g, y);
+}
+
 #define BS_GRAD1(a) \
   if (call.needs(0)) give(call, 0, a);
 #define BS_GRAD2(a, b)                 \
@@ -199,6 +205,7 @@ Op make(const char* name, const char* doc, int n_in, Types types, Ew code, const
   op.doc = doc;
   for (int i = 0; i < n_in; ++i) op.inputs.push_back({names[i]});
   op.visibility = is_helper(code) ? Visibility::hidden : Visibility::method;
+  op.keyword = code == Ew::add || code == Ew::sub ? Keyword::alpha : Keyword::none;
   op.infer = infer;
   op.forward = forward;
   op.place = place;

@@ -96,7 +96,7 @@ constexpr Reduction joining(Reduction kind) { return kind == Reduction::sum_squa
 DType sum_dtype(DType x) { return is_float(x) ? x : DType::i64; }
 template <Reduction kind>
 DType out_dtype(DType x) {
-  return extreme(kind) ? x : sum_dtype(x);
+  return extreme(kind) ? x : kind == Reduction::sum_squares ? DType::f64 : sum_dtype(x);
 }
 
 template <Reduction kind>
@@ -240,6 +240,7 @@ const Op sum_op{
     .inputs = {{"x"}},
     .attrs = reduction_attrs,
     .visibility = Visibility::method,
+    .keyword = Keyword::dtype,
     .infer = infer<Reduction::sum>,
     .same_elements = nothing_to_reduce,
     .forward = forward<Reduction::sum>,
@@ -257,7 +258,7 @@ BS_REGISTER(sum_op);
 
 const Op sum_squares_op{
     .name = "sum_squares",
-    .doc = "The sum of x^2 over the axes dim (None: all), in one pass and in the order of sum.",
+    .doc = "The sum of x^2 over the axes dim (None: all), float64, in one pass and in the order of sum.",
     .inputs = {{"x"}},
     .attrs = reduction_attrs,
     .infer = infer<Reduction::sum_squares>,
@@ -270,7 +271,8 @@ const Op sum_squares_op{
         [](GradCall& call) {
           const Tensor x = call.in(0);
           // 0 where x is: the norm's derivative sqrt'(0) is infinite.
-          call.set(0, mul_zero(x, mul(keep_axes("sum_squares", call.grad(), &call.attrs(), x.shape()), 2.0)));
+          const Tensor g = keep_axes("sum_squares", call.grad(), &call.attrs(), x.shape());
+          call.set(0, cast(mul_zero(x, mul(g, 2.0)), x.dtype()));
         },
     .reads = IN_0,
 };
@@ -399,6 +401,7 @@ const Op mean_op{
     .inputs = {{"x"}},
     .attrs = reduction_attrs,
     .visibility = Visibility::method,
+    .keyword = Keyword::dtype,
     .infer =
         [](const Attrs* attrs, const Specs& in, Spec* out) {
           need_float("mean", "x", in[0].dtype);

@@ -25,6 +25,7 @@ Op softmax_op(const char* doc) {
       .inputs = {{"x"}},
       .attrs = {{"dim", AttrType::integer, true}},
       .visibility = Visibility::method,
+      .keyword = Keyword::dtype,
       .infer =
           [](const Attrs* attrs, const Specs& in, Spec* out) {
             infer_as(kName[logarithm], in[0], out);

@@ -10,6 +10,9 @@
 
 namespace bs {
 
+// An order of n samples, by one draw of the generator.
+std::vector<int64_t> shuffled(int64_t n, Slot& generator);
+
 class EpochLoop {
  public:
   // `arrays` have one row per sample. `step` takes one batch of each (batch_size rows) and gives the mean loss of the

@@ -123,15 +123,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             args = _parser().parse_args(argv)
             return int(args.run(args))
         finally:
-            sys.stdout.flush()
+            if sys.stdout is not None:  # closed by the shell, as in `backsweep info >&-`
+                sys.stdout.flush()
     except KeyboardInterrupt:
         print("backsweep: interrupted", file=sys.stderr)
         return 130
     except MemoryError:
         return _fail("there is not enough memory")
-    except BrokenPipeError:  # whoever read the output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
-        return 1
+    except OSError as error:  # of print and flush; the commands report those of files
+        # For the flush at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):  # whoever read the output has gone
+            return 1
+        return _fail(f"cannot write the output: {error.strerror}")
 
 
 if __name__ == "__main__":

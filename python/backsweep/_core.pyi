@@ -103,7 +103,7 @@ class Tensor:
     def abs(self) -> Tensor:
         """|x|; derivative 0 at x = 0 and NaN"""
 
-    def add(self, y: TensorLike) -> Tensor:
+    def add(self, y: TensorLike, *, alpha: _float = 1) -> Tensor:
         """x + y; of bools, whether any is true"""
 
     def add_(self: Self, other: TensorLike, alpha: _float = 1) -> Self:
@@ -269,7 +269,7 @@ class Tensor:
     def log1p(self) -> Tensor:
         """ln(1 + x), also where x is small; a zero gradient stays zero at x = -1"""
 
-    def log_softmax(self, dim: _int = ..., *, axis: _int = ...) -> Tensor:
+    def log_softmax(self, dim: _int = ..., *, axis: _int = ..., dtype: DTypeLike | None = None) -> Tensor:
         """x - ln sum exp(x) along the axis dim. No finite x overflows."""
 
     def logsumexp(
@@ -301,6 +301,7 @@ class Tensor:
         *,
         axis: Size | None = ...,
         keepdims: _bool = ...,
+        dtype: DTypeLike | None = None,
     ) -> Tensor:
         """The mean over the axes dim (None: all); of nothing, NaN."""
 
@@ -381,7 +382,7 @@ class Tensor:
     def size(self, dim: _int | None = None) -> Any:
         """The shape, or the size of one axis."""
 
-    def softmax(self, dim: _int = ..., *, axis: _int = ...) -> Tensor:
+    def softmax(self, dim: _int = ..., *, axis: _int = ..., dtype: DTypeLike | None = None) -> Tensor:
         """exp(x) / sum exp(x) along the axis dim. No finite x overflows."""
 
     def softplus(self) -> Tensor:
@@ -399,7 +400,7 @@ class Tensor:
     def stride(self, dim: _int | None = None) -> Any:
         """Elements of memory from one position to the next, along each axis or one."""
 
-    def sub(self, y: TensorLike) -> Tensor:
+    def sub(self, y: TensorLike, *, alpha: _float = 1) -> Tensor:
         """x - y"""
 
     def sub_(self: Self, other: TensorLike, alpha: _float = 1) -> Self:
@@ -412,6 +413,7 @@ class Tensor:
         *,
         axis: Size | None = ...,
         keepdims: _bool = ...,
+        dtype: DTypeLike | None = None,
     ) -> Tensor:
         """The sum over the axes dim (None: all); integers and bools are summed in int64. Float sums run in fixed blocks: the same bits on any number of threads."""
 
@@ -506,7 +508,7 @@ class ops:
         maximize: bool = False,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]: ...
     @staticmethod
-    def add(x: TensorLike, y: TensorLike) -> Tensor: ...
+    def add(x: TensorLike, y: TensorLike, *, alpha: float = 1) -> Tensor: ...
     @staticmethod
     def add_slices(tensors: Sequence[Tensor], shape: Size, slices: Size) -> Tensor: ...
     @staticmethod
@@ -653,7 +655,13 @@ class ops:
     @staticmethod
     def log1p(x: TensorLike) -> Tensor: ...
     @staticmethod
-    def log_softmax(x: TensorLike, dim: int = ..., *, axis: int = ...) -> Tensor: ...
+    def log_softmax(
+        x: TensorLike,
+        dim: int = ...,
+        *,
+        axis: int = ...,
+        dtype: DTypeLike | None = None,
+    ) -> Tensor: ...
     @staticmethod
     def log_softmax_rows(x: TensorLike) -> Tensor: ...
     @staticmethod
@@ -681,6 +689,7 @@ class ops:
         *,
         axis: Size | None = ...,
         keepdims: bool = ...,
+        dtype: DTypeLike | None = None,
     ) -> Tensor: ...
     @staticmethod
     def minimum(x: TensorLike, y: TensorLike) -> Tensor: ...
@@ -761,7 +770,13 @@ class ops:
         axis: int = ...,
     ) -> Tensor: ...
     @staticmethod
-    def softmax(x: TensorLike, dim: int = ..., *, axis: int = ...) -> Tensor: ...
+    def softmax(
+        x: TensorLike,
+        dim: int = ...,
+        *,
+        axis: int = ...,
+        dtype: DTypeLike | None = None,
+    ) -> Tensor: ...
     @staticmethod
     def softmax_rows(x: TensorLike) -> Tensor: ...
     @staticmethod
@@ -783,7 +798,7 @@ class ops:
     @staticmethod
     def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int = ...) -> Tensor: ...
     @staticmethod
-    def sub(x: TensorLike, y: TensorLike) -> Tensor: ...
+    def sub(x: TensorLike, y: TensorLike, *, alpha: float = 1) -> Tensor: ...
     @staticmethod
     def sum(
         x: TensorLike,
@@ -792,6 +807,7 @@ class ops:
         *,
         axis: Size | None = ...,
         keepdims: bool = ...,
+        dtype: DTypeLike | None = None,
     ) -> Tensor: ...
     @staticmethod
     def sum_squares(
@@ -834,7 +850,7 @@ uint8: DType
 def abs(x: TensorLike) -> Tensor:
     """|x|; derivative 0 at x = 0 and NaN"""
 
-def add(x: TensorLike, y: TensorLike) -> Tensor:
+def add(x: TensorLike, y: TensorLike, *, alpha: float = 1) -> Tensor:
     """x + y; of bools, whether any is true"""
 
 def allocated_bytes() -> int:
@@ -1066,7 +1082,7 @@ def log(x: TensorLike) -> Tensor:
 def log1p(x: TensorLike) -> Tensor:
     """ln(1 + x), also where x is small; a zero gradient stays zero at x = -1"""
 
-def log_softmax(x: TensorLike, dim: int = ..., *, axis: int = ...) -> Tensor:
+def log_softmax(x: TensorLike, dim: int = ..., *, axis: int = ..., dtype: DTypeLike | None = None) -> Tensor:
     """x - ln sum exp(x) along the axis dim. No finite x overflows."""
 
 def logsumexp(
@@ -1101,6 +1117,7 @@ def mean(
     *,
     axis: Size | None = ...,
     keepdims: bool = ...,
+    dtype: DTypeLike | None = None,
 ) -> Tensor:
     """The mean over the axes dim (None: all); of nothing, NaN."""
 
@@ -1164,6 +1181,9 @@ def select(x: TensorLike, dim: int = ..., index: int = ..., *, axis: int = ...) 
 def set_num_threads(n: int) -> None:
     """Threads that parallel work uses, 1 to 1024. No result depends on it."""
 
+def shuffled(n: int) -> Tensor:
+    """An order of n samples, drawn from the default generator as a Trainer draws it."""
+
 def sigmoid(x: TensorLike) -> Tensor:
     """1 / (1 + e^-x)"""
 
@@ -1173,7 +1193,7 @@ def sign(x: TensorLike) -> Tensor:
 def sin(x: TensorLike) -> Tensor:
     """sin x"""
 
-def softmax(x: TensorLike, dim: int = ..., *, axis: int = ...) -> Tensor:
+def softmax(x: TensorLike, dim: int = ..., *, axis: int = ..., dtype: DTypeLike | None = None) -> Tensor:
     """exp(x) / sum exp(x) along the axis dim. No finite x overflows."""
 
 def softplus(x: TensorLike) -> Tensor:
@@ -1200,7 +1220,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int = ...) -> Tensor
 def structure_epoch() -> int:
     """What compiled functions compare to see that modules have changed."""
 
-def sub(x: TensorLike, y: TensorLike) -> Tensor:
+def sub(x: TensorLike, y: TensorLike, *, alpha: float = 1) -> Tensor:
     """x - y"""
 
 def sum(
@@ -1210,6 +1230,7 @@ def sum(
     *,
     axis: Size | None = ...,
     keepdims: bool = ...,
+    dtype: DTypeLike | None = None,
 ) -> Tensor:
     """The sum over the axes dim (None: all); integers and bools are summed in int64. Float sums run in fixed blocks: the same bits on any number of threads."""
 
@@ -1219,7 +1240,7 @@ def tanh(x: TensorLike) -> Tensor:
 def tensor(data: TensorLike, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """A tensor with a copy of data: a NumPy array (keeps its dtype), a number or a nested sequence.
 
-    Python floats become float32, ints int64, bools bool_.
+    Python floats become float32, ints int64, bools bool_; beside NumPy's numbers, what PyTorch makes of them.
     """
 
 def transpose(x: TensorLike, dim0: int, dim1: int) -> Tensor:
@@ -1339,6 +1360,7 @@ __all__ = [
     "rsqrt",
     "select",
     "set_num_threads",
+    "shuffled",
     "sigmoid",
     "sign",
     "sin",

@@ -349,6 +349,10 @@ def _op_parameters(op: dict[str, Any], method: bool) -> tuple[list[str], list[st
         parameters.append(f"{name}: {kind}" + (f" = {shown}" if optional else ""))
         if name in aliases:
             keyword_only.append(f"{aliases[name]}: {kind} = ...")
+    if op["keyword"]:
+        keyword_only.append(
+            {"dtype": "dtype: DTypeLike | None = None", "alpha": "alpha: float = 1"}[op["keyword"]]
+        )
     last = op["attrs"][-1] if op["attrs"] else {"type": "", "name": ""}
     variadic = last["type"] == "dims" and last["name"] in ("shape", "dims")
     return parameters, keyword_only, last["name"] if variadic else None

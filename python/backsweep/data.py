@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backsweep import _core
-from backsweep._arguments import whole
+from backsweep._arguments import flag, whole
 from backsweep._core import ShapeError, Tensor
 
 __all__ = ["Batches"]
@@ -56,7 +56,9 @@ class Batches:
         shapes = [array.shape for array in self.arrays]
         if not shapes or not all(shapes) or len({shape[0] for shape in shapes}) != 1:
             raise ShapeError(f"[Batches] the arrays are {shapes}: the first sizes, the rows, must be equal")
-        self.batch_size, self.shuffle, self.drop_last = batch_size, shuffle, drop_last
+        self.batch_size = batch_size
+        self.shuffle = flag("Batches", "shuffle", shuffle)
+        self.drop_last = flag("Batches", "drop_last", drop_last)
 
     def __len__(self) -> int:
         rows, size = len(self.arrays[0]), self.batch_size
@@ -64,9 +66,7 @@ class Batches:
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         rows = len(self.arrays[0])
-        order = (
-            np.argsort(np.asarray(_core.uniform((rows,))), kind="stable") if self.shuffle else np.arange(rows)
-        )
+        order = _core.shuffled(rows) if self.shuffle else np.arange(rows)  # the order that fit draws
         for i in range(len(self)):
             part = order[i * self.batch_size : (i + 1) * self.batch_size]
             yield tuple(_core.from_numpy(array[part]) for array in self.arrays)

@@ -3,43 +3,43 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any, Literal, NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 import numpy.typing as npt
 
 from backsweep import _core
-from backsweep._arguments import whole
-from backsweep._core import CompiledFunction, DType, ShapeError, Tensor
+from backsweep._arguments import flag, shown, whole
+from backsweep._core import CompiledFunction, ShapeError, Tensor
+from backsweep._samples import (
+    IGNORED,
+    Array,
+    Loss,
+    as_data,
+    check_finite,
+    check_model,
+    dtype_of,
+    function_of,
+    loss_value,
+    samples,
+    without_ignored,
+)
 from backsweep.nn import Module
-from backsweep.nn import functional as F
 from backsweep.optim import SGD, Optimizer
 
 __all__ = ["History", "evaluate", "fit", "predict"]
 
-Array: TypeAlias = Tensor | npt.ArrayLike
-Loss: TypeAlias = (
-    Literal["cross_entropy", "binary_cross_entropy_with_logits", "logistic_loss", "mse_loss"]
-    | Callable[[Any, Tensor], Tensor]
-)
 Callback: TypeAlias = Callable[[int, Mapping[str, float]], object]
 
-_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "cross_entropy": F.cross_entropy,
-    "binary_cross_entropy_with_logits": F.binary_cross_entropy_with_logits,
-    "logistic_loss": F.logistic_loss,
-    "mse_loss": F.mse_loss,
-}
-# How a model's output predicts the target, for losses where it is right or wrong.
+# Whether a model's output predicts the target, for losses where it is right or wrong; NaN is wrong.
 _CORRECT: dict[str, Callable[[npt.NDArray[Any], npt.NDArray[Any]], npt.NDArray[np.bool_]]] = {
-    "cross_entropy": lambda z, y: z.argmax(1) == y,
-    "binary_cross_entropy_with_logits": lambda z, y: (z > 0) == (y > 0.5),
-    "logistic_loss": lambda z, y: (z > 0) == (y > 0),
+    "cross_entropy": lambda z, y: (z.argmax(1) == y) & ~np.isnan(z).any(1),
+    "binary_cross_entropy_with_logits": lambda z, y: ((z > 0) == (y > 0.5)) & ~np.isnan(z),
+    "logistic_loss": lambda z, y: ((z > 0) == (y > 0)) & ~np.isnan(z),
 }
-_IGNORED = -100  # the default ignore_index of cross_entropy
 _SECONDS_BETWEEN_LOOKS = 0.1  # for the progress bar and Ctrl-C
 
 # Compiled steps and forward passes, so that a second call of fit or predict starts at once. Neither refers to
@@ -93,7 +93,8 @@ def fit(
     X : Tensor or array_like, shape (n, ...)
         The samples, cast to the dtype of the model's parameters.
     y : Tensor or array_like, shape (n, ...)
-        The targets: class numbers for "cross_entropy", else numbers of the model's dtype.
+        The targets: class numbers for "cross_entropy", else numbers of the model's dtype. Samples whose class
+        number is -100 (or `CrossEntropyLoss`'s ignore_index) are left out.
     loss : str or callable, default "cross_entropy"
         The name of a loss in `backsweep.nn.functional`, or a function of (output, target) that gives the mean
         loss.
@@ -130,18 +131,22 @@ def fit(
     TypeError
         If an argument has the wrong type.
     ValueError
-        If an argument or a label is out of range, or the optimizer has none of the model's parameters.
+        If an argument or a label is out of range, the optimizer has none of the model's parameters, or X (or
+        y, for a named loss) holds NaN or infinite numbers; the text says where.
     KeyboardInterrupt
         On Ctrl-C, between two steps: the parameters are those after the last whole step.
     """
     epochs, batch_size = whole("fit", "epochs", epochs, 0), whole("fit", "batch_size", batch_size)
     leaves = whole("fit", "leaves", leaves)
-    data = _as_data("fit", model, X, y, loss)
-    samples = data[0].shape[0]
-    if drop_last and batch_size > samples:
-        raise ValueError(f"[fit] drop_last leaves no batch: {samples} samples, batch_size {batch_size}")
-    batch_size = min(batch_size, samples)
-    held_out = None if validation is None else _as_data("fit", model, *_pair(validation), loss)
+    shuffle, drop_last = flag("fit", "shuffle", shuffle), flag("fit", "drop_last", drop_last)
+    progress = flag("fit", "progress", progress)
+    callbacks = _functions(callbacks)
+    data = _training_data(model, X, y, loss)
+    n = data[0].shape[0]
+    if drop_last and batch_size > n:
+        raise ValueError(f"[fit] drop_last leaves no batch: {n} samples, batch_size {batch_size}")
+    batch_size = min(batch_size, n)
+    held_out = None if validation is None else as_data("fit", model, *_pair(validation), loss)
     if optimizer is None:
         optimizer = SGD(model.parameters(), lr=0.01, momentum=0.9)
     _check_optimizer(model, optimizer)
@@ -206,8 +211,8 @@ def predict(model: Module, X: Array, batch_size: int = 256) -> npt.NDArray[Any]:
         If X is empty or does not fit the model, or the output is no tensor with a row for each sample.
     """
     batch_size = whole("predict", "batch_size", batch_size)
-    _check_model("predict", model)
-    x = _cast("predict", X, _dtype_of(model))
+    check_model("predict", model)
+    x = samples("predict", "X", X, dtype_of(model))
     if not x.shape or x.shape[0] == 0:
         raise ShapeError(f"[predict] X is {x.shape}: it needs at least one sample")
     forward = _forwards.get(model)
@@ -218,6 +223,11 @@ def predict(model: Module, X: Array, batch_size: int = 256) -> npt.NDArray[Any]:
     try:
         with _core.no_grad():
             parts = [_rows(forward, x[i : i + batch_size]) for i in range(0, x.shape[0], batch_size)]
+    except ShapeError as error:
+        if x.ndim > 1:
+            raise
+        fix = f"X is {x.shape}: one sample goes in as X[None], samples of one number each as X[:, None]"
+        raise ShapeError(f"{error}; {fix}") from None
     finally:
         for module, mode in modes:
             module.training = mode
@@ -247,33 +257,21 @@ def evaluate(
     ShapeError
         If X and y differ in length, are empty, or do not fit the model or the loss.
     """
-    x, target = _as_data("evaluate", model, X, y, loss)
+    x, target = as_data("evaluate", model, X, y, loss)
     output = predict(model, x, batch_size)
     with _core.no_grad():
-        result = {"loss": float(_function_of("evaluate", loss)(_core.from_numpy(output), target))}
+        value = loss_value("evaluate", function_of("evaluate", loss)(_core.from_numpy(output), target))
+        result = {"loss": float(value)}
     if isinstance(loss, str) and loss in _CORRECT:
         labels = np.asarray(target)
         right = _CORRECT[loss](output, labels)
         if loss == "cross_entropy":
-            right = right[labels != _IGNORED]
+            right = right[labels != IGNORED]
         result["accuracy"] = float(right.mean()) if right.size else float("nan")
     return result
 
 
 # ---- Arguments ---------------------------------------------------------------------------------------------
-
-
-def _function_of(op: str, loss: Any) -> Callable[[Any, Tensor], Tensor]:
-    if callable(loss):
-        return cast("Callable[[Any, Tensor], Tensor]", loss)
-    if not isinstance(loss, str) or loss not in _LOSSES:
-        raise ValueError(f"[{op}] loss is {loss!r}; it must be a function or one of {list(_LOSSES)}")
-    return _LOSSES[loss]
-
-
-def _check_model(op: str, model: object) -> None:
-    if not isinstance(model, Module):
-        raise TypeError(f"[{op}] model is {type(model).__name__}; it must be a bs.nn.Module")
 
 
 def _check_optimizer(model: Module, optimizer: object) -> None:
@@ -284,20 +282,27 @@ def _check_optimizer(model: Module, optimizer: object) -> None:
         raise ValueError("[fit] the optimizer has none of the model's parameters: was it made for another?")
 
 
+def _training_data(model: Module, X: Array, y: Array, loss: Loss) -> tuple[Tensor, Tensor]:
+    x, target = as_data("fit", model, X, y, loss)
+    check_finite("fit", "X", x, X)
+    if isinstance(loss, str):  # a function may know what to do with NaN
+        check_finite("fit", "y", target, y)
+    return without_ignored(x, target, loss)
+
+
+def _functions(callbacks: Any) -> list[Callback]:
+    given: list[Any] = list(callbacks) if isinstance(callbacks, Iterable) else [None]
+    if not all(map(callable, given)):
+        raise TypeError(
+            f"[fit] callbacks is {shown(callbacks)}; it must be a list of functions (epoch, record)"
+        )
+    return given
+
+
 def _pair(validation: Any) -> tuple[Array, Array]:
     if not isinstance(validation, (tuple, list)) or len(validation) != 2:
         raise ValueError("[fit] validation must be a pair (X, y)")
     return validation[0], validation[1]
-
-
-def _check_labels(op: str, y: Tensor, loss: Loss) -> None:
-    labels = np.asarray(y)
-    if loss == "logistic_loss" and not (np.abs(labels) == 1).all():
-        fix = "; labels 0 and 1 become so by 2 * y - 1, or take binary_cross_entropy_with_logits"
-        raise ValueError(f"[{op}] logistic_loss takes labels -1 and +1 in y{fix}")
-    if loss == "binary_cross_entropy_with_logits" and not ((labels >= 0) & (labels <= 1)).all():
-        fix = "; labels -1 and +1 become so by (y + 1) / 2, or take logistic_loss"
-        raise ValueError(f"[{op}] binary_cross_entropy_with_logits takes labels from 0 to 1 in y{fix}")
 
 
 def _rows(forward: Callable[[Tensor], Any], x: Tensor) -> npt.NDArray[Any]:
@@ -309,42 +314,6 @@ def _rows(forward: Callable[[Tensor], Any], x: Tensor) -> npt.NDArray[Any]:
     return np.asarray(output)
 
 
-def _dtype_of(model: Module) -> DType:
-    return next((p.dtype for p in model.parameters()), _core.float32)
-
-
-def _cast(op: str, data: Array, dtype: DType) -> Tensor:
-    if isinstance(data, Tensor):
-        return data.detach() if data.dtype == dtype else _core.cast(data.detach(), dtype)
-    array = np.asarray(data)
-    if array.dtype.kind not in "biuf":
-        raise _core.DTypeError(f"[{op}] data of NumPy's dtype {array.dtype} is not numeric")
-    return _core.from_numpy(np.asarray(array, dtype=dtype.name, order="C"))
-
-
-def _as_data(op: str, model: Module, X: Array, y: Array, loss: Loss) -> tuple[Tensor, Tensor]:
-    _check_model(op, model)
-    _function_of(op, loss)
-    dtype = _dtype_of(model)
-    if isinstance(y, Tensor):
-        whole = not y.dtype.is_floating_point
-    else:
-        y = np.asarray(y)
-        whole = y.dtype.kind in "biu"
-    classes = loss == "cross_entropy" or (callable(loss) and whole)
-    if loss == "cross_entropy" and not whole:
-        raise _core.DTypeError(f"[{op}] y is {y.dtype}: cross_entropy takes class numbers, so integers")
-    x, target = _cast(op, X, dtype), _cast(op, y, _core.int64 if classes else dtype)
-    if not x.shape or not target.shape or x.shape[0] != target.shape[0]:
-        raise ShapeError(
-            f"[{op}] X is {x.shape}, y is {target.shape}: the first sizes, the samples, must be equal"
-        )
-    if x.shape[0] == 0:
-        raise ShapeError(f"[{op}] X is {x.shape}: it needs at least one sample")
-    _check_labels(op, target, loss)
-    return x, target
-
-
 # ---- Compiled functions ------------------------------------------------------------------------------------
 
 
@@ -352,7 +321,7 @@ def _compiled_steps(model: Module, loss: Loss, optimizer: Optimizer) -> _Steps:
     known = _steps.get(optimizer)
     if known is not None and known[0]() is model and known[1] == loss:
         return known[2]
-    function, weak_model, weak_optimizer = _function_of("fit", loss), ref(model), ref(optimizer)
+    function, weak_model, weak_optimizer = function_of("fit", loss), ref(model), ref(optimizer)
 
     def held() -> tuple[Module, Optimizer]:
         net, opt = weak_model(), weak_optimizer()
@@ -362,7 +331,7 @@ def _compiled_steps(model: Module, loss: Loss, optimizer: Optimizer) -> _Steps:
 
     def whole(x: Tensor, y: Tensor) -> Tensor:
         net, opt = held()
-        value = function(net(x), y)
+        value = loss_value("fit", function(net(x), y))
         opt.zero_grad()
         value.backward()
         opt.step()
@@ -372,7 +341,7 @@ def _compiled_steps(model: Module, loss: Loss, optimizer: Optimizer) -> _Steps:
 
     def gradient(weight: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
         net, opt = held()
-        value = function(net(x), y)
+        value = loss_value("fit", function(net(x), y))
         opt.zero_grad()
         value.backward(weight)
         every = [p for group in opt.param_groups for p in group.values_now.params]

@@ -138,8 +138,8 @@ def test_every_op_is_there_once():
 
 
 def test_signatures():
-    assert str(inspect.signature(_core.sum)) == "(x, dim=None, keepdim=False)"
-    assert str(inspect.signature(_core.ones(2).sum)) == "(dim=None, keepdim=False)"
+    assert str(inspect.signature(_core.sum)) == "(x, dim=None, keepdim=False, *, dtype=None)"
+    assert str(inspect.signature(_core.ones(2).sum)) == "(dim=None, keepdim=False, *, dtype=None)"
     assert str(inspect.signature(_core.ops.dropout)) == "(x, p=0.5, *, key=None)"
     assert str(inspect.signature(_core.linear)) == "(x, weight, bias=None)"
 
@@ -182,7 +182,7 @@ def test_alias_given_twice():
         (lambda t: _core.add(t), r"^\[add\] missing argument 'y'"),
         (lambda t: _core.add(t, None), r"^\[add\] y is a tensor, not None"),
         (lambda t: _core.add(t, "a"), r"^\[add\] y is a tensor, an array"),
-        (lambda t: _core.add(t, t, t), r"^\[add\] takes 2 arguments \(x, y\), not 3"),
+        (lambda t: _core.add(t, t, t), r"^\[add\] takes 2 arguments \(x, y, \*, alpha=1\), not 3"),
         (lambda t: _core.add(t, t, z=1), r"^\[add\] there is no argument 'z'"),
         (lambda t: _core.add(t, x=t), r"^\[add\] got two values for 'x'"),
         (lambda t: t.sum("0"), r"^\[sum\] dim is an int or a sequence of ints, not str"),

@@ -13,6 +13,7 @@ import weakref
 import numpy as np
 import pytest
 
+import backsweep as bs
 from backsweep import _core
 
 DTYPES = [np.float32, np.float64, np.int32, np.int64, np.bool_]
@@ -92,7 +93,7 @@ def test_tensor_keeps_numpy_dtype_and_copies(dtype):
         ([], "float32"),
         ([np.float32(1)], "float32"),
         ([np.ones(2)], "float64"),
-        (np.float64(2), "float32"),
+        (np.float64(2), "float64"),
         (np.float32(2), "float32"),
         (np.int32(2), "int32"),
     ],
@@ -333,3 +334,75 @@ def test_symbolic_in_a_condition():
     assert (x * 2 + np.float32(1)).shape == ()
     with pytest.raises(_core.GraphError):
         bool(y)
+
+
+def test_dtypes_beside_numpys_numbers():
+    """As PyTorch's: NumPy's numbers have their dtype, Python's the default one of the highest kind."""
+    f32, f64 = np.float32, np.float64
+    for data, want in [
+        (f64(1.5), "float64"),
+        (f32(1.5), "float32"),
+        (np.int32(1), "int32"),
+        (np.bool_(True), "bool"),
+        ([f32(1), 2], "float32"),
+        ([1, f32(1)], "float32"),
+        ([f32(1), 2.5], "float32"),
+        ([[f32(1)], [2.0]], "float32"),
+        ([f64(1), 2], "float64"),
+        ([1.0, f64(1)], "float64"),
+        ([f32(1), f64(1)], "float64"),
+        ([True, f32(2)], "float32"),
+        ([True, 2.0], "float32"),
+        ([np.int32(1), 2.5], "float32"),
+        ([np.int32(1), 2], "int64"),
+        ([np.int32(1)], "int32"),
+        ([bs.tensor(1.0), 2], "float32"),
+        ([bs.tensor(1), 2.0], "float32"),
+        ([bs.tensor(1.0, dtype=bs.float64), 2.0], "float64"),
+        ([np.ones(2), np.ones(2)], "float64"),
+        ([np.ones(2, f32), [1.0, 2.0]], "float32"),
+    ]:
+        assert bs.tensor(data).dtype == want, data
+        assert bs.asarray(data).dtype == want, data
+    assert (bs.ones(2) * f64(2)).dtype == bs.float32  # beside a tensor it counts as a number
+
+
+def test_dtypes_are_numpys_too():
+    for name in ("float32", "float64", "int32", "int64"):
+        ours, theirs = getattr(bs, name), getattr(np, name)
+        assert ours == theirs and ours == np.dtype(theirs) and theirs == ours
+        assert (ours != theirs) is False
+    assert bs.bool_ == np.bool_
+    assert bs.float32 != np.float64
+    for ours, python in ((bs.float64, float), (bs.int64, int), (bs.bool_, bool)):
+        assert (ours == python) is False  # they name dtypes as arguments only
+
+
+def test_ranges_the_wrong_way():
+    for arguments in ((3, 0), (-2,), (0, 3, -1), (0.0, 1.0, -0.5)):
+        with pytest.raises(ValueError, match=r"^\[arange\] .*wrong way"):
+            bs.arange(*arguments)
+    assert bs.arange(3, 3).shape == (0,) and bs.arange(0).shape == (0,)
+    assert bs.arange(3, 0, -1).tolist() == [3, 2, 1]
+    assert bs.arange(np.int64(3)).tolist() == [0, 1, 2] and bs.arange(np.int64(3)).dtype == bs.int64
+    assert bs.arange(bs.tensor(2.0)).dtype == bs.float32
+    assert bs.full((2,), np.float64(1)).dtype == bs.float32 and bs.full((1,), np.int32(1)).dtype == bs.int64
+
+
+def test_axes_of_no_axes():
+    """Axis 0 and -1 of a tensor without axes, as in PyTorch."""
+    x = bs.tensor(3.0, requires_grad=True)
+    for dim in (0, -1, (0,)):
+        for fn in (bs.sum, bs.mean, bs.amax, bs.amin, bs.logsumexp):
+            y = fn(x, dim, keepdim=True)
+            assert y.shape == () and float(y) == 3.0
+            assert float(bs.grad(y, x)) == 1.0
+    for dim in (0, -1):
+        assert int(bs.argmax(x, dim)) == 0
+        assert float(bs.softmax(x, dim)) == 1.0 and float(bs.log_softmax(x, dim)) == 0.0
+        assert x.transpose(0, dim).shape == ()
+    for fn in (bs.sum, bs.softmax, bs.argmax):
+        with pytest.raises(IndexError, match="use 0 or -1"):
+            fn(x, 1)
+    with pytest.raises(ValueError):
+        bs.sum(x, (0, -1))

@@ -41,7 +41,7 @@ void reduce(Random& random) {
   Reduce r = {random.pick({Reduction::sum, Reduction::sum, Reduction::max, Reduction::min}), dtype_of<T>(), 0,
               dimension(random), 1};
   if (std::is_same_v<T, int32_t> && r.kind == Reduction::sum) r.kind = Reduction::max;  // sum_narrow's
-  const bool sum = r.kind == Reduction::sum, squares = sum && std::is_floating_point_v<T> && random.one_in(2);
+  const bool sum = r.kind == Reduction::sum;
   if (random.one_in(2)) r.inner = dimension(random);
   r.outer = random.one_in(4) ? random.integer(0, 70) : random.integer(1, 5);
   if (r.inner == 1 && random.one_in(10)) r.reduce = random.integer(4000, 40000);
@@ -63,26 +63,21 @@ void reduce(Random& random) {
 
   char what[100];
   std::snprintf(what, sizeof(what), "%s of (%" PRId64 ", %" PRId64 ", %" PRId64 ")",
-                squares                    ? "sum of squares"
-                : sum                      ? "sum"
+                sum                        ? "sum"
                 : r.kind == Reduction::max ? "max"
                                            : "min",
                 r.outer, r.reduce, r.inner);
   Array<T> want;
   Array<double> wide(static_cast<size_t>(n)), terms(static_cast<size_t>(n));
   if constexpr (std::is_floating_point_v<T>) {
-    Array<T> added = x;
-    if (squares)
-      for (T& v : added) v *= v;
-    reference::reduce(r, doubles(added).data(), wide.data());
-    reference::reduce(r, magnitudes(doubles(added)).data(), terms.data());
-    want = sum ? ordered_sum(r, added) : Array<T>(wide.begin(), wide.end());
+    reference::reduce(r, doubles(x).data(), wide.data());
+    reference::reduce(r, magnitudes(doubles(x)).data(), terms.data());
+    want = sum ? ordered_sum(r, x) : Array<T>(wide.begin(), wide.end());
   } else {
     Array<int64_t> x64(x.begin(), x.end()), y64(static_cast<size_t>(n));
     reference::reduce(r, x64.data(), y64.data());
     for (int64_t v : y64) want.push_back(static_cast<T>(v));
   }
-  if (squares) r.kind = Reduction::sum_squares;
   for_each_isa([&](const Kernels& k) {
     Array<T> whole = unwritten<T>(n), parts = whole;
     k.reduce(r, x.data(), whole.data(), 0, n);
@@ -91,6 +86,30 @@ void reduce(Random& random) {
     expect_same(what, k.isa, whole, want);
     expect_same(what, k.isa, parts, want);
     if constexpr (std::is_floating_point_v<T>) expect_close(what, k.isa, whole, wide, terms, sum ? kSumLimit : 0);
+  });
+}
+
+// In double, in the order of sum: of floats of any size.
+template <class T>
+void sum_squares(Random& random) {
+  Reduce r = {Reduction::sum_squares, dtype_of<T>(), random.integer(0, 20), dimension(random),
+              random.one_in(2) ? 1 : dimension(random)};
+  if (random.one_in(8)) r.reduce = random.integer(4000, 40000), r.inner = random.one_in(2) ? 1 : 3;
+  while (r.outer * r.reduce * r.inner > 100000) r.outer /= 2;
+  const int64_t n = r.outer * r.inner;
+  const double size = random.pick({1.0, 1e20, 1e-25});
+  Array<T> x(static_cast<size_t>(n * r.reduce));
+  for (T& v : x) v = static_cast<T>(random.normal() * size);
+  Array<double> squares = doubles(x);
+  for (double& v : squares) v *= v;
+  const Array<double> want = ordered_sum(r, squares);
+  for_each_isa([&](const Kernels& k) {
+    Array<double> whole = unwritten<double>(n), parts = whole;
+    k.reduce(r, x.data(), whole.data(), 0, n);
+    in_parts(random, n, [&](int64_t lo, int64_t hi) { k.reduce(r, x.data(), parts.data(), lo, hi); });
+    record(k, whole);
+    expect_same("sum of squares", k.isa, whole, want);
+    expect_same("sum of squares in parts", k.isa, parts, want);
   });
 }
 
@@ -166,6 +185,8 @@ void one(Random& random, uint64_t round) {
     case 0:
       reduce<float>(random);
       reduce<double>(random);
+      sum_squares<float>(random);
+      sum_squares<double>(random);
       break;
     case 1:
       reduce<int32_t>(random);

@@ -234,3 +234,35 @@ def test_a_step_whose_norm_is_not_finite_changes_nothing() -> None:
     assert everything() == before
     step(bs.ones((2, 3)))
     assert everything() != before
+
+
+@pytest.mark.parametrize("size", [1e20, 3e38, 1e-30, 1e-44])
+@pytest.mark.parametrize("p", [1.0, 2.0, 3.0, math.inf])
+def test_norms_of_large_and_small_gradients(size: float, p: float) -> None:
+    """Squares of float32 beyond 1e19 overflow, below 1e-23 they vanish; the norm is right."""
+    given = [np.full(3, size, np.float32), np.full((2, 2), -size, np.float32)]
+    exact = np.linalg.norm(np.concatenate([a.ravel().astype(float) for a in given]), p)
+    ps = [bs.Parameter(np.zeros_like(a)) for a in given]
+    for q, a in zip(ps, given, strict=True):
+        q.grad = bs.tensor(a)
+    norm = clip_grad_norm_(ps, 1.0, norm_type=p)
+    assert norm.dtype == bs.float32
+    with np.errstate(over="ignore"):
+        np.testing.assert_allclose(float(norm), np.float32(exact), rtol=1e-6)
+    want = np.float64(given[0][0]) * min(1.0, 1.0 / (exact + 1e-6))
+    if want > 1e-37:
+        for q in ps:
+            np.testing.assert_allclose(np.abs(np.asarray(q.grad)), want, rtol=1e-5)
+    clipped = [np.asarray(q.grad) for q in ps]
+    assert all(np.isfinite(a).all() for a in clipped) and (size < 1e-40 or all(a.all() for a in clipped))
+
+
+def test_norm_of_zeros_written_out() -> None:
+    """sqrt(sum x²) has derivative 0 at 0, however the square is written; elsewhere x / norm."""
+    for square in (bs.square, lambda x: x * x, lambda x: x**2, lambda x: x.pow(2)):
+        for given in (np.zeros(3), np.array([0.0, 3.0, 4.0])):
+            leaf = bs.tensor(given, requires_grad=True)
+            norm = bs.sqrt(bs.sum(square(leaf)))
+            norm.backward()
+            assert leaf.grad is not None
+            np.testing.assert_allclose(np.asarray(leaf.grad), given / max(float(norm), 1.0), rtol=1e-15)

@@ -67,8 +67,17 @@ def save(obj: Module | Mapping[str, Any], path: Path, metadata: Mapping[str, str
         raise TypeError(f"[save] takes a Module or a mapping of names to tensors, not {type(obj).__name__}")
     arrays: dict[str, tuple[str, npt.NDArray[Any]]] = {}
     for name, value in tensors.items():
-        if not isinstance(name, str) or not isinstance(value, (Tensor, np.ndarray)):
-            raise TypeError(f"[save] {name!r}: {type(value).__name__} is not a name with a tensor")
+        if not isinstance(name, str):
+            raise TypeError(f"[save] the name {name!r} is {type(name).__name__}; names must be str")
+        if not isinstance(value, (Tensor, np.ndarray)):
+            kind = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
+            foreign = hasattr(value, "__array__")
+            fix = (
+                " (np.asarray(value) gives one)"
+                if foreign
+                else "; other things belong into metadata, as text"
+            )
+            raise TypeError(f"[save] {name!r} is a {kind}; it must be a bs.Tensor or a NumPy array{fix}")
         if name == "__metadata__":
             raise ValueError("[save] the name '__metadata__' is the format's own")
         kind = value.dtype.name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from backsweep import _core
+from backsweep._arguments import number, one_of, whole
 from backsweep._core import Tensor
 from backsweep.nn import functional as F
 from backsweep.nn.module import Module
@@ -69,7 +70,7 @@ class GELU(Module):
 
     def __init__(self, approximate: Literal["none", "tanh"] = "none") -> None:
         super().__init__()
-        self.approximate = approximate
+        self.approximate = one_of("GELU", "approximate", approximate, ("none", "tanh"))
 
     def forward(self, x: Tensor) -> Tensor:
         """Give x Phi(x)."""
@@ -111,7 +112,7 @@ class LeakyReLU(Module):
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__()
-        self.negative_slope = negative_slope
+        self.negative_slope = number("LeakyReLU", "negative_slope", negative_slope)
 
     def forward(self, x: Tensor) -> Tensor:
         """Give x for x > 0, else negative_slope x."""
@@ -136,7 +137,7 @@ class ELU(Module):
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
-        self.alpha = alpha
+        self.alpha = number("ELU", "alpha", alpha)
 
     def forward(self, x: Tensor) -> Tensor:
         """Give x for x > 0, else alpha (exp(x) - 1)."""
@@ -148,28 +149,28 @@ class ELU(Module):
 
 
 class Softplus(Module):
-    """log(1 + exp(beta x)) / beta.
+    """log(1 + exp(beta x)) / beta, and x where beta x is above the threshold.
 
     Parameters
     ----------
     beta : float, default 1
-    threshold : float
-        Taken for PyTorch's sake; changes nothing, as no x is too large for the formula.
+    threshold : float, default 20
     """
 
-    __constants__ = ("beta",)
+    __constants__ = ("beta", "threshold")
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
-        self.beta = beta
+        self.beta = number("Softplus", "beta", beta)
+        self.threshold = number("Softplus", "threshold", threshold)
 
     def forward(self, x: Tensor) -> Tensor:
         """Give log(1 + exp(beta x)) / beta."""
-        return F.softplus(x, self.beta)
+        return F.softplus(x, self.beta, self.threshold)
 
     def extra_repr(self) -> str:
-        """Give beta."""
-        return f"beta={self.beta}"
+        """Give beta and threshold."""
+        return f"beta={self.beta}, threshold={self.threshold}"
 
 
 class Softmax(Module):
@@ -185,7 +186,7 @@ class Softmax(Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.dim = dim
+        self.dim = whole("Softmax", "dim", dim, None)
 
     def forward(self, x: Tensor) -> Tensor:
         """Give exp(x) / sum(exp(x))."""
@@ -209,7 +210,7 @@ class LogSoftmax(Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.dim = dim
+        self.dim = whole("LogSoftmax", "dim", dim, None)
 
     def forward(self, x: Tensor) -> Tensor:
         """Give x - log(sum(exp(x)))."""

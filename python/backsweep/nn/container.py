@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from backsweep._arguments import shown
 from backsweep.nn.module import Module
 
 __all__ = ["ModuleDict", "ModuleList", "Sequential"]
@@ -47,6 +48,11 @@ class _Numbered(Module):
 
     def extend(self, modules: Iterable[Module]) -> Any:
         """Add modules at the end; gives the container back."""
+        given: object = modules
+        if not isinstance(given, Iterable):
+            raise TypeError(
+                f"[{type(self).__name__}] modules is {shown(given)}; it must be a list of modules"
+            )
         for module in list(modules):
             self.append(module)
         return self
@@ -93,9 +99,9 @@ class ModuleList(_Numbered):
         The first elements.
     """
 
-    def __init__(self, modules: Iterable[Module] = ()) -> None:
+    def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__()
-        self.extend(modules)
+        self.extend(() if modules is None else modules)
 
     def _part(self, modules: list[Module]) -> Module:
         return ModuleList(modules)
@@ -148,5 +154,8 @@ class ModuleDict(Module):
 
     def update(self, modules: Mapping[str, Module]) -> None:
         """Add or replace entries."""
+        given: object = modules
+        if not isinstance(given, Mapping):
+            raise TypeError(f"[ModuleDict] modules is {shown(given)}; it must be a dict of modules")
         for key, module in modules.items():
             self[key] = module

@@ -33,9 +33,7 @@ class Dropout(Module):
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
-        if not 0.0 <= p <= 1.0:
-            raise ValueError(f"[dropout] p is {p}; it must be between 0 and 1")
-        self.p = p
+        self.p = F.probability("dropout", p)
 
     def forward(self, x: Tensor) -> Tensor:
         """Give x with elements dropped, or x as it is after `eval`."""

@@ -6,6 +6,7 @@ from math import prod, sqrt
 from typing import Any
 
 from backsweep import _core
+from backsweep._arguments import flag, whole
 from backsweep._core import DType, Parameter, ShapeError, Tensor
 from backsweep.nn import init
 from backsweep.nn.module import Module
@@ -43,12 +44,14 @@ class Linear(Module):
         self, in_features: int, out_features: int, bias: bool = True, *, dtype: DType = _core.float32
     ) -> None:
         super().__init__()
+        self.in_features = whole("Linear", "in_features", in_features, None)
+        self.out_features = whole("Linear", "out_features", out_features, None)
         if in_features < 0 or out_features < 0:
             raise ShapeError(f"[Linear] sizes must not be negative: {in_features}, {out_features}")
-        self.in_features, self.out_features = in_features, out_features
-        self.weight = Parameter(_core.zeros((out_features, in_features), dtype=dtype))
+        self.weight = Parameter(_core.zeros((self.out_features, self.in_features), dtype=dtype))
+        has_bias = flag("Linear", "bias", bias)
         self.register_parameter(
-            "bias", Parameter(_core.zeros((out_features,), dtype=dtype)) if bias else None
+            "bias", Parameter(_core.zeros((self.out_features,), dtype=dtype)) if has_bias else None
         )
         self.reset_parameters()
 
@@ -94,7 +97,8 @@ class Flatten(Module):
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
-        self.start_dim, self.end_dim = start_dim, end_dim
+        self.start_dim = whole("Flatten", "start_dim", start_dim, None)
+        self.end_dim = whole("Flatten", "end_dim", end_dim, None)
 
     def forward(self, x: Tensor) -> Tensor:
         """Give x in its new shape."""

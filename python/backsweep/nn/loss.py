@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from backsweep._arguments import floats, number, one_of, whole
 from backsweep._core import Tensor
 from backsweep.nn import functional as F
 from backsweep.nn.functional import Reduction
@@ -17,7 +18,7 @@ class _Loss(Module):
 
     def __init__(self, *, reduction: Reduction = "mean") -> None:
         super().__init__()
-        self.reduction = reduction
+        self.reduction = one_of(type(self).__name__, "reduction", reduction, ("mean", "sum", "none"))
 
 
 class CrossEntropyLoss(_Loss):
@@ -25,20 +26,42 @@ class CrossEntropyLoss(_Loss):
 
     Parameters
     ----------
+    weight : Tensor, shape (C,), optional
+        Multiplies the loss of the samples of each class.
     ignore_index : int, default -100
         Samples with this target count as none.
     reduction : {"mean", "sum", "none"}, default "mean"
+    label_smoothing : float, default 0
+        How much of each sample's probability is spread evenly over all classes.
     """
 
-    __constants__ = ("ignore_index", "reduction")
+    __constants__ = ("ignore_index", "label_smoothing", "reduction")
 
-    def __init__(self, *, ignore_index: int = -100, reduction: Reduction = "mean") -> None:
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        *,
+        ignore_index: int = -100,
+        reduction: Reduction = "mean",
+        label_smoothing: float = 0.0,
+    ) -> None:
         super().__init__(reduction=reduction)
-        self.ignore_index = ignore_index
+        self.register_buffer(
+            "weight", None if weight is None else floats("CrossEntropyLoss", "weight", weight)
+        )
+        self.ignore_index = whole("CrossEntropyLoss", "ignore_index", ignore_index, None)
+        self.label_smoothing = number("CrossEntropyLoss", "label_smoothing", label_smoothing)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """Give the loss of scores (N, C) against class numbers (N,)."""
-        return F.cross_entropy(input, target, ignore_index=self.ignore_index, reduction=self.reduction)
+        """Give the loss of scores (N, C) against class numbers (N,), or probabilities (N, C)."""
+        return F.cross_entropy(
+            input,
+            target,
+            self._buffers["weight"],
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+            label_smoothing=self.label_smoothing,
+        )
 
 
 class BCEWithLogitsLoss(_Loss):
@@ -57,8 +80,9 @@ class BCEWithLogitsLoss(_Loss):
         self, weight: Tensor | None = None, *, reduction: Reduction = "mean", pos_weight: Tensor | None = None
     ) -> None:
         super().__init__(reduction=reduction)
-        self.register_buffer("weight", weight)
-        self.register_buffer("pos_weight", pos_weight)
+        for name, given in (("weight", weight), ("pos_weight", pos_weight)):
+            value = None if given is None else floats("BCEWithLogitsLoss", name, given)
+            self.register_buffer(name, value)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """Give the loss of scores against labels of the same shape."""

@@ -343,9 +343,9 @@ class Module:
         return self
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Clear the gradients of all parameters: to None, or to zeros."""
-        for parameter in self.parameters():
-            parameter.grad = None if set_to_none else _core.zeros_like(parameter)
+        """Clear the gradients of all parameters: to None, or to zeros (frozen ones: to None)."""
+        for p in self.parameters():
+            p.grad = None if set_to_none or not p.requires_grad else _core.zeros_like(p)
 
     def apply(self: M, fn: Callable[[Module], object]) -> M:
         """Call `fn` with every module below this one and last with this one."""

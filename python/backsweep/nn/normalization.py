@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backsweep import _core
+from backsweep._arguments import number, sizes
 from backsweep._core import DType, Parameter, Tensor
 from backsweep.nn import functional as F
 from backsweep.nn import init
@@ -52,8 +53,8 @@ class LayerNorm(Module):
         dtype: DType = _core.float32,
     ) -> None:
         super().__init__()
-        shape = F.as_axes(normalized_shape)
-        self.normalized_shape, self.eps = shape, eps
+        shape = sizes("LayerNorm", "normalized_shape", normalized_shape)
+        self.normalized_shape, self.eps = shape, number("LayerNorm", "eps", eps)
         self.elementwise_affine = elementwise_affine
         for name, wanted in (("weight", elementwise_affine), ("bias", elementwise_affine and bias)):
             self.register_parameter(name, Parameter(_core.zeros(shape, dtype=dtype)) if wanted else None)

@@ -22,9 +22,9 @@ def get_total_norm(
 ) -> Tensor:
     """Give the norm of all elements of all tensors, as if they were one vector.
 
-    The norm p is ``(sum |x|^p)^(1/p)``, and ``max |x|`` for p = inf. For p = 2 each tensor is read once; its
-    squares are summed in the order of `sum`, and the sums of the tensors are added in pairs: the same bits on
-    any number of threads.
+    The norm p is ``(sum |x|^p)^(1/p)``, and ``max |x|`` for p = inf. Powers are summed in float64, where
+    those of float32 neither overflow nor vanish; for p = 2 each tensor is read once, in the order of `sum`,
+    and the sums of the tensors are added in pairs: the same bits on any number of threads.
 
     Parameters
     ----------
@@ -52,7 +52,13 @@ def get_total_norm(
         If the norm is not finite and `error_if_nonfinite`; in a compiled step nothing has then changed.
     """
     given = _tensors("get_total_norm", "tensors", tensors)
-    return _norm("get_total_norm", given, norm_type, error_if_nonfinite)
+    return _narrow(_norm("get_total_norm", given, norm_type, error_if_nonfinite), given)
+
+
+def _narrow(norm: Tensor, given: list[Tensor]) -> Tensor:
+    """Give a norm in the dtype of the tensors, as PyTorch does."""
+    wide = any(x.dtype == _core.float64 for x in given)
+    return norm if wide else _core.cast(norm, _core.float32)
 
 
 def _norm(op: str, given: list[Tensor], norm_type: float, error_if_nonfinite: bool) -> Tensor:
@@ -61,7 +67,7 @@ def _norm(op: str, given: list[Tensor], norm_type: float, error_if_nonfinite: bo
         raise ValueError(f"[{op}] norm_type is {norm_type}; it must be positive")
     parts = [_part(x, p) for x in given if x.numel() > 0]
     if not parts:
-        return _core.zeros(())
+        return _core.zeros((), dtype=_core.float64)
     join = _core.maximum if p == math.inf else _core.add
     while len(parts) > 1:
         pairs = [join(parts[i], parts[i + 1]) for i in range(0, len(parts) - 1, 2)]
@@ -80,7 +86,8 @@ def _part(x: Tensor, p: float) -> Tensor:
         return _core.ops.sum_squares(x)
     size = _core.abs(x)
     if p == math.inf:
-        return _core.amax(size)
+        return _core.cast(_core.amax(size), _core.float64)
+    size = _core.cast(size, _core.float64)
     return _core.sum(size if p == 1.0 else _power(size, p))
 
 
@@ -141,8 +148,8 @@ def clip_grad_norm_(
         ratio = _core.div(limit, _core.add(norm, 1e-6))
         scale = _core.where(_core.gt(ratio, 1.0), 1.0, ratio)  # NaN stays
         for p, g in pairs:
-            p.grad = _core.mul(g, scale)
-        return norm
+            p.grad = _core.mul(g, _core.cast(scale, g.dtype))
+        return _narrow(norm, [g for _, g in pairs])
 
 
 def clip_grad_value_(

@@ -331,10 +331,10 @@ class Optimizer:
         return self.param_groups
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Clear the gradients of all parameters: to None, or to zeros."""
+        """Clear the gradients of all parameters: to None, or to zeros (frozen ones: to None)."""
         for group in self._groups():
             for p in group.values_now.params:
-                p.grad = None if set_to_none else _core.zeros_like(p)
+                p.grad = None if set_to_none or not p.requires_grad else _core.zeros_like(p)
 
     def state_dict(self) -> dict[str, Any]:
         """Give state and hyperparameters, in PyTorch's layout: parameters are numbered over all groups.

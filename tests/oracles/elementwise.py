@@ -68,7 +68,7 @@ ORACLES: dict[str, Oracle] = {
     "ge": Oracle(lambda x, y: x >= y, ints="bool"),
     "mul_mask": Oracle(lambda x, y: np.where(y != 0, x, 0), ints="same"),
     "share_max": Oracle(lambda x, y, z: np.where(y < z, 0, np.where(y == z, x / 2, x))),
-    "mul_zero": Oracle(lambda x, y: np.where(x != 0, x * y, 0), ints="float"),
+    "mul_zero": Oracle(lambda x, y: np.where(x != 0, x * y, 0), ints="same"),
     "where": Oracle(
         np.where,
         ints="same",

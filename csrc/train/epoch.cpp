@@ -74,6 +74,10 @@ void EpochLoop::gather(int64_t first, int64_t rows) {
       inputs_[a] = source + first * row_bytes_[a];
       continue;
     }
+    if (rows == 1) {  // lies as it must
+      inputs_[a] = source + order_[static_cast<size_t>(first)] * row_bytes_[a];
+      continue;
+    }
     inputs_[a] = static_cast<char*>(batch_[a]->data);
     kernels.gather_rows(row_bytes_[a], source, samples_total_, order_.data() + first, inputs_[a], 0, rows);
   }

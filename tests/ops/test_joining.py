@@ -1,4 +1,4 @@
-"""cat, stack, split, chunk, unbind: any number of tensors, any dtype, derivatives that cost what they move."""
+"""cat, stack, split, chunk, unbind: any number of tensors, any dtype; derivatives cost what they move."""
 
 from __future__ import annotations
 

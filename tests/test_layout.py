@@ -23,7 +23,7 @@ LEVELS = [
     ["_*"],
     ["*"],
     ["nn", "optim", "data", "datasets"],
-    ["train"],
+    ["train", "_samples"],
     ["inspect", "interop", "distributed"],
     ["__init__", "__main__", "_stubs"],
 ]

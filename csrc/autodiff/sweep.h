@@ -13,9 +13,9 @@ namespace bs {
 
 // The gradients of sum_k <outputs[k], grad_outputs[k]> by each of `inputs`, which may be any nodes of the graph. An
 // empty grad_output stands for ones of a single-element output. With create_graph the results carry a history of
-// their own. A result is empty where the outputs do not depend on the input. A parameter's counts all of its values that
-// the graph holds. Without `retain` the nodes give up the values that their derivatives read, each when it has had its
-// turn, and cannot be swept again. Throws GraphError, ShapeError.
+// their own. A result is empty where the outputs do not depend on the input. The gradient by a parameter counts all of
+// its values that the graph holds. Without `retain` the nodes give up the values that their derivatives read, each when
+// it has had its turn, and cannot be swept again. Throws GraphError, ShapeError.
 std::vector<Tensor> gradients(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs,
                               std::span<const Tensor> inputs, bool create_graph, bool retain);
 

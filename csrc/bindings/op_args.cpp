@@ -148,8 +148,8 @@ py::object with_keyword(const Signature& s, PyObject* input, int position, PyObj
   if (is_number(input)) return owned(PyNumber_Multiply(input, alpha.ptr()));
   const Tensor x = to_tensor(input, op.name, name);
   if (x.dtype() == DType::b8)
-    throw DTypeError(cat("[", op.name, "] ", name, " is bool, which alpha cannot multiply: cast it, as in ", name,
-                         ".to(bs.int64)"));
+    throw DTypeError(
+        cat("[", op.name, "] ", name, " is bool, which alpha cannot multiply: cast it, as in ", name, ".to(bs.int64)"));
   if (PyFloat_Check(alpha.ptr()) && !is_float(x.dtype()))
     throw DTypeError(cat("[", op.name, "] alpha is a float, ", name, " is ", name_of(x.dtype()), ": give an int"));
   return owned(wrap(ops::mul(x, scalar_tensor(alpha.ptr(), weak_dtype(x.dtype(), alpha.ptr())))));
@@ -201,7 +201,7 @@ Ref<Attrs> parse(const Signature& s, PyObject* const* args, Py_ssize_t n, PyObje
     }
     if (i < 0 && PyUnicode_CompareWithASCIIString(name, "out") == 0) {  // NumPy's functions pass out=None on
       if (args[n + k] == Py_None) continue;
-      throw py::type_error(cat("[", op.name, "] out is not taken: use the result, as in y = bs.", op.name, "(x)"));
+      throw py::type_error(cat("[", op.name, "] out is not taken: use the result, as in y = bs.", op.name, "(...)"));
     }
     if (i < 0) throw py::type_error(cat("[", op.name, "] there is no argument '", text_of(name), "' in ", s.text));
     if (bound[i])

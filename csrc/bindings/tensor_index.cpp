@@ -18,7 +18,8 @@ Tensor slice(const Tensor& x, int dim, Attr start, Attr stop, int64_t step) {
 Tensor at(const Tensor& x, int dim, int64_t i, int axis, const Dims& shape) {
   const int64_t n = x.shape()[dim];
   if (i < -n || i >= n)
-    throw IndexError(cat("[getitem] index ", i, " is outside axis ", axis, " of size ", n, " (shape ", str(shape), ")"));
+    throw IndexError(
+        cat("[getitem] index ", i, " is outside axis ", axis, " of size ", n, " (shape ", str(shape), ")"));
   return ops::select(x, dim, i);
 }
 

@@ -1,12 +1,11 @@
 // How a product is blocked and what of it is copied: one pure function of shape, strides, dtype, register tile and
 // cache sizes. None of it shows in a bit.
 //
-//        n ->   block of strips                 C is made in blocks of rows by blocks of strips, a chunk of k at a
-//        time,
+//        n ->   block of strips                 C is made in blocks of rows by strips, a chunk of k at a time,
 //             +-----+-----+-----+               and each of those in tiles: R rows by V vectors in registers. Per step
 //   k   B     |strip|strip|     |  chunk        of k a tile reads V vectors of B and R elements of A.
 //             +-----+-----+-----+
-//   m   +----++-----+-----+-----+               Rows in L2 (L2 up to 1 MiB): for each strip all groups of R rows. A's
+//   m   +----++-----+-----+-----+               Rows in L2 (L2 below 1.5 MiB): for each strip all groups of R rows. A's
 //   |   | A  ||tile |     |     |  group        block (256 rows by 512) stays in L2, a strip passes through it.
 //   v   |    |+-----+-----+-----+               Strips in L2 (a larger one): for each group all strips of a block. B's
 //       |    ||     |     |     |               block (half of L2) stays in L2; a group's rows of A are read by all its

@@ -1,6 +1,6 @@
 // The table of kernels: loops over raw pointers, no graph, no Python, no allocation, no threads.
 //
-// Every kernel is written once and compiled once per instruction set (isa.h); each object file holds one filled
+// Every kernel is written once and compiled once per instruction set (simd.h); each object file holds one filled
 // table, and `active()` is the best that this CPU supports. A kernel computes a part of its outputs, [lo, hi) in
 // the unit stated beside it: splitting outputs over threads never changes a bit. Outputs arrive uninitialised and
 // the part [lo, hi) is written whole. Only plain structs here: what this header defined as an inline function
@@ -89,8 +89,7 @@ struct Gemm {
 enum class Reduction : uint8_t { sum, max, min, sum_squares };
 
 // x is contiguous (outer, reduce, inner), y (outer, inner). sum of nothing is 0; max and min of nothing are refused
-// above; sum_squares, of floats, is a float64, in which squares
-// of float32 are exact and neither overflow nor vanish.
+// above; sum_squares, of floats, is a float64, in which squares of float32 are exact and neither overflow nor vanish.
 struct Reduce {
   Reduction kind;
   DType dtype;
@@ -126,8 +125,7 @@ struct Kernels {
 
   // lo, hi: over the outer * inner outputs. Sums: rows (inner == 1) in 16 fixed lanes, joined by a fixed tree, per
   // block of 4096 elements, blocks added in order; columns (inner > 1) one chain over `reduce` ascending, in blocks
-  // of 256 rows added in order. max and min propagate NaN. Sums of integers and bools
-  // are int64.
+  // of 256 rows added in order. max and min propagate NaN. Sums of integers and bools are int64.
   void (*reduce)(const Reduce& r, const void* x, void* y, int64_t lo, int64_t hi);
   // y[o,c] = the first k at which x[o,k,c] is the largest (kind max) or the least (min), NaN before every number.
   // lo, hi as for reduce; any dtype but bool.

@@ -39,7 +39,7 @@ BS_ROW(copy, 1, ALL, x)
 enum InBlock : unsigned { D_IN_BLOCK = 1, A_IN_BLOCK = 2, B_IN_BLOCK = 4, C_IN_BLOCK = 8 };
 
 // Where a row has a shorter way for some values, taken if all of a few vectors are such. It gives the same bits. tanh
-// of numbers with the deviation 0.15: a third of the time; 1: 6 % more.
+// of normal numbers with standard deviation 0.15 takes a third of the time, with 1 6 % more.
 template <class T, class Row>
 struct Short {
   static constexpr bool exists = false;

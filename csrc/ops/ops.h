@@ -62,7 +62,6 @@ Tensor bitcast(const Tensor& x, DType dtype);
 // Inserts a dimension of size 1.
 Tensor unsqueeze(const Tensor& x, int dim);
 
-
 // ---- joining and taking apart ---- dim is 0 or more; tensors are of one dtype.
 Tensor concatenate(std::span<const Tensor> in, int dim);
 Tensor stack(std::span<const Tensor> in, int dim);

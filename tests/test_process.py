@@ -22,7 +22,8 @@ def run(code: str, *args: str) -> subprocess.CompletedProcess[str]:
 
 
 BUSY = """
-import sys, threading, time
+import signal, sys, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 import numpy as np
 import backsweep as bs
 from backsweep import nn

@@ -107,7 +107,6 @@ class Pool {
   void grow(int workers) {
     if (workers <= workers_) return;
     const int first = workers_ + 1, more = workers - workers_;
-    workers_ = workers;
     sigset_t all, before;
     sigfillset(&all);  // signals are for the program's own threads
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -119,6 +118,7 @@ class Pool {
         else
           for (;;) never_.wait(0);
       }).detach();
+      workers_ = workers;
     } catch (const std::system_error&) {
       // No thread to be had: the caller takes all.
     }

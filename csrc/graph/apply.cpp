@@ -108,12 +108,11 @@ std::vector<Tensor> in_computing_types(const Op& op, std::span<const Tensor> giv
   for (size_t i = 0; i < in.size(); ++i) {
     if (!in[i] || !is_storage(in[i].dtype())) continue;
     storage = in[i].dtype();
-    const DType t = computing(storage);
     if (op.storage == Storage::refused)
       throw DTypeError(bs::cat("[", op.name, "] ", op.inputs[std::min(i, op.inputs.size() - 1)].name, " is ",
-                               name_of(storage), ", in which nothing is computed: cast it first, as in x.to(bs.",
-                               name_of(t), ")"));
-    in[i] = apply(*cast, {in[i]}, Attrs::make({t}));
+                               name_of(storage),
+                               ", in which nothing is computed: cast it first, as in x.to(bs.float32)"));
+    in[i] = apply(*cast, {in[i]}, Attrs::make({computing(storage)}));
   }
   std::vector<Tensor> out = apply_all(op, in, std::move(attrs));
   for (Tensor& t : out)

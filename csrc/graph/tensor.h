@@ -172,10 +172,12 @@ struct GradCell : Counted {
   Tensor grad;         // empty until a sweep reaches the leaf
   bool stale = false;  // a compiled step has made newer gradients and kept none of them
 
-  void set(Tensor g, bool is_stale) {
+  // Gives what was there: a graph that ends may wait for the interpreter, so whoever holds a lock lets it go later.
+  Tensor set(Tensor g, bool is_stale) {
     std::lock_guard guard(lock);
     std::swap(grad, g);
     stale = is_stale;
+    return g;
   }
   bool empty() {
     std::lock_guard guard(lock);

@@ -393,6 +393,7 @@ const Op add_slices_op{
           p.block = std::max<int64_t>((8 * 1024 + 16 * in.size()) / each, 1);
           return p;
         },
+    .storage = Storage::cast,
     .grad =
         [](GradCall& call) {
           const auto& where = call.attrs().get<std::vector<int64_t>>(1);

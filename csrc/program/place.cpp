@@ -232,7 +232,6 @@ class Placer {
   size_t first_ = 0;
   std::vector<int> chain_;         // steps that hand shards to each other, as a forest
   std::vector<int> phase_of_;      // of steps that are placed
-  std::vector<int> waits_in_;      // of steps: a phase in which it is known to have to wait
   int phase_ = 0;                  // the open phase
   int failing_ = -1, hosts_ = -1;  // the last one in which a step may fail, or calls the host
   std::vector<int> reader_;        // of slots: the last phase that reads the old value

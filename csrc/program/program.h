@@ -56,7 +56,9 @@ class Program {
     void run(std::span<char* const> inputs, std::span<char* const> out);
 
    private:
+    std::vector<Tensor> replaced_;  // gradients: they go after the locks do
     Program& program_;
+    std::unique_lock<std::mutex> guard_;
     Running running_;
     bool holds_;
     int64_t runs_ = 0;
@@ -118,9 +120,10 @@ class Program {
   int64_t run_step(size_t s, int64_t lo, int64_t hi, int member);
   void merge(size_t s);
   void run_whole(size_t s);
-  void commit();
+  void commit(std::vector<Tensor>& replaced);
   void unbind();
-  void commit_cells();
+  // Adds the gradients that were there to `replaced`.
+  void commit_cells(std::vector<Tensor>& replaced);
 
   Ir ir_;
   std::vector<Phase> phases_;

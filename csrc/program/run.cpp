@@ -153,11 +153,11 @@ void Program::execute(int members) {
     ir_.steps[static_cast<size_t>(s)].op->explain(calls_[static_cast<size_t>(s)], failure.position);
 }
 
-void Program::commit() {
+void Program::commit(std::vector<Tensor>& replaced) {
   for (size_t i = 0; i < slots_.size(); ++i)
     if (slots_[i].written && !bound_[i].locked) slots_[i].slot->commit(std::move(bound_[i].next), slots_[i].dtype);
   unbind();
-  commit_cells();
+  commit_cells(replaced);
 }
 
 void Program::unbind() {
@@ -168,10 +168,13 @@ void Program::unbind() {
   }
 }
 
-void Program::commit_cells() {
-  for (auto& c : stale_cells_) c->set({}, true);
-  for (auto& c : kept_cells_) c->set({}, true);  // until run() has them
-  for (auto& c : cleared_cells_) c->set({}, false);
+void Program::commit_cells(std::vector<Tensor>& replaced) {
+  const auto set = [&](GradCell& c, bool stale) {
+    if (Tensor old = c.set({}, stale)) replaced.push_back(std::move(old));
+  };
+  for (auto& c : stale_cells_) set(*c, true);
+  for (auto& c : kept_cells_) set(*c, true);  // until run() has them
+  for (auto& c : cleared_cells_) set(*c, false);
 }
 
 struct Program::Runner {
@@ -190,6 +193,7 @@ void Program::check_cells() const {
 void Program::run_into(std::span<char* const> inputs, std::span<char* const> out) {
   if (runner_.load() == std::this_thread::get_id())
     throw GraphError("[compile] a compiled function calls itself through a call-back into Python");
+  std::vector<Tensor> replaced;  // goes after the locks do
   std::lock_guard guard(lock_);
   Runner runner(runner_);
   check_cells();
@@ -203,7 +207,7 @@ void Program::run_into(std::span<char* const> inputs, std::span<char* const> out
     unbind();
     throw;
   }
-  commit();
+  commit(replaced);
 }
 
 // Slots that a run makes in new memory change hands after each; programs that last may keep others waiting for long.
@@ -225,25 +229,20 @@ void Program::release_slots(size_t n) {
   for (size_t i = 0; i < n; ++i) slots_[i].slot->unlock();
 }
 
-Program::Burst::Burst(Program& program) : program_(program), running_(!program.calls_host_) {
-  program_.lock_.lock();
-  try {
-    program_.check_cells();
-    holds_ = program_.hold_slots();
-  } catch (...) {
-    program_.lock_.unlock();
-    throw;
-  }
+// Locks in the order of run_into().
+Program::Burst::Burst(Program& program)
+    : program_(program), guard_(program.lock_), running_(!program.calls_host_), holds_(false) {
+  program_.check_cells();
+  holds_ = program_.hold_slots();
   if (holds_) return;
-  program_.lock_.unlock();
   running_.end();
+  guard_.unlock();
 }
 
 Program::Burst::~Burst() {
   if (!holds_) return;
   program_.release_slots(program_.slots_.size());
-  if (runs_ > 0) program_.commit_cells();
-  program_.lock_.unlock();
+  if (runs_ > 0) program_.commit_cells(replaced_);
 }
 
 void Program::Burst::run(std::span<char* const> inputs, std::span<char* const> out) {

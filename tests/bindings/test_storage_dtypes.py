@@ -269,3 +269,20 @@ def test_as_pytorch(name: str) -> None:
             x, y = getattr(bs, fn)(ours, a), getattr(torch, fn)(theirs, b)
             assert x.dtype.name == str(y.dtype).removeprefix("torch."), (fn, other)
             assert x.tolist() == y.tolist(), (fn, other)
+
+
+@pytest.mark.parametrize("dtype", [bs.float16, bs.bfloat16], ids=lambda dtype: dtype.name)
+def test_gradients_pass_through_parts(dtype: bs.DType) -> None:
+    """Of slices that leave gaps, lie over each other, or are some of a split's."""
+    cases = {
+        (2.0, 1.0, 0.0): lambda y: y[0] * y[1],
+        (0.0, 1.0, 1.0): lambda y: bs.split(y, [1, 2])[1],
+        (1.0, 2.0, 1.0): lambda y: bs.cat([y[1:], y[:2]]),
+        (1.0, 0.0, 1.0): lambda y: y[::2],
+        (0.0, 0.0, 1.0): lambda y: bs.unbind(y)[2],
+    }
+    for want, fn in cases.items():
+        x = bs.tensor([1.0, 2.0, 3.0], requires_grad=True)
+        fn(x.to(dtype)).float().sum().backward()
+        assert x.grad is not None
+        np.testing.assert_array_equal(x.grad, want)

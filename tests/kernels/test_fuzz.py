@@ -63,7 +63,7 @@ def run(*command: str | Path) -> str:
 @pytest.mark.parametrize(
     ("program", "rounds"),
     [
-        ("fuzz_gemm", 400),
+        ("fuzz_gemm", 200),
         ("fuzz_elementwise", 3000),
         ("fuzz_rows", 800),
         ("fuzz_reductions", 600),

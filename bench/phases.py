@@ -1,12 +1,14 @@
 """What programs are made of: phases, the second thread, and the time of first calls.
 
-usage: python bench/phases.py [--check] [--first MOST]
+usage: python bench/phases.py [--check] [--first 500|1000|2000|4000]
 
-A GPT block and an LSTM are written in plain operations, at the sizes of the rows gpt_4x128_t64_b12 (one
-block) and lstm_128_t64_b32: forward path, reverse sweep and update. For each: phases, the part of the planned
-cost that lies in phases of all threads, the arena of one thread and of two, and microseconds per step on one
-and two threads, taken in turns. Then the first call (capture, sweep, plan and one run) of recurrent layers of
-growing length: it must grow as they do. --check fails where a target is missed.
+A GPT block and an LSTM are written in plain operations, with chunk, unbind and stack as users write them,
+at the sizes of the rows gpt_4x128_t64_b12 (one block) and lstm_128_t64_b32: forward path, reverse sweep and
+update. For each: phases, the part of the planned cost that lies in phases of all threads, the arena of one
+thread and of two, microseconds per step on one and two threads, taken in turns, and whether parameters are
+the same on 1, 2, 3 and 7 threads to the bit. Then the first call (capture, sweep, plan and one run) of
+recurrent layers of growing length, and the time that x[t] for all t takes, eager, forwards and backwards:
+both must grow as the length does. --check fails where a target is missed.
 """
 
 from __future__ import annotations
@@ -22,11 +24,14 @@ import backsweep as bs
 from backsweep import nn
 from backsweep.nn import functional as F
 
-Step = Callable[[bs.Tensor, bs.Tensor], bs.Tensor]
+Batch = tuple[bs.Tensor, bs.Tensor]
 
 # Phases at most; planned cost in parallel phases and speed on two threads at least.
 TARGETS = {"gpt block": (8, 0.95, 1.6), "lstm, 64 steps": (40, 0.95, 1.6)}
 FIRST_CALL = {("rnn", 2000): 0.5, ("lstm", 500): 0.5}  # seconds at most
+LENGTHS = (500, 1000, 2000, 4000)
+# At most, of the time per step from the least length to the greatest. Quadratic is 8; caches end in between.
+GROWTH = 2.0
 
 
 class Block(nn.Module):
@@ -44,10 +49,9 @@ class Block(nn.Module):
 
     def attend(self, x: bs.Tensor) -> bs.Tensor:
         batch, length, dim = x.shape
-        parts = self.qkv(x)
         q, k, v = (
-            parts[:, :, i * dim : (i + 1) * dim].reshape(batch, length, self.heads, -1).transpose(1, 2)
-            for i in range(3)
+            part.reshape(batch, length, self.heads, -1).transpose(1, 2)
+            for part in self.qkv(x).chunk(3, dim=-1)
         )
         scores = (q @ k.transpose(2, 3)) * (dim // self.heads) ** -0.5
         mixed = bs.where(self.later, -np.inf, scores).softmax(-1) @ v
@@ -73,21 +77,22 @@ class Recurrent(nn.Module):
         self.hidden = nn.Linear(width, gates * width, bias=False)
         self.out = nn.Linear(width, vocab)
 
-    def forward(self, ids: bs.Tensor) -> list[bs.Tensor]:
+    def forward(self, ids: bs.Tensor) -> bs.Tensor:
         batch, length = ids.shape
         width = self.tokens.shape[1]
         x = self.input(bs.index_rows(self.tokens, ids.reshape(-1))).reshape(batch, length, -1)
         h = c = bs.zeros(batch, width)
-        scores = []
-        for t in range(length):
-            z = x[:, t] + self.hidden(h)
+        states = []
+        for x_t in x.unbind(1):
+            z = x_t + self.hidden(h)
             if self.gates == 1:
                 h = z.tanh()
             else:
-                i, f, g, o = (z[:, k * width : (k + 1) * width] for k in range(4))
+                i, f, g, o = z.chunk(4, dim=1)
                 c = f.sigmoid() * c + i.sigmoid() * g.tanh()
                 h = o.sigmoid() * c.tanh()
-            scores.append(self.out(h))
+            states.append(h)
+        scores: bs.Tensor = self.out(bs.stack(states, dim=1))
         return scores
 
 
@@ -101,10 +106,7 @@ def training(model: nn.Module) -> Any:
     def step(ids: bs.Tensor, targets: bs.Tensor) -> bs.Tensor:
         optimizer.zero_grad()
         scores = model(ids)
-        if isinstance(scores, list):
-            loss = sum((F.cross_entropy(s, targets[:, t]) for t, s in enumerate(scores)), bs.tensor(0.0))
-        else:
-            loss = F.cross_entropy(scores.reshape(-1, scores.shape[-1]), targets.reshape(-1))
+        loss = F.cross_entropy(scores.reshape(-1, scores.shape[-1]), targets.reshape(-1))
         loss.backward()
         optimizer.step()
         return loss
@@ -112,21 +114,39 @@ def training(model: nn.Module) -> Any:
     return bs.compile(step)
 
 
-def batch(rows: int, length: int, vocab: int = 65) -> tuple[bs.Tensor, bs.Tensor]:
+def batch(rows: int, length: int, vocab: int = 65) -> Batch:
     ids = rng().integers(0, vocab, (2, rows, length))
     return bs.tensor(ids[0]), bs.tensor(ids[1])
 
 
-NETWORKS: dict[str, Callable[[], tuple[Any, tuple[bs.Tensor, bs.Tensor]]]] = {
-    "gpt block": lambda: (training(Block()), batch(12, 64)),
-    "lstm, 64 steps": lambda: (training(Recurrent(4, 128)), batch(32, 64)),
+NETWORKS: dict[str, Callable[[], tuple[nn.Module, Batch]]] = {
+    "gpt block": lambda: (Block(), batch(12, 64)),
+    "lstm, 64 steps": lambda: (Recurrent(4, 128), batch(32, 64)),
 }
+
+
+def trained(name: str, threads: int, steps: int = 2) -> list[bytes]:
+    """The parameters of a network, planned and trained on so many threads."""
+    bs.manual_seed(0)
+    bs.set_num_threads(threads)
+    model, data = NETWORKS[name]()
+    step = training(model)
+    for _ in range(steps):
+        step(*data)
+    return [p.detach().numpy().tobytes() for p in model.parameters()]
+
+
+def parallel_part(phases: list[dict[str, Any]]) -> float:
+    """How much of the planned cost lies in phases of all threads."""
+    parallel = sum(p["nanoseconds"] for p in phases if p["parallel"])
+    return float(parallel / sum(p["nanoseconds"] for p in phases))
 
 
 def describe(name: str) -> list[str]:
     """Print the row of a network; give what is wrong with it."""
     bs.set_num_threads(2)
-    step, data = NETWORKS[name]()
+    model, data = NETWORKS[name]()
+    step = training(model)
     arena = {}
     rounds: dict[int, list[float]] = {1: [], 2: []}
     for turn in range(12):
@@ -140,13 +160,14 @@ def describe(name: str) -> list[str]:
             if turn:
                 rounds[threads].append((time.perf_counter() - begin) / 3)
     phases = step.programs[0]["phases"]
-    cost = sum(p["nanoseconds"] for p in phases)
-    part = sum(p["nanoseconds"] for p in phases if p["parallel"]) / cost
+    cost, part = sum(p["nanoseconds"] for p in phases), parallel_part(phases)
+    same = len({tuple(trained(name, threads)) for threads in (1, 2, 3, 7)}) == 1
     one, two = (min(rounds[threads]) for threads in (1, 2))
     print(
         f"{name:16} {len(phases):4} phases, {part:6.1%} of {cost / 1e3:.0f} us planned in parallel ones;"
         f" arena {arena[1] / 2**20:.1f} MiB, two threads {arena[2] / 2**20:.1f};"
-        f" {one * 1e6:.0f} us, two threads {two * 1e6:.0f}: {one / two:.2f}x"
+        f" {one * 1e6:.0f} us, two threads {two * 1e6:.0f}: {one / two:.2f}x;"
+        f" bits {'the same' if same else 'DIFFER'} on 1, 2, 3, 7 threads"
     )
     most, least, gain = TARGETS[name]
     wrong = []
@@ -156,14 +177,24 @@ def describe(name: str) -> list[str]:
         wrong.append(f"{name}: {part:.1%} of the cost in parallel phases, wanted {least:.0%}")
     if one / two < gain:
         wrong.append(f"{name}: {one / two:.2f}x from the second thread, wanted {gain}")
+    if not same:
+        wrong.append(f"{name}: the number of threads changes bits")
     return wrong
+
+
+def row_of(name: str, seconds: list[float]) -> list[str]:
+    """Print times for doubling lengths; give what is wrong with their growth."""
+    print(f"{name:20}" + "".join(f"{s:9.4f}" for s in seconds))
+    lengths = LENGTHS[: len(seconds)]
+    growth = seconds[-1] / seconds[0] * lengths[0] / lengths[-1]
+    return [f"{name}: {growth:.1f} times the time per step at {lengths[-1]}"] if growth > GROWTH else []
 
 
 def first_calls(most: int) -> list[str]:
     """Print the table of first calls in CPU seconds; give what is wrong."""
     wrong = []
-    lengths = [n for n in (500, 1000, 2000, 4000) if n <= most]
-    print("first call, CPU s " + "".join(f"{n:>8}" for n in lengths))
+    lengths = [n for n in LENGTHS if n <= most]
+    print("first call, CPU s   " + "".join(f"{n:>9}" for n in lengths))
     for name, gates in (("rnn", 1), ("lstm", 4)):
         row = []
         for n in lengths:
@@ -175,18 +206,37 @@ def first_calls(most: int) -> list[str]:
                 wrong.append(
                     f"{name}: first call of {n} steps takes {row[-1]:.2f} s, wanted {FIRST_CALL[name, n]}"
                 )
-        print(f"{name:18}" + "".join(f"{s:8.3f}" for s in row))
+        wrong += row_of(name, row)
     return wrong
+
+
+def reading() -> list[str]:
+    """Print what reading a tensor row by row takes in CPU seconds; give what is wrong."""
+    print("x[t] for all t, CPU s" + "".join(f"{n:>{8 if n == LENGTHS[0] else 9}}" for n in LENGTHS))
+    rows: dict[str, list[float]] = {"forwards": [], "backwards": []}
+    for n in LENGTHS:
+        x = bs.zeros(n, 64, requires_grad=True)
+        forwards, backwards = [], []
+        for _ in range(5):
+            begin = time.process_time()
+            total = sum((x[t] for t in range(n)), bs.zeros(64)).sum()
+            middle = time.process_time()
+            bs.grad(total, x)
+            forwards.append(middle - begin)
+            backwards.append(time.process_time() - middle)
+        rows["forwards"].append(min(forwards))
+        rows["backwards"].append(min(backwards))
+    return [w for name, row in rows.items() for w in row_of(name, row)]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--check", action="store_true", help="fail where a target is missed")
     parser.add_argument(
-        "--first", type=int, default=4000, metavar="MOST", help="steps of the longest first call"
+        "--first", type=int, default=LENGTHS[-1], choices=LENGTHS, help="steps of the longest first call"
     )
     args = parser.parse_args()
-    wrong = [w for name in NETWORKS for w in describe(name)] + first_calls(args.first)
+    wrong = [w for name in NETWORKS for w in describe(name)] + first_calls(args.first) + reading()
     print(*wrong, sep="\n")
     if args.check and wrong:
         raise SystemExit(1)

@@ -204,12 +204,14 @@ void set_num_threads(int n) {
   chosen.store(n, std::memory_order_relaxed);
 }
 
-int parts_for(double nanoseconds, double all, int64_t extent, int64_t granule, int64_t block, int members) {
-  const double aim = std::clamp(all / (members * kPartsPerMember), kShortPart, kLongPart);
-  const int64_t most =
-      std::min(std::max<int64_t>(extent / std::max<int64_t>(block, 1), members), (extent + granule - 1) / granule);
-  return static_cast<int>(
-      std::clamp<int64_t>(std::llround(nanoseconds / aim), 1, std::clamp<int64_t>(most, 1, 1 << 20)));
+int shares_for(double nanoseconds, int members) {
+  return static_cast<int>(std::clamp(nanoseconds / kShortPart, 1.0, static_cast<double>(members)));
+}
+
+int parts_for(double nanoseconds, double share, int64_t extent, int64_t block) {
+  const double aim = std::clamp(share / kPartsPerMember, kShortPart, kLongPart);
+  const double most = static_cast<double>(std::max<int64_t>(extent / std::max<int64_t>(block, 1), 1));
+  return static_cast<int>(std::clamp(std::round(nanoseconds / aim), 1.0, std::min(most, 1048576.0)));
 }
 
 void detail::share_out(int parts, const int* homes, int members, PartFn fn, void* context) {

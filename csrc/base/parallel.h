@@ -35,9 +35,12 @@ constexpr double kTeamNanoseconds = 60e3;
 // Between two others: nobody has gone to sleep, but the data change their core.
 constexpr double kPhaseNanoseconds = 10e3;
 
-// How many parts to make of work that takes so many nanoseconds, out of `all` of its job: it can be cut at multiples of
-// `granule` of [0, extent), and loses by parts under `block`, unless there are more members than such parts.
-int parts_for(double nanoseconds, double all, int64_t extent, int64_t granule, int64_t block, int members);
+// Among how many members to share work that takes so many nanoseconds.
+int shares_for(double nanoseconds, int members);
+
+// How many parts to make of a piece of a member's share: it takes so many nanoseconds of the `share`, and loses by
+// parts of less than `block` of its `extent`.
+int parts_for(double nanoseconds, double share, int64_t extent, int64_t block);
 
 // Part `i` of `parts` of [0, n), cut at multiples of `granule` (the last may be ragged).
 struct Range {

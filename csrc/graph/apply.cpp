@@ -60,7 +60,10 @@ void run_forward(const Op& op, Call& call, const Specs& in, const Spec* out) {
       const double cost = forward_cost(op, call.attrs, in, out, call.n_out);
       if (cost > kTeamNanoseconds) {
         members = threads;
-        parts = parts_for(cost, cost, place.extent, place.granule, place.block, members);
+        const int shares = shares_for(cost, members);
+        const int64_t units = (place.extent + place.granule - 1) / place.granule;
+        parts = shares * parts_for(cost / shares, cost / shares, place.extent / shares, place.block);
+        parts = static_cast<int>(std::clamp<int64_t>(units, 1, parts));
       }
     }
   }

@@ -1,5 +1,6 @@
 // csrc/base without Python: sizes and blocks of the allocator, shapes that overflow, random bits against published
 // ones, parts of ranges, threads. Prints each failed check; exit code 1 if there is one.
+#include <algorithm>
 #include <atomic>
 #include <cinttypes>
 #include <cstdio>
@@ -266,17 +267,21 @@ void several_callers() {
   EXPECT(wrong == 0);
 }
 
-// Cuts of work into parts.
+// Cuts of work into shares and parts.
 void part_counts() {
-  for (int members : {2, 3, 8}) {
-    EXPECT(parts_for(1e9, 1e9, 1, 1, 1, members) == 1);
-    EXPECT(parts_for(1e9, 1e9, 5, 1, 1, members) == 5);
-    EXPECT(parts_for(1e9, 1e9, 100, 50, 1, members) == 2);
-    EXPECT(parts_for(1e9, 1e9, 1 << 20, 1, 1 << 20, members) == members);  // large blocks: one each
-    EXPECT(parts_for(1e3, 1e9, 1 << 20, 1, 1, members) == 1);
-    EXPECT(parts_for(100e3, 100e3, 1 << 20, 1, 1, members) >= members);
+  for (int members : {1, 2, 3, 8}) {
+    EXPECT(shares_for(1e9, members) == members);
+    EXPECT(shares_for(0, members) == 1);
+    EXPECT(shares_for(25e3, members) == std::min(members, 2));  // none of less than 10 us
   }
-  EXPECT(parts_for(0, 0, 0, 1, 1, 2) == 1);
+  EXPECT(parts_for(1e9, 1e9, 1, 1) == 1);
+  EXPECT(parts_for(1e9, 1e9, 5, 1) == 5);
+  EXPECT(parts_for(1e9, 1e9, 1 << 20, 1 << 20) == 1);
+  EXPECT(parts_for(1e9, 1e9, 700, 256) == 2);
+  EXPECT(parts_for(1e3, 1e9, 1 << 20, 1) == 1);
+  EXPECT(parts_for(100e3, 100e3, 1 << 20, 1) == 4);
+  EXPECT(parts_for(50e3, 100e3, 1 << 20, 1) == 2);  // half of a share
+  EXPECT(parts_for(0, 0, 0, 1) == 1);
 }
 
 void processors() {

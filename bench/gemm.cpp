@@ -36,12 +36,12 @@ void ours(State& state, const kernels::Kernels& kernel, const Product& p) {
   const kernels::Blocking how = kernels::blocking(g, kernels::tile_size(kernel.isa), cache_sizes());
   state.counters["copy_a"] = how.copy_a;
   state.counters["copy_b"] = how.copy_b;
+  state.counters["ahead"] = static_cast<double>(how.ahead);
   state.counters["rows"] = static_cast<double>(how.rows);
   state.counters["strips"] = static_cast<double>(how.strips);
 }
 
-// ---- Other libraries
-// -------------------------------------------------------------------------------------------------
+// ---- Other libraries -----------------------------------------------------------------------------------------
 
 // C = A B of contiguous matrices.
 using Multiply = void (*)(const Product& p, const float* a, const float* b, float* c);

@@ -42,7 +42,7 @@ LIKE = {
 LIBRARIES = {"openblas": "OpenBLAS", "mkl": "MKL"}
 RESULTS = ROOT / "bench" / "results"
 # What csrc/kernels/gemm_blocking.h says of a product.
-BLOCKING = ["copy_a", "copy_b", "rows", "strips"]
+BLOCKING = ["copy_a", "copy_b", "ahead", "rows", "strips"]
 
 
 def library(package: str, pattern: str) -> str | None:

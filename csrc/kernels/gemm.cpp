@@ -30,8 +30,8 @@ constexpr TileSize kTile = tile_size(BS_NAME(BS_ISA));
 static_assert(kTile.vec_bytes == kVecBytes && kTile.rows == kRows && kTile.vecs == max_vecs(kRows));
 constexpr int64_t kColBlock = 512;  // only where k restarts: bounds the scratch for partial sums
 
-// Groups of rows in a block between which the lines of the next strips of B are shared out, if those lie far
-// apart: 1.09 at (256, 2048, 2048) on Zen 5. Among more groups reading them as they come costs little.
+// Groups of rows among which the lines of the next strip of B are shared out. Among more groups reading them as they
+// come costs little.
 constexpr int64_t kLeastFetchGroups = 8, kMostFetchGroups = 64;
 constexpr int64_t kFewColumnsRows = 128;  // of C, to repay a copy of a B of few columns
 
@@ -117,6 +117,16 @@ struct Call {
     return {line - offset, row * item, rows * (i + 1) / n - first, div_up(offset + (turned ? k : columns) * item, 64)};
   }
 
+  // The strip of a tile, and with it those that follow if so many are `alike`, to scratch, `size` apart: how many.
+  int64_t make_strips(const Tile<T>& t, int64_t vecs, bool alike, T* to, int64_t size) const {
+    if (alike && vecs == kTile.vecs && g.b_col == 1) {
+      pack_strips<kStripsAtOnce, kTile.vecs>(t.b, g.b_row, t.k, to, size);
+      return kStripsAtOnce;
+    }
+    pack_strip(t.b, g.b_row, g.b_col, t.k, vecs, t.tail, to);
+    return 1;
+  }
+
   // `groups` of rows of A from `at` on, k columns, to panels.
   void make_panels(const T* at, const Parts& groups, int64_t k) const {
     const int64_t whole = g.a_row != 1 ? 0 : groups.size == kRows ? groups.count : groups.longer;
@@ -148,8 +158,8 @@ struct Call {
     const Parts blocks(strips.count, how.strips);
     const int64_t chunk = min_of(kMaxChunk, static_cast<int32_t>(kStripVecs) / static_cast<int32_t>(strips.widest()));
     const bool pack_a = how.copy_a && !turn, pack_b = how.copy_b && !turn;
-    const bool ahead = groups.count >= kLeastFetchGroups && groups.count <= kMostFetchGroups &&
-                       far_apart(g, g.b_row == 1 ? g.b_col : g.b_row, kFarBytes);
+    const bool shares =
+        how.ahead == Ahead::strip && groups.count >= kLeastFetchGroups && groups.count <= kMostFetchGroups;
 
     for (int64_t start = 0; start < g.k; start += kRestart) {
       const int64_t stop = min_of(g.k, start + kRestart);
@@ -163,10 +173,12 @@ struct Call {
         t.k = chunks.length(q);
         t.resume = q > 0;
         t.b_col = g.b_col;
+        t.ahead = how.ahead == Ahead::steps;
         const int64_t strip_size = t.k * strips.widest() * L;
         if (pack_a) make_panels(a_at, groups, t.k);
         for (int64_t u = 0; u < blocks.count; ++u) {
           const int64_t first = blocks.begin(u), end = blocks.begin(u + 1);
+          int64_t copied = first;  // strips before it
           for (int64_t i = 0; i < groups.count; ++i) {
             const int64_t r = groups.begin(i), n_rows = groups.length(i);
             t.a = pack_a ? panels_at() + r * t.k : a_at + r * g.a_row;
@@ -180,7 +192,12 @@ struct Call {
                 t.b_row = g.b_row;
                 if (pack_b || (!kMaskedLoads && t.tail < L && !turn)) {
                   T* const strip = strip_at() + (pack_b ? (s - first) * strip_size : 0);
-                  if (i == 0) pack_strip(t.b, g.b_row, g.b_col, t.k, vecs, t.tail, strip);
+                  if (i == 0 && s >= copied) {
+                    const int64_t with = s + kStripsAtOnce;
+                    const bool alike =
+                        with <= end && strips.length(with - 1) == vecs && cols - j >= kStripsAtOnce * vecs * L;
+                    copied = s + make_strips(t, vecs, alike, strip, strip_size);
+                  }
                   t.b = strip;
                   t.b_row = vecs * L;
                 }
@@ -188,10 +205,10 @@ struct Call {
               }
               Fetch fetch;
               t.fetch = nullptr;
-              if (ahead && t.tail == L) {  // the part of this group in the next block, or the first of the next chunk
-                const bool right = u + 1 < blocks.count;
-                const int64_t to_come = (right ? end : 0) + s - first;
-                if ((right || !last) && to_come < strips.count) {
+              if (shares && t.tail == L) {  // the part of this group in the next strip, or the first of the next chunk
+                const bool right = s + 1 < strips.count;
+                if (right || !last) {
+                  const int64_t to_come = right ? s + 1 : 0;
                   const int64_t k = right ? t.k : chunks.length(q + 1), to = strips.begin(to_come) * L;
                   fetch = lines_of_b(b_at + (right ? 0 : t.k) * g.b_row + to * g.b_col, k,
                                      min_of(cols - to, strips.length(to_come) * L), i, groups.count);

@@ -30,10 +30,18 @@ constexpr TileSize tile_size(const char* isa) {
   return isa[1] == '4' ? TileSize{64, 8, 3} : isa[1] == '3' ? TileSize{32, 6, 2} : TileSize{16, 4, 2};
 }
 
+// What a tile brings into a nearer cache between its fma.
+enum class Ahead {
+  nothing,
+  strip,  // its share of the next strip of B: into L2
+  steps   // the vectors of B that it reads a few steps of k later: into L1
+};
+
 struct Blocking {
   bool copy_a, copy_b;  // rows of A, strips of B: to scratch, in the order in which tiles read them
-  int64_t rows;         // of a block of C
-  int64_t strips;       // of a block of B
+  Ahead ahead;
+  int64_t rows;    // of a block of C
+  int64_t strips;  // of a block of B
 };
 
 constexpr int64_t kMaxChunk = 512;      // steps of k between passes over C: 1.05 against 256 at 1024^3 (v4, Zen 5)
@@ -77,13 +85,28 @@ inline bool copies_a(const Gemm& g, const TileSize& tile, const CacheSizes& cach
   return far_apart(g, g.a_row, kFarBytes) || far_apart(g, g.a_col, tile.vec_bytes < 64 ? kFarBytes / 2 : kFarBytes);
 }
 
+// Strips in L2 that are read in place come in short runs, which hardware does not foresee: 1.06 at (128, 784, 512) and
+// 1.04 for a copied A (v4), 1.04 (v3); nothing is won where half of L1 holds the strip. Strips that pass through L2:
+// 1.09 at (256, 2048, 2048) on Zen 5 if rows lie far apart. Both at once, or lines of the next block where strips stay
+// in L2, lose (0.97 with v4, 0.85 with v3: each line costs what it saves).
+inline Ahead looks_ahead(const Gemm& g, const TileSize& tile, const CacheSizes& caches) {
+  if (!strips_in_l2(caches))
+    return far_apart(g, g.b_row == 1 ? g.b_col : g.b_row, kFarBytes) ? Ahead::strip : Ahead::nothing;
+  const int64_t chunk = g.k < kMaxChunk ? g.k : kMaxChunk;
+  return !copies_b(g, tile, caches) && chunk * tile.vecs * tile.vec_bytes > caches.l1 / 2 ? Ahead::steps
+                                                                                          : Ahead::nothing;
+}
+
 inline Blocking blocking(const Gemm& g, const TileSize& tile, const CacheSizes& caches) {
-  Blocking b = {copies_a(g, tile, caches), copies_b(g, tile, caches), kRowBlock, 1};
+  Blocking b = {copies_a(g, tile, caches), copies_b(g, tile, caches), looks_ahead(g, tile, caches), kRowBlock, 1};
   if (strips_in_l2(caches)) {
     const int64_t half = (caches.l2 < int64_t{2} << 20 ? caches.l2 : int64_t{2} << 20) / 2;  // no larger one measured
     b.strips = half / (kStripVecs * tile.vec_bytes);
-    // Copied rows of A may take as much as the strips. With partial sums, blocks are as large as their scratch.
-    if (g.k <= kRestart) b.rows = b.copy_a ? half / (kMaxChunk * static_cast<int64_t>(size_of(g.dtype))) : kManyRows;
+    // Copied rows of A are read in order, once per block of strips, and need not stay in L2, but each block of rows
+    // copies B again: 2048 rather than 512 rows (float32) gave 1.06 at (2048, 256, 2048), A transposed. With partial
+    // sums, blocks are as large as their scratch.
+    if (g.k <= kRestart)
+      b.rows = b.copy_a ? 4 * half / (kMaxChunk * static_cast<int64_t>(size_of(g.dtype))) : kManyRows;
   }
   return b;
 }

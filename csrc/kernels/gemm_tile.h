@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "kernels/gemm_blocking.h"
 #include "kernels/gemm_pack.h"
 #include "kernels/simd.h"
 
@@ -88,15 +89,17 @@ struct Tile {
   int64_t out_row;
   const T* bias;            // or null
   const T* next = nullptr;  // the sum of the tile to come, worth fetching now
-  Fetch* fetch = nullptr;
-  bool resume = false;  // the chain goes on from sum; else it starts at 0
-  bool add = false;     // out = out + chain; else out = chain. Then + bias.
+  Fetch* fetch = nullptr;   // Ahead::strip
+  bool ahead = false;       // Ahead::steps
+  bool resume = false;      // the chain goes on from sum; else it starts at 0
+  bool add = false;         // out = out + chain; else out = chain. Then + bias.
 };
 
 constexpr int64_t kFetchSteps = 4;  // between lines
+constexpr int64_t kAheadSteps = 8;  // from a vector of B to its fma; 4 and 16 gain less
 
 // acc[i][v] += A[i, :] B[:, v], one chain of fma over k.
-template <class T, int R, int V, bool kMasked, bool kFetch = false>
+template <class T, int R, int V, bool kMasked, Ahead kAhead = Ahead::nothing>
 inline __attribute__((always_inline)) void chain(const Tile<T>& t, Vec<T> (&acc)[R][V]) {
   constexpr int L = kLanes<T>;
   const T* a[R];
@@ -108,12 +111,17 @@ inline __attribute__((always_inline)) void chain(const Tile<T>& t, Vec<T> (&acc)
   int64_t left = t.k;
   do {
     int64_t p = left;
-    if constexpr (kFetch) {
+    if constexpr (kAhead == Ahead::strip) {
       t.fetch->next();
       p = min_of(left, kFetchSteps);
     }
     left -= p;
     for (; p > 0; --p) {
+      if constexpr (kAhead == Ahead::steps) {
+        BS_UNROLL
+        for (int v = 0; v < V * kVecBytes; v += 64)
+          __builtin_prefetch(reinterpret_cast<const char*>(b + kAheadSteps * b_row) + v);
+      }
       Vec<T> bv[V];
       BS_UNROLL
       for (int v = 0; v < V - 1; ++v) bv[v] = v_load(b + v * L);
@@ -127,12 +135,12 @@ inline __attribute__((always_inline)) void chain(const Tile<T>& t, Vec<T> (&acc)
       at += a_col;
       b += b_row;
     }
-  } while (kFetch && left > 0);
+  } while (kAhead == Ahead::strip && left > 0);
 }
 
 // Tiles of fewer rows are for products that have few.
 template <int R>
-constexpr bool kMayFetch = R >= kRows - 1;
+constexpr bool kLooksAhead = R >= kRows - 1;
 
 // What the chains go on from.
 template <class T, int R, int V>
@@ -188,10 +196,12 @@ void tile(const Tile<T>& t) {
     for (int i = 0; i < R; ++i)
       for (int v = 0; v < V; ++v) __builtin_prefetch(t.next + i * t.sum_row + v * L, 1);
   }
-  if (kMayFetch<R> && t.fetch) {  // vectors are whole
-    chain<T, R, V, false, kMayFetch<R>>(t, acc);
+  if (kLooksAhead<R> && t.fetch) {  // vectors are whole
+    chain<T, R, V, false, kLooksAhead<R> ? Ahead::strip : Ahead::nothing>(t, acc);
   } else if (kMaskedLoads && t.tail < L) {
     chain<T, R, V, kMaskedLoads>(t, acc);
+  } else if (kLooksAhead<R> && t.ahead) {
+    chain<T, R, V, false, kLooksAhead<R> ? Ahead::steps : Ahead::nothing>(t, acc);
   } else {
     chain<T, R, V, false>(t, acc);
   }

@@ -17,7 +17,7 @@ int main(int argc, char** argv) {
     if (form[0] == 'A') g.a_row = 1, g.a_col = m;
     if (form[0] == 'B') g.b_row = 1, g.b_col = k;
     const kernels::Blocking b = kernels::blocking(g, kernels::tile_size(isa), caches);
-    std::printf("%d %d %" PRId64 " %" PRId64 "\n", b.copy_a, b.copy_b, b.rows, b.strips);
+    std::printf("%d %d %d %" PRId64 " %" PRId64 "\n", b.copy_a, b.copy_b, static_cast<int>(b.ahead), b.rows, b.strips);
   }
   return 0;
 }

@@ -92,8 +92,10 @@ def inputs_of(case: Case, dtype: str) -> list[Array]:
 
 def arguments(name: str, inputs: Sequence[Any], attrs: dict[str, Any]) -> dict[str, Any]:
     """Inputs by their names in the schema, and attributes."""
-    names = [schema["name"] for schema in REGISTRY[name]["inputs"]]
-    return dict(zip(names, inputs, strict=False)) | attrs
+    schemas = REGISTRY[name]["inputs"]
+    if schemas[0]["many"]:
+        return {schemas[0]["name"]: list(inputs)} | attrs
+    return dict(zip([schema["name"] for schema in schemas], inputs, strict=False)) | attrs
 
 
 def call(name: str, inputs: Sequence[Any], attrs: dict[str, Any]) -> tuple[bs.Tensor, ...]:
@@ -120,7 +122,10 @@ def array(tensor: bs.Tensor) -> Array:
 
 
 def bits(tensor: bs.Tensor) -> tuple[Any, ...]:
+    """To be compared. Any NaN is NaN: its sign and payload say which operand it came from, not what it is."""
     a = array(tensor)
+    if a.dtype.kind == "f":
+        a = np.where(np.isnan(a), np.array(np.nan, a.dtype), a)
     return a.dtype.name, a.shape, a.tobytes()
 
 

@@ -83,6 +83,16 @@ def test_libraries_stay_in_their_place(what: str, pattern: str, place: str) -> N
     assert not wrong, "\n".join(wrong)
 
 
+def test_ops_are_called_by_name_only_where_they_are_seen() -> None:
+    """A string would hide that a folder uses what stands below it."""
+    folders = [CSRC / f for f in FOLDERS if f not in ("ops", "bindings")]
+    wrong = [
+        f"{name(path)}:{number}: {found[0]}"
+        for path, number, found in matches(r"\bfind_op\(\"", cpp_files(*folders))
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
 def level_of(module: str) -> int:
     """Level of a top-level module of the package."""
     for level, names in enumerate(LEVELS):

@@ -97,6 +97,34 @@ except KeyboardInterrupt:
         assert process.wait(30) == 0
 
 
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads the size of the process there")
+@pytest.mark.parametrize("stacks", [0, 1, 3, 5, 9])
+def test_where_no_more_threads_are_to_be_had_fewer_do_the_work(stacks: int) -> None:
+    """OpenMP would end the process."""
+    code = """
+import resource, sys
+import backsweep as bs
+x = bs.ones(700, 700)
+def work():
+    return float(bs.matmul(x, x).sum())
+bs.set_num_threads(1)
+want = work()
+bs.set_num_threads(6)
+with open("/proc/self/statm") as f:
+    size = int(f.read().split()[0]) * resource.getpagesize()
+stack = resource.getrlimit(resource.RLIMIT_STACK)[0]
+stack = 8 << 20 if stack == resource.RLIM_INFINITY else stack
+limit = size + int(sys.argv[1]) * (stack + 8192) + (1 << 20)
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+assert all(work() == want for _ in range(20))
+bs.set_num_threads(12)
+assert all(work() == want for _ in range(20))
+print("done")
+"""
+    done = run(code, str(stacks))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+
+
 def test_another_interpreter_gets_an_import_error() -> None:
     code = """
 import sys

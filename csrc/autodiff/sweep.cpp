@@ -40,9 +40,10 @@ bool reads_values(const Op& op) { return op.compose || op.reads.in.any() || op.r
           "it: give retain_graph=True to that call, or add up what is differentiated and sweep once"));
 }
 
-// `inputs` null: the leaves with cells are wanted. `stop`: the inputs' own histories are not entered. Nodes whose rules
-// are asked are spent from here on, unless `retain`.
-Walk walk(std::span<const Tensor> outputs, const std::span<const Tensor>* inputs, bool stop, bool retain) {
+// `inputs` null: the leaves with cells are wanted. The histories of `ends` are not entered. Nodes whose rules are asked
+// are spent from here on, unless `retain`.
+Walk walk(std::span<const Tensor> outputs, const std::span<const Tensor>* inputs, std::span<const Tensor> ends,
+          bool retain) {
   Walk w;
   struct Frame {
     Node* node;
@@ -53,12 +54,11 @@ Walk walk(std::span<const Tensor> outputs, const std::span<const Tensor>* inputs
   std::lock_guard lock(walk_lock);
   std::vector<Node*> barred;
   constexpr uint32_t kBarred = kNone - 1;
-  if (inputs && stop)
-    for (const Tensor& t : *inputs)
-      if (t.node()->mark == 0) {
-        t.node()->mark = kBarred;
-        barred.push_back(t.node());
-      }
+  for (const Tensor& t : ends)
+    if (t && t.node()->mark == 0) {
+      t.node()->mark = kBarred;
+      barred.push_back(t.node());
+    }
   auto enter = [&](Node* n) {
     if (!n->requires_grad || (n->mark != 0 && n->mark != kBarred)) return;
     const bool closed = n->mark == kBarred || n->cell;  // a leaf, even where a capture made it out of a written value
@@ -105,7 +105,7 @@ Walk walk(std::span<const Tensor> outputs, const std::span<const Tensor>* inputs
     for (int e = 0; e < static_cast<int>(node->n_inputs); ++e) {
       const Node* input = node->in(e).node;
       const uint32_t m = input ? input->mark : 0;
-      const bool follow = m != 0 && m <= i && !node->cell;  // a node behind `stop` may stand later, or nowhere
+      const bool follow = m != 0 && m <= i && !node->cell;  // a node behind an end may stand later, or nowhere
       w.source.push_back(follow ? m - 1 : kNone);
       if (follow && w.relevant[m - 1]) any = true;
     }
@@ -125,14 +125,14 @@ Walk walk(std::span<const Tensor> outputs, const std::span<const Tensor>* inputs
   for (Node* node : w.nodes) node->mark = 0;
   for (Node* node : barred) node->mark = 0;
   for (size_t i = 0; i < n; ++i)
-    if (w.below[i] && w.nodes[i]->spent) refuse_spent(*w.nodes[i]->op);
+    if (w.below[i] && w.nodes[i]->spent != Spent::no) refuse_spent(*w.nodes[i]->op);
   for (size_t i = 0; i < n; ++i) {
     Node* node = w.nodes[i];
     if (!w.below[i]) continue;
     if (retain)
       ++node->sweeps;
-    else
-      node->spent = reads_values(*node->op);
+    else if (reads_values(*node->op))
+      node->spent = Spent::taken;
   }
   return w;
 }
@@ -148,10 +148,11 @@ class Hold {
     std::lock_guard lock(walk_lock);
     for (size_t i = 0; i < left_; ++i) {
       if (!walk_.below[i]) continue;
-      if (retain_)
-        --walk_.nodes[i]->sweeps;
-      else
-        walk_.nodes[i]->spent = false;  // something was thrown before its turn
+      Node* node = walk_.nodes[i];
+      if (!retain_)
+        node->spent = Spent::no;  // something was thrown before its turn
+      else if (--node->sweeps == 0 && node->spent == Spent::overdue)
+        node->release_values();
     }
   }
   // Node i has had its turn, as all after it have. Nobody else enters a spent node, so that its values may go, unless
@@ -160,9 +161,12 @@ class Hold {
     if (retain_) return;
     left_ = i;
     Node* node = walk_.nodes[i];
-    if (!walk_.below[i] || !node->spent || node->symbolic) return;
+    if (!walk_.below[i] || node->spent == Spent::no || node->symbolic) return;
     std::lock_guard lock(walk_lock);
-    if (node->sweeps == 0) node->release_values();
+    if (node->sweeps == 0)
+      node->release_values();
+    else
+      node->spent = Spent::overdue;
   }
 
  private:
@@ -174,7 +178,8 @@ class Hold {
 void accumulate(Tensor& into, const Tensor& g) { into = into ? ops::add(into, g) : g; }
 
 std::vector<Tensor> sweep(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs,
-                          const std::span<const Tensor>* inputs, bool stop, bool create_graph, bool retain);
+                          const std::span<const Tensor>* inputs, std::span<const Tensor> ends, bool create_graph,
+                          bool retain);
 
 // The derivative of a node through the composition of its op.
 void by_composition(const Node& node, std::span<const Tensor> grads, std::span<Tensor> results, const Mask& needed,
@@ -203,7 +208,8 @@ void by_composition(const Node& node, std::span<const Tensor> grads, std::span<T
     out_grads.push_back(grads[k]);
   }
   std::span<const Tensor> by(wanted);
-  std::vector<Tensor> made = sweep(outputs, out_grads, &by, true, create_graph, create_graph);
+  // No operand's history is walked: else each fused op would walk all that lies below it.
+  std::vector<Tensor> made = sweep(outputs, out_grads, &by, in, create_graph, create_graph);
   for (size_t k = 0; k < made.size(); ++k) results[static_cast<size_t>(which[k])] = std::move(made[k]);
 }
 
@@ -225,8 +231,9 @@ void derive(const Node& node, std::span<const Tensor> grads, std::span<Tensor> r
 }
 
 std::vector<Tensor> sweep(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs,
-                          const std::span<const Tensor>* inputs, bool stop, bool create_graph, bool retain) {
-  const Walk w = walk(outputs, inputs, stop, retain);
+                          const std::span<const Tensor>* inputs, std::span<const Tensor> ends, bool create_graph,
+                          bool retain) {
+  const Walk w = walk(outputs, inputs, ends, retain);
   Hold hold(w, retain);
   const size_t n = w.nodes.size();
   std::vector<Tensor> result(inputs ? inputs->size() : 0);
@@ -311,12 +318,12 @@ std::vector<Tensor> seeds(const char* name, std::span<const Tensor> outputs, std
 
 std::vector<Tensor> gradients(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs,
                               std::span<const Tensor> inputs, bool create_graph, bool retain) {
-  return sweep(outputs, seeds("grad", outputs, grad_outputs), &inputs, false, create_graph, retain);
+  return sweep(outputs, seeds("grad", outputs, grad_outputs), &inputs, {}, create_graph, retain);
 }
 
 void backward(const Tensor& root, const Tensor& gradient, bool create_graph, bool retain) {
   std::span<const Tensor> roots(&root, 1), given(&gradient, gradient ? 1 : 0);
-  sweep(roots, seeds("backward", roots, given), nullptr, false, create_graph, retain);
+  sweep(roots, seeds("backward", roots, given), nullptr, {}, create_graph, retain);
 }
 
 }  // namespace bs

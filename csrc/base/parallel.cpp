@@ -12,6 +12,7 @@
 #include <new>
 #include <system_error>
 #include <thread>
+#include <vector>
 
 #include "base/cpu.h"
 #include "base/error.h"
@@ -79,6 +80,23 @@ struct alignas(64) Home {
   std::atomic<uint64_t> waiting{0};
 };
 
+// How many of `wanted` threads there may be besides this one. OpenMP ends the process where a thread is refused, so we
+// ask before, for as many again: what has been joined may still be counted.
+int threads_to_be_had(int wanted) {
+  std::atomic<int> go{0};
+  std::vector<std::thread> asked;
+  try {
+    asked.reserve(static_cast<size_t>(wanted) * 2);
+    for (int i = 0; i < wanted * 2; ++i) asked.emplace_back([&] { go.wait(0); });
+  } catch (const std::system_error&) {
+  } catch (const std::bad_alloc&) {
+  }
+  go.store(1);
+  go.notify_all();
+  for (std::thread& t : asked) t.join();
+  return static_cast<int>(asked.size()) / 2;
+}
+
 class Pool {
  public:
   void share_out(int parts, const int* homes, int members, detail::PartFn fn, void* context) {
@@ -106,19 +124,21 @@ class Pool {
   // must not have to wait at the region's end, and sleeps. Whoever needs more workers opens another region.
   void grow(int workers) {
     if (workers <= workers_) return;
-    const int first = workers_ + 1, more = workers - workers_;
+    const int first = workers_ + 1, missing = workers - workers_;
+    workers_ = workers;  // asked for once: where there are fewer, the others take their parts
     sigset_t all, before;
     sigfillset(&all);  // signals are for the program's own threads
     pthread_sigmask(SIG_SETMASK, &all, &before);
     try {
-      std::thread([this, first, more] {
+      std::thread([this, first, missing] {
+        const int more = threads_to_be_had(missing);
+        if (more == 0) return;
 #pragma omp parallel num_threads(more + 1)
         if (const int i = omp_get_thread_num(); i > 0)
           work(first + i - 1);
         else
           for (;;) never_.wait(0);
       }).detach();
-      workers_ = workers;
     } catch (const std::system_error&) {
       // No thread to be had: the caller takes all.
     }

@@ -11,6 +11,8 @@ namespace bs {
 namespace {
 
 thread_local bool is_recording = true;
+thread_local uint32_t apart = 0;
+std::atomic<uint32_t> scopes{0};
 
 // What one core moves out of the second-level cache, for ops that state no cost of their own.
 constexpr double kBytesPerNanosecond = 20;
@@ -40,6 +42,11 @@ bool recording() { return is_recording; }
 void set_recording(bool on) { is_recording = on; }
 RecordingGuard::RecordingGuard(bool on) : before_(is_recording) { is_recording = on; }
 RecordingGuard::~RecordingGuard() { is_recording = before_; }
+
+ApartScope::ApartScope() : ApartScope(scopes.fetch_add(1, std::memory_order_relaxed) + 1) {}
+ApartScope::ApartScope(uint32_t number) : before_(apart) { apart = number; }
+ApartScope::~ApartScope() { apart = before_; }
+uint32_t ApartScope::current() { return apart; }
 
 double forward_cost(const Op& op, const Attrs* attrs, const Specs& in, const Spec* out, int n_out) {
   if (op.cost) return op.cost(attrs, in, out);
@@ -105,7 +112,6 @@ struct Applied {
 
 // The results of an op that does not take storage types as they are.
 std::vector<Tensor> in_computing_types(const Op& op, std::span<const Tensor> given, Ref<Attrs> attrs) {
-  static const Op* const cast = find_op("cast");
   std::vector<Tensor> in(given.begin(), given.end());
   DType storage = DType::b8;
   for (size_t i = 0; i < in.size(); ++i) {
@@ -115,11 +121,11 @@ std::vector<Tensor> in_computing_types(const Op& op, std::span<const Tensor> giv
       throw DTypeError(bs::cat("[", op.name, "] ", op.inputs[std::min(i, op.inputs.size() - 1)].name, " is ",
                                name_of(storage),
                                ", in which nothing is computed: cast it first, as in x.to(bs.float32)"));
-    in[i] = apply(*cast, {in[i]}, Attrs::make({computing(storage)}));
+    in[i] = cast_of(in[i], computing(storage));
   }
   std::vector<Tensor> out = apply_all(op, in, std::move(attrs));
   for (Tensor& t : out)
-    if (t.dtype() == computing(storage)) t = apply(*cast, {t}, Attrs::make({storage}));
+    if (t.dtype() == computing(storage)) t = cast_of(t, storage);
   return out;
 }
 
@@ -167,6 +173,7 @@ Applied apply_op(const Op& op, std::span<const Tensor> given, Ref<Attrs> attrs) 
     node->requires_grad = record;
     node->symbolic = symbolic;
     if (symbolic) {
+      node->apart = apart;
       if (op.effect && current_capture()) current_capture()->effect(Tensor(node, 0));
       return {std::move(node), {}};
     }

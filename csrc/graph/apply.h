@@ -19,8 +19,9 @@ inline Tensor apply(const Op& op, std::initializer_list<Tensor> inputs, Ref<Attr
 // All outputs.
 std::vector<Tensor> apply_all(const Op& op, std::span<const Tensor> inputs, Ref<Attrs> attrs = {});
 
-// Defined in ops/, which this folder does not see: a copy in row-major order, and x + y.
+// Defined in ops/, which this folder does not see: a copy in row-major order, x as another dtype, and x + y.
 Tensor copy_of(const Tensor& x);
+Tensor cast_of(const Tensor& x, DType dtype);
 Tensor sum_of(const Tensor& x, const Tensor& y);
 
 // Runs the forward of `op` on buffers that exist, cut over threads where that pays.

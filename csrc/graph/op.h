@@ -15,6 +15,7 @@
 
 #include "base/few.h"
 #include "base/mask.h"
+#include "graph/apart.h"
 #include "graph/tensor.h"
 
 namespace bs {
@@ -183,6 +184,32 @@ class GradCall {
   const Mask& needed_;
 };
 
+// ---- Lowering -----------------------------------------------------------------------------------------------
+
+// What a rule of lowering works with. Tensors given here are handles without values.
+class LowerCall {
+ public:
+  LowerCall(const Node& node, std::span<const int> readers) : node_(node), readers_(readers) {}
+
+  const Attrs& attrs() const { return *node_.attrs; }
+  Ref<Attrs> same_attrs() const { return node_.attrs; }
+  bool has(int i) const { return i < static_cast<int>(node_.n_inputs) && node_.in(i).node; }
+  // Empty where the input is absent. What made it may be looked at.
+  Tensor in(int i) const { return has(i) ? Tensor(node_.in(i).node, static_cast<int>(node_.in(i).output)) : Tensor(); }
+  // How many applications of this op, this one among them, read at input i what this one reads there.
+  int readers(int i) const { return readers_[static_cast<size_t>(i)]; }
+  // What `make` builds is one value for all applications whose rules build the same, also across checkpoints.
+  template <class Make>
+  static Tensor shared(Make make) {
+    ApartScope together(0);
+    return make();
+  }
+
+ private:
+  const Node& node_;
+  std::span<const int> readers_;
+};
+
 // What an op does with inputs of storage types (dtype.h). Views and elementwise ops take them: those move nothing, and
 // kernels convert as these load and store.
 enum class Storage : uint8_t {
@@ -232,8 +259,9 @@ struct Op {
   // a view (a sum over axes of size 1).
   bool (*same_elements)(const Specs& in, const Spec* out) = nullptr;
 
-  // Works out what forward needs to know of attributes and specs, once for any number of calls. May not read data:
-  // operands may have none yet.
+  // Works out what forward needs to know of attributes and specs, once for any number of calls. A program asks when it
+  // lays out its memory, so prepare sees no address and no value, and what it leaves is the same at every run: what
+  // depends on data, and is to be done once a run and not once a part, is a step of its own (see lower).
   void (*prepare)(Call& call) = nullptr;
   // Computes part [lo, hi) of what place() describes. Returns -1, or the first position that `explain` then
   // reports. Outputs arrive uninitialised and are written whole.
@@ -266,6 +294,10 @@ struct Op {
   // The same outputs in simpler ops: an oracle, and the derivative wherever `grad` does not give it. An op with neither
   // forward nor view is applied as its composition.
   std::vector<Tensor> (*compose)(const Attrs* attrs, std::span<const Tensor> in) = nullptr;
+  // What the op becomes in a program: its outputs, contiguous and the same to the bit, by other ops; nothing where it
+  // stays as it is. Asked once per application, after equal ones are one and before fusing; what it builds is not
+  // asked again, equal parts of it are built once, and what nobody reads any more goes.
+  std::vector<Tensor> (*lower)(const LowerCall& call) = nullptr;
 
   int n_outputs(const Attrs* a, const Specs& in) const {
     return count_outputs ? count_outputs(a, in) : static_cast<int>(outputs.size());

@@ -74,6 +74,13 @@ struct Edge {
   bool keeps_value = false;
 };
 
+// Whether a sweep gives up the values that a node's derivative reads, so that no other may begin.
+enum class Spent : uint8_t {
+  no,
+  taken,    // it will when the node has had its turn
+  overdue,  // it would have, but another sweep reads them: the last such one does
+};
+
 class Node : public Counted {
  public:
   const Op* op;  // null for a leaf: a constant, a parameter's value, an input
@@ -82,10 +89,11 @@ class Node : public Counted {
   bool requires_grad = false;
   bool symbolic = false;  // recorded by a capture, without values
   bool severed = false;  // the result of a program: it depends on what requires a gradient, its derivative is not known
-  bool spent = false;    // a sweep has given up the values that its derivative reads
+  Spent spent = Spent::no;  // under the walk lock
   uint32_t n_outputs, n_inputs;
   uint32_t mark = 0;     // scratch of walks, under the walk lock; 0 between walks
   uint32_t sweeps = 0;   // that read its values now and keep them, under the walk lock
+  uint32_t apart = 0;    // equal nodes of a capture are one unless these differ (apart.h)
   uint64_t sequence;     // order of making: inputs come before consumers
   Node* next = nullptr;  // link of the list of nodes to destroy
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "base/half.h"
+#include "kernels/gemm_pack.h"
 #include "kernels/list.h"
 #include "kernels/with_dtype.h"
 
@@ -83,15 +84,41 @@ inline void copy(T* d, const T* s, int64_t n) {
   if (i < n) v_store_part(d + i, v_load_part(s + i, n - i), n - i);
 }
 
+// Bits are moved as floats of their size.
+template <size_t bytes>
+struct WordOf {
+  using type = float;
+};
+template <>
+struct WordOf<8> {
+  using type = double;
+};
+
 template <class T, class S>
 constexpr bool kSame = false;
 template <class T>
 constexpr bool kSame<T, T> = true;
 
+// Columns of a matrix, `stride` apart and contiguous, as rows of at least a vector: by squares in registers.
+template <class T>
+void transpose(T* d, const T* s, int64_t rows, int64_t n, int64_t stride) {
+  for (int64_t j = 0;; j = min_of(j + kLanes<T>, n - kLanes<T>)) {  // the last may overlap the one before
+    pack_transposed(s + j * stride, stride, kLanes<T>, rows, d + j, n);
+    if (j + kLanes<T> == n) return;
+  }
+}
+
 // Rows of `n` elements, `stride` apart, converted and packed at d.
 template <class T, class S>
 void load(T* __restrict d, const void* source, int64_t rows, int64_t row_stride, int64_t n, int64_t stride) {
   const S* p = static_cast<const S*>(source);
+  if constexpr (kSame<T, S>) {
+    using Word = typename WordOf<sizeof(T)>::type;
+    if (row_stride == 1 && rows >= kTurned<Word> && n >= kLanes<Word> && stride != 1) {
+      transpose(reinterpret_cast<Word*>(d), reinterpret_cast<const Word*>(p), rows, n, stride);
+      return;
+    }
+  }
   for (int64_t row = 0; row < rows; ++row, d += n) {
     const S* s = p + row * row_stride;
     if (stride == 0) {
@@ -342,7 +369,7 @@ struct Run {
     int64_t n = 0;
     for (int64_t i = lo; i < hi; i += n) {
       n = min_of(chunk, hi - i);
-      if (!packed) n = min_of(n, list.size[last] - at[last]);
+      if (!packed && !straight) n = min_of(n, list.size[last] - at[last]);
       tile(i, n);
       if (by_rows) advance(list, at, n);
     }

@@ -17,6 +17,10 @@ void check_index(const char* name, const Spec& index) {
         cat("[", name, "] index is ", name_of(index.dtype), ": row numbers are int64; use index.to(bs.int64)"));
 }
 
+[[noreturn]] void refuse(const char* name, const View& index, int64_t i, int64_t rows) {
+  throw IndexError(cat("[", name, "] index ", index.as<int64_t>()[i], " (element ", i, ") is outside 0 to ", rows - 1));
+}
+
 const Op index_rows_op{
     .name = "index_rows",
     .doc =
@@ -89,11 +93,8 @@ const Op index_rows_backward_op{
                                          call.in[0].data, call.out[0].data, lo, hi);
       return -1;
     },
-    .explain =
-        [](const Call& call, int64_t i) {
-          throw IndexError(cat("[index_rows_backward] index ", call.in[1].as<int64_t>()[i], " (element ", i,
-                               ") is outside 0 to ", call.out[0].shape()[0] - 1));
-        },
+    .explain = [](const Call& call,
+                  int64_t i) { refuse("index_rows_backward", call.in[1], i, call.out[0].shape()[0]); },
     .place = [](const Attrs* attrs, const Specs&,
                 const Spec*) { return Placement{attrs->get<int64_t>(0), 1, {}, false}; },
     .storage = Storage::cast,
@@ -104,6 +105,30 @@ const Op index_rows_backward_op{
     .reads = IN_1,
 };
 BS_REGISTER(index_rows_backward_op);
+
+const Op valid_rows_op{
+    .name = "valid_rows",
+    .doc = "index, if its elements are 0 to rows - 1; else an error.",
+    .inputs = {{"index"}},
+    .attrs = {{"rows", AttrType::integer, true}},
+    .infer =
+        [](const Attrs*, const Specs& in, Spec* out) {
+          check_index("valid_rows", in[0]);
+          out[0].dtype = DType::i64;
+          out[0].shape = in[0].shape;
+        },
+    .forward = [](const Call& call, int64_t, int64_t) -> int64_t {
+      const int64_t n = bs::numel(call.in[0].shape()), rows = call.attrs->get<int64_t>(0);
+      const int64_t* index = call.in[0].as<int64_t>();
+      for (int64_t i = 0; i < n; ++i) {
+        if (index[i] < 0 || index[i] >= rows) return i;
+        call.out[0].as<int64_t>()[i] = index[i];
+      }
+      return -1;
+    },
+    .explain = [](const Call& call, int64_t i) { refuse("valid_rows", call.in[0], i, call.attrs->get<int64_t>(0)); },
+};
+BS_REGISTER(valid_rows_op);
 
 }  // namespace
 }  // namespace bs::ops

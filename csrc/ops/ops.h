@@ -53,6 +53,7 @@ Tensor reshape(const Tensor& x, const Dims& shape);
 Tensor transpose(const Tensor& x, int dim0, int dim1);
 Tensor expand(const Tensor& x, const Dims& shape);
 Tensor contiguous(const Tensor& x);
+extern const Op* const kContiguous;  // the op that it applies
 Tensor cast(const Tensor& x, DType dtype);
 Tensor detach(const Tensor& x);
 // x as an output of a node of its own.

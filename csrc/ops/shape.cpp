@@ -339,6 +339,7 @@ Tensor expand(const Tensor& x, const Dims& shape) {
   if (x.shape() == shape) return x;
   return apply(expand_op, {x}, Attrs::make({shape}));
 }
+const Op* const kContiguous = &contiguous_op;
 Tensor contiguous(const Tensor& x) { return x.spec().contiguous() ? x : apply(contiguous_op, {x}); }
 Tensor cast(const Tensor& x, DType dtype) { return x.dtype() == dtype ? x : apply(cast_op, {x}, Attrs::make({dtype})); }
 Tensor detach(const Tensor& x) { return apply(detach_op, {x}); }
@@ -363,4 +364,5 @@ Tensor arange(int64_t n, DType dtype) {
 
 }  // namespace bs::ops
 
+bs::Tensor bs::cast_of(const Tensor& x, DType dtype) { return ops::cast(x, dtype); }
 bs::Tensor bs::copy_of(const Tensor& x) { return apply(ops::contiguous_op, {x}); }

@@ -149,6 +149,7 @@ BS_REGISTER(narrow_op);
 
 // Parts of an axis in order, without gaps: all of one size but the last, or of sizes of their own.
 struct Parts {
+  const char* op;
   int dim;
   int64_t n, each, count;
   const std::vector<int64_t>* sizes = nullptr;
@@ -167,7 +168,8 @@ int axis_of(const char* name, const Attrs* attrs, int which, const Dims& shape) 
 
 Parts split_parts(const Attrs* attrs, const Dims& shape) {
   Parts p;
-  p.dim = axis_of("split", attrs, 1, shape);
+  p.op = "split";
+  p.dim = axis_of(p.op, attrs, 1, shape);
   p.n = shape[p.dim];
   if (const auto* sizes = std::get_if<std::vector<int64_t>>(&attrs->values[0])) {
     int64_t sum = 0;
@@ -192,9 +194,10 @@ Parts split_parts(const Attrs* attrs, const Dims& shape) {
 
 Parts chunk_parts(const Attrs* attrs, const Dims& shape) {
   Parts p;
+  p.op = "chunk";
   const int64_t chunks = attrs->get<int64_t>(0);
   if (chunks < 1) throw ValueError(cat("[chunk] chunks is 1 or more, not ", chunks));
-  p.dim = axis_of("chunk", attrs, 1, shape);
+  p.dim = axis_of(p.op, attrs, 1, shape);
   p.n = shape[p.dim];
   p.each = p.n ? (p.n - 1) / chunks + 1 : 0;
   p.count = p.n ? (p.n - 1) / p.each + 1 : chunks;
@@ -203,7 +206,8 @@ Parts chunk_parts(const Attrs* attrs, const Dims& shape) {
 
 Parts unbind_parts(const Attrs* attrs, const Dims& shape) {
   Parts p;
-  p.dim = axis_of("unbind", attrs, 0, shape);
+  p.op = "unbind";
+  p.dim = axis_of(p.op, attrs, 0, shape);
   p.n = p.count = shape[p.dim];
   p.each = 1;
   return p;
@@ -234,10 +238,9 @@ Op parts_op(const char* name, const char* input, std::vector<AttrSchema> attrs, 
       .visibility = Visibility::method,
       .count_outputs =
           [](const Attrs* attrs, const Specs& in) {
-            const int64_t count = parts(attrs, in[0].shape).count;
-            checked_bytes(count, static_cast<int64_t>(node_bytes(1, 1)));
-            if (count > INT32_MAX / 2) throw ValueError(cat("[split] ", count, " parts are too many"));
-            return static_cast<int>(count);
+            const Parts p = parts(attrs, in[0].shape);
+            if (p.count > INT32_MAX / 2) throw ValueError(cat("[", p.op, "] ", p.count, " parts are too many"));
+            return static_cast<int>(p.count);
           },
       .infer =
           [](const Attrs* attrs, const Specs& in, Spec* out) {

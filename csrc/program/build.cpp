@@ -1,33 +1,18 @@
-// Capture to IR: dead code, common subexpressions, views.
+// Capture to IR: dead code, common subexpressions, views, lowering.
 #include <algorithm>
 #include <map>
+#include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/error.h"
+#include "graph/apply.h"
+#include "ops/ops.h"
 #include "program/capture.h"
 #include "program/ir.h"
 
 namespace bs {
 namespace {
-
-// Nodes that the roots need, in the order in which they were made.
-std::vector<Node*> needed(const std::vector<Tensor>& roots) {
-  std::vector<Node*> found, stack;
-  std::unordered_map<Node*, bool> seen;
-  auto visit = [&](Node* n) {
-    if (n->symbolic && seen.emplace(n, true).second) stack.push_back(n);
-  };
-  for (const Tensor& t : roots) visit(t.node());
-  while (!stack.empty()) {
-    Node* n = stack.back();
-    stack.pop_back();
-    found.push_back(n);
-    for (int i = 0; i < static_cast<int>(n->n_inputs); ++i)
-      if (Node* source = n->in(i).node) visit(source);
-  }
-  std::sort(found.begin(), found.end(), [](Node* a, Node* b) { return a->sequence < b->sequence; });
-  return found;
-}
 
 void append(std::string& key, const void* p, size_t n) { key.append(static_cast<const char*>(p), n); }
 template <class T>
@@ -39,6 +24,7 @@ void append(std::string& key, const T& v) {
 std::string key_of(const Node& n, const std::vector<int>& in) {
   std::string key;
   append(key, n.op);
+  append(key, n.apart);
   for (int v : in) append(key, v);
   if (!n.attrs) return key;
   for (const Attr& a : n.attrs->values) {
@@ -69,7 +55,35 @@ struct Builder {
   std::unordered_map<const Node*, std::vector<int>> values;  // of a node's outputs
   std::map<std::string, std::vector<int>> made;              // equal steps
   std::map<std::string, int> scalars;                        // equal constants of one element
+  std::vector<Node*> applied;                                // of each step
+  std::unordered_map<int, int> lowered;                      // values, and those that have taken their place
+  std::vector<Tensor> kept;                                  // what rules of lowering have built
+  std::unordered_map<int, Tensor> symbols;                   // of constants, for these rules
   int absent_ = -1;
+
+  // Nodes that `results` need and that have no values yet, in the order in which they were made.
+  std::vector<Node*> needed(const std::vector<Tensor>& results) const {
+    std::vector<Node*> found, stack;
+    std::unordered_set<Node*> seen;
+    auto visit = [&](Node* n) {
+      if (n->symbolic && !values.count(n) && seen.insert(n).second) stack.push_back(n);
+    };
+    for (const Tensor& t : results) visit(t.node());
+    while (!stack.empty()) {
+      Node* n = stack.back();
+      stack.pop_back();
+      found.push_back(n);
+      for (int i = 0; i < static_cast<int>(n->n_inputs); ++i)
+        if (Node* source = n->in(i).node) visit(source);
+    }
+    std::sort(found.begin(), found.end(), [](Node* a, Node* b) { return a->sequence < b->sequence; });
+    return found;
+  }
+
+  int now(int v) const {
+    const auto it = lowered.find(v);
+    return it == lowered.end() ? v : it->second;
+  }
 
   int absent() {
     if (absent_ < 0) {
@@ -102,7 +116,7 @@ struct Builder {
   }
 
   int value(const Tensor& t) {
-    return t.symbolic() ? values.at(t.node())[static_cast<size_t>(t.output())] : constant(t);
+    return now(t.symbolic() ? values.at(t.node())[static_cast<size_t>(t.output())] : constant(t));
   }
 
   void leaf(const Tensor& t, Home home, int index) {
@@ -152,7 +166,6 @@ struct Builder {
   }
 
   void node(Node* n) {
-    if (values.count(n)) return;  // a leaf
     if (!n->op) throw GraphError("[compile] a tensor of another capture is used: it has no value here");
     std::vector<int> in;
     for (int i = 0; i < static_cast<int>(n->n_inputs); ++i) {
@@ -172,9 +185,96 @@ struct Builder {
       std::vector<Spec> specs;
       for (int i = 0; i < static_cast<int>(n->n_outputs); ++i) specs.push_back(n->out(i).spec);
       ids = step(n->op, n->attrs, std::move(in), specs);
+      applied.push_back(n);
     }
     values[n] = ids;
     made.emplace(std::move(key), std::move(ids));
+  }
+
+  // n as rules of lowering see it: constants are symbols too, so that what is built on them is built once, as steps.
+  Ref<Node> without_values(Node* n) {
+    Ref<Node> copy = Node::make(n->op, static_cast<int>(n->n_inputs), static_cast<int>(n->n_outputs));
+    copy->attrs = n->attrs;
+    for (int i = 0; i < static_cast<int>(n->n_inputs); ++i) {
+      const Edge& e = n->in(i);
+      if (!e.node) continue;
+      Tensor t(e.node, static_cast<int>(e.output));
+      if (!t.symbolic()) {
+        const int v = constant(t);
+        Tensor& symbol = symbols[v];
+        if (!symbol) {
+          symbol = Tensor(Node::make(nullptr, 0, 1), 0);
+          symbol.out().spec = t.spec();
+          symbol.node()->symbolic = true;
+          values[symbol.node()] = {v};
+        }
+        t = symbol;
+      }
+      copy->connect(i, t, false);
+    }
+    return copy;
+  }
+
+  // Steps whose ops have a rule of lowering become what that builds.
+  void lower(const std::vector<Tensor>& roots) {
+    std::map<std::tuple<const Op*, int, int>, int> readers;  // of a value, as input i of an op
+    for (const Step& s : ir.steps)
+      for (int i = 0; s.op->lower && i < static_cast<int>(s.in.size()); ++i)
+        ++readers[{s.op, i, s.in[static_cast<size_t>(i)]}];
+    if (readers.empty()) return;
+    std::vector<Step> steps;
+    std::vector<Node*> nodes;
+    steps.swap(ir.steps);
+    nodes.swap(applied);
+    made.clear();  // what is further down is not there yet
+    for (size_t k = 0; k < steps.size(); ++k) {
+      Step& s = steps[k];
+      if (s.op->lower) {
+        std::vector<int> counts;
+        for (int i = 0; i < static_cast<int>(s.in.size()); ++i)
+          counts.push_back(readers[{s.op, i, s.in[static_cast<size_t>(i)]}]);
+        RecordingGuard off(false);
+        ApartScope scope(nodes[k]->apart);
+        const Ref<Node> seen = without_values(nodes[k]);
+        if (std::vector<Tensor> results = s.op->lower(LowerCall(*seen, counts)); !results.empty()) {
+          for (Tensor& t : results)
+            if (!t.spec().contiguous()) t = copy_of(t);
+          for (Node* n : needed(results)) node(n);
+          for (size_t i = 0; i < results.size(); ++i) lowered[s.out[i]] = value(results[i]);
+          kept.insert(kept.end(), results.begin(), results.end());
+          continue;
+        }
+      }
+      for (int& v : s.in) v = now(v);
+      ir.steps.push_back(std::move(s));
+      applied.push_back(nodes[k]);
+    }
+    if (lowered.empty()) return ir.number_makers();
+    for (Value& v : ir.values)
+      if (v.base >= 0 && lowered.count(v.base)) {
+        const int base = now(v.base);
+        v.offset += ir.values[static_cast<size_t>(base)].offset;
+        v.base = ir.root(base);
+      }
+    drop_unread(roots);
+  }
+
+  void drop_unread(const std::vector<Tensor>& roots) {
+    std::vector<bool> read(ir.values.size(), false);
+    const auto mark = [&](int v) { read[static_cast<size_t>(ir.root(v))] = true; };
+    for (const Tensor& t : roots) mark(value(t));
+    std::vector<Step> steps;
+    for (size_t k = ir.steps.size(); k-- > 0;) {
+      Step& s = ir.steps[k];
+      if (!s.op->effect &&
+          std::none_of(s.out.begin(), s.out.end(), [&](int v) { return read[static_cast<size_t>(v)]; }))
+        continue;
+      for (int v : s.in) mark(v);
+      steps.push_back(std::move(s));
+    }
+    std::reverse(steps.begin(), steps.end());
+    ir.steps = std::move(steps);
+    ir.number_makers();
   }
 
   // v, or a copy of it, as a value that a step makes and that nothing else claims.
@@ -189,8 +289,7 @@ struct Builder {
       Spec spec;
       spec.dtype = given.spec.dtype;
       spec.shape = given.spec.shape;
-      static const Op* const contiguous = find_op("contiguous");
-      v = step(contiguous, {}, {v}, {spec})[0];
+      v = step(ops::kContiguous, {}, {v}, {spec})[0];
     }
     at(v).home = home;
     at(v).index = index;
@@ -205,10 +304,11 @@ Ir build_ir(const Capture& capture, const std::vector<Tensor>& outputs) {
   for (const auto& s : capture.slots)
     if (s.written) roots.push_back(s.current);
   roots.insert(roots.end(), capture.effects.begin(), capture.effects.end());
-  Builder b{capture, {}, {}, {}, {}, -1};
+  Builder b{capture, {}, {}, {}, {}, {}, {}, {}, {}, -1};
   for (size_t i = 0; i < capture.inputs.size(); ++i) b.leaf(capture.inputs[i], Home::input, static_cast<int>(i));
   for (size_t i = 0; i < capture.slots.size(); ++i) b.leaf(capture.slots[i].symbol, Home::slot, static_cast<int>(i));
-  for (Node* n : needed(roots)) b.node(n);
+  for (Node* n : b.needed(roots)) b.node(n);
+  b.lower(roots);
   // Written slots first: they may then be made in place, and an output that is the same value is a copy.
   for (size_t i = 0; i < capture.slots.size(); ++i) {
     const auto& s = capture.slots[i];

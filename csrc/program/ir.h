@@ -103,11 +103,9 @@ class StepSpecs {
 };
 
 // From the recorded nodes that `outputs` and the capture's written slots need: dead code never enters, equal steps are
-// one, views are resolved. Every output and every written slot ends as a value of its own, made by a step.
+// one, views are resolved, ops with a rule of lowering become what it says. Every output and every written slot ends as
+// a value of its own, made by a step.
 Ir build_ir(const Capture& capture, const std::vector<Tensor>& outputs);
-
-// A weight that several products read transposed is turned once.
-void share_panels(Ir& ir);
 
 // Joins elementwise steps of one loop shape and one arithmetic into lists, makes lists the epilogues of the ops whose
 // results they read, and sorts the steps so that those that write slots may do so in place, and then come at once.

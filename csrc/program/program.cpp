@@ -30,7 +30,6 @@ Program::Program(const Capture& capture, const std::vector<Tensor>& outputs, boo
     output_specs_.push_back(s);
   }
   ir_ = build_ir(capture, roots);
-  share_panels(ir_);
   fuse(ir_);
   phases_ = place(ir_, num_threads());
   for (const auto& s : capture.slots) slots_.push_back({s.slot, s.slot->cell.get(), s.slot->spec().dtype});

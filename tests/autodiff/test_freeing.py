@@ -114,6 +114,37 @@ def test_an_error_inside_leaves_what_was_not_reached() -> None:
     assert np.array(x.grad).tolist() == [2.0, 4.0]
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_another_sweep_still_reads_goes_with_that_sweep(fails: bool) -> None:
+    """A sweep that keeps values is under way while one that gives them up has its turn."""
+
+    class Meanwhile(bs.Function):
+        def forward(self, x: bs.Tensor) -> bs.Tensor:
+            return x + 1.0
+
+        def backward(self, grad: bs.Tensor, x: bs.Tensor, y: bs.Tensor) -> bs.Tensor:
+            second.backward()
+            if fails:
+                raise RuntimeError("no")
+            return grad
+
+    x = bs.ones(500, 500).requires_grad_()
+    y = x.exp()  # which reads its result
+    first, second = Meanwhile()(y.sum()), y.sum()
+    before = _core.allocated_bytes()
+    del y
+    if fails:
+        with pytest.raises(RuntimeError, match="no"):
+            bs.grad(first, x, retain_graph=True)
+    else:
+        np.testing.assert_array_equal(np.array(bs.grad(first, x, retain_graph=True)), np.array(x.grad))
+    x.grad = None
+    assert _core.allocated_bytes() < before - 900_000
+    for spent in (first, second):
+        with pytest.raises(bs.GraphError, match=SPENT):
+            bs.grad(spent, x)
+
+
 def test_inside_a_program_too() -> None:
     @bs.compile
     def f(x: bs.Tensor) -> bs.Tensor:

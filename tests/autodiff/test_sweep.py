@@ -349,10 +349,48 @@ def test_a_chain_through_second_derivatives() -> None:
     assert numbers(bs.grad(first.sum(), x)) == [2.0]
 
 
+def test_compositions_do_not_walk_the_history_of_other_operands() -> None:
+    """The derivative of a backward op goes through its composition, here by x alone.
+
+    Each weight's history is as long as there are layers before it.
+    """
+
+    def seconds(n: int) -> float:
+        x, weight = bs.ones(4, 8).requires_grad_(), bs.ones(8).requires_grad_()
+        total = bs.zeros(())
+        for _ in range(n):
+            weight = weight * 1.0
+            total = total + _core.ops.layer_norm(x, weight)[0].square().sum()
+        first = bs.grad(total, x, create_graph=True)
+        start = time.process_time()
+        bs.grad(first.square().sum(), x)
+        return time.process_time() - start
+
+    short, long = (min(seconds(n) for _ in range(2)) for n in (250, 2000))
+    assert long < 2.5 * 8 * short, (short, long)
+
+
+def test_operands_that_a_composition_is_not_asked_for_still_count_later() -> None:
+    """Of the second derivative by x, the third by the weight."""
+    rng = np.random.default_rng(0)
+    x, w = (bs.tensor(rng.normal(size=s), requires_grad=True) for s in ((2, 3), (3,)))
+    weights = bs.tensor(rng.normal(size=(2, 3)))
+
+    def second(w: bs.Tensor) -> bs.Tensor:
+        y = (_core.ops.layer_norm(x, w.exp())[0] * weights).square().sum()
+        first = bs.grad(y, x, create_graph=True)
+        return bs.grad((first * weights).sum(), x, create_graph=True).square().sum()
+
+    (third,) = bs.grad(second(w), [w])
+    direction, h = rng.normal(size=3), 1e-5
+    up, down = (float(second(bs.tensor(array(w) + s * h * direction, requires_grad=True))) for s in (1, -1))
+    np.testing.assert_allclose((array(third) * direction).sum(), (up - down) / (2 * h), rtol=1e-6)
+
+
 # ---- What a graph keeps ------------------------------------------------------------------------------------
 
 # Ops without a node of their own: their parts keep what these read, which is nothing.
-AS_COMPOSED = {"mean", "reshape"}
+AS_COMPOSED = {"cat", "mean", "narrow", "reshape", "stack"}
 SLACK = 40_000  # of nodes, and of small buffers
 
 
@@ -386,7 +424,9 @@ def test_a_graph_keeps_only_what_its_derivatives_read(name: str) -> None:
     before = _core.allocated_bytes()
     ends = build()[2]
     now = _core.allocated_bytes() - before
-    assert kept - SLACK <= now <= 1.3 * kept + SLACK, f"{about(name, case)}: {now} bytes, {kept} are read"
+    assert kept - SLACK <= now <= 1.3 * kept + SLACK + 1000 * len(ends), (
+        f"{about(name, case)}: {now} bytes, {kept} are read"
+    )
     for g, w in zip(bs.grad(ends, by, ones, allow_unused=True), want, strict=True):
         assert (g is None) == (w is None)
         if g is not None:
@@ -399,6 +439,11 @@ VIEWS_OF_LARGE: dict[str, dict[str, object]] = {
     "transpose": {"dim0": 0, "dim1": 1},
     "expand": {"shape": (2, 300, 400)},
     "slice": {"dim": 0, "step": 2},
+    "split": {"split_size_or_sections": 100},
+    "chunk": {"chunks": 3},
+    "unbind": {"dim": 1},
+    "select": {"dim": 0, "index": 7},
+    "narrow": {"dim": 1, "start": 3, "length": 300},
 }
 
 

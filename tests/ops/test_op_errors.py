@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import backsweep as bs
 from backsweep import _core
-from driver import ELEMENTWISE, OPS, REGISTRY, array, call, gradients, is_float, small
+from driver import ELEMENTWISE, OPS, REGISTRY, arguments, array, call, gradients, is_float, small
 from oracles import ORACLES, Wrong
 
 # MemoryError: a size that fits an int64 but not this machine.
@@ -29,8 +29,7 @@ def error_class(name: str) -> type[Exception]:
 def example(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """A good call: tensors by name, and attributes."""
     case = max(small(name)[:12], key=lambda c: min(x.ndim for x in c.inputs))
-    names = [schema["name"] for schema in REGISTRY[name]["inputs"]]
-    return {n: bs.tensor(x) for n, x in zip(names, case.inputs, strict=False)}, dict(case.attrs)
+    return arguments(name, [bs.tensor(x) for x in case.inputs], {}), dict(case.attrs)
 
 
 @pytest.mark.parametrize(("name", "number", "wrong"), WRONG, ids=[f"{name}-{i}" for name, i, _ in WRONG])
@@ -116,6 +115,7 @@ ATTRIBUTES: dict[str, st.SearchStrategy[Any]] = {
         st.lists(SMALL, max_size=10),
         st.lists(HUGE, max_size=3),
     ),
+    "sizes": st.one_of(SMALL, HUGE, st.none(), st.lists(SMALL, max_size=9), st.lists(HUGE, max_size=4)),
     "dtype": st.sampled_from(
         [*DTYPES, "float16", "complex64", bs.float32, np.float64, np.dtype("int8"), None, 3, float]
     ),
@@ -158,6 +158,8 @@ def test_any_call(name: str, data: st.DataObject) -> None:
     op = REGISTRY[name]
     shapes: list[tuple[int, ...]] = []
     given_ = [data.draw(tensors(shapes), schema["name"]) for schema in op["inputs"]]
+    if op["inputs"][0]["many"]:
+        given_ += [data.draw(tensors(shapes)) for _ in range(data.draw(st.integers(0, 3)))]
     if op["inputs"][-1]["optional"]:
         given_ = given_[: data.draw(st.integers(1, len(given_)))]
     attrs = {

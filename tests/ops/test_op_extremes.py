@@ -10,7 +10,7 @@ import pytest
 import backsweep as bs
 from backsweep import _core
 from backsweep.nn import functional as F
-from driver import ELEMENTWISE, REGISTRY, array, call, gradients, value
+from driver import ELEMENTWISE, REGISTRY, array, bits, call, gradients, value
 from oracles import ORACLES
 
 DTYPES = ("float32", "float64")
@@ -242,6 +242,21 @@ def test_nan_propagates(dtype: str) -> None:
         bs.tensor(np.array([[np.nan, 0, 0], [0, 0, 0]], dtype)), bs.tensor([1, 1]), reduction="none"
     )
     np.testing.assert_array_equal(np.isnan(array(loss)), [True, False])
+
+
+@pytest.mark.parametrize("shapes", [((130,), (130,)), ((3, 130), (130,)), ((3, 130), (3, 1)), ((7,), ())])
+def test_a_nan_is_a_nan_whichever_operand_it_came_from(shapes: tuple[tuple[int, ...], ...]) -> None:
+    """Of sqrt(-1) and its absolute value, of another sign, a list may hand on the other one."""
+    given = [bs.full(shape, -1.0) for shape in shapes]
+    for combine in (bs.add, bs.mul, bs.maximum, bs.sub):
+
+        def fn(x: bs.Tensor, y: bs.Tensor, combine: Callable[..., bs.Tensor] = combine) -> list[bs.Tensor]:
+            root, size = bs.sqrt(x), abs(bs.sqrt(y))
+            return [combine(root * 1.0, size * 1.0), combine(size * 1.0, root * 1.0)]
+
+        for eager, compiled in zip(fn(*given), bs.compile(fn)(*given), strict=True):
+            assert bits(eager) == bits(compiled)
+            assert np.isnan(array(eager)).all()
 
 
 def test_derivatives_at_kinks() -> None:

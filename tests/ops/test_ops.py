@@ -68,7 +68,8 @@ def test_value(name: str, dtype: str) -> None:
         inputs = inputs_of(case, dtype)
         want = value(name, [x.astype(np.float64) if x.dtype.kind == "f" else x for x in inputs], case.attrs)
         got = call(name, [bs.tensor(x) for x in inputs], case.attrs)
-        assert len(got) == len(want) == len(REGISTRY[name]["outputs"])
+        assert len(got) == len(want)
+        assert REGISTRY[name]["counts_outputs"] or len(got) == len(REGISTRY[name]["outputs"])
         for y, w in zip(got, want, strict=True):
             check(name, array(y), w, f"{about(name, case)} {dtype}")
             if name == "cast":
@@ -95,12 +96,10 @@ def test_integers(name: str, dtype: str) -> None:
             continue
         if becomes == "float":
             inputs = [x.astype(np.float64) for x in inputs]
-        (got,) = call(name, tensors, case.attrs)
-        (want,) = value(name, inputs, case.attrs)
-        check(name, array(got), want, about(name, case))
-        if name != "cast":
-            expected = {"float": "float32", "same": dtype}.get(becomes, becomes)
-            assert array(got).dtype.name == expected, about(name, case)
+        expected = {"float": "float32", "same": dtype}.get(becomes, becomes)
+        for got, want in zip(call(name, tensors, case.attrs), value(name, inputs, case.attrs), strict=True):
+            check(name, array(got), want, about(name, case))
+            assert name == "cast" or array(got).dtype.name == expected, about(name, case)
 
 
 @pytest.mark.parametrize("name", [name for name in ELEMENTWISE if len(REGISTRY[name]["inputs"]) > 1])

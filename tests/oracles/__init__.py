@@ -22,9 +22,5 @@ for family in iter_modules(__path__, f"{__name__}."):
 
 # custom and host_call need a Python function: tests/test_function.py and tests/program/test_compile.py. view
 # refuses most memory layouts: tests/ops/test_views.py, and every test of reshape, which is composed of it.
-# The ops of tests/ops/test_joining.py take or give any number of tensors.
-TESTED_ELSEWHERE = (
-    *("custom", "host_call", "view"),
-    *("add_slices", "cat", "chunk", "join", "narrow", "select", "split", "stack", "unbind"),
-)
+TESTED_ELSEWHERE = ("custom", "host_call", "view")
 assert not ORACLES.keys() & set(TESTED_ELSEWHERE)

@@ -51,6 +51,15 @@ ORACLES: dict[str, Oracle] = {
             Wrong((Z((0, 2)), np.array([0])), {}, "IndexError", ("(0, 2)",)),
         ],
     ),
+    "valid_rows": Oracle(
+        lambda index, rows: index,
+        lambda d: [Case((d.index(*s, below=5),), {"rows": 5}) for s in ((), (0,), (17,), (2, 3))],
+        wrong=[
+            Wrong((Z(2),), {"rows": 4}, "DTypeError", ("float64", "int64")),
+            Wrong((np.array([0, 4]),), {"rows": 4}, "IndexError", ("4", "0 to 3")),
+            Wrong((np.array([0, -1]),), {"rows": 4}, "IndexError", ("-1",)),
+        ],
+    ),
     "index_rows_backward": Oracle(
         index_rows_backward,
         index_rows_backward_cases,

@@ -7,10 +7,27 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from oracles.base import Array, Case, Draw, I, Oracle, Wrong, Z
+from oracles.indexing import index_rows_backward
 
 
 def sgd(p: Array, grad: Array, lr: Array, weight_decay: Array, maximize: bool = False) -> Array:
     return p - lr * ((-grad if maximize else grad) + weight_decay * p)
+
+
+def sgd_rows(
+    p: Array, g: Array, index: Array, lr: Array, weight_decay: Array, maximize: bool = False
+) -> Array:
+    return sgd(p, index_rows_backward(g, index, len(p)), lr, weight_decay, maximize)
+
+
+def sgd_rows_cases(d: Draw) -> list[Case]:
+    sizes = [((5, 3), (4,)), ((5,), ()), ((5, 2), (2, 3)), ((5, 2, 2), (0,)), ((1, 3), (17,)), ((4, 0), (3,))]
+    made = []
+    for k, (table, index) in enumerate([*sizes, ((900, 401), (700,))]):
+        numbers = np.array(0.1), np.array(0.3 if k & 1 else 0.0)
+        inputs = d(*table), d(*index, *table[1:]), d.index(*index, below=table[0]), *numbers
+        made.append(Case(inputs, {"maximize": bool(k & 2)}, large=table[0] == 900))
+    return made
 
 
 def sgd_momentum(
@@ -85,6 +102,20 @@ ORACLES: dict[str, Oracle] = {
             Wrong((Z(2), Z(2), Z(1), Z(())), {}, "ShapeError", ("lr", "(1,)", "()")),
             Wrong((Z(2), Z(2, np.float32), Z(()), Z(())), {}, "DTypeError", ("grad", "float32", "float64")),
             Wrong((Z(2), Z(2), Z((), I), Z(())), {}, "DTypeError", ("lr", "int64")),
+        ],
+    ),
+    "sgd_rows": Oracle(
+        sgd_rows,
+        sgd_rows_cases,
+        ulp=32,
+        wrong=[
+            Wrong((Z(()), Z(()), Z((), I), Z(()), Z(())), {}, "ShapeError", ("()",)),
+            Wrong(
+                (Z((4, 3)), Z((2, 2)), Z(2, I), Z(()), Z(())), {}, "ShapeError", ("(4, 3)", "(2, 2)", "(2,)")
+            ),
+            Wrong((Z((4, 3)), Z((2, 3)), Z(2, I), Z(2), Z(())), {}, "ShapeError", ("lr",)),
+            Wrong((Z((4, 3)), Z((2, 3), np.float32), Z(2, I), Z(()), Z(())), {}, "DTypeError", ("float32",)),
+            Wrong((Z((4, 3)), Z((2, 3)), Z(2), Z(()), Z(())), {}, "DTypeError", ("index", "float64")),
         ],
     ),
     "sgd_momentum": Oracle(

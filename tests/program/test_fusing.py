@@ -271,29 +271,6 @@ def test_the_first_call_grows_as_the_program() -> None:
     assert long < 2.5 * 8 * short, (short, long)  # 50 times when joins looked at all that lies between
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_a_weight_that_several_products_read_is_turned_once(threads: int) -> None:
-    rng = np.random.default_rng(0)
-    w, u = (bs.nn.Parameter(bs.tensor(rng.normal(size=(33, 33)).astype(np.float32) / 6)) for _ in range(2))
-    b = bs.nn.Parameter(bs.tensor(rng.normal(size=33).astype(np.float32)))
-    x = bs.tensor(rng.normal(size=(7, 5, 33)).astype(np.float32))
-
-    @bs.compile
-    def f(x: bs.Tensor) -> tuple[bs.Tensor, ...]:
-        h = x
-        for _ in range(4):  # as a recurrent layer does
-            h = bs.relu(bs.linear(h, w, b))
-        loss = bs.linear(h, u).sum()
-        return h, loss, *bs.grad(loss, [w, u, b])
-
-    bs.set_num_threads(threads)
-    for a, want in zip(f(x), f.__wrapped__(x), strict=True):
-        equal(a, want)
-    made = [op for step in steps(f) for op in step.split("+")]
-    assert made.count("linear") == 5
-    assert made.count("copy") == 1  # of w; u is read once
-
-
 def test_a_reshaped_result_is_made_where_it_is_returned() -> None:
     @bs.compile
     def f(x: bs.Tensor) -> tuple[bs.Tensor, ...]:

@@ -1,9 +1,10 @@
-// Programs on threads, without Python: the same bits on any number of them, and several callers at once. Written for
-// ThreadSanitizer too, which sees no program that Python starts.
+// Programs without Python. On threads: the same bits on any number of them, and several callers at once, written for
+// ThreadSanitizer too, which sees no program that Python starts. And what is recorded apart.
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -101,10 +102,71 @@ void several_callers() {
   EXPECT(equal(net.w->value(), want.w->value()) && equal(net.s->value(), want.s->value()));
 }
 
+// How many products there are in the program of f(x, w), x being an argument and w a slot.
+template <class F>
+int products(F f) {
+  const Ref<Slot> w = Slot::make(filled(1e-3f), false);
+  Capture capture;
+  Tensor y;
+  {
+    CaptureScope scope(capture);
+    Spec spec;
+    spec.shape = Dims{kSize, kSize};
+    y = f(capture.input(spec, false), w->read());
+  }
+  const std::string text = Program(capture, {y}, false).text();
+  int count = 0;
+  for (const char* name : {"= matmul", "= linear"})
+    for (size_t at = 0; (at = text.find(name, at)) != std::string::npos; ++at) ++count;
+  return count;
+}
+
+Tensor add(const Tensor& a, const Tensor& b) { return op("add", {a, b}); }
+
+// What a checkpoint computes again is not what was computed before, but within itself equal is equal.
+void recorded_apart() {
+  using Make = Tensor (*)(const Tensor& x, const Tensor& w);
+  const Make layers[] = {
+      [](const Tensor& x, const Tensor& w) { return op("matmul", {op("matmul", {x, w}), w}); },
+      [](const Tensor& x, const Tensor& w) { return op("linear", {op("linear", {x, w}), w}); },  // it is lowered
+  };
+  for (const Make layer : layers) {
+    const auto twice = [&](const Tensor& x, const Tensor& w) { return add(layer(x, w), op("neg", {layer(x, w)})); };
+    EXPECT(products(twice) == 2);
+    EXPECT(products([&](const Tensor& x, const Tensor& w) {
+             const Tensor first = twice(x, w);
+             ApartScope again;
+             return add(first, twice(x, w));
+           }) == 4);
+    EXPECT(products([&](const Tensor& x, const Tensor& w) {
+             Tensor y = layer(x, w);
+             for (int i = 0; i < 2; ++i) {
+               ApartScope again;
+               y = add(y, layer(x, w));
+             }
+             return add(y, layer(x, w));
+           }) == 6);
+    EXPECT(products([&](const Tensor& x, const Tensor& w) {
+             ApartScope outer;
+             const uint32_t number = ApartScope::current();
+             const Tensor first = layer(x, w);
+             Tensor y;
+             {
+               ApartScope inner;
+               y = layer(x, w);
+             }
+             ApartScope back(number);
+             return add(add(first, y), layer(x, w));
+           }) == 4);
+  }
+  EXPECT(ApartScope::current() == 0);
+}
+
 }  // namespace
 }  // namespace bs
 
 int main() {
+  bs::recorded_apart();
   bs::same_bits();
   bs::several_callers();
   std::puts("ok");

@@ -150,6 +150,14 @@ Tensor as_rows(const Tensor& t) { return reshape(t, {rows_of(t.shape()), t.shape
 
 Tensor swap_last(const Tensor& t) { return transpose(t, -2, -1); }
 
+// Input 1, or its transpose, in the order in which products read it, once for all of them; empty where that does not
+// pay. Not where its rows would lie so far apart that each product copied it again.
+Tensor turned(const LowerCall& call, const Gemm& g, bool transposed) {
+  const bool turns = g.b_row == 1 && g.b_col == g.k && !kernels::far_apart(g, g.n, kernels::kFarBytes);
+  if (!turns || call.readers(1) < kTurnedReaders) return {};
+  return call.shared([&] { return contiguous(transposed ? swap_last(call.in(1)) : call.in(1)); });
+}
+
 const Op matmul_op{
     .name = "matmul",
     .doc =
@@ -196,6 +204,14 @@ const Op matmul_op{
           if (call.needs(1)) call.set(1, reshape(sum_to(matmul(swap_last(a), g), b.shape()), y.shape()));
         },
     .reads = IN_0 | IN_1,
+    .lower = [](const LowerCall& call) -> std::vector<Tensor> {
+      const Tensor x = call.in(0), y = call.in(1);
+      if (y.shape().size() != 2) return {};
+      const Spec* in[] = {&x.spec(), &y.spec()};
+      const Tensor again = turned(call, matmul_of(Specs(in)).gemm, false);
+      if (!again) return {};
+      return {matmul(x, again)};
+    },
 };
 BS_REGISTER(matmul_op);
 
@@ -264,14 +280,12 @@ const Op linear_op{
           if (call.needs(2)) call.set(2, sum(g, Dims{0}));
         },
     .reads = IN_0 | IN_1,
-    // A weight that many products read, as the time steps of a recurrent layer do, is turned once: they then read it in
-    // order. Not where its rows would lie so far apart that each of them copied it again.
+    // A weight that many products read, as the time steps of a recurrent layer do.
     .lower = [](const LowerCall& call) -> std::vector<Tensor> {
-      const Tensor w = call.in(1);
-      const bool far = kernels::far_apart(layer_of(call.in(0).spec(), w.spec()).gemm, w.shape()[0], kernels::kFarBytes);
-      if (call.readers(1) < kTurnedReaders || far || !w.spec().contiguous()) return {};
-      const Tensor turned = call.shared([&] { return swap_last(contiguous(swap_last(w))); });
-      return {apply(linear_op, {call.in(0), turned, call.in(2)})};
+      const Tensor x = call.in(0), w = call.in(1);
+      const Tensor y = turned(call, layer_of(x.spec(), w.spec()).gemm, true);
+      if (!y) return {};
+      return {apply(linear_op, {x, swap_last(y), call.in(2)})};
     },
 };
 BS_REGISTER(linear_op);

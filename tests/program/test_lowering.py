@@ -33,6 +33,22 @@ def test_a_weight_that_several_products_read_is_turned_once(threads: int) -> Non
     assert made.count("copy") == 1  # of w; u is read once
 
 
+def test_a_matrix_that_many_products_read_transposed() -> None:
+    w, x = (
+        bs.tensor(np.random.default_rng(0).normal(size=s).astype(np.float32)) for s in ((33, 33), (7, 33))
+    )
+
+    def f(x: bs.Tensor, w: bs.Tensor) -> bs.Tensor:
+        for _ in range(8):
+            x = bs.tanh(x @ w.T)
+        return x
+
+    compiled = bs.compile(f)
+    equal(compiled(x, w), f(x, w))
+    made = [op for step in steps(compiled) for op in step.split("+")]
+    assert (made.count("copy"), made.count("matmul")) == (1, 8)
+
+
 def test_a_constant_weight_is_turned_once_too() -> None:
     rng = np.random.default_rng(0)
     x, w = (bs.tensor(rng.normal(size=s).astype(np.float32)) for s in ((7, 33), (33, 33)))

@@ -115,7 +115,9 @@ int products(F f) {
     y = f(capture.input(spec, false), w->read());
   }
   const std::string text = Program(capture, {y}, false).text();
-  int count = 0;
+  int count = 0, turned = 0;
+  for (size_t at = 0; (at = text.find("= copy", at)) != std::string::npos; ++at) ++turned;
+  EXPECT(turned == (text.find("= linear") != std::string::npos));  // the weight, once for all
   for (const char* name : {"= matmul", "= linear"})
     for (size_t at = 0; (at = text.find(name, at)) != std::string::npos; ++at) ++count;
   return count;
@@ -125,39 +127,40 @@ Tensor add(const Tensor& a, const Tensor& b) { return op("add", {a, b}); }
 
 // What a checkpoint computes again is not what was computed before, but within itself equal is equal.
 void recorded_apart() {
-  using Make = Tensor (*)(const Tensor& x, const Tensor& w);
-  const Make layers[] = {
-      [](const Tensor& x, const Tensor& w) { return op("matmul", {op("matmul", {x, w}), w}); },
-      [](const Tensor& x, const Tensor& w) { return op("linear", {op("linear", {x, w}), w}); },  // it is lowered
-  };
-  for (const Make layer : layers) {
-    const auto twice = [&](const Tensor& x, const Tensor& w) { return add(layer(x, w), op("neg", {layer(x, w)})); };
-    EXPECT(products(twice) == 2);
+  for (const char* name : {"matmul", "linear"}) {
+    constexpr int kLayers = 8;  // so many linear ones are lowered
+    const auto layers = [&](const Tensor& x, const Tensor& w) {
+      Tensor y = x;
+      for (int i = 0; i < kLayers; ++i) y = op(name, {y, w});
+      return y;
+    };
+    const auto twice = [&](const Tensor& x, const Tensor& w) { return add(layers(x, w), op("neg", {layers(x, w)})); };
+    EXPECT(products(twice) == kLayers);
     EXPECT(products([&](const Tensor& x, const Tensor& w) {
              const Tensor first = twice(x, w);
              ApartScope again;
              return add(first, twice(x, w));
-           }) == 4);
+           }) == 2 * kLayers);
     EXPECT(products([&](const Tensor& x, const Tensor& w) {
-             Tensor y = layer(x, w);
+             Tensor y = layers(x, w);
              for (int i = 0; i < 2; ++i) {
                ApartScope again;
-               y = add(y, layer(x, w));
+               y = add(y, layers(x, w));
              }
-             return add(y, layer(x, w));
-           }) == 6);
+             return add(y, layers(x, w));
+           }) == 3 * kLayers);
     EXPECT(products([&](const Tensor& x, const Tensor& w) {
              ApartScope outer;
              const uint32_t number = ApartScope::current();
-             const Tensor first = layer(x, w);
+             const Tensor first = layers(x, w);
              Tensor y;
              {
                ApartScope inner;
-               y = layer(x, w);
+               y = layers(x, w);
              }
              ApartScope back(number);
-             return add(add(first, y), layer(x, w));
-           }) == 4);
+             return add(add(first, y), layers(x, w));
+           }) == 2 * kLayers);
   }
   EXPECT(ApartScope::current() == 0);
 }

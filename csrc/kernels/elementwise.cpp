@@ -388,24 +388,33 @@ inline bool overtakes(const EwList& list, void* const* args) {
 // At most one dimension, operands of the list's type, contiguous or one value: what most lists are. False if it is not
 // so. A single element is a row.
 bool one_row(const EwList& list, void* const* args, int64_t lo, int64_t hi) {
-  if (list.n_dims > 1 || overtakes(list, args)) return false;
-  const int64_t first = lo * static_cast<int64_t>(size_of(list.compute));
+  const bool single = lo == 0 && hi == 1;  // whatever the strides
+  if (list.n_dims > 1 && !single) return false;
+  uint64_t moves = 0;  // inputs that are contiguous
+  for (int k = 0; k < list.n_in + list.n_out; ++k) {
+    const EwArg& arg = list.arg[k];
+    if (arg.dtype != list.compute) return false;
+    if (k >= list.n_in || single) continue;
+    const bool as_is = list.n_dims == 0 || arg.stride[0] == 1;
+    if (!as_is && arg.stride[0] != 0) return false;
+    moves |= static_cast<uint64_t>(as_is) << k;
+  }
+  const int64_t item = static_cast<int64_t>(size_of(list.compute));
+  if ((hi - lo) * item <= kFewBytes) {
+    list_few(list, args, moves, lo, hi - lo);
+    return true;
+  }
+  if (overtakes(list, args)) return false;
   ListRun run;
   list_begin(run, list);
   for (int k = 0; k < list.n_in; ++k) {
-    const EwArg& arg = list.arg[k];
-    if (arg.dtype != list.compute) return false;
-    if (list.n_dims == 0 || arg.stride[0] == 1)
-      run.reg[k] = {static_cast<char*>(args[k]) + first, -1};
-    else if (arg.stride[0] == 0)
-      list_fill(run, k, args[k], hi - lo);
+    if (moves >> k & 1)
+      run.reg[k] = {static_cast<char*>(args[k]) + lo * item, -1};
     else
-      return false;
+      list_fill(run, k, args[k], hi - lo);
   }
-  for (int k = list.n_in; k < list.n_in + list.n_out; ++k) {
-    if (list.arg[k].dtype != list.compute) return false;
-    run.reg[k + list.n_temp] = {static_cast<char*>(args[k]) + first, -1};
-  }
+  for (int k = list.n_in; k < list.n_in + list.n_out; ++k)
+    run.reg[k + list.n_temp] = {static_cast<char*>(args[k]) + lo * item, -1};
   list_run(run, hi - lo);
   return true;
 }

@@ -24,6 +24,7 @@ constexpr bool kManyRegisters = false;
 // The first n lanes, `step` elements apart.
 template <class T>
 inline void put(T* y, int64_t step, Vec<T> v, int64_t n) {
+  if (n == 1) return v_store_one(y, v);
   if (step == 1) return v_store_part(y, v, n);
   for (int64_t i = 0; i < n; ++i) y[i * step] = v[i];
 }
@@ -31,17 +32,18 @@ inline void put(T* y, int64_t step, Vec<T> v, int64_t n) {
 // Rows of A are contiguous.
 template <class T>
 void column_by_rows(int64_t k, const T* a, int64_t a_row, const T* x, Vec<T> bias, T* y, int64_t y_step, int64_t rows) {
-  for (int64_t i = 0; i < rows; i += kLanes<T>) {
-    const int n = static_cast<int>(min_of(kLanes<T>, rows - i));
+  const auto group = [=](int64_t i, int n) __attribute__((always_inline)) {
     Vec<T> sum[1];
     fold_group<T, Add, 1>(
         k, n, T{0},
-        [&](int r, int64_t p, auto part, Vec<T>* acc) {
+        [=](int r, int64_t p, auto part, Vec<T>* acc) {
           acc[0] = v_fma(part.load(a + (i + r) * a_row + p), part.load(x + p), acc[0]);
         },
         sum);
     put(y + i * y_step, y_step, sum[0] + bias, n);
-  }
+  };
+  if (rows == 1) return group(0, 1);  // half the instructions of any number
+  for (int64_t i = 0; i < rows; i += kLanes<T>) group(i, static_cast<int>(min_of(kLanes<T>, rows - i)));
 }
 
 // Columns of A are contiguous: V vectors of rows. Lane q of every row's sum is an accumulator; kTogether lanes of V

@@ -63,8 +63,13 @@ inline bool by_short_way(T* d, const T* a) {
 }
 
 template <class T>
-inline Vec<T> load_last(const T* p, int64_t n, bool in_block) {
-  return in_block ? v_load(p) : v_load_part(p, n);
+inline Vec<T> load_last(const T* p, int64_t n, bool whole) {
+  return whole ? v_load(p) : v_load_part(p, n);
+}
+
+template <class T>
+inline void store_last(T* p, Vec<T> v, int64_t n, bool whole) {
+  whole ? v_store(p, v) : v_store_part(p, v, n);
 }
 
 // d[i] = row(a[i], b[i], c[i]). d may be any of the operands: a vector is loaded before it is stored.
@@ -94,10 +99,7 @@ __attribute__((noinline)) void loop(T* d, const T* a, const T* b, const T* c, in
   if constexpr (Row::arity > 1) y = load_last(b + i, n - i, in_block & B_IN_BLOCK);
   if constexpr (Row::arity > 2) z = load_last(c + i, n - i, in_block & C_IN_BLOCK);
   const Vec<T> value = Row::template of<T>(x, y, z);
-  if (in_block & D_IN_BLOCK)
-    v_store(d + i, value);
-  else
-    v_store_part(d + i, value, n - i);
+  store_last(d + i, value, n - i, in_block & D_IN_BLOCK);
 }
 
 template <class T>
@@ -107,6 +109,34 @@ template <class T>
 inline T* address(const ListRegister& r, int64_t i) {
   return reinterpret_cast<T*>(r.base + (i & r.mask));
 }
+
+// ---- One vector ------------------------------------------------------------------------------------------------
+
+template <class T, class Row>
+Vec<T> one(Vec<T> x, Vec<T> y, Vec<T> z) {
+  return Row::template of<T>(x, y, z);
+}
+
+// Of floats integers become floats.
+template <class T, class Row>
+constexpr bool kTakes = !of_floats(Row::types) || !kIsInteger<T>;
+
+template <class T, class Row>
+constexpr auto one_of() {
+  Vec<T> (*f)(Vec<T>, Vec<T>, Vec<T>) = nullptr;
+  if constexpr (kTakes<T, Row>) f = &one<T, Row>;
+  return f;
+}
+
+// Indexed by Ew.
+template <class T>
+constexpr Vec<T> (*kOne[])(Vec<T> x, Vec<T> y, Vec<T> z) = {
+#define BS_EW1(name, ...) one_of<T, Row_##name>(),
+#define BS_EW2(name, ...) one_of<T, Row_##name>(),
+#define BS_EW3(name, ...) one_of<T, Row_##name>(),
+#include "kernels/elementwise.def"
+    one_of<T, Row_copy>(),
+};
 
 // ---- Steps: an instruction over a block ------------------------------------------------------------------------
 
@@ -214,8 +244,8 @@ constexpr Entry<T> entry_of() {
   Entry<T> e = {};
   e.arity = Row::arity;
   e.through_memory = of_floats(Row::types);
-  if constexpr (!of_floats(Row::types) || !kIsInteger<T>) e.loop = &loop<T, Row>;  // of floats integers become floats
-  if constexpr (kIsInteger<T>) {                                                   // loops only
+  if constexpr (kTakes<T, Row>) e.loop = &loop<T, Row>;
+  if constexpr (kIsInteger<T>) {  // loops only
   } else if constexpr (of_floats(Row::types)) {
     for (int form = 0; form < kForms; ++form)
       for (int t = 0; t < kTargets; ++t)
@@ -350,6 +380,34 @@ void run_list(ListRun& run, int64_t n) {
 }
 
 template <class T>
+inline void run_vector(const EwList& list, Vec<T>* reg) {
+  for (const EwInstr *o = list.instr, *end = o + list.n_instr; o < end; ++o)
+    reg[o->dst] = kOne<T>[static_cast<int>(o->op)](reg[o->a], reg[o->b], reg[o->c]);
+}
+
+template <class T>
+void run_few(const EwList& list, void* const* args, uint64_t moves, int64_t lo, int64_t n) {
+  Vec<T> reg[kListRegisters];
+  Vec<T>* const made = reg + list.n_in + list.n_temp;
+  void* const* const out = args + list.n_in;
+  if (n == 1) {  // what an element alone has stored the next list finds before it has reached L1
+    for (int k = 0; k < list.n_in; ++k) reg[k] = v_set(static_cast<const T*>(args[k])[moves >> k & 1 ? lo : 0]);
+    run_vector<T>(list, reg);
+    for (int k = 0; k < list.n_out; ++k) v_store_one(static_cast<T*>(out[k]) + lo, made[k]);
+    return;
+  }
+  for (int k = 0; k < list.n_in; ++k)
+    if (!(moves >> k & 1)) reg[k] = v_set(*static_cast<const T*>(args[k]));
+  for (int64_t end = lo + n; lo < end; lo += kLanes<T>) {
+    const int64_t count = min_of(kLanes<T>, end - lo);
+    for (int k = 0; k < list.n_in; ++k)
+      if (moves >> k & 1) reg[k] = load_last(static_cast<const T*>(args[k]) + lo, count, count == kLanes<T>);
+    run_vector<T>(list, reg);
+    for (int k = 0; k < list.n_out; ++k) store_last(static_cast<T*>(out[k]) + lo, made[k], count, count == kLanes<T>);
+  }
+}
+
+template <class T>
 void fill(ListRun& run, int r, const void* value, int64_t n) {
   char* block = run.block + r * kListBlockBytes;
   run.reg[r] = {block, 0};
@@ -366,6 +424,10 @@ void list_fill(ListRun& run, int r, const void* value, int64_t n) {
     fill<int32_t>(run, r, value, n);
   else
     fill<int64_t>(run, r, value, n);
+}
+
+void list_few(const EwList& list, void* const* args, uint64_t moves, int64_t lo, int64_t n) {
+  with_number(list.compute, [&](auto zero) { run_few<decltype(zero)>(list, args, moves, lo, n); });
 }
 
 void list_run(ListRun& run, int64_t n) {

@@ -46,6 +46,12 @@ struct ListOperand {
 void list_fill(ListRun& run, int r, const void* value, int64_t n);
 // n elements, every other input and output placed in memory.
 void list_run(ListRun& run, int64_t n);
+// Lists over so few elements run vector by vector instead, without blocks and steps: to place and choose those is most
+// of the time then.
+constexpr int64_t kFewBytes = 128;
+// Elements [lo, lo + n) of the list's operands, at most kFewBytes of each. Inputs in `moves` are contiguous, the others
+// one value; all of them may lie where outputs do.
+void list_few(const EwList& list, void* const* args, uint64_t moves, int64_t lo, int64_t n);
 // A block of rows x columns, operands in the order of the list's arguments. Outputs move. An output may lie in the
 // place of an input if no instruction reads that input after one has written the output, and both have the same
 // strides.

@@ -14,6 +14,10 @@ void sgd_as(const Sgd& s, const T* p, const T* grad, const T* buffer, T* p_out, 
   const Vec<T> lr = set(-s.lr), momentum = set(s.momentum), fresh = set(s.fresh), decay = set(s.weight_decay);
   const Vec<T> sign = set(s.maximize ? -1 : 1);
   const bool has_decay = s.weight_decay != 0;
+  if (!buffer && !has_decay && !s.maximize) {  // of small parameters, what the rest needs is most of the time
+    return each_vector<T>(
+        lo, hi, [=](int64_t i, auto part) { part.store(p_out + i, v_fma(part.load(grad + i), lr, part.load(p + i))); });
+  }
   each_vector<T>(lo, hi, [=](int64_t i, auto part) {
     const Vec<T> x = part.load(p + i);
     Vec<T> g = part.load(grad + i) * sign;

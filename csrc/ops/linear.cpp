@@ -119,12 +119,14 @@ int64_t run_product(const Call& call, int64_t lo, int64_t hi) {
   const void* bias = call.data_of(2);
   char* scratch = call.scratch;
   if (call.member > 0) scratch += static_cast<size_t>(call.member) * aligned_scratch(g);
-  if (by_columns(p)) {
-    kernels.gemm(g, call.in[0].data, call.in[1].data, bias, call.out[0].data, 0, g.m, lo, hi, scratch);
+  if (p.batches == 1) {
+    const bool columns = by_columns(p);
+    kernels.gemm(g, call.in[0].data, call.in[1].data, bias, call.out[0].data, columns ? 0 : lo, columns ? g.m : hi,
+                 columns ? lo : 0, columns ? hi : g.n, scratch);
     return -1;
   }
   for (int64_t row = lo; row < hi;) {
-    const int64_t batch = p.batches == 1 ? 0 : row / g.m, first = row - batch * g.m;
+    const int64_t batch = row / g.m, first = row - batch * g.m;
     const int64_t last = std::min(g.m, first + hi - row);
     int64_t x_at = 0, y_at = 0;
     for (int64_t rest = batch, d = p.batch.size() - 1; d >= 0; --d) {

@@ -32,6 +32,7 @@ EpochLoop::EpochLoop(std::vector<Tensor> arrays, int64_t batch_size, bool with_t
   samples_total_ = arrays_[0].shape()[0];
   for (const Tensor& a : arrays_) {
     const int64_t rows = std::max<int64_t>(samples_total_, 1);
+    sources_.push_back(a.data());
     row_bytes_.push_back(a.numel() / rows * static_cast<int64_t>(size_of(a.dtype())));
     batch_.push_back(Buffer::make(static_cast<size_t>(row_bytes_.back() * std::min(batch_size, rows))));
   }
@@ -69,7 +70,7 @@ void EpochLoop::begin() {
 void EpochLoop::gather(int64_t first, int64_t rows) {
   const auto& kernels = kernels::active();
   for (size_t a = 0; a < arrays_.size(); ++a) {
-    char* source = arrays_[a].data();
+    char* source = sources_[a];
     if (!shuffle_) {
       inputs_[a] = source + first * row_bytes_[a];
       continue;

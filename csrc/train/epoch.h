@@ -43,6 +43,7 @@ class EpochLoop {
 
   std::mutex lock_;  // two threads may drive one loop: a step at a time
   std::vector<Tensor> arrays_;
+  std::vector<char*> sources_;      // their data
   std::vector<Ref<Buffer>> batch_;  // one gathered batch per array
   std::vector<int64_t> row_bytes_;
   std::vector<int64_t> order_;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias, cast
 
@@ -89,8 +90,11 @@ def samples(op: str, name: str, data: Any, dtype: DType) -> Tensor:
     """Give data as a tensor of a dtype; a data frame's columns side by side."""
     if isinstance(data, Tensor):
         return data.detach() if data.dtype == dtype else _core.cast(data.detach(), dtype)
-    with np.errstate(over="ignore"):  # check_finite says what does not fit
-        return _core.from_numpy(np.asarray(_array(op, name, data), dtype=dtype.name, order="C"))
+    array = _array(op, name, data)
+    if array.dtype != dtype.name:
+        with np.errstate(over="ignore"):  # check_finite says what does not fit
+            array = array.astype(dtype.name)
+    return _core.from_numpy(np.asarray(array, order="C"))
 
 
 def _array(op: str, name: str, data: Any) -> npt.NDArray[Any]:
@@ -144,7 +148,7 @@ def _place(name: str, index: tuple[Any, ...], data: Any) -> str:
 
 def check_finite(op: str, name: str, x: Tensor, data: Any) -> None:
     """Raise ValueError that says where NaN or an infinite number is: the loss would be NaN, too."""
-    if not x.dtype.is_floating_point or np.isfinite(float(_core.sum(x))):  # one pass, on all threads
+    if not x.dtype.is_floating_point or math.isfinite(float(_core.sum(x))):  # one pass, on all threads
         return
     array = np.asarray(x)
     wrong = ~np.isfinite(array)
@@ -183,11 +187,12 @@ def as_data(op: str, model: Module, X: Array, y: Array, loss: Loss) -> tuple[Ten
 
 
 def _check_labels(op: str, y: Tensor, loss: Loss) -> None:
-    labels = np.asarray(y)
-    if loss == "logistic_loss" and not (np.abs(labels) == 1).all():
+    if loss == "logistic_loss" and not (np.abs(np.asarray(y)) == 1).all():
         fix = "; labels 0 and 1 become so by 2 * y - 1, or take binary_cross_entropy_with_logits"
         raise ValueError(f"[{op}] logistic_loss takes labels -1 and +1 in y{fix}")
-    if loss == "binary_cross_entropy_with_logits" and not ((labels >= 0) & (labels <= 1)).all():
+    if loss == "binary_cross_entropy_with_logits" and not (
+        float(_core.amin(y)) >= 0 and float(_core.amax(y)) <= 1  # else, or NaN
+    ):
         fix = "; labels -1 and +1 become so by (y + 1) / 2, or take logistic_loss"
         raise ValueError(f"[{op}] binary_cross_entropy_with_logits takes labels from 0 to 1 in y{fix}")
 

@@ -182,7 +182,8 @@ def fit(
                 break
     finally:
         for module, mode in modes:
-            module.training = mode
+            if module.training != mode:
+                module.training = mode
         if bar is not None:
             bar.close()
     return history
@@ -278,7 +279,7 @@ def _check_optimizer(model: Module, optimizer: object) -> None:
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"[fit] optimizer is {type(optimizer).__name__}; it must be a bs.optim.Optimizer")
     own = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    if own.isdisjoint(map(id, model.parameters())):
+    if not any(id(p) in own for p in model.parameters()):
         raise ValueError("[fit] the optimizer has none of the model's parameters: was it made for another?")
 
 

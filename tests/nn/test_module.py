@@ -32,6 +32,8 @@ def test_registration_order_and_names() -> None:
     assert [name for name, _ in net.named_parameters()] == names
     assert [name for name, _ in net.named_buffers()] == ["seen", "scratch"]
     assert [name for name, _ in net.named_modules()] == ["", "net", "net.0", "net.1", "net.2"]
+    assert list(map(id, net.modules())) == [id(module) for _, module in net.named_modules()]
+    assert list(map(id, net.parameters())) == [id(p) for _, p in net.named_parameters()]
     assert [name for name, _ in net.named_children()] == ["net"]
     assert list(net.state_dict()) == ["scale", "seen", *names[1:]]
     assert net.offset is None
@@ -45,6 +47,8 @@ def test_shared_parameters_come_once() -> None:
     b.weight = a.weight
     both = nn.Sequential(a, b)
     assert [name for name, _ in both.named_parameters()] == ["0.weight", "0.bias", "1.bias"]
+    assert list(map(id, both.parameters())) == [id(a.weight), id(a.bias), id(b.bias)]
+    assert list(map(id, nn.Sequential(a, both).modules()))[1:] == [id(a), id(both), id(b)]
     assert list(both.state_dict()) == ["0.weight", "0.bias", "1.weight", "1.bias"]
     assert copy.deepcopy(both)[0].weight is not a.weight
     twice = copy.deepcopy(both)

@@ -204,7 +204,14 @@ class Module:
 
     def modules(self) -> Iterator[Module]:
         """Give this module and all below it, parents first."""
-        return (module for _, module in self.named_modules())
+        seen: set[Module] = set()
+        to_visit: list[Module | None] = [self]
+        while to_visit:
+            module = to_visit.pop()
+            if module is not None and module not in seen:
+                seen.add(module)
+                yield module
+                to_visit.extend(reversed(module._modules.values()))
 
     def named_parameters(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
@@ -214,7 +221,12 @@ class Module:
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Give each parameter once."""
-        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
+        seen: set[int] = set()
+        for module in self.modules() if recurse else (self,):
+            for parameter in module._parameters.values():
+                if parameter is not None and id(parameter) not in seen:
+                    seen.add(id(parameter))
+                    yield parameter
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
@@ -329,7 +341,8 @@ class Module:
     def train(self: M, mode: bool = True) -> M:
         """Set the training flag of this module and all below it."""
         for module in self.modules():
-            module.training = mode
+            if module.training != mode:
+                module.training = mode
         return self
 
     def eval(self: M) -> M:

@@ -208,7 +208,7 @@ const Op matmul_op{
     .reads = IN_0 | IN_1,
     .lower = [](const LowerCall& call) -> std::vector<Tensor> {
       const Tensor x = call.in(0), y = call.in(1);
-      if (y.shape().size() != 2) return {};
+      if (y.shape().size() != 2 || call.readers(1) < kTurnedReaders) return {};
       const Spec* in[] = {&x.spec(), &y.spec()};
       const Tensor again = turned(call, matmul_of(Specs(in)).gemm, false);
       if (!again) return {};

@@ -1,7 +1,6 @@
 // Capture to IR: dead code, common subexpressions, views, lowering.
 #include <algorithm>
 #include <map>
-#include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -193,6 +192,9 @@ struct Builder {
 
   // n as rules of lowering see it: constants are symbols too, so that what is built on them is built once, as steps.
   Ref<Node> without_values(Node* n) {
+    bool constants = false;
+    for (int i = 0; i < static_cast<int>(n->n_inputs); ++i) constants |= n->in(i).node && !n->in(i).node->symbolic;
+    if (!constants) return Ref<Node>::share(n);
     Ref<Node> copy = Node::make(n->op, static_cast<int>(n->n_inputs), static_cast<int>(n->n_outputs));
     copy->attrs = n->attrs;
     for (int i = 0; i < static_cast<int>(n->n_inputs); ++i) {
@@ -215,13 +217,24 @@ struct Builder {
     return copy;
   }
 
+  // How many steps of an op read a value as their input i.
+  class Readers {
+   public:
+    int& operator()(const Op* op, int i, int value) { return of_op_[op][static_cast<int64_t>(value) << 16 | i]; }
+    bool any() const { return !of_op_.empty(); }
+
+   private:
+    std::unordered_map<const Op*, std::unordered_map<int64_t, int>> of_op_;
+  };
+
   // Steps whose ops have a rule of lowering become what that builds.
   void lower(const std::vector<Tensor>& roots) {
-    std::map<std::tuple<const Op*, int, int>, int> readers;  // of a value, as input i of an op
+    Readers readers;
     for (const Step& s : ir.steps)
       for (int i = 0; s.op->lower && i < static_cast<int>(s.in.size()); ++i)
-        ++readers[{s.op, i, s.in[static_cast<size_t>(i)]}];
-    if (readers.empty()) return;
+        ++readers(s.op, i, s.in[static_cast<size_t>(i)]);
+    if (!readers.any()) return;
+    std::vector<int> counts;
     std::vector<Step> steps;
     std::vector<Node*> nodes;
     steps.swap(ir.steps);
@@ -230,9 +243,9 @@ struct Builder {
     for (size_t k = 0; k < steps.size(); ++k) {
       Step& s = steps[k];
       if (s.op->lower) {
-        std::vector<int> counts;
+        counts.clear();
         for (int i = 0; i < static_cast<int>(s.in.size()); ++i)
-          counts.push_back(readers[{s.op, i, s.in[static_cast<size_t>(i)]}]);
+          counts.push_back(readers(s.op, i, s.in[static_cast<size_t>(i)]));
         RecordingGuard off(false);
         ApartScope scope(nodes[k]->apart);
         const Ref<Node> seen = without_values(nodes[k]);

@@ -113,17 +113,35 @@ def cpu_id() -> str:
     return " ".join(found.values()) or platform.processor() or platform.machine()
 
 
-def keep_products(results: dict[str, Any], name: str | None) -> Path:
-    """Write the table of this processor to bench/results, under the name that it has there."""
+def kept_results(name: str | None = None) -> tuple[Path, dict[str, Any]]:
+    """The file of this processor in bench/results, and what it holds: its id, the sections written so far."""
     cpu = cpu_id()
     known = {json.loads(p.read_text(encoding="utf-8"))["cpu"]: p.stem for p in RESULTS.glob("*.json")}
     name = name or known.get(cpu) or re.sub("[^a-z0-9]+", "-", cpu.lower())
-    commit = subprocess.run(
+    path = RESULTS / f"{name}.json"
+    return path, json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"cpu": cpu}
+
+
+def keep_results(path: Path, kept: dict[str, Any]) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    text = json.dumps(kept, indent=1)
+    text = re.sub(r"\[\s+([\d.,\s]+?)\s+\]", lambda m: "[" + " ".join(m[1].split()) + "]", text)
+    text = re.sub(r"\{\s+(\"run_name\"[^}]*?)\s+\}", lambda m: "{" + " ".join(m[1].split()) + "}", text)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def commit_now() -> str:
+    return subprocess.run(
         ["git", "-C", str(ROOT), "describe", "--always", "--dirty"],
         capture_output=True,
         text=True,
         check=False,
-    )
+    ).stdout.strip()
+
+
+def keep_products(results: dict[str, Any], name: str | None) -> Path:
+    """Write the table of this processor to bench/results, under the name that it has there."""
+    path, kept = kept_results(name)
     context = results["context"]
     blocking: dict[str, dict[str, list[int]]] = {}
     rows = []
@@ -133,21 +151,16 @@ def keep_products(results: dict[str, Any], name: str | None) -> Path:
             blocking.setdefault(isa, {})[cell] = [int(row[key]) for key in BLOCKING]
         figures = {key: round(row[key], 4) for key in ("cpu_time", "GFLOP/s", "of_peak") if key in row}
         rows.append({"run_name": run_name, "time_unit": row["time_unit"], **figures})
-    kept = {
-        "cpu": cpu,
-        "commit": commit.stdout.strip(),
+    kept |= {
+        "cpu": cpu_id(),
+        "commit": commit_now(),
         "l1": int(context["l1"]),
         "l2": int(context["l2"]),
-        "context": {k: v for k, v in context.items() if re.match("peak|stream|openblas", k)},
+        "context": {k: context[k] for k in context if re.match("peak|stream|openblas", k)},
         "blocking": blocking,
         "benchmarks": rows,
     }
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
-    text = json.dumps(kept, indent=1)
-    text = re.sub(r"\[\s+([\d,\s]+?)\s+\]", lambda m: "[" + " ".join(m[1].split()) + "]", text)
-    text = re.sub(r"\{\s+(\"run_name\"[^}]*?)\s+\}", lambda m: "{" + " ".join(m[1].split()) + "}", text)
-    path.write_text(text + "\n", encoding="utf-8")
+    keep_results(path, kept)
     return path
 
 

@@ -1,12 +1,12 @@
 """Time one training step (forward path, reverse sweep, update) of backsweep and of its peers, side by side.
 
-usage: python bench/steps.py [--threads N] [--only ROW,..] [--least] [--compile] [--json FILE]
+usage: python bench/steps.py [--threads N] [--only ROW,..] [--least] [--compile] [--json FILE] [--keep]
 
 Every engine runs the same mathematics in float32 on the same shapes: backsweep compiled, op by op and
 inside `bs.fit`; PyTorch op by op (with --compile also torch.compile); jax.jit with donated buffers, and the
 same step inside lax.scan. Engines take turns within a row, and the median of the rounds counts, or with
 --least the shortest: on a machine that others use, only ratios within one run mean anything. Peers that are
-not installed are left out.
+not installed are left out. --keep writes the table into bench/results, for this processor.
 
 A new row is one entry of ROWS; a new kind of network is one class beside Mlp.
 """
@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from run import commit_now, keep_results, kept_results
 
 LR, ADAM_LR = 0.01, 0.001
 LOOP_STEPS = 200  # of engines that do not return to Python between steps
@@ -378,6 +379,19 @@ def ratio(times: dict[str, float], loop: bool) -> float | None:
     return min(peers) / min(ours) if ours and peers else None
 
 
+def keep(record: dict[str, Any]) -> None:
+    """Write median and least microseconds per step into this processor's file in bench/results."""
+    path, kept = kept_results()
+    rows = {
+        row: {name: [round(t["median"] * 1e6, 2), round(t["least"] * 1e6, 2)] for name, t in times.items()}
+        for row, times in record["rows"].items()
+    }
+    section = {"commit": commit_now(), "versions": record["versions"], "median, least": rows}
+    kept.setdefault("steps", {})[f"{record['threads']} threads"] = section
+    keep_results(path, kept)
+    print(f"kept in {path}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -389,6 +403,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--least", action="store_true", help="show the shortest round, not the median")
     parser.add_argument("--json", default="", metavar="FILE")
+    parser.add_argument("--keep", action="store_true", help="write the table into bench/results")
     args = parser.parse_args()
     row_names = args.only.split(",") if args.only else list(ROWS)
     if unknown := set(row_names) - set(ROWS):
@@ -426,10 +441,11 @@ def main() -> None:
         firsts = [f"{times[k].first * 1e3:.0f}" if k in times else "–" for k in ("compiled", "jax")]
         print(f"| {row_name} | {' | '.join(cells)} | {' / '.join(firsts)} |", flush=True)
         record["rows"][row_name] = {name: vars(t) for name, t in times.items()}
-        record["rows"][row_name]["ratios"] = ratios
     if args.json:
         with open(args.json, "w", encoding="utf-8") as file:
             json.dump(record, file, indent=1)
+    if args.keep:
+        keep(record)
 
 
 if __name__ == "__main__":

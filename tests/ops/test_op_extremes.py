@@ -361,6 +361,7 @@ def test_derivatives_beside_bools() -> None:
     b = bs.tensor([True, False])
     for fn, want in (
         (lambda x: x**b, [1.0, 0.0]),
+        (lambda x: b**x, [0.0, 0.0]),
         (lambda x: x * b, [1.0, 0.0]),
         (lambda x: x / (b + 1), [0.5, 1.0]),
         (lambda x: bs.maximum(x, b), [1.0, 1.0]),

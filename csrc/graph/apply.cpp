@@ -75,11 +75,10 @@ void run_forward(const Op& op, Call& call, const Specs& in, const Spec* out) {
     }
   }
   Ref<Buffer> scratch;
-  if (op.scratch_bytes) {
-    if (size_t bytes = op.scratch_bytes(call.attrs, in, out, members)) scratch = Buffer::make(bytes);
-  }
+  const size_t bytes = op.scratch_bytes ? (op.scratch_bytes(call.attrs, in, out) + 63) / 64 * 64 : 0;
+  const size_t own = op.scratch_of_thread ? bytes : 0;  // of each thread
+  if (bytes > 0) scratch = Buffer::make(own > 0 ? own * static_cast<size_t>(members) : bytes);
   call.scratch = scratch ? static_cast<char*>(scratch->data) : nullptr;
-  call.member = 0;
   if (op.prepare) op.prepare(call);
   int64_t bad = -1;
   if (members == 1) {
@@ -89,7 +88,7 @@ void run_forward(const Op& op, Call& call, const Specs& in, const Spec* out) {
     share_out(parts, nullptr, members, [&](int part, int member) {
       const Range r = part_of(place.extent, place.granule, part, parts);
       Call mine = call;
-      mine.member = member;
+      mine.scratch += static_cast<size_t>(member) * own;
       int64_t b = op.forward(mine, r.lo, r.hi);
       if (b < 0) return;
       int64_t seen = first_bad.load();

@@ -85,9 +85,7 @@ struct Call {
   bool has(int i) const { return i < n_in && in[i].spec; }
   // Input i, or null where it is absent.
   char* data_of(int i) const { return i < n_in ? in[i].data : nullptr; }
-  char* scratch;  // 64-byte aligned, scratch_bytes() long, shared by all parts of the call
-  int member;     // which thread runs this part, from 0 to `members` of scratch_bytes() (for scratch that parts do not
-                  // share)
+  char* scratch;  // 64-byte aligned, scratch_bytes() long
   alignas(8) std::byte plan[kPlanBytes];
 
   // What prepare() leaves to forward.
@@ -270,7 +268,10 @@ struct Op {
   void (*merge)(const Call& call) = nullptr;
   // Throws the error for the position that forward returned.
   void (*explain)(const Call& call, int64_t position) = nullptr;
-  size_t (*scratch_bytes)(const Attrs* attrs, const Specs& in, const Spec* out, int members) = nullptr;
+  // Memory that forward works in: all parts of a call share it, and merge() finds what they left; or each thread has
+  // its own, which holds nothing when a part begins.
+  size_t (*scratch_bytes)(const Attrs* attrs, const Specs& in, const Spec* out) = nullptr;
+  bool scratch_of_thread = false;
   Placement (*place)(const Attrs* attrs, const Specs& in, const Spec* out) = nullptr;  // null: never cut
   // Nanoseconds on one thread, roughly; null: by the bytes of the operands.
   double (*cost)(const Attrs* attrs, const Specs& in, const Spec* out) = nullptr;

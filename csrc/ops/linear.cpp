@@ -88,8 +88,6 @@ Product matmul_of(const Specs& in) { return folded(product_of(in)); }
 // A single product with few rows is cut by columns, all others by rows of all batches.
 bool by_columns(const Product& p) { return p.batches == 1 && p.gemm.m < kEnoughRows && p.gemm.n >= kEnoughRows; }
 
-size_t aligned_scratch(const Gemm& g) { return (kernels::active().gemm_scratch(g) + 63) / 64 * 64; }
-
 Placement place_product(const Product& p, const Specs& in) {
   Placement place;
   if (by_columns(p)) {
@@ -117,12 +115,10 @@ int64_t run_product(const Call& call, int64_t lo, int64_t hi) {
   const Gemm& g = p.gemm;
   const int64_t item = static_cast<int64_t>(size_of(g.dtype));
   const void* bias = call.data_of(2);
-  char* scratch = call.scratch;
-  if (call.member > 0) scratch += static_cast<size_t>(call.member) * aligned_scratch(g);
   if (p.batches == 1) {
     const bool columns = by_columns(p);
     kernels.gemm(g, call.in[0].data, call.in[1].data, bias, call.out[0].data, columns ? 0 : lo, columns ? g.m : hi,
-                 columns ? lo : 0, columns ? hi : g.n, scratch);
+                 columns ? lo : 0, columns ? hi : g.n, call.scratch);
     return -1;
   }
   for (int64_t row = lo; row < hi;) {
@@ -135,7 +131,7 @@ int64_t run_product(const Call& call, int64_t lo, int64_t hi) {
       rest /= p.batch[static_cast<int>(d)];
     }
     kernels.gemm(g, call.in[0].data + x_at * item, call.in[1].data + y_at * item, bias,
-                 call.out[0].data + batch * g.m * g.n * item, first, last, 0, g.n, scratch);
+                 call.out[0].data + batch * g.m * g.n * item, first, last, 0, g.n, call.scratch);
     row += last - first;
   }
   return -1;
@@ -184,8 +180,9 @@ const Op matmul_op{
           call.set_plan(matmul_of(specs_of(call, in)));
         },
     .forward = run_product,
-    .scratch_bytes = [](const Attrs*, const Specs& in, const Spec*,
-                        int members) { return aligned_scratch(matmul_of(in).gemm) * static_cast<size_t>(members); },
+    .scratch_bytes = [](const Attrs*, const Specs& in,
+                        const Spec*) { return kernels::active().gemm_scratch(matmul_of(in).gemm); },
+    .scratch_of_thread = true,
     .place = [](const Attrs*, const Specs& in, const Spec*) { return place_product(matmul_of(in), in); },
     .cost = [](const Attrs*, const Specs& in, const Spec*) { return product_cost(matmul_of(in)); },
     .strided = IN_0 | IN_1,
@@ -267,8 +264,9 @@ const Op linear_op{
           call.set_plan(layer_of(specs_of(call, in)));
         },
     .forward = run_product,
-    .scratch_bytes = [](const Attrs*, const Specs& in, const Spec*,
-                        int members) { return aligned_scratch(layer_of(in).gemm) * static_cast<size_t>(members); },
+    .scratch_bytes = [](const Attrs*, const Specs& in,
+                        const Spec*) { return kernels::active().gemm_scratch(layer_of(in).gemm); },
+    .scratch_of_thread = true,
     .place = [](const Attrs*, const Specs& in, const Spec*) { return place_product(layer_of(in), in); },
     .cost = [](const Attrs*, const Specs& in, const Spec*) { return product_cost(layer_of(in)); },
     .strided = IN_1,

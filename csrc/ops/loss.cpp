@@ -85,7 +85,7 @@ const Op cross_entropy_op{
                                ignored(call.attrs), " to leave a row out"));
         },
     .scratch_bytes =
-        [](const Attrs* attrs, const Specs& in, const Spec*, int) {
+        [](const Attrs* attrs, const Specs& in, const Spec*) {
           return reduction(attrs) == kNone ? 0 : static_cast<size_t>(in[0].shape[0]) * size_of(in[0].dtype);
         },
     .place = [](const Attrs*, const Specs& in, const Spec*) { return Placement{in[0].shape[0], 1, IN_0 | IN_1, true}; },

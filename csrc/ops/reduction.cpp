@@ -131,7 +131,7 @@ int64_t scratch_elements(const Plan& p) {
 }
 
 template <Reduction kind>
-size_t scratch_bytes(const Attrs* attrs, const Specs& in, const Spec*, int) {
+size_t scratch_bytes(const Attrs* attrs, const Specs& in, const Spec*) {
   Plan p = plan_of(in[0].shape, axes_of(name_of_kind<kind>(), attrs, in[0].shape));
   return static_cast<size_t>(scratch_elements(p)) * size_of(out_dtype<kind>(in[0].dtype));
 }

@@ -138,8 +138,9 @@ void place_step(const Ir& ir, Step& s);
 std::vector<Phase> place(Ir& ir, int threads);
 
 // Offsets in the arena of a program for so many threads; -1 where a value lies elsewhere, or a step needs no scratch.
+// The scratch of a step's thread m lies m times scratch_step further.
 struct Memory {
-  std::vector<int64_t> of_value, of_scratch;
+  std::vector<int64_t> of_value, of_scratch, scratch_step;
   int64_t bytes;
 };
 Memory plan_memory(const Ir& ir, const std::vector<Phase>& phases, int members);

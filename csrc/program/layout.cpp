@@ -20,6 +20,7 @@ void Program::lay_out(int members) {
   views_.assign(n_views, View{});
   View* next_view = views_.data();
   operands_.assign(n_steps, {});
+  scratch_step_ = memory.scratch_step;
   slot_patches_.clear();
   argument_patches_.clear();
   auto resolve = [&](int v, char** where) {
@@ -64,7 +65,6 @@ void Program::lay_out(int members) {
     call.out = next_view + call.n_in;
     next_view += call.n_in + call.n_out;
     call.scratch = memory.of_scratch[s] >= 0 ? base + memory.of_scratch[s] : nullptr;
-    call.member = 0;
     for (int i = 0; i < call.n_in; ++i) {
       const int v = step.in[static_cast<size_t>(i)];
       if (ir_.values[static_cast<size_t>(v)].home != Home::absent) call.in[i].spec = &ir_.spec(v);

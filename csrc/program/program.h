@@ -143,6 +143,7 @@ class Program {
   Ref<Buffer> arena_;
   int64_t arena_bytes_ = 0;
   std::vector<Call> calls_;                   // per step that is an op
+  std::vector<int64_t> scratch_step_;         // per step: between the scratch of one thread and the next one's
   std::vector<View> views_;                   // of their operands
   std::vector<std::vector<void*>> operands_;  // per step with a list
   std::vector<Job> jobs_;                     // per phase; empty for one thread

@@ -77,9 +77,9 @@ inline __attribute__((always_inline)) int64_t Program::run_step(size_t s, int64_
   }
   Call mine;
   const Call* call = &calls_[s];
-  if (member > 0 && call->scratch) {
+  if (const int64_t each = scratch_step_[s]; member > 0 && each > 0) {
     mine = *call;
-    mine.member = member;
+    mine.scratch += member * each;
     call = &mine;
   }
   if (!step.list) return step.op->forward(*call, lo, hi);

@@ -386,12 +386,13 @@ PyObject* programs(PyObject* o, void*) {
   return guarded([&] {
     py::list made;
     for (const auto& e : *as_compiled(o)->entries) {
+      const Program::Plan plan = e->program->plan();
       py::dict d;
-      d["text"] = e->program->text();
-      d["arena_bytes"] = e->program->arena_bytes();
+      d["text"] = plan.text;
+      d["arena_bytes"] = plan.arena_bytes;
       d["nanoseconds"] = e->program->cost();
       py::list phases;
-      for (const Phase& p : e->program->phases()) {
+      for (const Phase& p : plan.phases) {
         py::dict phase;
         phase["steps"] = p.last - p.first;
         phase["parallel"] = p.parallel;
@@ -410,7 +411,7 @@ PyObject* wrapped(PyObject* o, void*) { return Py_NewRef(as_compiled(o)->fn); }
 PyGetSetDef getset[] = {
     {"programs", programs, nullptr,
      "One dict per captured signature: text, arena_bytes, nanoseconds (planned), and of each of its phases "
-     "steps, nanoseconds, and whether all threads share it.",
+     "steps, nanoseconds, and whether all threads share it. As planned for the threads of the last run.",
      nullptr},
     {"__wrapped__", wrapped, nullptr, "The function that is compiled.", nullptr},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},

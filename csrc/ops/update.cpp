@@ -179,7 +179,7 @@ const Op sgd_rows_op{
         if (of_index[i] == next) update(index[i], sum(next++));
       return -1;
     },
-    .scratch_bytes = [](const Attrs*, const Specs& in, const Spec*, int) { return Touched(in).bytes(); },
+    .scratch_bytes = [](const Attrs*, const Specs& in, const Spec*) { return Touched(in).bytes(); },
     .cost =
         [](const Attrs*, const Specs& in, const Spec*) {
           const Touched t(in);

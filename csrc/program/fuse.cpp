@@ -109,6 +109,7 @@ class Fuser {
 
 void fuse(Ir& ir) {
   ir.steps = Fuser(ir).run();
+  for (size_t s = 0; s < ir.steps.size(); ++s) ir.steps[s].rank = static_cast<int>(s);
   ir.number_makers();
 }
 

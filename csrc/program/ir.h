@@ -51,6 +51,7 @@ struct Step {
   std::vector<int64_t> pieces;
   int64_t unit = 1;  // elements of a list's loop per unit of place.extent
   double cost = 0;   // nanoseconds on one thread
+  int rank = -1;     // where fuse() has put it: placement moves it
   // Steps of a phase that hand shards to each other are cut at the same fractions: at multiples of `cut_granule` of
   // [0, cut), where `cut` divides place.extent.
   int64_t cut = 1, cut_granule = 1;
@@ -134,7 +135,7 @@ struct Phase {
 void place_step(const Ir& ir, Step& s);
 
 // Places every step and gathers them in phases, in another order where that makes fewer. Chains are kept only if they
-// leave parts enough for so many threads.
+// leave parts enough for so many threads. May be asked again, for others: the last order does not matter.
 std::vector<Phase> place(Ir& ir, int threads);
 
 // Offsets in the arena of a program for so many threads; -1 where a value lies elsewhere, or a step needs no scratch.

@@ -4,7 +4,9 @@
 namespace bs {
 
 void Program::lay_out(int members) {
+  std::lock_guard guard(plan_lock_);
   members_ = 0;
+  find_shadows();
   const size_t n_steps = ir_.steps.size();
   const Memory memory = plan_memory(ir_, phases_, members);
   arena_bytes_ = memory.bytes;

@@ -218,6 +218,7 @@ class Placer {
 
   void reorder() {
     std::vector<Step> steps;
+    steps.reserve(order_.size());
     for (int s : order_) steps.push_back(std::move(step(s)));
     ir_.steps = std::move(steps);
     ir_.number_makers();
@@ -245,6 +246,8 @@ class Placer {
 }  // namespace
 
 std::vector<Phase> place(Ir& ir, int threads) {
+  std::sort(ir.steps.begin(), ir.steps.end(), [](const Step& a, const Step& b) { return a.rank < b.rank; });
+  ir.number_makers();
   for (Step& s : ir.steps) place_step(ir, s);
   return Placer(ir, threads).run();
 }

@@ -31,7 +31,7 @@ Program::Program(const Capture& capture, const std::vector<Tensor>& outputs, boo
   }
   ir_ = build_ir(capture, roots);
   fuse(ir_);
-  phases_ = place(ir_, num_threads());
+  place_for(num_threads());
   for (const auto& s : capture.slots) slots_.push_back({s.slot, s.slot->cell.get(), s.slot->spec().dtype});
   for (auto [slot, value] : ir_.commits) slots_[static_cast<size_t>(slot)].written = true;
   for (const Step& s : ir_.steps) {
@@ -43,14 +43,34 @@ Program::Program(const Capture& capture, const std::vector<Tensor>& outputs, boo
   std::iota(lock_order_.begin(), lock_order_.end(), size_t{0});
   std::sort(lock_order_.begin(), lock_order_.end(),
             [&](size_t a, size_t b) { return std::less<>()(slots_[a].slot.get(), slots_[b].slot.get()); });
-  find_shadows();
-  lay_out(members_for(num_threads()));
+  make_ready();
 }
 
-int Program::members_for(int threads) const {
-  const bool pays = cost_ > kTeamNanoseconds &&
-                    std::any_of(phases_.begin(), phases_.end(), [](const Phase& p) { return p.parallel; });
-  return pays ? threads : 1;
+// Phases and layout for the number of threads that there are now; how many of them run it.
+int Program::make_ready() {
+  int members = 1;
+  if (const int threads = num_threads(); threads > 1 && cost_ > kTeamNanoseconds) {
+    place_for(threads);
+    if (std::any_of(phases_.begin(), phases_.end(), [](const Phase& p) { return p.parallel; })) members = threads;
+  }
+  if (members != members_) lay_out(members);
+  return members;
+}
+
+// One thread runs what is placed for two.
+void Program::place_for(int threads) {
+  threads = std::max(threads, 2);
+  if (threads == placed_for_) return;
+  std::lock_guard guard(plan_lock_);
+  placed_for_ = members_ = 0;  // what throws leaves no plan behind
+  phases_.clear();
+  phases_ = place(ir_, threads);
+  placed_for_ = threads;
+}
+
+Program::Plan Program::plan() const {
+  std::lock_guard guard(plan_lock_);
+  return {str(ir_, phases_), phases_, arena_bytes_};
 }
 
 // The new value of a slot is made in place of the old one, unless a step still reads the old one then, or a step that
@@ -71,6 +91,7 @@ void Program::find_shadows() {
   for (auto [slot, value] : ir_.commits) {
     const int maker = ir_.values[static_cast<size_t>(value)].maker;
     bool& shadow = slots_[static_cast<size_t>(slot)].shadow;
+    shadow = false;
     // A call-back may look at the slot, and keep what it sees.
     shadow |= maker <= last_failing || calls_host_;
     const Spec& spec = ir_.values[static_cast<size_t>(value)].spec;

@@ -68,12 +68,15 @@ class Program {
   bool fits_slots() const;
 
   const std::vector<Spec>& output_specs() const { return output_specs_; }
-  // Bytes of the arena, for the number of threads of the last run (before it, of the first).
-  int64_t arena_bytes() const { return arena_bytes_; }
   double cost() const { return cost_; }
   bool calls_host() const { return calls_host_; }
-  const std::vector<Phase>& phases() const { return phases_; }
-  std::string text() const { return str(ir_, phases_); }
+  // What people are shown: as planned for the number of threads of the last run, or before it of the making.
+  struct Plan {
+    std::string text;
+    std::vector<Phase> phases;
+    int64_t arena_bytes;
+  };
+  Plan plan() const;
 
  private:
   // An operand whose address is known only at the call.
@@ -102,7 +105,8 @@ class Program {
     std::vector<int> homes;  // of members: see share_out()
   };
 
-  int members_for(int threads) const;
+  int make_ready();
+  void place_for(int threads);
   void lay_out(int members);
   void cut(int members);
   void find_shadows();
@@ -127,6 +131,8 @@ class Program {
 
   Ir ir_;
   std::vector<Phase> phases_;
+  int placed_for_ = 0;            // threads; 0: not whole
+  mutable std::mutex plan_lock_;  // of steps, phases_, arena_bytes_, which a run may make anew
   std::vector<SlotBinding> slots_;
   // By what a run leaves in them; and those that must be empty when it begins.
   std::vector<Ref<GradCell>> stale_cells_, cleared_cells_, kept_cells_, empty_cells_;

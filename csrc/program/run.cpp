@@ -198,8 +198,7 @@ void Program::run_into(std::span<char* const> inputs, std::span<char* const> out
   std::lock_guard guard(lock_);
   Runner runner(runner_);
   check_cells();
-  const int members = members_for(num_threads());
-  if (members != members_) lay_out(members);
+  const int members = make_ready();
   Running running(!calls_host_);
   try {
     bind(inputs, out);

@@ -55,6 +55,7 @@ void place_step(const Ir& ir, Step& s) {
     s.cost = forward_cost(*s.op, s.attrs.get(), specs.in(), specs.out(), specs.n_out());
   } else {
     s.place.extent = ops::loop_extent(shape);
+    s.cost = 0;
   }
   if (s.list) {
     double bytes = 0;

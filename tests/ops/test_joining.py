@@ -91,6 +91,9 @@ def test_promotion_and_empty_vectors() -> None:
     assert bs.concat is bs.cat is bs.concatenate
 
 
+MANY = bs.expand(bs.ones(1), (2**31,))
+
+
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
@@ -117,6 +120,9 @@ def test_promotion_and_empty_vectors() -> None:
         (lambda: bs.split(bs.ones(5), 2, 1), IndexError, r"^\[split\] dim 1"),
         (lambda: bs.split(bs.tensor(1.0), 1), bs.ShapeError, r"^\[split\] a 0-d tensor"),
         (lambda: bs.chunk(bs.ones(5), 0), ValueError, r"^\[chunk\] chunks is 1 or more"),
+        (lambda: MANY.split(1), ValueError, r"^\[split\] 2147483648 parts are too many"),
+        (lambda: MANY.chunk(2**31), ValueError, r"^\[chunk\] 2147483648 parts are too many"),
+        (lambda: MANY.unbind(), ValueError, r"^\[unbind\] 2147483648 parts are too many"),
         (lambda: bs.unbind(bs.ones(5), 2), IndexError, r"^\[unbind\] dim 2"),
         (lambda: bs.ones(5).select(0, 5), IndexError, r"^\[select\] index 5"),
         (lambda: bs.ones(5).narrow(0, 3, 3), ValueError, r"^\[narrow\] length 3 from start 3"),

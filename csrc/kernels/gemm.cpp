@@ -1,7 +1,7 @@
 // C = A B (+ bias) by register tiles: R rows of A, by broadcast, times V vectors of columns of B.
 //
 //   for blocks of rows:
-//     for chunks of k:                 rows of A whose elements lie far apart are copied: panels
+//     for chunks of k:                 rows of A whose elements lie far apart are copied, group by group
 //       for blocks of strips of V vectors:
 //         for groups of R rows:        the first of them copies strips whose columns or rows lie far apart
 //           for strips of the block:     one tile
@@ -24,10 +24,6 @@
 namespace bs::kernels::BS_ISA {
 namespace {
 
-#define BS_NAME_OF(isa) #isa
-#define BS_NAME(isa) BS_NAME_OF(isa)
-constexpr TileSize kTile = tile_size(BS_NAME(BS_ISA));
-static_assert(kTile.vec_bytes == kVecBytes && kTile.rows == kRows && kTile.vecs == max_vecs(kRows));
 constexpr int64_t kColBlock = 512;  // only where k restarts: bounds the scratch for partial sums
 
 // Groups of rows among which the lines of the next strip of B are shared out. Among more groups reading them as they
@@ -86,7 +82,7 @@ inline size_t strip_bytes(const Gemm& g) {
   const int64_t most = pack && strips > 1 ? min_of(strips, blocking(g, kTile, cache_sizes()).strips) : 1;
   return static_cast<size_t>(most * div_up(strip, 64) * 64);
 }
-inline size_t panel_bytes(const Gemm& g) {
+inline size_t group_bytes(const Gemm& g) {
   if (!packs_a(g)) return 0;
   const int64_t elements = min_of(g.m, blocking(g, kTile, cache_sizes()).rows) * min_of(g.k, kMaxChunk);
   return static_cast<size_t>(div_up(elements * static_cast<int64_t>(size_of(g.dtype)) + kVecBytes, 64) * 64);
@@ -101,8 +97,8 @@ struct Call {
   char* scratch;
 
   T* strip_at() const { return reinterpret_cast<T*>(scratch); }
-  T* panels_at() const { return reinterpret_cast<T*>(scratch + strip_bytes(g)); }
-  T* partial_at() const { return reinterpret_cast<T*>(scratch + strip_bytes(g) + panel_bytes(g)); }
+  T* groups_at() const { return reinterpret_cast<T*>(scratch + strip_bytes(g)); }
+  T* partial_at() const { return reinterpret_cast<T*>(scratch + strip_bytes(g) + group_bytes(g)); }
 
   // Whether tiles of so many rows turn B themselves.
   bool turns(int64_t rows) const { return g.b_row == 1 && g.b_col != 1 && rows <= kFewRows; }
@@ -127,17 +123,17 @@ struct Call {
     return 1;
   }
 
-  // `groups` of rows of A from `at` on, k columns, to panels.
-  void make_panels(const T* at, const Parts& groups, int64_t k) const {
+  // `groups` of rows of A from `at` on, k columns, to scratch, each [k][rows].
+  void make_groups(const T* at, const Parts& groups, int64_t k) const {
     const int64_t whole = g.a_row != 1 ? 0 : groups.size == kRows ? groups.count : groups.longer;
     for (int64_t i = 0; i < groups.count;) {
       const T* const rows = at + groups.begin(i) * g.a_row;
-      T* const panel = panels_at() + groups.begin(i) * k;
-      if (groups.widest() == kRows && i + kPanelsAtOnce <= whole) {
-        pack_four<kRows>(rows, g.a_col, k, panel);
-        i += kPanelsAtOnce;
+      T* const copy = groups_at() + groups.begin(i) * k;
+      if (groups.widest() == kRows && i + kGroupsAtOnce <= whole) {
+        pack_four<kRows>(rows, g.a_col, k, copy);
+        i += kGroupsAtOnce;
       } else {
-        pack_rows(rows, g.a_row, g.a_col, groups.length(i), k, panel);
+        pack_rows(rows, g.a_row, g.a_col, groups.length(i), k, copy);
         ++i;
       }
     }
@@ -175,13 +171,13 @@ struct Call {
         t.b_col = g.b_col;
         t.ahead = how.ahead == Ahead::steps;
         const int64_t strip_size = t.k * strips.widest() * L;
-        if (pack_a) make_panels(a_at, groups, t.k);
+        if (pack_a) make_groups(a_at, groups, t.k);
         for (int64_t u = 0; u < blocks.count; ++u) {
           const int64_t first = blocks.begin(u), end = blocks.begin(u + 1);
           int64_t copied = first;  // strips before it
           for (int64_t i = 0; i < groups.count; ++i) {
             const int64_t r = groups.begin(i), n_rows = groups.length(i);
-            t.a = pack_a ? panels_at() + r * t.k : a_at + r * g.a_row;
+            t.a = pack_a ? groups_at() + r * t.k : a_at + r * g.a_row;
             t.a_row = pack_a ? 1 : g.a_row;
             t.a_col = pack_a ? n_rows : g.a_col;
             for (int64_t s = first; s < end; ++s) {
@@ -357,7 +353,7 @@ void gemm_of(const Gemm& g, const void* a, const void* b, const void* bias, void
 size_t gemm_scratch(const Gemm& g) {
   if (g.n == 1) return column_bytes(g);
   if (swaps(g)) return turned_bytes(g) + gemm_scratch(swapped(g));
-  return strip_bytes(g) + panel_bytes(g) + partial_bytes(g);
+  return strip_bytes(g) + group_bytes(g) + partial_bytes(g);
 }
 
 void gemm(const Gemm& g, const void* a, const void* b, const void* bias, void* c, int64_t row_lo, int64_t row_hi,

@@ -23,7 +23,7 @@ namespace {
 
 // The tallest register tile of an instruction set.
 struct TileSize {
-  int64_t vec_bytes, rows, vecs;
+  int vec_bytes, rows, vecs;
 };
 constexpr TileSize tile_size(const char* isa) {
   if (isa[0] == 'n') return {16, 8, 3};  // neon
@@ -72,15 +72,20 @@ inline bool copies_b(const Gemm& g, const TileSize& tile, const CacheSizes& cach
   return tile.vec_bytes < 64 || strips_in_l2(caches);
 }
 
+// Whether a step of k of the tallest tile leaves time to fetch a line of A, too: 1.03 at 256^3, A transposed (v4). With
+// two vectors (v3) it does not (0.98).
+constexpr bool fetches_a(const TileSize& tile) { return tile.vecs > 2; }
+
 // Columns of A that lie apart give a tile a line per step. Strips in L2: 1.16 at 512^3, A transposed, and 1.2 at 1024^3
-// (v4); ten strips repay the copy; rows of A are read in place (1.03). Rows in L2: 1.05 at 1024^3 (v4), 1.15 (v3, A
-// transposed), and 1.06 with v3 for columns half a page apart at 512^3.
+// (v4); ten strips repay the copy; of columns 512 bytes apart only where their lines are not fetched (0.96 else, at
+// (128, 784, 512)); rows of A are read in place (1.03). Rows in L2: 1.05 at 1024^3 (v4), 1.15 (v3, A transposed),
+// and 1.06 with v3 for columns half a page apart at 512^3.
 inline bool ten_strips(const Gemm& g, const TileSize& tile) {
   return g.n * static_cast<int64_t>(size_of(g.dtype)) >= 10 * tile.vecs * tile.vec_bytes;
 }
 inline bool copies_a(const Gemm& g, const TileSize& tile, const CacheSizes& caches) {
   if (!ten_strips(g, tile)) return false;
-  if (strips_in_l2(caches)) return far_apart(g, g.a_col, 512);
+  if (strips_in_l2(caches)) return far_apart(g, g.a_col, fetches_a(tile) ? 1024 : 512);
   if (g.n < 512) return false;
   return far_apart(g, g.a_row, kFarBytes) || far_apart(g, g.a_col, tile.vec_bytes < 64 ? kFarBytes / 2 : kFarBytes);
 }

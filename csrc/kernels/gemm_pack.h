@@ -218,7 +218,7 @@ void pack_strips(const T* b, int64_t b_row, int64_t k, T* dst, int64_t size) {
   }
 }
 
-// ---- Panels --------------------------------------------------------------------------------------------------
+// ---- Groups of rows ------------------------------------------------------------------------------------------
 
 // `rows` rows of A, k columns, to dst[k][rows].
 template <class T>
@@ -234,14 +234,14 @@ void pack_rows(const T* a, int64_t a_row, int64_t a_col, int64_t rows, int64_t k
   }
 }
 
-// Four panels of R rows each, whose columns are contiguous: they are read in whole lines, which alone is half of the
+// Four groups of R rows each, whose columns are contiguous: they are read in whole lines, which alone is half of the
 // time where columns lie far apart.
-constexpr int kPanelsAtOnce = 4;
+constexpr int kGroupsAtOnce = 4;
 template <int R, class T>
 void pack_four(const T* a, int64_t a_col, int64_t k, T* dst) {
   for (int64_t p = 0; p < k; ++p) {
     BS_UNROLL
-    for (int h = 0; h < kPanelsAtOnce; ++h)
+    for (int h = 0; h < kGroupsAtOnce; ++h)
       __builtin_memcpy(dst + (h * k + p) * R, a + p * a_col + h * R, R * sizeof(T));
   }
 }

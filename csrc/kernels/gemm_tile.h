@@ -15,16 +15,12 @@ namespace {
 
 // Accumulators plus V vectors of B plus one of A fill the register file (32 for v4 and NEON, 16 for
 // v3 and v2; v2 needs one more for the product); at least 8 independent chains cover the latency of two fma a cycle.
-#if defined(__AVX512F__) || defined(__aarch64__)
-constexpr int kRows = 8;
-constexpr int kAccumulators = 24;
-#elif defined(__AVX2__)
-constexpr int kRows = 6;
-constexpr int kAccumulators = 12;
-#else
-constexpr int kRows = 4;
-constexpr int kAccumulators = 8;
-#endif
+#define BS_NAME_OF(isa) #isa
+#define BS_NAME(isa) BS_NAME_OF(isa)
+constexpr TileSize kTile = tile_size(BS_NAME(BS_ISA));
+static_assert(kTile.vec_bytes == kVecBytes);
+constexpr int kRows = kTile.rows;
+constexpr int kAccumulators = kTile.rows * kTile.vecs;
 constexpr int kMaxVecs = 8;
 
 // The widest tile of so many rows.
@@ -121,6 +117,7 @@ inline __attribute__((always_inline)) void chain(const Tile<T>& t, Vec<T> (&acc)
         BS_UNROLL
         for (int v = 0; v < V * kVecBytes; v += 64)
           __builtin_prefetch(reinterpret_cast<const char*>(b + kAheadSteps * b_row) + v);
+        if constexpr (fetches_a(kTile)) __builtin_prefetch(a[0] + at + kAheadSteps * a_col);
       }
       Vec<T> bv[V];
       BS_UNROLL

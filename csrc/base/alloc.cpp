@@ -42,7 +42,7 @@ struct FreeBlock {
   FreeBlock* next;
 };
 
-std::atomic<int64_t> in_use{0};
+std::atomic<int64_t> bytes_in_use{0};
 
 struct Shared {
   std::mutex mutex;
@@ -147,14 +147,14 @@ void* allocate(size_t bytes) {
   const int c = class_of(bytes);
   const size_t size = class_bytes(c);
   void* p = take(c, size);
-  in_use.fetch_add(static_cast<int64_t>(size), std::memory_order_relaxed);
+  bytes_in_use.fetch_add(static_cast<int64_t>(size), std::memory_order_relaxed);
   return p;
 }
 
 void deallocate(void* p, size_t bytes) noexcept {
   const int c = class_of(bytes);
   const size_t size = class_bytes(c);
-  in_use.fetch_sub(static_cast<int64_t>(size), std::memory_order_relaxed);
+  bytes_in_use.fetch_sub(static_cast<int64_t>(size), std::memory_order_relaxed);
   if (size <= kSmall && !ThreadCache::dead) {
     ThreadCache& t = cache;
     if (t.kept[c] + size > kThreadLimit) {
@@ -182,7 +182,7 @@ void deallocate(void* p, size_t bytes) noexcept {
   std::free(p);
 }
 
-int64_t allocated_bytes() { return in_use.load(std::memory_order_relaxed); }
+int64_t allocated_bytes() { return bytes_in_use.load(std::memory_order_relaxed); }
 
 void release_cached() {
   if (!ThreadCache::dead) cache.clear();

@@ -60,26 +60,27 @@ PyObject* get_numpy(PyObject* self, void*) {
 
 PyObject* reduce(PyObject* self, PyObject*) { return Py_BuildValue("O(s)", rebuild, name_of(of(self))); }
 
-PyGetSetDef getset[] = {{"name", get_name, nullptr, "The name, as NumPy has it.", nullptr},
-                        {"itemsize", get_itemsize, nullptr, "Bytes per element.", nullptr},
-                        {"is_floating_point", get_is_float, nullptr, "Whether gradients exist for it.", nullptr},
-                        {"dtype", get_numpy, nullptr, "The NumPy dtype; makes np.dtype(bs.float32) work.", nullptr},
-                        {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyGetSetDef dtype_getset[] = {
+    {"name", get_name, nullptr, "The name, as NumPy has it.", nullptr},
+    {"itemsize", get_itemsize, nullptr, "Bytes per element.", nullptr},
+    {"is_floating_point", get_is_float, nullptr, "Whether gradients exist for it.", nullptr},
+    {"dtype", get_numpy, nullptr, "The NumPy dtype; makes np.dtype(bs.float32) work.", nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 PyMethodDef methods[] = {{"__reduce__", reduce, METH_NOARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
 
-PyType_Slot slots[] = {
+PyType_Slot dtype_slots[] = {
     {Py_tp_doc,
      const_cast<char*>("The element type of tensors. float32, float64, int32, int64 and bool_ compute; uint8, "
                        "int8, int16, float16 and bfloat16 are stored, moved and cast.")},
     {Py_tp_repr, reinterpret_cast<void*>(repr)},
     {Py_tp_hash, reinterpret_cast<void*>(hash)},
     {Py_tp_richcompare, reinterpret_cast<void*>(compare)},
-    {Py_tp_getset, getset},
+    {Py_tp_getset, dtype_getset},
     {Py_tp_methods, methods},
     {0, nullptr}};
-PyType_Spec spec = {"backsweep.DType", sizeof(PyDType), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-                    slots};
+PyType_Spec dtype_spec = {"backsweep.DType", sizeof(PyDType), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                          dtype_slots};
 
 }  // namespace
 
@@ -152,7 +153,7 @@ DType dtype_argument(const char* op, PyObject* o) {
 }
 
 void register_dtypes(py::module_& m) {
-  type = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)));
+  type = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&dtype_spec)));
   m.attr("DType") = py::handle(reinterpret_cast<PyObject*>(type));
   for (int i = 0; i < kDTypes; ++i) {
     PyObject* o = checked(type->tp_alloc(type, 0));

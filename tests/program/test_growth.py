@@ -47,6 +47,18 @@ def test_networks_are_planned_in_few_phases(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", bench.NETWORKS)
+def test_a_second_thread_needs_little_memory(name: str) -> None:
+    model, data = bench.NETWORKS[name]()
+    step = bench.training(model)
+    arena = []
+    for threads in (1, 2):
+        bs.set_num_threads(threads)
+        step(*data)
+        arena.append(step.programs[0]["arena_bytes"])
+    assert arena[1] <= bench.MEMORY * arena[0]
+
+
+@pytest.mark.parametrize("name", bench.NETWORKS)
 def test_networks_are_the_same_on_any_number_of_threads(name: str) -> None:
     want = bench.trained(name, 1)
     for threads in (2, 3, 7):

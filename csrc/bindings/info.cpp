@@ -1,5 +1,7 @@
 #include "bindings/info.h"
 
+#include <pybind11/stl.h>
+
 #include <algorithm>
 #include <climits>
 
@@ -32,8 +34,12 @@ const char* text_of(AttrType t) {
       return "dims";
     case AttrType::dtype:
       return "dtype";
+    case AttrType::integers:
+      return "ints";
     case AttrType::sizes:
       return "sizes";
+    case AttrType::word:
+      return "word";
     case AttrType::object:
       return "object";
   }
@@ -42,6 +48,20 @@ const char* text_of(AttrType t) {
 
 const char* text_of(Visibility v) {
   return v == Visibility::hidden ? "hidden" : v == Visibility::function ? "function" : "method";
+}
+
+const char* text_of(Keyword k) {
+  switch (k) {
+    case Keyword::none:
+      return "";
+    case Keyword::dtype:
+      return "dtype";
+    case Keyword::last_dtype:
+      return "last_dtype";
+    case Keyword::alpha:
+      return "alpha";
+  }
+  return "";
 }
 
 py::list positions(const Mask& mask, size_t n) {
@@ -55,21 +75,34 @@ py::dict describe(const Op& op) {
   py::dict d;
   d["name"] = op.name;
   d["doc"] = op.doc ? op.doc : "";
-  d["signature"] = Signature(op).text;
+  d["signature"] = Signature(op).parameters.text;
   py::list inputs, attrs, outputs;
+  const auto aliases = [](const char* name, const char* own) {
+    py::list made;
+    for (const char* s : second_names(name)) made.append(s);
+    if (own) made.append(own);
+    return made;
+  };
   for (const InputSchema& s : op.inputs) {
     py::dict e;
     e["name"] = s.name;
+    e["aliases"] = aliases(s.name, nullptr);
     e["optional"] = s.optional;
     e["many"] = s.many;
+    e["weak"] = s.weak;
+    e["drawn"] = s.drawn;
     inputs.append(e);
   }
   for (const AttrSchema& s : op.attrs) {
     py::dict e;
     e["name"] = s.name;
+    e["aliases"] = aliases(s.name, s.alias);
     e["type"] = text_of(s.type);
     e["required"] = s.required;
-    e["default"] = attr_object(s.default_value);
+    e["default"] = default_object(s);
+    e["by_name"] = s.by_name;
+    e["variadic"] = s.variadic;
+    e["words"] = s.words;
     attrs.append(e);
   }
   for (const char* s : op.outputs) outputs.append(s);
@@ -77,7 +110,8 @@ py::dict describe(const Op& op) {
   d["attrs"] = attrs;
   d["outputs"] = outputs;
   d["counts_outputs"] = op.count_outputs != nullptr;
-  d["keyword"] = op.keyword == Keyword::dtype ? "dtype" : op.keyword == Keyword::alpha ? "alpha" : "";
+  d["keyword"] = text_of(op.keyword);
+  d["self"] = op.self;
   d["visibility"] = text_of(op.visibility);
   d["elementwise"] = op.elementwise;
   d["view"] = op.view;

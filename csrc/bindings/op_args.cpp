@@ -2,43 +2,39 @@
 
 #include <pybind11/stl.h>
 
-#include <cstring>
+#include <algorithm>
 
 #include "base/error.h"
 #include "bindings/dtype.h"
 #include "bindings/op_call.h"
 #include "bindings/random.h"
-#include "kernels/kernels.h"
 #include "ops/ops.h"
 
 namespace bs::bindings {
 namespace {
 
-// Second names that every op accepts.
-struct Alias {
-  const char *alias, *name;
-};
-constexpr Alias kAliases[] = {{"axis", "dim"}, {"keepdims", "keepdim"}};
-
-std::string text_of(PyObject* name) { return py::cast<std::string>(py::handle(name)); }
-
-int position_of(const Signature& s, PyObject* name) {
-  const int n = static_cast<int>(s.names.size());
-  for (int i = 0; i < n; ++i)  // names in source code are interned
-    if (s.names[static_cast<size_t>(i)] == name) return i;
-  for (int i = 0; i < n; ++i)
-    if (PyUnicode_Compare(s.names[static_cast<size_t>(i)], name) == 0) return i;
-  for (const Alias& a : kAliases) {
-    if (PyUnicode_CompareWithASCIIString(name, a.alias) != 0) continue;
-    for (int i = 0; i < n; ++i)
-      if (PyUnicode_CompareWithASCIIString(s.names[static_cast<size_t>(i)], a.name) == 0) return i;
-  }
-  return -1;
+std::vector<int64_t> integers_argument(PyObject* o, const char* op, const char* argument) {
+  if (!PyList_Check(o) && !PyTuple_Check(o))
+    throw py::type_error(cat("[", op, "] ", argument, " is a list or tuple of ints, not ", type_name(o)));
+  const py::object items = owned(PySequence_Tuple(o));  // a list may change while an item is converted
+  std::vector<int64_t> v;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(items.ptr()); ++i)
+    v.push_back(int_argument(PyTuple_GET_ITEM(items.ptr(), i), op, argument));
+  return v;
 }
 
-bool is_numpy_bool(PyObject* o) {
-  static PyObject* type = imported("numpy", "bool_");
-  return PyObject_TypeCheck(o, reinterpret_cast<PyTypeObject*>(type));
+// The position of a word.
+int64_t word_argument(PyObject* o, const char* op, const AttrSchema& schema) {
+  const auto& words = schema.words;
+  for (size_t i = 0; i < words.size() && PyUnicode_Check(o); ++i)
+    if (PyUnicode_CompareWithASCIIString(o, words[i]) == 0) return static_cast<int64_t>(i);
+  std::string allowed = schema.required || schema.default_value.index() != 0 ? "" : "None, ";
+  for (size_t i = 0; i < words.size(); ++i)
+    allowed += cat(i == 0 ? "" : i + 1 < words.size() ? ", " : " or ", '"', words[i], '"');
+  throw ValueError(cat("[", op, "] ", schema.name, " is ",
+                       PyUnicode_Check(o) || is_number(o) || o == Py_None ? py::cast<std::string>(py::repr(o))
+                                                                          : cat("of type ", type_name(o)),
+                       "; it must be ", allowed));
 }
 
 Attr parse_attr(const Op& op, const AttrSchema& schema, PyObject* o) {
@@ -59,68 +55,78 @@ Attr parse_attr(const Op& op, const AttrSchema& schema, PyObject* o) {
       throw py::type_error(cat("[", op.name, "] ", schema.name, " is a number, not ", type_name(o)));
     }
     case AttrType::boolean:
-      if (PyBool_Check(o)) return o == Py_True;
-      if (is_numpy_bool(o)) return PyObject_IsTrue(o) == 1;
-      throw py::type_error(cat("[", op.name, "] ", schema.name, " is True or False, not ", type_name(o)));
+      return flag_argument(o, op.name, schema.name);
     case AttrType::dims:
       return dims_argument(o, op.name, schema.name);
+    case AttrType::integers:
+      return integers_argument(o, op.name, schema.name);
+    case AttrType::sizes:
+      if (!PyList_Check(o) && !PyTuple_Check(o)) return int_argument(o, op.name, schema.name);
+      return integers_argument(o, op.name, schema.name);
     case AttrType::dtype:
       return dtype_argument(op.name, o);
-    case AttrType::sizes: {
-      if (!PyList_Check(o) && !PyTuple_Check(o)) return int_argument(o, op.name, schema.name);
-      py::object items = owned(PySequence_Tuple(o));
-      std::vector<int64_t> v;
-      for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(items.ptr()); ++i)
-        v.push_back(int_argument(PyTuple_GET_ITEM(items.ptr(), i), op.name, schema.name));
-      return v;
-    }
+    case AttrType::word:
+      return word_argument(o, op.name, schema);
     case AttrType::object:
       break;
   }
   throw py::type_error(cat("[", op.name, "] ", schema.name, " cannot be given from Python"));
 }
 
-// Python numbers among the inputs of an elementwise op: they take the dtype of the tensors, or of their own kind.
-void push_weak(const Signature& s, PyObject* const* args, int n, Operands* in) {
-  // The condition of a choice has no say in the dtype of the choices.
-  const int first = s.op.elementwise == static_cast<int>(kernels::Ew::where) ? 1 : 0;
-  bool numbers = false;
-  for (int i = first; i < n; ++i) numbers |= is_number(args[i]);
-  auto convert = [&](int i) { return to_tensor(args[i], s.op.name, s.op.inputs[static_cast<size_t>(i)].name); };
-  if (!numbers) {
-    for (int i = 0; i < n; ++i) {
-      if (is_tensor(args[i])) {
-        in->push_borrowed(args[i]);
-      } else {
-        in->push(convert(i));
-      }
+Tensor input_tensor(const Op& op, int i, PyObject* o) {
+  return to_tensor(o, op.name, op.inputs[static_cast<size_t>(i)].name);
+}
+
+void push_all(const Op& op, const Arguments& given, int n, Operands* in) {
+  for (int i = 0; i < n; ++i) {
+    PyObject* o = given[i];
+    if (!given.has(i)) {
+      in->push({});
+    } else if (is_tensor(o)) {
+      in->push_borrowed(o);
+    } else {
+      in->own();  // a conversion may run Python, which may change the others' objects
+      in->push(input_tensor(op, i, o));
     }
-    return;
   }
-  Tensor made[3];
-  const Spec* specs[3];
+}
+
+// Inputs of which Python numbers take the dtype of the tensors, or of their own kind.
+void push_weak(const Op& op, const Arguments& given, int n, Operands* in) {
+  const auto is_weak = [&](int i) {
+    return op.inputs[static_cast<size_t>(i)].weak && given.has(i) && is_number(given[i]);
+  };
+  bool numbers = false;
+  for (int i = 0; i < n; ++i) numbers |= is_weak(i);
+  if (!numbers) return push_all(op, given, n, in);
+  Few<Tensor, kFewOperands> made(n);
+  Few<const Spec*, kFewOperands> specs(n);
   size_t n_specs = 0;
   bool any_float = false, any_int = false, sized = false;
   for (int i = 0; i < n; ++i) {
-    if (i >= first && is_number(args[i])) {
-      any_float |= PyFloat_Check(args[i]);
-      any_int |= !PyFloat_Check(args[i]) && !PyBool_Check(args[i]);
+    if (is_weak(i)) {
+      any_float |= PyFloat_Check(given[i]);
+      any_int |= !PyFloat_Check(given[i]) && !PyBool_Check(given[i]);
       continue;
     }
-    made[i] = convert(i);
-    if (i < first) continue;
+    if (!given.has(i)) continue;
+    made[i] = input_tensor(op, i, given[i]);
+    if (!op.inputs[static_cast<size_t>(i)].weak) continue;
     specs[n_specs++] = &made[i].spec();
     sized |= made[i].shape().size() > 0;
   }
   // Of numbers alone, the highest kind.
-  DType t = n_specs ? ops::promote(Specs({specs, n_specs})) : any_float ? DType::f32 : any_int ? DType::i64 : DType::b8;
+  DType t = n_specs     ? ops::promote(Specs({specs.data(), n_specs}))
+            : any_float ? DType::f32
+            : any_int   ? DType::i64
+                        : DType::b8;
   if (sized && is_storage(t)) t = computing(t);  // see number_dtype
-  for (int i = 0; i < n; ++i) in->push(made[i] ? std::move(made[i]) : scalar_tensor(args[i], weak_dtype(t, args[i])));
+  for (int i = 0; i < n; ++i)
+    in->push(is_weak(i) ? scalar_tensor(given[i], weak_dtype(t, given[i])) : std::move(made[i]));
 }
 
 // The tensors of a sequence.
-void push_many(const Signature& s, PyObject* sequence, Operands* in) {
-  const Op& op = s.op;
+void push_many(const Op& op, PyObject* sequence, Operands* in) {
   const char* name = op.inputs[0].name;
   if (!PyList_Check(sequence) && !PyTuple_Check(sequence))
     throw py::type_error(cat("[", op.name, "] ", name, " is a list or tuple of tensors, not ", type_name(sequence)));
@@ -135,18 +141,17 @@ void push_many(const Signature& s, PyObject* sequence, Operands* in) {
 }
 
 const char* keyword_of(const Op& op) {
-  return op.keyword == Keyword::dtype ? "dtype" : op.keyword == Keyword::alpha ? "alpha" : "";
+  return op.keyword == Keyword::alpha ? "alpha" : op.keyword == Keyword::none ? "" : "dtype";
 }
 
 // Applies Op::keyword to the input that it is about; what it gives takes that input's place.
-py::object with_keyword(const Signature& s, PyObject* input, int position, PyObject* value) {
-  const Op& op = s.op;
+py::object with_keyword(const Op& op, PyObject* input, int position, PyObject* value) {
+  if (op.keyword != Keyword::alpha)
+    return owned(wrap(ops::cast(input_tensor(op, position, input), dtype_argument(op.name, value))));
   const char* name = op.inputs[static_cast<size_t>(position)].name;
-  if (op.keyword == Keyword::dtype)
-    return owned(wrap(ops::cast(to_tensor(input, op.name, name), dtype_argument(op.name, value))));
   const py::object alpha = number_argument(value, op.name, "alpha");
   if (is_number(input)) return owned(PyNumber_Multiply(input, alpha.ptr()));
-  const Tensor x = to_tensor(input, op.name, name);
+  const Tensor x = input_tensor(op, position, input);
   if (x.dtype() == DType::b8)
     throw DTypeError(
         cat("[", op.name, "] ", name, " is bool, which alpha cannot multiply: cast it, as in ", name, ".to(bs.int64)"));
@@ -155,114 +160,78 @@ py::object with_keyword(const Signature& s, PyObject* input, int position, PyObj
   return owned(wrap(ops::mul(x, scalar_tensor(alpha.ptr(), weak_dtype(x.dtype(), alpha.ptr())))));
 }
 
-Ref<Attrs> parse_attrs(const Signature& s, PyObject* const* bound, PyObject* const* rest, Py_ssize_t n_rest) {
-  const Op& op = s.op;
+Ref<Attrs> parse_attrs(const Op& op, const Arguments& given) {
   std::vector<Attr> values;
   values.reserve(op.attrs.size());
-  for (size_t k = 0; k < op.attrs.size(); ++k) {
-    const AttrSchema& schema = op.attrs[k];
-    PyObject* o = bound[static_cast<size_t>(s.n_inputs) + k];
-    if (n_rest > 0 && k + 1 == op.attrs.size()) {
+  int i = static_cast<int>(op.inputs.size());
+  for (const AttrSchema& schema : op.attrs) {
+    PyObject* o = given[i++];
+    if (schema.variadic && !given.rest.empty()) {
       Dims d;
       d.push(int_argument(o, op.name, schema.name));
-      for (Py_ssize_t i = 0; i < n_rest; ++i) d.push(int_argument(rest[i], op.name, schema.name));
+      for (PyObject* more : given.rest) d.push(int_argument(more, op.name, schema.name));
       values.push_back(d);
-    } else if (o) {
-      values.push_back(parse_attr(op, schema, o));
-    } else if (schema.required) {
-      throw py::type_error(cat("[", op.name, "] missing argument '", schema.name, "'"));
     } else {
-      values.push_back(schema.default_value);
+      values.push_back(o ? parse_attr(op, schema, o) : schema.default_value);
     }
   }
   return Attrs::make(std::move(values));
 }
 
+// A value as Python source, for signatures.
+std::string source_of(const AttrSchema& schema) {
+  if (const auto* t = std::get_if<DType>(&schema.default_value)) return cat("'", name_of(*t), "'");
+  return py::cast<std::string>(py::repr(default_object(schema)));
+}
+
 }  // namespace
 
-Ref<Attrs> parse(const Signature& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames, Operands* in) {
+Ref<Attrs> parse(const Signature& s, Arguments& given, Operands* in) {
   const Op& op = s.op;
-  PyObject* bound[kMaxParams];
-  const int n_params = static_cast<int>(s.names.size());
-  std::memset(bound, 0, sizeof(PyObject*) * static_cast<size_t>(n_params));
-  const Py_ssize_t n_rest = n > s.n_positional ? n - s.n_positional : 0;
-  if (n_rest > 0 && !s.variadic)
-    throw py::type_error(cat("[", op.name, "] takes ", s.n_positional, " arguments ", s.text, ", not ", n));
-  for (Py_ssize_t i = 0; i < n - n_rest; ++i) bound[i] = args[i];
-  bool attrs_given = n > s.n_inputs;
-  PyObject* keyword = Py_None;
-  const Py_ssize_t n_kw = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
-  for (Py_ssize_t k = 0; k < n_kw; ++k) {
-    PyObject* name = PyTuple_GET_ITEM(kwnames, k);
-    const int i = position_of(s, name);
-    if (i < 0 && op.keyword != Keyword::none && PyUnicode_CompareWithASCIIString(name, keyword_of(op)) == 0) {
-      keyword = args[n + k];
-      continue;
-    }
-    if (i < 0 && PyUnicode_CompareWithASCIIString(name, "out") == 0) {  // NumPy's functions pass out=None on
-      if (args[n + k] == Py_None) continue;
-      throw py::type_error(cat("[", op.name, "] out is not taken: use the result, as in y = bs.", op.name, "(...)"));
-    }
-    if (i < 0) throw py::type_error(cat("[", op.name, "] there is no argument '", text_of(name), "' in ", s.text));
-    if (bound[i])
-      throw py::type_error(cat("[", op.name, "] got two values for '", text_of(s.names[static_cast<size_t>(i)]), "'"));
-    bound[i] = args[n + k];
-    attrs_given |= i >= s.n_inputs && i < s.n_positional;
-  }
-
-  int given = 0;  // past the last input that is there
-  for (int i = 0; i < s.n_inputs; ++i) {
+  const int n_inputs = static_cast<int>(op.inputs.size());
+  int n = 0;  // past the last input that is there
+  for (int i = 0; i < n_inputs; ++i) {
     const InputSchema& schema = op.inputs[static_cast<size_t>(i)];
-    if (bound[i] && bound[i] != Py_None)
-      given = i + 1;
+    if (schema.drawn || given.has(i))
+      n = i + 1;
     else if (!schema.optional)
-      throw py::type_error(bound[i] ? cat("[", op.name, "] ", schema.name, " is a tensor, not None")
-                                    : cat("[", op.name, "] missing argument '", schema.name, "'"));
+      throw py::type_error(cat("[", op.name, "] ", schema.name, " is a tensor, not None"));
   }
   py::object changed;  // an input that the keyword has changed
-  if (keyword != Py_None) {
-    const int position = op.keyword == Keyword::dtype ? 0 : given - 1;
-    changed = with_keyword(s, bound[position], position, keyword);
-    bound[position] = changed.ptr();
+  if (s.keyword >= 0 && given.has(s.keyword)) {
+    const int position = op.keyword == Keyword::alpha ? n - 1 : 0;
+    changed = with_keyword(op, given[position], position, given[s.keyword]);
+    given.set(position, changed.ptr());
   }
   Ref<Attrs> attrs;
-  if (!op.attrs.empty())
-    attrs = attrs_given || !s.defaults ? parse_attrs(s, bound, args + s.n_positional, n_rest) : s.defaults;
-  if (op.elementwise >= 0) {
-    push_weak(s, bound, given, in);
+  if (!op.attrs.empty()) {
+    bool any = !s.defaults;
+    for (int k = 0; k < static_cast<int>(op.attrs.size()); ++k) any |= given[n_inputs + k] != nullptr;
+    attrs = any ? parse_attrs(op, given) : s.defaults;
+  }
+  if (s.weak) {
+    push_weak(op, given, n, in);
   } else if (s.many) {
-    push_many(s, bound[0], in);
+    push_many(op, given[0], in);
   } else {
-    for (int i = 0; i < given; ++i) {
-      PyObject* o = bound[i];
-      if (!o || o == Py_None) {
-        in->push({});
-      } else if (is_tensor(o)) {
-        in->push_borrowed(o);
-      } else {
-        in->own();  // a conversion may run Python, which may change the others' objects
-        in->push(to_tensor(o, op.name, op.inputs[static_cast<size_t>(i)].name));
-      }
-    }
+    push_all(op, given, n, in);
+  }
+  // Last, so that a call with wrong arguments draws nothing.
+  for (int i = 0; s.drawn && i < n; ++i) {
+    if (!op.inputs[static_cast<size_t>(i)].drawn || given.has(i)) continue;
+    in->own();
+    in->replace(i, next_key());
   }
   if (changed) in->own();
-  // Last, so that a call with wrong arguments draws nothing.
-  if (s.key >= 0) {
-    PyObject* key = bound[s.key];
-    in->own();
-    for (int i = given; i < s.n_inputs; ++i) in->push({});
-    in->push(key && key != Py_None ? to_tensor(key, op.name, "key") : next_key());
-  }
   return attrs;
 }
 
-std::string attr_text(const Attr& a) {
-  if (const auto* t = std::get_if<DType>(&a)) return cat("'", name_of(*t), "'");
-  return py::cast<std::string>(py::repr(attr_object(a)));
-}
-
-py::object attr_object(const Attr& a) {
-  if (const auto* v = std::get_if<int64_t>(&a)) return py::int_(*v);
+py::object default_object(const AttrSchema& schema) {
+  const Attr& a = schema.default_value;
+  if (const auto* v = std::get_if<int64_t>(&a)) {
+    if (schema.type == AttrType::word) return py::str(schema.words[static_cast<size_t>(*v)]);
+    return py::int_(*v);
+  }
   if (const auto* v = std::get_if<double>(&a)) return py::float_(*v);
   if (const auto* v = std::get_if<bool>(&a)) return py::bool_(*v);
   if (const auto* v = std::get_if<DType>(&a)) return py::reinterpret_borrow<py::object>(dtype_object(*v));
@@ -275,45 +244,53 @@ py::object attr_object(const Attr& a) {
   return py::none();
 }
 
-Signature::Signature(const Op& o) : op(o) {
-  const size_t n_in = op.inputs.size();
-  many = n_in > 0 && op.inputs[0].many;
-  const bool has_key = n_in > 0 && !op.inputs.back().optional && std::strcmp(op.inputs.back().name, "key") == 0 &&
-                       std::strcmp(op.name, "advance_key") != 0;
-  n_inputs = static_cast<int>(n_in) - has_key;
-  n_positional = n_inputs + static_cast<int>(op.attrs.size());
-  auto add_name = [&](const char* name) { names.push_back(checked(PyUnicode_InternFromString(name))); };
-  bool optional = false, all_default = true;
-  auto add_text = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
-  for (int i = 0; i < n_inputs; ++i) {
-    const InputSchema& s = op.inputs[static_cast<size_t>(i)];
-    add_name(s.name);
-    optional |= s.optional;
-    add_text(optional ? cat(s.name, "=None") : s.name);
+Signature::Signature(const Op& o, bool method) : op(o) {
+  Parameters& p = parameters;
+  p.function = op.name;
+  p.takes_out = true;
+  std::vector<std::string> defaults_text;
+  const auto add = [&](const char* name, const char* alias, bool required, bool by_name, std::string otherwise) {
+    p.add(name, required, by_name);
+    for (const char* other : second_names(name))
+      p.all.back().others.push_back(checked(PyUnicode_InternFromString(other)));
+    if (alias) p.all.back().others.push_back(checked(PyUnicode_InternFromString(alias)));
+    defaults_text.push_back(std::move(otherwise));
+  };
+  for (const InputSchema& s : op.inputs) {
+    add(s.name, nullptr, !s.optional && !s.drawn, s.drawn, "None");
+    many |= s.many;
+    weak |= s.weak;
+    drawn |= s.drawn;
   }
   std::vector<Attr> values;
+  bool all_default = true;
   for (const AttrSchema& s : op.attrs) {
-    add_name(s.name);
+    add(s.name, s.alias, s.required, s.by_name, source_of(s));
+    p.variadic |= s.variadic;
     all_default &= !s.required;
-    objects |= s.type == AttrType::object;
     values.push_back(s.default_value);
-    // Python wants a default after a default; a required attribute there shows None and is asked for all the same.
-    optional |= !s.required;
-    add_text(!optional ? s.name : cat(s.name, "=", attr_text(s.default_value)));
   }
-  if (has_key) {
-    key = n_positional;
-    add_name("key");
-    add_text("*, key=None");
+  if (op.keyword != Keyword::none) {
+    keyword = static_cast<int>(p.all.size());
+    const bool alpha = op.keyword == Keyword::alpha;
+    add(keyword_of(op), nullptr, false, op.keyword != Keyword::last_dtype, alpha ? "1" : "None");
   }
-  if (op.keyword != Keyword::none) add_text(cat("*, ", keyword_of(op), op.keyword == Keyword::alpha ? "=1" : "=None"));
-  text = "(" + text + ")";
+  if (method) std::rotate(p.positional.begin(), p.positional.begin() + op.self, p.positional.begin() + op.self + 1);
+
+  bool optional = false;  // Python wants a default after a default; what is required is asked for all the same
+  std::vector<bool> shown(p.all.size());
+  const auto show = [&](size_t i) {
+    optional |= !p.all[i].required;
+    const char* name = PyUnicode_AsUTF8(p.all[i].name);
+    p.text += cat(p.text.empty() ? "" : ", ", name, optional ? "=" + defaults_text[i] : "");
+    shown[i] = true;
+  };
+  for (uint8_t i : p.positional) show(i);
+  if (p.positional.size() < p.all.size()) p.text += p.text.empty() ? "*" : ", *";
+  for (size_t i = 0; i < p.all.size(); ++i)
+    if (!shown[i]) show(i);
+  p.text = "(" + p.text + ")";
   if (all_default && !op.attrs.empty()) defaults = Attrs::make(std::move(values));
-  if (!op.attrs.empty()) {
-    const AttrSchema& last = op.attrs.back();
-    variadic =
-        last.type == AttrType::dims && (std::strcmp(last.name, "shape") == 0 || std::strcmp(last.name, "dims") == 0);
-  }
 }
 
 }  // namespace bs::bindings

@@ -2,37 +2,32 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
+#include "bindings/arguments.h"
 #include "bindings/op_call.h"
 #include "graph/op.h"
 
 namespace bs::bindings {
 
-constexpr int kMaxParams = 40;
-
-// What is parsed for one op, worked out once. Parameters stand in the order inputs, attributes; a trailing required
-// input named `key` stands last and by name only, since callers leave it out.
+// What is parsed for one op, worked out once. Parameters are its inputs, its attributes, and the keyword.
 struct Signature {
-  explicit Signature(const Op& op);
+  // As a method: the first positional argument is the input Op::self.
+  explicit Signature(const Op& op, bool method = false);
 
   const Op& op;
-  std::vector<PyObject*> names;  // interned, of all parameters; live as long as the process
-  int n_inputs = 0;              // without `key`
-  int n_positional = 0;          // n_inputs + attributes
-  int key = -1;                  // position in names, or -1
-  bool many = false;             // its input is a sequence of tensors
-  bool variadic = false;         // the last attribute takes the rest of the positional arguments: reshape(x, 2, 3)
-  bool objects = false;          // has attributes that only C++ can make
-  Ref<Attrs> defaults;           // shared by calls that give no attribute; null where one is required
-  std::string text;              // "(x, dim=None, keepdim=False)"
+  Parameters parameters;
+  int keyword = -1;     // the place of what Op::keyword names, or -1
+  bool many = false;    // its input is a sequence of tensors
+  bool weak = false;    // it has inputs where Python numbers take the dtype of the others
+  bool drawn = false;   // it has inputs that are drawn where they are left out
+  Ref<Attrs> defaults;  // shared by calls that give no attribute; null where one is required
 };
 
-// Fills `in` and gives the attributes of one call. Throws TypeError "[op] ..." for what does not fit.
-Ref<Attrs> parse(const Signature& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames, Operands* in);
+// Fills `in` and gives the attributes of one call, whose arguments it may change. Throws TypeError "[op] ..." for what
+// does not fit.
+Ref<Attrs> parse(const Signature& s, Arguments& given, Operands* in);
 
-// A default as Python source, for signatures; and as an object, for registry().
-std::string attr_text(const Attr& a);
-py::object attr_object(const Attr& a);
+// A default as an object, for registry().
+py::object default_object(const AttrSchema& schema);
 
 }  // namespace bs::bindings

@@ -54,6 +54,8 @@ class Operands {
       owned_.set(i);
     }
   }
+  // One that is empty so far.
+  void replace(int i, Tensor t) { *at(i) = std::move(t); }
   const Tensor& operator[](int i) const { return span()[static_cast<size_t>(i)]; }
   std::span<const Tensor> span() const {
     return {std::launder(reinterpret_cast<const Tensor*>(storage())), static_cast<size_t>(n_)};
@@ -95,12 +97,9 @@ auto call(const Op& op, Operands& in, Ref<Attrs> attrs = {}) {
 // The op that a hand-written method is built on; GraphError where this build has none.
 const Op& need_op(const char* name, const char* user);
 
-// x ** n of a Python number n, also as x.pow(n) and bs.pow(x, n): the op `pow`, but for some n ops that are faster and
-// no worse (tensor_number.cpp). ValueError for integers to a negative integer.
-Tensor power_of(const Tensor& x, PyObject* exponent);
+// op(x, n) of a Python number n where Op::with_number gives it, else empty.
+Tensor with_number(const Op& op, const Tensor& x, PyObject* n);
 
-// A Python callable for an op, made once (borrowed); the types and functions of op_function.cpp.
-PyObject* op_function(const Op& op);
 void register_ops(py::module_& m);
 
 }  // namespace bs::bindings

@@ -4,8 +4,6 @@
 #include <structmember.h>
 
 #include <cstddef>
-#include <cstring>
-#include <map>
 
 #include "base/error.h"
 #include "bindings/op_args.h"
@@ -27,8 +25,13 @@ const Signature& signature_of(PyObject* self) { return *reinterpret_cast<OpFunct
 PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   return guarded([&] {
     const Signature& s = signature_of(self);
+    Arguments given(s.parameters, args, PyVectorcall_NARGS(nargsf), kwnames);
+    if (s.op.with_number && given.has(0) && is_number(given[1]) && !is_number(given[0])) {
+      const Tensor x = to_tensor(given[0], s.op.name, s.op.inputs[0].name);
+      if (Tensor made = with_number(s.op, x, given[1])) return wrap(std::move(made));
+    }
     Operands in;
-    Ref<Attrs> attrs = parse(s, args, PyVectorcall_NARGS(nargsf), kwnames, &in);
+    Ref<Attrs> attrs = parse(s, given, &in);
     if (!s.op.count_outputs && s.op.outputs.size() == 1) return wrap(call(s.op, in, std::move(attrs)));
     std::vector<Tensor> outputs = call<apply_all>(s.op, in, std::move(attrs));
     py::object t = owned(PyTuple_New(static_cast<Py_ssize_t>(outputs.size())));
@@ -38,28 +41,14 @@ PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObj
   });
 }
 
-// pow: a number as the exponent goes the way of the operator **.
-PyObject* vectorcall_pow(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
-  const Py_ssize_t n = PyVectorcall_NARGS(nargsf), n_kw = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
-  PyObject* v[2] = {};
-  if (n + n_kw == 2) {
-    for (Py_ssize_t i = 0; i < n; ++i) v[i] = args[i];
-    for (Py_ssize_t k = 0; k < n_kw; ++k)
-      for (int i = 0; i < 2; ++i)
-        if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, k), i ? "y" : "x") == 0) v[i] = args[n + k];
-  }
-  if (!v[0] || !v[1] || v[0] == Py_None || is_number(v[0]) || !is_number(v[1]))
-    return vectorcall(self, args, nargsf, kwnames);
-  return guarded([&] { return wrap(power_of(is_tensor(v[0]) ? unwrap(v[0]) : to_tensor(v[0], "pow", "x"), v[1])); });
-}
-
 // compose(...): the op in simpler ops, with the same arguments. Tests hold forward and grad against it.
 PyObject* compose(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
   return guarded([&] {
     const Signature& s = signature_of(self);
     if (!s.op.compose) throw GraphError(cat("[", s.op.name, "] is not composed of other ops"));
+    Arguments given(s.parameters, args, n, kwnames);
     Operands in;
-    Ref<Attrs> attrs = parse(s, args, n, kwnames, &in);
+    Ref<Attrs> attrs = parse(s, given, &in);
     std::vector<Tensor> made = s.op.compose(attrs.get(), in.span());
     py::tuple t(made.size());
     for (size_t i = 0; i < made.size(); ++i) t[i] = owned(wrap(std::move(made[i])));
@@ -72,13 +61,13 @@ PyObject* bind(PyObject* self, PyObject* object, PyObject*) {
 }
 
 PyObject* repr(PyObject* self) {
-  return PyUnicode_FromFormat("<op %s%s>", signature_of(self).op.name, signature_of(self).text.c_str());
+  return PyUnicode_FromFormat("<op %s%s>", signature_of(self).op.name, signature_of(self).parameters.text.c_str());
 }
 PyObject* get_name(PyObject* self, void*) { return PyUnicode_FromString(signature_of(self).op.name); }
 PyObject* get_doc(PyObject* self, void*) {
   return PyUnicode_FromString(signature_of(self).op.doc ? signature_of(self).op.doc : "");
 }
-PyObject* get_text(PyObject* self, void*) { return PyUnicode_FromString(signature_of(self).text.c_str()); }
+PyObject* get_text(PyObject* self, void*) { return PyUnicode_FromString(signature_of(self).parameters.text.c_str()); }
 PyObject* get_module(PyObject* self, void*) {
   return PyUnicode_FromString(signature_of(self).op.visibility == Visibility::hidden ? "backsweep._core.ops"
                                                                                      : "backsweep");
@@ -107,6 +96,14 @@ PyType_Spec spec = {
     "backsweep._core.OpFunction", sizeof(OpFunction), 0,
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_DISALLOW_INSTANTIATION,
     slots};
+
+// A callable; kept for good.
+py::object make_function(const Op& op, bool method) {
+  auto* self = reinterpret_cast<OpFunction*>(checked(type->tp_alloc(type, 0)));
+  self->vectorcall = vectorcall;
+  self->signature = new Signature(op, method);
+  return py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(self));
+}
 
 }  // namespace
 
@@ -139,35 +136,34 @@ const Op& need_op(const char* name, const char* user) {
   return *op;
 }
 
-PyObject* op_function(const Op& op) {
-  static std::map<const Op*, PyObject*> made;
-  PyObject*& f = made[&op];
-  if (!f) {
-    auto* self = reinterpret_cast<OpFunction*>(checked(type->tp_alloc(type, 0)));
-    self->vectorcall = std::strcmp(op.name, "pow") == 0 ? vectorcall_pow : vectorcall;
-    self->signature = new Signature(op);
-    f = reinterpret_cast<PyObject*>(self);
-  }
-  return f;
+Tensor with_number(const Op& op, const Tensor& x, PyObject* n) {
+  const double value = PyFloat_AsDouble(n);
+  if (value == -1 && PyErr_Occurred()) throw py::error_already_set();
+  const Number number{value, PyBool_Check(n) ? Number::boolean : PyFloat_Check(n) ? Number::real : Number::whole};
+  if (!is_long(op, {&x, 1})) return op.with_number(x, number);
+  GilRelease release;
+  return op.with_number(x, number);
 }
 
 void register_ops(py::module_& m) {
   type = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)));
   m.attr("OpFunction") = py::handle(reinterpret_cast<PyObject*>(type));
-  m.def("_op", [](const std::string& name) {
-    return py::reinterpret_borrow<py::object>(op_function(need_op(name.c_str(), "unpickle")));
-  });
-  rebuild = py::object(m.attr("_op")).release().ptr();
   py::module_ ops = m.def_submodule("ops", "Every op of the registry, the hidden ones too.");
   py::handle tensor(reinterpret_cast<PyObject*>(tensor_type));
   py::dict own = py::reinterpret_borrow<py::dict>(tensor_type->tp_dict);
+  m.def("_op", [ops](const std::string& name) {
+    need_op(name.c_str(), "unpickle");
+    return ops.attr(name.c_str());
+  });
+  rebuild = py::object(m.attr("_op")).release().ptr();
   for (const Op* op : all_ops()) {
-    py::handle f(op_function(*op));
+    const py::object f = make_function(*op, false);
     ops.attr(op->name) = f;
     if (op->visibility == Visibility::hidden) continue;
     m.attr(op->name) = f;
     // A method written by hand goes first: detach() of a plain tensor makes no node.
-    if (op->visibility == Visibility::method && !own.contains(op->name)) tensor.attr(op->name) = f;
+    if (op->visibility == Visibility::method && !own.contains(op->name))
+      tensor.attr(op->name) = op->self ? make_function(*op, true) : f;
   }
 }
 

@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstring>
 #include <string>
 
 #include "base/error.h"
 #include "bindings/gil.h"
+#include "bindings/nested.h"
 #include "graph/apply.h"
 #include "program/capture.h"
 
@@ -18,88 +18,6 @@ namespace {
 
 // Longer programs run without the interpreter's lock; handing it over costs about 0.1 us.
 constexpr double kReleaseNanoseconds = 5e3;
-
-// One argument (or item of a tuple, list or dict of arguments).
-struct Leaf {
-  py::object object;  // a plain tensor, or what must be equal: a number, a string, a Parameter by identity
-  bool tensor = false;
-  Spec spec;  // of a plain tensor
-  bool requires_grad = false;
-
-  bool matches(const Leaf& o) const {
-    if (tensor != o.tensor) return false;
-    if (tensor) return spec.dtype == o.spec.dtype && spec.shape == o.spec.shape && requires_grad == o.requires_grad;
-    if (object.is(o.object)) return true;
-    // Of floats the bits count: 0.0 is not -0.0, and NaN is NaN.
-    if (PyFloat_CheckExact(object.ptr()) && PyFloat_CheckExact(o.object.ptr())) {
-      const double a = PyFloat_AS_DOUBLE(object.ptr()), b = PyFloat_AS_DOUBLE(o.object.ptr());
-      return std::memcmp(&a, &b, sizeof a) == 0;
-    }
-    if (Py_TYPE(object.ptr()) != Py_TYPE(o.object.ptr()) || is_tensor(object.ptr()))
-      return false;  // 1 is not True or 1.0
-    const int equal = PyObject_RichCompareBool(object.ptr(), o.object.ptr(), Py_EQ);
-    if (equal < 0) throw py::error_already_set();
-    return equal == 1;
-  }
-};
-
-// What is no tensor and no container of them is a constant of the program, so it must not change.
-void check_constant(py::handle o) {
-  if (PyTuple_Check(o.ptr()) || PyList_Check(o.ptr()) || PyDict_Check(o.ptr()) || PyAnySet_Check(o.ptr()) ||
-      PyObject_HasAttrString(o.ptr(), "__dataclass_fields__") || PyObject_Hash(o.ptr()) == -1) {
-    PyErr_Clear();
-    throw py::type_error(
-        cat("[compile] an argument is a ", type_name(o.ptr()),
-            ": arguments are tensors, arrays, plain tuples, lists and dicts of them, or constants that "
-            "do not change (numbers, strings, modules)"));
-  }
-}
-
-// Nested containers are walked by recursion, under Python's own limit.
-struct Deeper {
-  Deeper() {
-    if (Py_EnterRecursiveCall(" in the arguments of a compiled function")) throw py::error_already_set();
-  }
-  ~Deeper() { Py_LeaveRecursiveCall(); }
-};
-
-bool is_container(PyObject* o) { return PyTuple_CheckExact(o) || PyList_CheckExact(o) || PyDict_CheckExact(o); }
-
-// Gives fn each leaf of nested tuples, lists and dicts; the result has fn's results in their places.
-template <class Fn>
-py::object map_leaves(py::handle o, Fn& fn) {
-  Deeper deeper;
-  if (PyTuple_CheckExact(o.ptr()) || PyList_CheckExact(o.ptr())) {
-    py::list made;
-    for (py::handle item : py::reinterpret_borrow<py::object>(o)) made.append(map_leaves(item, fn));
-    return PyTuple_CheckExact(o.ptr()) ? py::object(py::tuple(made)) : py::object(made);
-  }
-  if (PyDict_CheckExact(o.ptr())) {
-    py::dict made;
-    for (auto [key, value] : py::reinterpret_borrow<py::dict>(o)) made[key] = map_leaves(value, fn);
-    return made;
-  }
-  return fn(o);
-}
-
-// The shape of the nesting, as text that is equal for equal shapes.
-void describe(py::handle o, std::string& text) {
-  Deeper deeper;
-  if (!is_container(o.ptr())) {
-    text += '.';
-    return;
-  }
-  text += PyTuple_CheckExact(o.ptr()) ? '(' : PyList_CheckExact(o.ptr()) ? '[' : '{';
-  if (PyDict_CheckExact(o.ptr())) {
-    for (auto [key, value] : py::reinterpret_borrow<py::dict>(o)) {
-      text += py::cast<std::string>(py::repr(key)) + ':';
-      describe(value, text);
-    }
-  } else {
-    for (py::handle item : py::reinterpret_borrow<py::object>(o)) describe(item, text);
-  }
-  text += ')';
-}
 
 struct Guard {
   py::object object, name, value;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "bindings/arguments.h"
 #include "graph/apply.h"
 #include "ops/ops.h"
 
@@ -64,16 +65,14 @@ bool bool_argument(PyObject* o, const char* op, const char* argument) {
   return o == Py_True;
 }
 
-PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
-  return guarded([&] {
-    static const char* names[] = {"data", "requires_grad", nullptr};
-    PyObject *data, *flag = nullptr;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:Tensor", const_cast<char**>(names), &data, &flag))
-      throw py::error_already_set();
-    Tensor t = detached(to_tensor(data, "Tensor"));
-    if (flag && bool_argument(flag, "Tensor", "requires_grad")) t = with_requires_grad(std::move(t), "Tensor");
-    return wrap_as(type, std::move(t));
-  });
+constexpr char kTensorDoc[] =
+    "Tensor(data, requires_grad=False)\n--\n\n"
+    "An array with its place in the graph of derivatives. Its value never changes.\n\n"
+    "data is a tensor, a NumPy array, a number or a nested sequence; its values are copied.";
+PyObject* tensor_new(PyTypeObject* type, const Arguments& v) {
+  Tensor t = detached(to_tensor(v[0], "Tensor"));
+  if (v[1] && bool_argument(v[1], "Tensor", "requires_grad")) t = with_requires_grad(std::move(t), "Tensor");
+  return wrap_as(type, std::move(t));
 }
 
 // The value that a new slot starts with.
@@ -85,45 +84,37 @@ Tensor slot_data(PyObject* data, const char* op) {
   return t;
 }
 
-PyObject* parameter_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
-  return guarded([&] {
-    static const char* names[] = {"data", "requires_grad", nullptr};
-    PyObject *data, *flag = nullptr;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:Parameter", const_cast<char**>(names), &data, &flag))
-      throw py::error_already_set();
-    Tensor t = slot_data(data, "Parameter");
-    bool on = !flag || bool_argument(flag, "Parameter", "requires_grad");
-    if (on && !is_float(t.dtype()))
-      throw DTypeError(cat("[Parameter] only float tensors collect gradients, this one is ", name_of(t.dtype()),
-                           ": pass requires_grad=False"));
-    return wrap_slot(type, Slot::make(t, on));
-  });
+constexpr char kParameterDoc[] =
+    "Parameter(data, requires_grad=True)\n--\n\n"
+    "A tensor whose value an optimizer, copy_() and the other in-place methods may replace.\n\n"
+    "NumPy views and tensors taken from it before keep the old value.";
+PyObject* parameter_new(PyTypeObject* type, const Arguments& v) {
+  Tensor t = slot_data(v[0], "Parameter");
+  const bool on = !v[1] || bool_argument(v[1], "Parameter", "requires_grad");
+  if (on && !is_float(t.dtype()))
+    throw DTypeError(cat("[Parameter] only float tensors collect gradients, this one is ", name_of(t.dtype()),
+                         ": pass requires_grad=False"));
+  return wrap_slot(type, Slot::make(t, on));
 }
 
-PyObject* buffer_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+constexpr char kBufferDoc[] =
+    "Buffer(data)\n--\n\n"
+    "State that is no parameter: running statistics, an optimizer's moments, a generator. It has no gradient.";
+PyObject* buffer_new(PyTypeObject* type, const Arguments& v) {
+  return wrap_slot(type, Slot::make(slot_data(v[0], "Buffer"), false));
+}
+
+// A tp_new whose parameters the type's docstring begins with.
+template <const auto& doc, PyObject* (*make)(PyTypeObject* type, const Arguments& given)>
+PyObject* constructor(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   return guarded([&] {
-    static const char* names[] = {"data", nullptr};
-    PyObject* data;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:Buffer", const_cast<char**>(names), &data))
-      throw py::error_already_set();
-    return wrap_slot(type, Slot::make(slot_data(data, "Buffer"), false));
+    static const Parameters parameters(doc);
+    return make(type, Arguments(parameters, args, kwargs));
   });
 }
 
 PyMemberDef members[] = {{"__weaklistoffset__", T_PYSSIZET, offsetof(PyTensor, weakrefs), READONLY, nullptr},
                          {nullptr, 0, 0, 0, nullptr}};
-
-constexpr const char* kTensorDoc =
-    "Tensor(data, requires_grad=False)\n--\n\n"
-    "An array with its place in the graph of derivatives. Its value never changes.\n\n"
-    "data is a tensor, a NumPy array, a number or a nested sequence; its values are copied.";
-constexpr const char* kParameterDoc =
-    "Parameter(data, requires_grad=True)\n--\n\n"
-    "A tensor whose value an optimizer, copy_() and the other in-place methods may replace.\n\n"
-    "NumPy views and tensors taken from it before keep the old value.";
-constexpr const char* kBufferDoc =
-    "Buffer(data)\n--\n\n"
-    "State that is no parameter: running statistics, an optimizer's moments, a generator. It has no gradient.";
 
 PyTypeObject* make_type(PyType_Spec& spec, PyTypeObject* base) {
   PyObject* bases = base ? checked(PyTuple_Pack(1, base)) : nullptr;
@@ -194,7 +185,7 @@ void register_tensor(py::module_& m) {
     for (PyMethodDef* d = table; d->ml_name; ++d) methods.push_back(*d);
   methods.push_back({nullptr, nullptr, 0, nullptr});
   std::vector<PyType_Slot> slots = {{Py_tp_doc, const_cast<char*>(kTensorDoc)},
-                                    {Py_tp_new, reinterpret_cast<void*>(tensor_new)},
+                                    {Py_tp_new, reinterpret_cast<void*>(constructor<kTensorDoc, tensor_new>)},
                                     {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
                                     {Py_tp_repr, reinterpret_cast<void*>(tensor_repr)},
                                     {Py_tp_methods, methods.data()},
@@ -206,13 +197,10 @@ void register_tensor(py::module_& m) {
   PyType_Spec spec = {"backsweep.Tensor", sizeof(PyTensor), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots.data()};
   tensor_type = make_type(spec, nullptr);
 
-  // NumPy leaves array * tensor to Tensor.__rmul__.
-  py::handle(reinterpret_cast<PyObject*>(tensor_type)).attr("__array_ufunc__") = py::none();
-  py::handle(reinterpret_cast<PyObject*>(tensor_type)).attr("__array_priority__") = 1000.0;
-
-  std::vector<PyType_Slot> parameter_slots = {{Py_tp_doc, const_cast<char*>(kParameterDoc)},
-                                              {Py_tp_new, reinterpret_cast<void*>(parameter_new)},
-                                              {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)}};
+  std::vector<PyType_Slot> parameter_slots = {
+      {Py_tp_doc, const_cast<char*>(kParameterDoc)},
+      {Py_tp_new, reinterpret_cast<void*>(constructor<kParameterDoc, parameter_new>)},
+      {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)}};
   for (PyType_Slot* t = slot_number_slots; t->slot; ++t) parameter_slots.push_back(*t);
   parameter_slots.push_back({0, nullptr});
   PyType_Spec parameter_spec = {"backsweep.Parameter", sizeof(PyTensor), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
@@ -220,7 +208,7 @@ void register_tensor(py::module_& m) {
   parameter_type = make_type(parameter_spec, tensor_type);
 
   std::vector<PyType_Slot> buffer_slots = {{Py_tp_doc, const_cast<char*>(kBufferDoc)},
-                                           {Py_tp_new, reinterpret_cast<void*>(buffer_new)},
+                                           {Py_tp_new, reinterpret_cast<void*>(constructor<kBufferDoc, buffer_new>)},
                                            {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)}};
   for (PyType_Slot* t = slot_number_slots; t->slot; ++t) buffer_slots.push_back(*t);
   buffer_slots.push_back({0, nullptr});

@@ -42,7 +42,7 @@ Tensor flagged(Tensor t, const py::object& requires_grad, const char* op) {
 }
 
 const Spec& like(const py::object& x, const char* op) {
-  if (!is_tensor(x.ptr())) throw py::type_error(cat("[", op, "] x is a tensor, not ", type_name(x.ptr())));
+  if (!is_tensor(x.ptr())) throw py::type_error(cat("[", op, "] input is a tensor, not ", type_name(x.ptr())));
   return spec_of(x.ptr());
 }
 
@@ -63,7 +63,7 @@ void define_constant(py::module_& m, const char* name, const char* like_name, co
         return flagged(filled(spec.shape, Tensor::scalar(value, dtype_or(dtype, spec.dtype, like_name)), like_name),
                        requires_grad, like_name);
       },
-      py::arg("x"), py::kw_only(), py::arg("dtype") = py::none(), py::arg("requires_grad") = false, like_doc);
+      py::arg("input"), py::kw_only(), py::arg("dtype") = py::none(), py::arg("requires_grad") = false, like_doc);
 }
 
 Tensor arange(py::object start, py::object end, py::object step, py::object dtype, py::object requires_grad) {
@@ -157,7 +157,7 @@ void register_create(py::module_& m) {
         const DType t = dtype_or(dtype, spec.dtype, "full_like");
         return flagged(filled(spec.shape, scalar_tensor(v.ptr(), t), "full_like"), requires_grad, "full_like");
       },
-      py::arg("x"), py::arg("fill_value"), py::kw_only(), py::arg("dtype") = py::none(),
+      py::arg("input"), py::arg("fill_value"), py::kw_only(), py::arg("dtype") = py::none(),
       py::arg("requires_grad") = false, "A tensor of one number, with the shape, and by default the dtype, of x.");
   m.def("arange", arange, py::arg("start"), py::arg("end") = py::none(), py::arg("step") = 1, py::kw_only(),
         py::arg("dtype") = py::none(), py::arg("requires_grad") = false,

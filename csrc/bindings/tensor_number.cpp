@@ -10,7 +10,6 @@ namespace {
 // Looked up once; null where the registry has no such op, and then Python says that the operator is not supported.
 struct Known {
   const Op *add, *sub, *mul, *div, *matmul, *pow, *neg, *abs, *eq, *ne, *lt, *le, *gt, *ge;
-  const Op *square, *sqrt, *rsqrt, *reciprocal, *reshape;  // powers
 } known;
 
 // An operand that is neither tensor nor number: a NumPy array or scalar.
@@ -22,7 +21,7 @@ bool is_array(PyObject* o) {
 // The operand that is no tensor, beside `other`. False where Python should try the operand's own method.
 bool push_other(PyObject* o, const Spec& other, const Op& op, Operands* in) {
   if (is_number(o)) {
-    if (op.elementwise < 0) return false;
+    if (!op.inputs[0].weak) return false;
     in->push(scalar_tensor(o, weak_dtype(ops::number_dtype(other), o)));
     return true;
   }
@@ -70,8 +69,11 @@ BS_BINARY(matmul)
 
 PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) {
   if (modulus != Py_None) Py_RETURN_NOTIMPLEMENTED;
-  if (!is_tensor(a) || !is_number(b)) return binary(known.pow, a, b);
-  return guarded([&] { return wrap(power_of(unwrap(a), b)); });
+  return guarded([&]() -> PyObject* {
+    if (known.pow && is_tensor(a) && is_number(b))
+      if (Tensor made = with_number(*known.pow, unwrap(a), b)) return wrap(std::move(made));
+    return binary(known.pow, a, b);
+  });
 }
 
 PyObject* negative(PyObject* a) { return unary(known.neg, "neg", a); }
@@ -143,31 +145,6 @@ int as_bool(PyObject* self) {
 
 }  // namespace
 
-Tensor power_of(const Tensor& x, PyObject* exponent) {
-  const double n = PyFloat_AsDouble(exponent);
-  if (n == -1 && PyErr_Occurred()) throw py::error_already_set();
-  const bool floats = is_float(x.dtype()), whole = !PyFloat_Check(exponent);
-  if (n < 0 && !floats && whole)
-    throw ValueError("[pow] integers to a negative power are no integers: cast x to a float first");
-  const auto of = [](const Op* op, const Tensor& a, Tensor b = {}, Ref<Attrs> attrs = {}) {
-    Operands in;
-    in.push(a);
-    if (b) in.push(std::move(b));
-    return call(*op, in, std::move(attrs));
-  };
-  if (floats || whole) {
-    // A value of its own, with the history: of a parameter, what it holds now.
-    if (n == 1 && (x.dtype() != DType::b8 || PyBool_Check(exponent)))
-      return of(known.reshape, x, {}, Attrs::make({x.shape()}));
-    if (n == 2) return of(known.square, x);
-    if (n == 3) return of(known.mul, of(known.square, x), x);
-  }
-  if (n == 0.5) return of(known.sqrt, x);
-  if (n == -0.5) return of(known.rsqrt, x);
-  if (n == -1) return of(known.reciprocal, x);
-  return of(known.pow, x, scalar_tensor(exponent, weak_dtype(ops::number_dtype(x.spec()), exponent)));
-}
-
 void prepare_number_slots() {
 #define BS_FIND(name) known.name = find_op(#name);
   BS_FIND(add)
@@ -184,11 +161,6 @@ void prepare_number_slots() {
   BS_FIND(le)
   BS_FIND(gt)
   BS_FIND(ge)
-  BS_FIND(square)
-  BS_FIND(sqrt)
-  BS_FIND(rsqrt)
-  BS_FIND(reciprocal)
-  BS_FIND(reshape)
 #undef BS_FIND
 }
 

@@ -20,6 +20,17 @@ Registrar::Registrar(const Op& op) {
   ops.insert(std::lower_bound(ops.begin(), ops.end(), op.name, before), &op);
 }
 
+std::span<const char* const> second_names(const char* name) {
+  static constexpr const char *input[] = {"x", "a", "x1"}, *other[] = {"x2"}, *dim[] = {"axis"},
+                              *keepdim[] = {"keepdims"};
+  const auto is = [&](const char* n) { return std::strcmp(name, n) == 0; };
+  if (is("input")) return input;
+  if (is("other")) return other;
+  if (is("dim")) return dim;
+  if (is("keepdim")) return keepdim;
+  return {};
+}
+
 const std::vector<const Op*>& all_ops() { return registry(); }
 
 const Op* find_op(const std::string& name) {

@@ -24,15 +24,19 @@ constexpr size_t kPlanBytes = 320;
 // Operands that what is made once per call holds in place.
 constexpr size_t kFewOperands = 8;
 
-// ---- Schema: names and types for Python, stubs and messages -------------------------------------------------
+// ---- Schema: what Python, stubs and messages know of an op ---------------------------------------------------
+
+// Names are PyTorch's; a parameter's place is that in the lists of inputs and attributes, inputs first.
 
 enum class AttrType : uint8_t {
   integer,
   real,
   boolean,
-  dims,
+  dims,      // integers, one per axis; a single one is a list of one
+  integers,  // integers, as many as there are
+  sizes,     // an integer, or any number of them
   dtype,
-  sizes,  // an integer, or any number of them
+  word,  // one of `words`, held as its position among them
   object,
 };
 
@@ -40,14 +44,24 @@ struct AttrSchema {
   const char* name;
   AttrType type;
   bool required = false;
-  Attr default_value = {};  // monostate: None
+  Attr default_value = {};      // monostate: None
+  const char* alias = nullptr;  // a second name, beside second_names()
+  bool by_name = false;         // no positional argument reaches it
+  bool variadic = false;        // the last one, of type dims: also takes its integers singly, as in reshape(x, 2, 3)
+  std::vector<const char*> words = {};
 };
 
 struct InputSchema {
   const char* name;
   bool optional = false;  // may be left out (None): its edge is empty
   bool many = false;      // any number of tensors, as a sequence; the op's only input
+  bool weak = false;      // a Python number here takes the dtype of the other weak inputs unless its kind is higher
+  bool drawn = false;     // a random key: given by name only; left out, it is the next one of the generator
 };
+
+// Names that parameters of this name have besides, in every op: `axis` for `dim`. As in PyTorch, they are NumPy's and
+// the array API's.
+std::span<const char* const> second_names(const char* name);
 
 // How Python shows an op.
 enum class Visibility : uint8_t {
@@ -56,11 +70,18 @@ enum class Visibility : uint8_t {
   method,    // also as a method of Tensor
 };
 
-// What PyTorch takes by name only and the op itself does not know.
+// What PyTorch takes besides and the op itself does not know.
 enum class Keyword : uint8_t {
   none,
-  dtype,  // the first input is cast to it before
-  alpha,  // the last input is multiplied by it before
+  dtype,       // the first input is cast to it before; by name only
+  last_dtype,  // the same, also as the last positional argument
+  alpha,       // the last input is multiplied by it before; by name only
+};
+
+// A number as Python has it: its kind says what becomes of dtypes.
+struct Number {
+  double value;
+  enum : uint8_t { boolean, whole, real } kind;
 };
 
 // ---- Forward ------------------------------------------------------------------------------------------------
@@ -240,7 +261,10 @@ struct Op {
   std::vector<AttrSchema> attrs = {};
   std::vector<const char*> outputs = {"out"};
   Visibility visibility = Visibility::hidden;
+  int self = 0;  // the input that the tensor is whose method is called
   Keyword keyword = Keyword::none;
+  // What op(x, n) is for a number n where a simpler op gives it, as x ** 2 is a square; else empty. Of two inputs.
+  Tensor (*with_number)(const Tensor& x, const Number& n) = nullptr;
   // Where attributes or shapes say how many outputs there are; comes before infer, and throws what that would.
   int (*count_outputs)(const Attrs* attrs, const Specs& in) = nullptr;
 

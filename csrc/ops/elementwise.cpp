@@ -1,4 +1,5 @@
 // The elementwise ops: one Op object per row of kernels/elementwise.def.
+#include <algorithm>
 #include <vector>
 
 #include "base/error.h"
@@ -197,14 +198,46 @@ constexpr bool is_helper(Ew code) {
   return false;
 }
 
+std::vector<InputSchema> inputs_of(Ew code, int n, Types types) {
+  const char* names[3] = {"input", "other"};
+#define BS_EW1(...)
+#define BS_EW2(...)
+#define BS_EW3(...)
+#define BS_NAMES(name, ...) \
+  if (const char* own[3] = {__VA_ARGS__}; code == Ew::name) std::copy(own, own + 3, names);
+#include "kernels/elementwise.def"
+  std::vector<InputSchema> made;
+  // The condition of a choice has no say in the dtype of the choices.
+  for (int i = 0; i < n; ++i) made.push_back({.name = names[i], .weak = n > 1 && (i > 0 || types != Types::SELECT)});
+  return made;
+}
+
+// x ** n: for some n ops that are faster and no worse. ValueError for integers to a negative integer.
+Tensor power_by_number(const Tensor& x, const Number& n) {
+  const bool floats = is_float(x.dtype()), whole = n.kind != Number::real;
+  if (n.value < 0 && !floats && whole)
+    throw ValueError("[pow] integers to a negative power are no integers: cast x to a float first");
+  if (floats || whole) {
+    // A value of its own, with the history: of a parameter, what it holds now.
+    if (n.value == 1 && (x.dtype() != DType::b8 || n.kind == Number::boolean)) return view_as_is(x);
+    if (n.value == 2) return square(x);
+    if (n.value == 3) return mul(square(x), x);
+  }
+  if (n.value == 0.5) return sqrt(x);
+  if (n.value == -0.5) return rsqrt(x);
+  if (n.value == -1) return reciprocal(x);
+  return {};
+}
+
 Op make(const char* name, const char* doc, int n_in, Types types, Ew code, const Reads& reads, void (*grad)(GradCall&),
         void (*infer)(const Attrs*, const Specs&, Spec*), int64_t (*forward)(const Call&, int64_t, int64_t)) {
-  static const char* const names[3] = {"x", "y", "z"};
   Op op;
   op.name = name;
   op.doc = doc;
-  for (int i = 0; i < n_in; ++i) op.inputs.push_back({names[i]});
+  op.inputs = inputs_of(code, n_in, types);
   op.visibility = is_helper(code) ? Visibility::hidden : Visibility::method;
+  op.self = types == Types::SELECT ? 1 : 0;
+  op.with_number = code == Ew::pow ? power_by_number : nullptr;
   op.keyword = code == Ew::add || code == Ew::sub ? Keyword::alpha : Keyword::none;
   op.infer = infer;
   op.forward = forward;

@@ -26,7 +26,7 @@ const Op index_rows_op{
     .doc =
         "x[index]: the rows of x (r, ...) at index (...), which are 0 to r - 1; the result is index.shape + "
         "x.shape[1:].",
-    .inputs = {{"x"}, {"index"}},
+    .inputs = {{"input"}, {"index"}},
     .visibility = Visibility::method,
     .infer =
         [](const Attrs*, const Specs& in, Spec* out) {

@@ -163,7 +163,7 @@ const Op matmul_op{
         "column. "
         "Each element is a chain of fused multiply-adds over k ascending, in parts of 4096; in 16 lanes where there is "
         "one column.",
-    .inputs = {{"x"}, {"y"}},
+    .inputs = {{"input"}, {"other"}},
     .visibility = Visibility::method,
     .infer =
         [](const Attrs*, const Specs& in, Spec* out) {
@@ -231,7 +231,7 @@ extern const Op linear_op;
 const Op linear_op{
     .name = "linear",
     .doc = "x W^T + b: x is (..., in), weight (out, in), bias (out,) or None; the result is (..., out).",
-    .inputs = {{"x"}, {"weight"}, {"bias", true}},
+    .inputs = {{"input"}, {"weight"}, {"bias", true}},
     .visibility = Visibility::function,
     .infer =
         [](const Attrs*, const Specs& in, Spec* out) {

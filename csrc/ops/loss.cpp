@@ -5,15 +5,20 @@
 namespace bs::ops {
 namespace {
 
-enum : int64_t { kNone = 0, kMean = 1, kSum = 2 };
+enum : int64_t { kNone = 0, kMean = 1, kSum = 2 };  // places in `words`
 
-const std::vector<AttrSchema> loss_attrs{{"ignore_index", AttrType::integer, false, int64_t{-100}},
-                                         {"reduction", AttrType::integer, false, int64_t{kMean}}};
+const std::vector<AttrSchema> loss_attrs{
+    {.name = "ignore_index", .type = AttrType::integer, .default_value = int64_t{-100}, .by_name = true},
+    {.name = "reduction",
+     .type = AttrType::word,
+     .default_value = int64_t{kMean},
+     .by_name = true,
+     .words = {"none", "mean", "sum"}}};
 
 int64_t ignored(const Attrs* a) { return a->get<int64_t>(0); }
 int64_t reduction(const Attrs* a) { return a->get<int64_t>(1); }
 
-void check(const char* name, const Attrs* attrs, const Spec& x, const Spec& target) {
+void check(const char* name, const Spec& x, const Spec& target) {
   if (x.shape.size() != 2 || target.shape.size() != 1 || x.shape[0] != target.shape[0])
     throw ShapeError(cat("[", name, "] input is ", str(x.shape), ", target is ", str(target.shape),
                          ": input must be (rows, classes) and target (rows,)"));
@@ -22,8 +27,6 @@ void check(const char* name, const Attrs* attrs, const Spec& x, const Spec& targ
   if (target.dtype != DType::i64)
     throw DTypeError(
         cat("[", name, "] target is ", name_of(target.dtype), ": class numbers are int64; use target.to(bs.int64)"));
-  if (reduction(attrs) < kNone || reduction(attrs) > kSum)
-    throw ValueError(cat("[", name, "] reduction is 0 (none), 1 (mean) or 2 (sum), not ", reduction(attrs)));
 }
 
 // Whether row i counts, as a float of x's dtype and shape (n, 1).
@@ -37,7 +40,8 @@ const Op cross_entropy_op{
     .name = "cross_entropy",
     .doc =
         "Softmax cross entropy: loss_i = ln sum_j exp(input_ij) - input_i,target_i, 0 where target_i is ignore_index; "
-        "reduction 0 gives all rows, 1 their mean over the rows that count, 2 their sum. Also the maximum of each "
+        "reduction 'none' gives all rows, 'mean' their mean over the rows that count, 'sum' their sum. Also the "
+        "maximum of each "
         "row, the logarithm of the sum of the row's exponentials below it (apart, since their sum would lose the "
         "latter "
         "where inputs are large), and the number of rows that count. No finite input overflows.",
@@ -46,7 +50,7 @@ const Op cross_entropy_op{
     .outputs = {"loss", "top", "log_sum", "count"},
     .infer =
         [](const Attrs* attrs, const Specs& in, Spec* out) {
-          check("cross_entropy", attrs, in[0], in[1]);
+          check("cross_entropy", in[0], in[1]);
           for (int i = 0; i < 4; ++i) out[i].dtype = in[0].dtype;
           out[1].shape = out[2].shape = Dims{in[0].shape[0]};
           out[0].shape = reduction(attrs) == kNone ? out[1].shape : Dims{};
@@ -124,7 +128,7 @@ const Op cross_entropy_backward_op{
     .attrs = loss_attrs,
     .infer =
         [](const Attrs* attrs, const Specs& in, Spec* out) {
-          check("cross_entropy_backward", attrs, in[1], in[2]);
+          check("cross_entropy_backward", in[1], in[2]);
           const Dims rows{in[1].shape[0]};
           if (!(in[0].shape == (reduction(attrs) == kNone ? rows : Dims{})) || !(in[3].shape == rows) ||
               !(in[4].shape == rows) || in[5].shape.size() != 0)

@@ -32,10 +32,10 @@ Dims without_last(const Dims& shape) {
 const Op layer_norm_op{
     .name = "layer_norm",
     .doc =
-        "y = (x - mean) rstd weight + bias over the last axis of x (..., n), mean and rstd = (var + eps)^(-1/2) of "
-        "each row "
-        "with the biased variance; weight and bias are (n,). Gives y, mean, rstd.",
-    .inputs = {{"x"}, {"weight", true}, {"bias", true}},
+        "y = (x - mean) rstd weight + bias over the last axis of x (..., n): mean and rstd = (var + eps)^(-1/2) are "
+        "those of each row, var the biased variance (divided by n); weight and bias are (n,), 1 and 0 if left out. "
+        "The op gives y, mean, rstd. Source: Ba, Kiros and Hinton (2016), Layer Normalization, arXiv:1607.06450.",
+    .inputs = {{"input"}, {"weight", true}, {"bias", true}},
     .attrs = {{"eps", AttrType::real, false, 1e-5}},
     .outputs = {"out", "mean", "rstd"},
     .infer =

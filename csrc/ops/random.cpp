@@ -39,8 +39,10 @@ BS_REGISTER(advance_key_op);
 
 const Op dropout_op{
     .name = "dropout",
-    .doc = "x / (1 - p) where a uniform number of the element is below 1 - p, else exactly 0.",
-    .inputs = {{"x"}, {"key"}},
+    .doc =
+        "x / (1 - p) where a uniform number of the element is below 1 - p, else exactly 0. Source: Srivastava et al. "
+        "(2014), Dropout, JMLR 15.",
+    .inputs = {{"input"}, {.name = "key", .drawn = true}},
     .attrs = {{"p", AttrType::real, false, 0.5}},
     .infer =
         [](const Attrs* attrs, const Specs& in, Spec* out) {
@@ -70,7 +72,7 @@ BS_REGISTER(dropout_op);
 const Op uniform_op{
     .name = "uniform",
     .doc = "float32 numbers, uniform in [low, high), of a shape.",
-    .inputs = {{"key"}},
+    .inputs = {{.name = "key", .drawn = true}},
     .attrs = {{"shape", AttrType::dims, true},
               {"low", AttrType::real, false, 0.0},
               {"high", AttrType::real, false, 1.0}},

@@ -237,7 +237,7 @@ const Op sum_op{
         "The sum over the axes dim (None: all); integers and bools are summed in int64. Float sums run in fixed "
         "blocks: the same "
         "bits on any number of threads.",
-    .inputs = {{"x"}},
+    .inputs = {{"input"}},
     .attrs = reduction_attrs,
     .visibility = Visibility::method,
     .keyword = Keyword::dtype,
@@ -259,7 +259,7 @@ BS_REGISTER(sum_op);
 const Op sum_squares_op{
     .name = "sum_squares",
     .doc = "The sum of x^2 over the axes dim (None: all), float64, in one pass and in the order of sum.",
-    .inputs = {{"x"}},
+    .inputs = {{"input"}},
     .attrs = reduction_attrs,
     .infer = infer<Reduction::sum_squares>,
     .forward = forward<Reduction::sum_squares>,
@@ -295,7 +295,7 @@ Op extreme_op(const char* doc) {
   return {
       .name = name_of_kind<kind>(),
       .doc = doc,
-      .inputs = {{"x"}},
+      .inputs = {{"input"}},
       .attrs = reduction_attrs,
       .visibility = Visibility::method,
       .infer = infer<kind>,
@@ -344,7 +344,7 @@ Op arg_op(const char* doc) {
   return {
       .name = arg_name<kind>(),
       .doc = doc,
-      .inputs = {{"x"}},
+      .inputs = {{"input"}},
       .attrs = {{"dim", AttrType::integer}, {"keepdim", AttrType::boolean, false, false}},
       .visibility = Visibility::method,
       .infer =
@@ -398,7 +398,7 @@ BS_REGISTER(argmin_op);
 const Op mean_op{
     .name = "mean",
     .doc = "The mean over the axes dim (None: all); of nothing, NaN.",
-    .inputs = {{"x"}},
+    .inputs = {{"input"}},
     .attrs = reduction_attrs,
     .visibility = Visibility::method,
     .keyword = Keyword::dtype,
@@ -424,7 +424,7 @@ const Op logsumexp_op{
         "ln sum exp(x) over the axes dim (() or None: all), of integers in float32. No finite x overflows; of nothing, "
         "or nothing "
         "but -inf, -inf.",
-    .inputs = {{"x"}},
+    .inputs = {{"input"}},
     .attrs = reduction_attrs,
     .visibility = Visibility::method,
     .infer =

@@ -52,8 +52,8 @@ void infer_same(const Attrs*, const Specs& in, Spec* out) {
 
 const Op contiguous_op{
     .name = "contiguous",
-    .doc = "A copy of x whose elements lie in row-major order.",
-    .inputs = {{"x"}},
+    .doc = "A copy whose elements lie in row-major order.",
+    .inputs = {{"input"}},
     .visibility = Visibility::method,
     .infer = infer_same,
     .forward = forward_copy,
@@ -67,9 +67,9 @@ BS_REGISTER(contiguous_op);
 const Op cast_op{
     .name = "cast",
     .doc =
-        "x with another dtype; to bool, x != 0; floats to integers are cut towards zero, and give the least one "
-        "where none fits.",
-    .inputs = {{"x"}},
+        "Another dtype: to bool, whether each element is not 0; floats to integers are cut towards zero, and give the "
+        "least one where none fits.",
+    .inputs = {{"input"}},
     .attrs = {{"dtype", AttrType::dtype, true}},
     .visibility = Visibility::method,
     .infer =
@@ -90,8 +90,8 @@ BS_REGISTER(cast_op);
 
 const Op bitcast_op{
     .name = "bitcast",
-    .doc = "The bits of x as another dtype of the same size. A view, not differentiable.",
-    .inputs = {{"x"}},
+    .doc = "The bits as another dtype of the same size. A view, not differentiable.",
+    .inputs = {{"input"}},
     .attrs = {{"dtype", AttrType::dtype, true}},
     .infer =
         [](const Attrs* attrs, const Specs& in, Spec* out) {
@@ -110,8 +110,8 @@ BS_REGISTER(bitcast_op);
 
 const Op detach_op{
     .name = "detach",
-    .doc = "x without its history: no derivative flows through.",
-    .inputs = {{"x"}},
+    .doc = "The same value without its history: no derivative flows through.",
+    .inputs = {{"input"}},
     .visibility = Visibility::method,
     .infer = [](const Attrs*, const Specs& in, Spec* out) { out[0] = in[0]; },
     .view = true,
@@ -169,11 +169,10 @@ bool view_strides(const Spec& x, const Dims& to, Dims* out) {
 const Op view_op{
     .name = "view",
     .doc =
-        "The elements of x in row-major order under another shape, without a copy; one size may be -1. ShapeError "
-        "where "
-        "the strides of x do not allow it: reshape copies there.",
-    .inputs = {{"x"}},
-    .attrs = {{"shape", AttrType::dims, true}},
+        "The elements in row-major order under another shape, without a copy; one size may be -1. ShapeError where "
+        "the strides do not allow it: reshape copies there.",
+    .inputs = {{"input"}},
+    .attrs = {{.name = "size", .type = AttrType::dims, .required = true, .alias = "shape", .variadic = true}},
     .visibility = Visibility::method,
     .infer =
         [](const Attrs* attrs, const Specs& in, Spec* out) {
@@ -202,10 +201,10 @@ Tensor reshaped(const Tensor& x, const Dims& shape) {
 const Op reshape_op{
     .name = "reshape",
     .doc =
-        "The elements of x in row-major order under another shape; one size may be -1. A view where the strides of x "
-        "allow it, else a copy.",
-    .inputs = {{"x"}},
-    .attrs = {{"shape", AttrType::dims, true}},
+        "The elements in row-major order under another shape; one size may be -1. A view where the strides allow it, "
+        "else a copy.",
+    .inputs = {{"input"}},
+    .attrs = {{.name = "shape", .type = AttrType::dims, .required = true, .variadic = true}},
     .visibility = Visibility::method,
     .infer =
         [](const Attrs* attrs, const Specs& in, Spec* out) {
@@ -224,9 +223,9 @@ BS_REGISTER(reshape_op);
 
 const Op permute_op{
     .name = "permute",
-    .doc = "x with its axes in the order `dims`. A view.",
-    .inputs = {{"x"}},
-    .attrs = {{"dims", AttrType::dims, true}},
+    .doc = "The axes in the order dims. A view.",
+    .inputs = {{"input"}},
+    .attrs = {{.name = "dims", .type = AttrType::dims, .required = true, .variadic = true}},
     .visibility = Visibility::method,
     .infer =
         [](const Attrs* attrs, const Specs& in, Spec* out) {
@@ -261,8 +260,8 @@ BS_REGISTER(permute_op);
 
 const Op transpose_op{
     .name = "transpose",
-    .doc = "x with axes dim0 and dim1 exchanged. A view.",
-    .inputs = {{"x"}},
+    .doc = "The axes dim0 and dim1 exchanged. A view.",
+    .inputs = {{"input"}},
     .attrs = {{"dim0", AttrType::integer, true}, {"dim1", AttrType::integer, true}},
     .visibility = Visibility::method,
     .infer =
@@ -291,9 +290,9 @@ BS_REGISTER(transpose_op);
 
 const Op expand_op{
     .name = "expand",
-    .doc = "x repeated to a shape that it broadcasts to; -1 keeps a size. A view.",
-    .inputs = {{"x"}},
-    .attrs = {{"shape", AttrType::dims, true}},
+    .doc = "The tensor repeated to a shape that it broadcasts to; -1 keeps a size. A view.",
+    .inputs = {{"input"}},
+    .attrs = {{.name = "size", .type = AttrType::dims, .required = true, .alias = "shape", .variadic = true}},
     .visibility = Visibility::method,
     .infer =
         [](const Attrs* attrs, const Specs& in, Spec* out) {

@@ -48,7 +48,7 @@ Slice slice_of(const Attrs* attrs, const Dims& shape) {
 const Op slice_op{
     .name = "slice",
     .doc = "x[start:stop:step] on axis dim, with Python's rules. A view.",
-    .inputs = {{"x"}},
+    .inputs = {{"input"}},
     .attrs = {{"dim", AttrType::integer, true},
               {"start", AttrType::integer},
               {"stop", AttrType::integer},
@@ -80,7 +80,7 @@ Slice select_of(const Attrs* attrs, const Dims& shape) {
 const Op select_op{
     .name = "select",
     .doc = "x[index] on axis dim, which is gone in the result; a negative index counts from the end. A view.",
-    .inputs = {{"x"}},
+    .inputs = {{"input"}},
     .attrs = {{"dim", AttrType::integer, true}, {"index", AttrType::integer, true}},
     .visibility = Visibility::method,
     .infer =
@@ -130,7 +130,7 @@ Slice narrow_of(const Attrs* attrs, const Dims& shape) {
 const Op narrow_op{
     .name = "narrow",
     .doc = "x[start:start + length] on axis dim, which must be there. A view.",
-    .inputs = {{"x"}},
+    .inputs = {{"input"}},
     .attrs = {{"dim", AttrType::integer, true},
               {"start", AttrType::integer, true},
               {"length", AttrType::integer, true}},
@@ -276,7 +276,8 @@ Op parts_op(const char* name, const char* input, std::vector<AttrSchema> attrs, 
 
 const Op split_op = parts_op<split_parts, false>(
     "split", "tensor",
-    {{"split_size_or_sections", AttrType::sizes, true}, {"dim", AttrType::integer, false, int64_t{0}}},
+    {{.name = "split_size_or_sections", .type = AttrType::sizes, .required = true, .alias = "split_size"},
+     {"dim", AttrType::integer, false, int64_t{0}}},
     "Parts of the axis dim, in order: all of one size (the last may be smaller), or of the sizes of a list, which sum "
     "to "
     "that of the axis. Views.");
@@ -348,17 +349,17 @@ const Op add_slices_op{
         "Zeros of a shape, to which tensors[k] is added at the part that numbers 4 k to 4 k + 3 of slices say: axis, "
         "first position, step, count. In order: the transpose of as many slices.",
     .inputs = {{"tensors", false, true}},
-    .attrs = {{"shape", AttrType::dims, true}, {"slices", AttrType::sizes, true}},
+    .attrs = {{"shape", AttrType::dims, true}, {"slices", AttrType::integers, true}},
     .infer =
         [](const Attrs* attrs, const Specs& in, Spec* out) {
           const Dims& whole = attrs->get<Dims>(0);
-          const auto* where = std::get_if<std::vector<int64_t>>(&attrs->values[1]);
-          if (in.size() == 0 || !where || where->size() != static_cast<size_t>(in.size()) * kNumbers)
+          const auto& where = attrs->get<std::vector<int64_t>>(1);
+          if (in.size() == 0 || where.size() != static_cast<size_t>(in.size()) * kNumbers)
             throw ValueError("[add_slices] slices has four numbers for each of one or more tensors");
           for (int64_t d : whole)
             if (d < 0) throw ShapeError(cat("[add_slices] shape ", str(whole), " has a negative size"));
           for (int k = 0; k < in.size(); ++k) {
-            const Slice s = nth_slice(*where, k);
+            const Slice s = nth_slice(where, k);
             const int64_t n = s.dim >= 0 && s.dim < whole.size() ? whole[s.dim] : -1;
             const auto inside = [&](int64_t i) { return i >= 0 && i < n; };
             // Without a product that may overflow: the last position from the number that fit.

@@ -22,10 +22,10 @@ Op softmax_op(const char* doc) {
   return {
       .name = kName[logarithm],
       .doc = doc,
-      .inputs = {{"x"}},
+      .inputs = {{"input"}},
       .attrs = {{"dim", AttrType::integer, true}},
       .visibility = Visibility::method,
-      .keyword = Keyword::dtype,
+      .keyword = Keyword::last_dtype,
       .infer =
           [](const Attrs* attrs, const Specs& in, Spec* out) {
             infer_as(kName[logarithm], in[0], out);
@@ -43,7 +43,8 @@ Op softmax_op(const char* doc) {
   };
 }
 
-const Op softmax_any = softmax_op<false>("exp(x) / sum exp(x) along the axis dim. No finite x overflows.");
+const Op softmax_any = softmax_op<false>(
+    "exp(x) / sum exp(x) along the axis dim. No finite x overflows; -inf gives 0, nothing but -inf NaN.");
 BS_REGISTER(softmax_any);
 
 const Op log_softmax_any = softmax_op<true>("x - ln sum exp(x) along the axis dim. No finite x overflows.");

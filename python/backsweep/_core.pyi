@@ -103,8 +103,8 @@ class Tensor:
     def abs(self) -> Tensor:
         """|x|; derivative 0 at x = 0 and NaN"""
 
-    def add(self, y: TensorLike, *, alpha: _float = 1) -> Tensor:
-        """x + y; of bools, whether any is true"""
+    def add(self, other: TensorLike, *, alpha: _float = 1) -> Tensor:
+        """input + other; of bools, whether any is true"""
 
     def add_(self: Self, other: TensorLike, alpha: _float = 1) -> Self:
         """Of a parameter or buffer: x + alpha other becomes its value."""
@@ -170,7 +170,7 @@ class Tensor:
         """As uint8."""
 
     def cast(self, dtype: DTypeLike) -> Tensor:
-        """x with another dtype; to bool, x != 0; floats to integers are cut towards zero, and give the least one where none fits."""
+        """Another dtype: to bool, whether each element is not 0; floats to integers are cut towards zero, and give the least one where none fits."""
 
     def char(self) -> Tensor:
         """As int8."""
@@ -179,10 +179,10 @@ class Tensor:
         """At most `chunks` parts of the axis dim, all of one size (the last may be smaller). Views."""
 
     def contiguous(self) -> Tensor:
-        """A copy of x whose elements lie in row-major order."""
+        """A copy whose elements lie in row-major order."""
 
-    def copy_(self: Self, source: TensorLike) -> Self:
-        """Of a parameter or buffer: source, broadcast and cast, becomes its value."""
+    def copy_(self: Self, src: TensorLike) -> Self:
+        """Of a parameter or buffer: src, broadcast and cast, becomes its value."""
 
     def cos(self) -> Tensor:
         """cos x"""
@@ -193,8 +193,8 @@ class Tensor:
     def dim(self) -> _int:
         """The number of axes."""
 
-    def div(self, y: TensorLike) -> Tensor:
-        """x / y"""
+    def div(self, other: TensorLike) -> Tensor:
+        """input / other"""
 
     def div_(self: Self, other: TensorLike) -> Self:
         """Of a parameter or buffer: x / other becomes its value."""
@@ -204,8 +204,8 @@ class Tensor:
 
     @property
     def dtype(self) -> DType: ...
-    def eq(self, y: TensorLike) -> Tensor:
-        """x == y"""
+    def eq(self, other: TensorLike) -> Tensor:
+        """input == other"""
 
     def erf(self) -> Tensor:
         """2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x"""
@@ -214,10 +214,10 @@ class Tensor:
         """e^x"""
 
     @overload
-    def expand(self, shape: Size) -> Tensor: ...
+    def expand(self, size: Size) -> Tensor: ...
     @overload
-    def expand(self, *shape: _int) -> Tensor:
-        """x repeated to a shape that it broadcasts to; -1 keeps a size. A view."""
+    def expand(self, *size: _int) -> Tensor:
+        """The tensor repeated to a shape that it broadcasts to; -1 keeps a size. A view."""
 
     def expm1(self) -> Tensor:
         """e^x - 1, also where x is small"""
@@ -228,18 +228,18 @@ class Tensor:
     def float(self) -> Tensor:
         """As float32."""
 
-    def ge(self, y: TensorLike) -> Tensor:
-        """x >= y"""
+    def ge(self, other: TensorLike) -> Tensor:
+        """input >= other"""
 
     def gelu(self) -> Tensor:
-        """x Phi(x) = x / 2 (1 + erf(x / sqrt(2)))"""
+        """x Phi(x) = x / 2 (1 + erf(x / sqrt(2))). Source: Hendrycks and Gimpel (2016), Gaussian Error Linear Units, arXiv:1606.08415"""
 
     @property
     def grad(self) -> Tensor | None: ...
     @grad.setter
     def grad(self, value: Tensor | None) -> None: ...
-    def gt(self, y: TensorLike) -> Tensor:
-        """x > y"""
+    def gt(self, other: TensorLike) -> Tensor:
+        """input > other"""
 
     def half(self) -> Tensor:
         """As float16."""
@@ -260,8 +260,8 @@ class Tensor:
     def item(self) -> Any:
         """The only element, as a Python number."""
 
-    def le(self, y: TensorLike) -> Tensor:
-        """x <= y"""
+    def le(self, other: TensorLike) -> Tensor:
+        """input <= other"""
 
     def log(self) -> Tensor:
         """ln x; a zero gradient stays zero at x = 0"""
@@ -269,7 +269,7 @@ class Tensor:
     def log1p(self) -> Tensor:
         """ln(1 + x), also where x is small; a zero gradient stays zero at x = -1"""
 
-    def log_softmax(self, dim: _int = ..., *, axis: _int = ..., dtype: DTypeLike | None = None) -> Tensor:
+    def log_softmax(self, dim: _int = ..., dtype: DTypeLike | None = None, *, axis: _int = ...) -> Tensor:
         """x - ln sum exp(x) along the axis dim. No finite x overflows."""
 
     def logsumexp(
@@ -285,14 +285,14 @@ class Tensor:
     def long(self) -> Tensor:
         """As int64."""
 
-    def lt(self, y: TensorLike) -> Tensor:
-        """x < y"""
+    def lt(self, other: TensorLike) -> Tensor:
+        """input < other"""
 
-    def matmul(self, y: TensorLike) -> Tensor:
+    def matmul(self, other: TensorLike) -> Tensor:
         """x y: (..., m, k) by (..., k, n) gives (..., m, n), leading axes broadcast; a 1-d x is a row, a 1-d y a column. Each element is a chain of fused multiply-adds over k ascending, in parts of 4096; in 16 lanes where there is one column."""
 
-    def maximum(self, y: TensorLike) -> Tensor:
-        """max(x, y), NaN if either is; where equal, each gets half of the derivative, where NaN, all of it"""
+    def maximum(self, other: TensorLike) -> Tensor:
+        """max(input, other), NaN if either is; where equal, each gets half of the derivative, where NaN, all of it"""
 
     def mean(
         self,
@@ -305,11 +305,11 @@ class Tensor:
     ) -> Tensor:
         """The mean over the axes dim (None: all); of nothing, NaN."""
 
-    def minimum(self, y: TensorLike) -> Tensor:
-        """min(x, y), NaN if either is; where equal, each gets half of the derivative, where NaN, all of it"""
+    def minimum(self, other: TensorLike) -> Tensor:
+        """min(input, other), NaN if either is; where equal, each gets half of the derivative, where NaN, all of it"""
 
-    def mul(self, y: TensorLike) -> Tensor:
-        """x y; of bools, whether both are true"""
+    def mul(self, other: TensorLike) -> Tensor:
+        """input times other; of bools, whether both are true"""
 
     def mul_(self: Self, other: TensorLike) -> Self:
         """Of a parameter or buffer: x other becomes its value."""
@@ -319,8 +319,8 @@ class Tensor:
 
     @property
     def ndim(self) -> _int: ...
-    def ne(self, y: TensorLike) -> Tensor:
-        """x != y"""
+    def ne(self, other: TensorLike) -> Tensor:
+        """input != other"""
 
     def neg(self) -> Tensor:
         """-x"""
@@ -335,10 +335,10 @@ class Tensor:
     def permute(self, dims: Size) -> Tensor: ...
     @overload
     def permute(self, *dims: _int) -> Tensor:
-        """x with its axes in the order `dims`. A view."""
+        """The axes in the order dims. A view."""
 
-    def pow(self, y: TensorLike) -> Tensor:
-        """x^y as C's pow; of integers an integer. At x = 0 the derivative by y is 0 for y >= 0"""
+    def pow(self, exponent: TensorLike) -> Tensor:
+        """input^exponent as C's pow; of integers an integer. At input 0 the derivative by exponents >= 0 is 0"""
 
     def reciprocal(self) -> Tensor:
         """1 / x"""
@@ -357,7 +357,7 @@ class Tensor:
     def reshape(self, shape: Size) -> Tensor: ...
     @overload
     def reshape(self, *shape: _int) -> Tensor:
-        """The elements of x in row-major order under another shape; one size may be -1. A view where the strides of x allow it, else a copy."""
+        """The elements in row-major order under another shape; one size may be -1. A view where the strides allow it, else a copy."""
 
     def rsqrt(self) -> Tensor:
         """x^(-1/2)"""
@@ -382,13 +382,20 @@ class Tensor:
     def size(self, dim: _int | None = None) -> Any:
         """The shape, or the size of one axis."""
 
-    def softmax(self, dim: _int = ..., *, axis: _int = ..., dtype: DTypeLike | None = None) -> Tensor:
-        """exp(x) / sum exp(x) along the axis dim. No finite x overflows."""
+    def softmax(self, dim: _int = ..., dtype: DTypeLike | None = None, *, axis: _int = ...) -> Tensor:
+        """exp(x) / sum exp(x) along the axis dim. No finite x overflows; -inf gives 0, nothing but -inf NaN."""
 
     def softplus(self) -> Tensor:
         """ln(1 + e^x), written so that nothing overflows"""
 
-    def split(self, split_size_or_sections: Size, dim: _int = 0, *, axis: _int = ...) -> tuple[Tensor, ...]:
+    def split(
+        self,
+        split_size_or_sections: Size = ...,
+        dim: _int = 0,
+        *,
+        split_size: Size = ...,
+        axis: _int = ...,
+    ) -> tuple[Tensor, ...]:
         """Parts of the axis dim, in order: all of one size (the last may be smaller), or of the sizes of a list, which sum to that of the axis. Views."""
 
     def sqrt(self) -> Tensor:
@@ -400,8 +407,8 @@ class Tensor:
     def stride(self, dim: _int | None = None) -> Any:
         """Elements of memory from one position to the next, along each axis or one."""
 
-    def sub(self, y: TensorLike, *, alpha: _float = 1) -> Tensor:
-        """x - y"""
+    def sub(self, other: TensorLike, *, alpha: _float = 1) -> Tensor:
+        """input - other"""
 
     def sub_(self: Self, other: TensorLike, alpha: _float = 1) -> Self:
         """Of a parameter or buffer: x - alpha other becomes its value."""
@@ -427,7 +434,7 @@ class Tensor:
         """The elements as nested lists of Python numbers."""
 
     def transpose(self, dim0: _int, dim1: _int) -> Tensor:
-        """x with axes dim0 and dim1 exchanged. A view."""
+        """The axes dim0 and dim1 exchanged. A view."""
 
     def type_as(self, other: TensorLike) -> Tensor:
         """With the element type of other."""
@@ -436,13 +443,13 @@ class Tensor:
         """All positions of the axis dim, which is gone in the results. Views."""
 
     @overload
-    def view(self, shape: Size) -> Tensor: ...
+    def view(self, size: Size) -> Tensor: ...
     @overload
-    def view(self, *shape: _int) -> Tensor:
-        """The elements of x in row-major order under another shape, without a copy; one size may be -1. ShapeError where the strides of x do not allow it: reshape copies there."""
+    def view(self, *size: _int) -> Tensor:
+        """The elements in row-major order under another shape, without a copy; one size may be -1. ShapeError where the strides do not allow it: reshape copies there."""
 
-    def where(self, condition: Tensor, other: TensorLike) -> Tensor:
-        """This tensor where the bool condition is true, other elsewhere; shapes broadcast."""
+    def where(self, condition: TensorLike, other: TensorLike) -> Tensor:
+        """input where condition is true, else other"""
 
     def zero_(self: Self) -> Self:
         """Of a parameter or buffer: every element becomes 0."""
@@ -491,7 +498,7 @@ class no_grad:
 
 class ops:
     @staticmethod
-    def abs(x: TensorLike) -> Tensor: ...
+    def abs(input: TensorLike) -> Tensor: ...
     @staticmethod
     def adam(
         p: TensorLike,
@@ -508,14 +515,14 @@ class ops:
         maximize: bool = False,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]: ...
     @staticmethod
-    def add(x: TensorLike, y: TensorLike, *, alpha: float = 1) -> Tensor: ...
+    def add(input: TensorLike, other: TensorLike, *, alpha: float = 1) -> Tensor: ...
     @staticmethod
-    def add_slices(tensors: Sequence[Tensor], shape: Size, slices: Size) -> Tensor: ...
+    def add_slices(tensors: Sequence[Tensor], shape: Size, slices: Sequence[int]) -> Tensor: ...
     @staticmethod
     def advance_key(key: TensorLike) -> Tensor: ...
     @staticmethod
     def amax(
-        x: TensorLike,
+        input: TensorLike,
         dim: Size | None = None,
         keepdim: bool = False,
         *,
@@ -524,7 +531,7 @@ class ops:
     ) -> Tensor: ...
     @staticmethod
     def amin(
-        x: TensorLike,
+        input: TensorLike,
         dim: Size | None = None,
         keepdim: bool = False,
         *,
@@ -549,7 +556,7 @@ class ops:
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]: ...
     @staticmethod
     def argmax(
-        x: TensorLike,
+        input: TensorLike,
         dim: int | None = None,
         keepdim: bool = False,
         *,
@@ -558,7 +565,7 @@ class ops:
     ) -> Tensor: ...
     @staticmethod
     def argmin(
-        x: TensorLike,
+        input: TensorLike,
         dim: int | None = None,
         keepdim: bool = False,
         *,
@@ -566,20 +573,24 @@ class ops:
         keepdims: bool = ...,
     ) -> Tensor: ...
     @staticmethod
-    def bitcast(x: TensorLike, dtype: DTypeLike) -> Tensor: ...
+    def bitcast(input: TensorLike, dtype: DTypeLike) -> Tensor: ...
     @staticmethod
-    def cast(x: TensorLike, dtype: DTypeLike) -> Tensor: ...
+    def cast(input: TensorLike, dtype: DTypeLike) -> Tensor: ...
     @staticmethod
     def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int = ...) -> Tensor: ...
     @staticmethod
     def chunk(input: TensorLike, chunks: int, dim: int = 0, *, axis: int = ...) -> tuple[Tensor, ...]: ...
     @staticmethod
-    def contiguous(x: TensorLike) -> Tensor: ...
+    def contiguous(input: TensorLike) -> Tensor: ...
     @staticmethod
-    def cos(x: TensorLike) -> Tensor: ...
+    def cos(input: TensorLike) -> Tensor: ...
     @staticmethod
     def cross_entropy(
-        input: TensorLike, target: TensorLike, ignore_index: int = -100, reduction: int = 1
+        input: TensorLike,
+        target: TensorLike,
+        *,
+        ignore_index: int = -100,
+        reduction: Literal["none", "mean", "sum"] = "mean",
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]: ...
     @staticmethod
     def cross_entropy_backward(
@@ -589,41 +600,42 @@ class ops:
         top: TensorLike,
         log_sum: TensorLike,
         count: TensorLike,
+        *,
         ignore_index: int = -100,
-        reduction: int = 1,
+        reduction: Literal["none", "mean", "sum"] = "mean",
     ) -> Tensor: ...
     @staticmethod
-    def detach(x: TensorLike) -> Tensor: ...
+    def detach(input: TensorLike) -> Tensor: ...
     @staticmethod
-    def div(x: TensorLike, y: TensorLike) -> Tensor: ...
+    def div(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
-    def dropout(x: TensorLike, p: float = 0.5, *, key: Tensor | None = None) -> Tensor: ...
+    def dropout(input: TensorLike, p: float = 0.5, *, key: Tensor | None = None) -> Tensor: ...
     @staticmethod
-    def eq(x: TensorLike, y: TensorLike) -> Tensor: ...
+    def eq(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
-    def erf(x: TensorLike) -> Tensor: ...
+    def erf(input: TensorLike) -> Tensor: ...
     @staticmethod
-    def exp(x: TensorLike) -> Tensor: ...
+    def exp(input: TensorLike) -> Tensor: ...
     @overload
     @staticmethod
-    def expand(x: TensorLike, shape: Size) -> Tensor: ...
+    def expand(input: TensorLike, size: Size) -> Tensor: ...
     @overload
     @staticmethod
-    def expand(x: TensorLike, *shape: int) -> Tensor: ...
+    def expand(input: TensorLike, *size: int) -> Tensor: ...
     @staticmethod
-    def expm1(x: TensorLike) -> Tensor: ...
+    def expm1(input: TensorLike) -> Tensor: ...
     @staticmethod
     def finite_norm(x: TensorLike) -> Tensor: ...
     @staticmethod
-    def ge(x: TensorLike, y: TensorLike) -> Tensor: ...
+    def ge(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
-    def gelu(x: TensorLike) -> Tensor: ...
+    def gelu(input: TensorLike) -> Tensor: ...
     @staticmethod
-    def gelu_slope(x: TensorLike) -> Tensor: ...
+    def gelu_slope(input: TensorLike) -> Tensor: ...
     @staticmethod
-    def gt(x: TensorLike, y: TensorLike) -> Tensor: ...
+    def gt(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
-    def index_rows(x: TensorLike, index: TensorLike) -> Tensor: ...
+    def index_rows(input: TensorLike, index: TensorLike) -> Tensor: ...
     @staticmethod
     def index_rows_backward(g: TensorLike, index: TensorLike, rows: int) -> Tensor: ...
     @staticmethod
@@ -636,7 +648,10 @@ class ops:
     ) -> Tensor: ...
     @staticmethod
     def layer_norm(
-        x: TensorLike, weight: TensorLike | None = None, bias: TensorLike | None = None, eps: float = 1e-05
+        input: TensorLike,
+        weight: TensorLike | None = None,
+        bias: TensorLike | None = None,
+        eps: float = 1e-05,
     ) -> tuple[Tensor, Tensor, Tensor]: ...
     @staticmethod
     def layer_norm_backward(
@@ -647,20 +662,20 @@ class ops:
         g: TensorLike, x: TensorLike, mean: TensorLike, rstd: TensorLike
     ) -> tuple[Tensor, Tensor]: ...
     @staticmethod
-    def le(x: TensorLike, y: TensorLike) -> Tensor: ...
+    def le(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
-    def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor: ...
+    def linear(input: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor: ...
     @staticmethod
-    def log(x: TensorLike) -> Tensor: ...
+    def log(input: TensorLike) -> Tensor: ...
     @staticmethod
-    def log1p(x: TensorLike) -> Tensor: ...
+    def log1p(input: TensorLike) -> Tensor: ...
     @staticmethod
     def log_softmax(
-        x: TensorLike,
+        input: TensorLike,
         dim: int = ...,
+        dtype: DTypeLike | None = None,
         *,
         axis: int = ...,
-        dtype: DTypeLike | None = None,
     ) -> Tensor: ...
     @staticmethod
     def log_softmax_rows(x: TensorLike) -> Tensor: ...
@@ -668,7 +683,7 @@ class ops:
     def log_softmax_rows_backward(g: TensorLike, y: TensorLike) -> Tensor: ...
     @staticmethod
     def logsumexp(
-        x: TensorLike,
+        input: TensorLike,
         dim: Size | None = None,
         keepdim: bool = False,
         *,
@@ -676,14 +691,14 @@ class ops:
         keepdims: bool = ...,
     ) -> Tensor: ...
     @staticmethod
-    def lt(x: TensorLike, y: TensorLike) -> Tensor: ...
+    def lt(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
-    def matmul(x: TensorLike, y: TensorLike) -> Tensor: ...
+    def matmul(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
-    def maximum(x: TensorLike, y: TensorLike) -> Tensor: ...
+    def maximum(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def mean(
-        x: TensorLike,
+        input: TensorLike,
         dim: Size | None = None,
         keepdim: bool = False,
         *,
@@ -692,16 +707,16 @@ class ops:
         dtype: DTypeLike | None = None,
     ) -> Tensor: ...
     @staticmethod
-    def minimum(x: TensorLike, y: TensorLike) -> Tensor: ...
+    def minimum(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
-    def mul(x: TensorLike, y: TensorLike) -> Tensor: ...
+    def mul(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
-    def mul_mask(x: TensorLike, y: TensorLike) -> Tensor: ...
+    def mul_mask(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
-    def mul_zero(x: TensorLike, y: TensorLike) -> Tensor: ...
+    def mul_zero(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def narrow(
-        x: TensorLike,
+        input: TensorLike,
         dim: int = ...,
         start: int = ...,
         length: int = ...,
@@ -709,31 +724,31 @@ class ops:
         axis: int = ...,
     ) -> Tensor: ...
     @staticmethod
-    def ne(x: TensorLike, y: TensorLike) -> Tensor: ...
+    def ne(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
-    def neg(x: TensorLike) -> Tensor: ...
+    def neg(input: TensorLike) -> Tensor: ...
     @overload
     @staticmethod
-    def permute(x: TensorLike, dims: Size) -> Tensor: ...
+    def permute(input: TensorLike, dims: Size) -> Tensor: ...
     @overload
     @staticmethod
-    def permute(x: TensorLike, *dims: int) -> Tensor: ...
+    def permute(input: TensorLike, *dims: int) -> Tensor: ...
     @staticmethod
-    def pow(x: TensorLike, y: TensorLike) -> Tensor: ...
+    def pow(input: TensorLike, exponent: TensorLike) -> Tensor: ...
     @staticmethod
-    def reciprocal(x: TensorLike) -> Tensor: ...
+    def reciprocal(input: TensorLike) -> Tensor: ...
     @staticmethod
-    def relu(x: TensorLike) -> Tensor: ...
+    def relu(input: TensorLike) -> Tensor: ...
     @overload
     @staticmethod
-    def reshape(x: TensorLike, shape: Size) -> Tensor: ...
+    def reshape(input: TensorLike, shape: Size) -> Tensor: ...
     @overload
     @staticmethod
-    def reshape(x: TensorLike, *shape: int) -> Tensor: ...
+    def reshape(input: TensorLike, *shape: int) -> Tensor: ...
     @staticmethod
-    def rsqrt(x: TensorLike) -> Tensor: ...
+    def rsqrt(input: TensorLike) -> Tensor: ...
     @staticmethod
-    def select(x: TensorLike, dim: int = ..., index: int = ..., *, axis: int = ...) -> Tensor: ...
+    def select(input: TensorLike, dim: int = ..., index: int = ..., *, axis: int = ...) -> Tensor: ...
     @staticmethod
     def sgd(
         p: TensorLike, grad: TensorLike, lr: TensorLike, weight_decay: TensorLike, maximize: bool = False
@@ -752,25 +767,16 @@ class ops:
         maximize: bool = False,
     ) -> tuple[Tensor, Tensor]: ...
     @staticmethod
-    def sgd_rows(
-        p: TensorLike,
-        g: TensorLike,
-        index: TensorLike,
-        lr: TensorLike,
-        weight_decay: TensorLike,
-        maximize: bool = False,
-    ) -> Tensor: ...
+    def share_max(g: TensorLike, input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
-    def share_max(x: TensorLike, y: TensorLike, z: TensorLike) -> Tensor: ...
+    def sigmoid(input: TensorLike) -> Tensor: ...
     @staticmethod
-    def sigmoid(x: TensorLike) -> Tensor: ...
+    def sign(input: TensorLike) -> Tensor: ...
     @staticmethod
-    def sign(x: TensorLike) -> Tensor: ...
-    @staticmethod
-    def sin(x: TensorLike) -> Tensor: ...
+    def sin(input: TensorLike) -> Tensor: ...
     @staticmethod
     def slice(
-        x: TensorLike,
+        input: TensorLike,
         dim: int = ...,
         start: int | None = None,
         stop: int | None = None,
@@ -780,37 +786,38 @@ class ops:
     ) -> Tensor: ...
     @staticmethod
     def softmax(
-        x: TensorLike,
+        input: TensorLike,
         dim: int = ...,
+        dtype: DTypeLike | None = None,
         *,
         axis: int = ...,
-        dtype: DTypeLike | None = None,
     ) -> Tensor: ...
     @staticmethod
     def softmax_rows(x: TensorLike) -> Tensor: ...
     @staticmethod
     def softmax_rows_backward(g: TensorLike, y: TensorLike) -> Tensor: ...
     @staticmethod
-    def softplus(x: TensorLike) -> Tensor: ...
+    def softplus(input: TensorLike) -> Tensor: ...
     @staticmethod
     def split(
         tensor: TensorLike,
-        split_size_or_sections: Size,
+        split_size_or_sections: Size = ...,
         dim: int = 0,
         *,
+        split_size: Size = ...,
         axis: int = ...,
     ) -> tuple[Tensor, ...]: ...
     @staticmethod
-    def sqrt(x: TensorLike) -> Tensor: ...
+    def sqrt(input: TensorLike) -> Tensor: ...
     @staticmethod
-    def square(x: TensorLike) -> Tensor: ...
+    def square(input: TensorLike) -> Tensor: ...
     @staticmethod
     def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int = ...) -> Tensor: ...
     @staticmethod
-    def sub(x: TensorLike, y: TensorLike, *, alpha: float = 1) -> Tensor: ...
+    def sub(input: TensorLike, other: TensorLike, *, alpha: float = 1) -> Tensor: ...
     @staticmethod
     def sum(
-        x: TensorLike,
+        input: TensorLike,
         dim: Size | None = None,
         keepdim: bool = False,
         *,
@@ -820,7 +827,7 @@ class ops:
     ) -> Tensor: ...
     @staticmethod
     def sum_squares(
-        x: TensorLike,
+        input: TensorLike,
         dim: Size | None = None,
         keepdim: bool = False,
         *,
@@ -828,9 +835,9 @@ class ops:
         keepdims: bool = ...,
     ) -> Tensor: ...
     @staticmethod
-    def tanh(x: TensorLike) -> Tensor: ...
+    def tanh(input: TensorLike) -> Tensor: ...
     @staticmethod
-    def transpose(x: TensorLike, dim0: int, dim1: int) -> Tensor: ...
+    def transpose(input: TensorLike, dim0: int, dim1: int) -> Tensor: ...
     @staticmethod
     def unbind(input: TensorLike, dim: int = 0, *, axis: int = ...) -> tuple[Tensor, ...]: ...
     @staticmethod
@@ -839,12 +846,12 @@ class ops:
     def valid_rows(index: TensorLike, rows: int) -> Tensor: ...
     @overload
     @staticmethod
-    def view(x: TensorLike, shape: Size) -> Tensor: ...
+    def view(input: TensorLike, size: Size) -> Tensor: ...
     @overload
     @staticmethod
-    def view(x: TensorLike, *shape: int) -> Tensor: ...
+    def view(input: TensorLike, *size: int) -> Tensor: ...
     @staticmethod
-    def where(x: TensorLike, y: TensorLike, z: TensorLike) -> Tensor: ...
+    def where(condition: TensorLike, input: TensorLike, other: TensorLike) -> Tensor: ...
 
 bfloat16: DType
 bool_: DType
@@ -858,17 +865,17 @@ int64: DType
 int8: DType
 uint8: DType
 
-def abs(x: TensorLike) -> Tensor:
+def abs(input: TensorLike) -> Tensor:
     """|x|; derivative 0 at x = 0 and NaN"""
 
-def add(x: TensorLike, y: TensorLike, *, alpha: float = 1) -> Tensor:
-    """x + y; of bools, whether any is true"""
+def add(input: TensorLike, other: TensorLike, *, alpha: float = 1) -> Tensor:
+    """input + other; of bools, whether any is true"""
 
 def allocated_bytes() -> int:
     """Bytes of tensor and node memory in use now."""
 
 def amax(
-    x: TensorLike,
+    input: TensorLike,
     dim: Size | None = None,
     keepdim: bool = False,
     *,
@@ -878,7 +885,7 @@ def amax(
     """The maximum over the axes dim (None: all), NaN if any is, and then so is the derivative; equal maxima share it."""
 
 def amin(
-    x: TensorLike,
+    input: TensorLike,
     dim: Size | None = None,
     keepdim: bool = False,
     *,
@@ -898,7 +905,7 @@ def arange(
     """start, start + step, ... below end; arange(n) counts from 0. int64 for ints, float32 for floats."""
 
 def argmax(
-    x: TensorLike,
+    input: TensorLike,
     dim: int | None = None,
     keepdim: bool = False,
     *,
@@ -908,7 +915,7 @@ def argmax(
     """The first position of the maximum along the axis dim, int64; None: in x flattened. NaN counts as the largest. Not differentiable."""
 
 def argmin(
-    x: TensorLike,
+    input: TensorLike,
     dim: int | None = None,
     keepdim: bool = False,
     *,
@@ -927,8 +934,8 @@ def asarray(data: TensorLike, dtype: DTypeLike | None = None) -> Tensor:
 def bump_structure_epoch() -> None:
     """Says that modules, parameter groups or slots' flags have changed."""
 
-def cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
-    """x with another dtype; to bool, x != 0; floats to integers are cut towards zero, and give the least one where none fits."""
+def cast(input: TensorLike, dtype: DTypeLike) -> Tensor:
+    """Another dtype: to bool, whether each element is not 0; floats to integers are cut towards zero, and give the least one where none fits."""
 
 def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int = ...) -> Tensor:
     """The tensors one after another along the axis dim, in the dtype that they promote to. Sizes of the other axes are equal; vectors of size 0 are left out."""
@@ -949,37 +956,37 @@ def compile(
     Tensors (and NumPy arrays) among the arguments are inputs; other arguments, and what the function reads from elsewhere, are fixed at capture, except parameters, buffers and hyperparameters, which are read at each call. .grad is kept only with keep_grads=True.
     """
 
-def contiguous(x: TensorLike) -> Tensor:
-    """A copy of x whose elements lie in row-major order."""
+def contiguous(input: TensorLike) -> Tensor:
+    """A copy whose elements lie in row-major order."""
 
-def cos(x: TensorLike) -> Tensor:
+def cos(input: TensorLike) -> Tensor:
     """cos x"""
 
 def custom(backward: Callable[..., Any], inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Tensor]:
     """The outputs as given, with backward(grads, inputs, outputs) -> gradients as their derivative by the inputs."""
 
-def detach(x: TensorLike) -> Tensor:
-    """x without its history: no derivative flows through."""
+def detach(input: TensorLike) -> Tensor:
+    """The same value without its history: no derivative flows through."""
 
-def div(x: TensorLike, y: TensorLike) -> Tensor:
-    """x / y"""
+def div(input: TensorLike, other: TensorLike) -> Tensor:
+    """input / other"""
 
-def eq(x: TensorLike, y: TensorLike) -> Tensor:
-    """x == y"""
+def eq(input: TensorLike, other: TensorLike) -> Tensor:
+    """input == other"""
 
-def erf(x: TensorLike) -> Tensor:
+def erf(input: TensorLike) -> Tensor:
     """2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x"""
 
-def exp(x: TensorLike) -> Tensor:
+def exp(input: TensorLike) -> Tensor:
     """e^x"""
 
 @overload
-def expand(x: TensorLike, shape: Size) -> Tensor: ...
+def expand(input: TensorLike, size: Size) -> Tensor: ...
 @overload
-def expand(x: TensorLike, *shape: int) -> Tensor:
-    """x repeated to a shape that it broadcasts to; -1 keeps a size. A view."""
+def expand(input: TensorLike, *size: int) -> Tensor:
+    """The tensor repeated to a shape that it broadcasts to; -1 keeps a size. A view."""
 
-def expm1(x: TensorLike) -> Tensor:
+def expm1(input: TensorLike) -> Tensor:
     """e^x - 1, also where x is small"""
 
 def eye(n: int, m: int | None = None, *, dtype: DTypeLike | None = None) -> Tensor:
@@ -1002,7 +1009,7 @@ def full(
     """A tensor of one number; its dtype is by default that of bs.tensor(fill_value)."""
 
 def full_like(
-    x: Tensor,
+    input: Tensor,
     fill_value: float,
     *,
     dtype: DTypeLike | None = None,
@@ -1010,11 +1017,11 @@ def full_like(
 ) -> Tensor:
     """A tensor of one number, with the shape, and by default the dtype, of x."""
 
-def ge(x: TensorLike, y: TensorLike) -> Tensor:
-    """x >= y"""
+def ge(input: TensorLike, other: TensorLike) -> Tensor:
+    """input >= other"""
 
-def gelu(x: TensorLike) -> Tensor:
-    """x Phi(x) = x / 2 (1 + erf(x / sqrt(2)))"""
+def gelu(input: TensorLike) -> Tensor:
+    """x Phi(x) = x / 2 (1 + erf(x / sqrt(2))). Source: Hendrycks and Gimpel (2016), Gaussian Error Linear Units, arXiv:1606.08415"""
 
 def get_num_threads() -> int:
     """Threads that parallel work uses."""
@@ -1052,8 +1059,8 @@ def grad(
     that the result can be differentiated again. GraphError where an input is not used, unless allow_unused. Without retain_graph (by default as create_graph) the graph gives up the values that derivatives read: it cannot be differentiated again.
     """
 
-def gt(x: TensorLike, y: TensorLike) -> Tensor:
-    """x > y"""
+def gt(input: TensorLike, other: TensorLike) -> Tensor:
+    """input > other"""
 
 def guard(object: object, name: str) -> None:
     """While a function is captured: its program may be reused only as long as object.name compares equal to its value now."""
@@ -1066,7 +1073,7 @@ def host_call(
 ) -> list[Tensor]:
     """function(*arrays) -> arrays of these shapes and dtypes; inside a program it is called at each run."""
 
-def index_rows(x: TensorLike, index: TensorLike) -> Tensor:
+def index_rows(input: TensorLike, index: TensorLike) -> Tensor:
     """x[index]: the rows of x (r, ...) at index (...), which are 0 to r - 1; the result is index.shape + x.shape[1:]."""
 
 def info() -> dict[str, Any]:
@@ -1078,26 +1085,32 @@ def is_capturing() -> bool:
 def is_grad_enabled() -> bool:
     """Whether operations are recorded for derivatives on this thread."""
 
-def le(x: TensorLike, y: TensorLike) -> Tensor:
-    """x <= y"""
+def le(input: TensorLike, other: TensorLike) -> Tensor:
+    """input <= other"""
 
-def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor:
+def linear(input: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor:
     """x W^T + b: x is (..., in), weight (out, in), bias (out,) or None; the result is (..., out)."""
 
 def live_nodes() -> int:
     """Graph nodes that exist now."""
 
-def log(x: TensorLike) -> Tensor:
+def log(input: TensorLike) -> Tensor:
     """ln x; a zero gradient stays zero at x = 0"""
 
-def log1p(x: TensorLike) -> Tensor:
+def log1p(input: TensorLike) -> Tensor:
     """ln(1 + x), also where x is small; a zero gradient stays zero at x = -1"""
 
-def log_softmax(x: TensorLike, dim: int = ..., *, axis: int = ..., dtype: DTypeLike | None = None) -> Tensor:
+def log_softmax(
+    input: TensorLike,
+    dim: int = ...,
+    dtype: DTypeLike | None = None,
+    *,
+    axis: int = ...,
+) -> Tensor:
     """x - ln sum exp(x) along the axis dim. No finite x overflows."""
 
 def logsumexp(
-    x: TensorLike,
+    input: TensorLike,
     dim: Size | None = None,
     keepdim: bool = False,
     *,
@@ -1106,8 +1119,8 @@ def logsumexp(
 ) -> Tensor:
     """ln sum exp(x) over the axes dim (() or None: all), of integers in float32. No finite x overflows; of nothing, or nothing but -inf, -inf."""
 
-def lt(x: TensorLike, y: TensorLike) -> Tensor:
-    """x < y"""
+def lt(input: TensorLike, other: TensorLike) -> Tensor:
+    """input < other"""
 
 def manual_seed(seed: int) -> Buffer:
     """Sets the seed of the default generator (its lowest 64 bits) and starts its draws again from 0.
@@ -1115,14 +1128,14 @@ def manual_seed(seed: int) -> Buffer:
     Returns the generator, a Buffer that holds (seed, draw).
     """
 
-def matmul(x: TensorLike, y: TensorLike) -> Tensor:
+def matmul(input: TensorLike, other: TensorLike) -> Tensor:
     """x y: (..., m, k) by (..., k, n) gives (..., m, n), leading axes broadcast; a 1-d x is a row, a 1-d y a column. Each element is a chain of fused multiply-adds over k ascending, in parts of 4096; in 16 lanes where there is one column."""
 
-def maximum(x: TensorLike, y: TensorLike) -> Tensor:
-    """max(x, y), NaN if either is; where equal, each gets half of the derivative, where NaN, all of it"""
+def maximum(input: TensorLike, other: TensorLike) -> Tensor:
+    """max(input, other), NaN if either is; where equal, each gets half of the derivative, where NaN, all of it"""
 
 def mean(
-    x: TensorLike,
+    input: TensorLike,
     dim: Size | None = None,
     keepdim: bool = False,
     *,
@@ -1132,19 +1145,26 @@ def mean(
 ) -> Tensor:
     """The mean over the axes dim (None: all); of nothing, NaN."""
 
-def minimum(x: TensorLike, y: TensorLike) -> Tensor:
-    """min(x, y), NaN if either is; where equal, each gets half of the derivative, where NaN, all of it"""
+def minimum(input: TensorLike, other: TensorLike) -> Tensor:
+    """min(input, other), NaN if either is; where equal, each gets half of the derivative, where NaN, all of it"""
 
-def mul(x: TensorLike, y: TensorLike) -> Tensor:
-    """x y; of bools, whether both are true"""
+def mul(input: TensorLike, other: TensorLike) -> Tensor:
+    """input times other; of bools, whether both are true"""
 
-def narrow(x: TensorLike, dim: int = ..., start: int = ..., length: int = ..., *, axis: int = ...) -> Tensor:
+def narrow(
+    input: TensorLike,
+    dim: int = ...,
+    start: int = ...,
+    length: int = ...,
+    *,
+    axis: int = ...,
+) -> Tensor:
     """x[start:start + length] on axis dim, which must be there. A view."""
 
-def ne(x: TensorLike, y: TensorLike) -> Tensor:
-    """x != y"""
+def ne(input: TensorLike, other: TensorLike) -> Tensor:
+    """input != other"""
 
-def neg(x: TensorLike) -> Tensor:
+def neg(input: TensorLike) -> Tensor:
     """-x"""
 
 def node_bytes(n_inputs: int, n_outputs: int) -> int:
@@ -1153,19 +1173,19 @@ def node_bytes(n_inputs: int, n_outputs: int) -> int:
 def ones(*size: Size, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """ones(*size, dtype=None, requires_grad=False): ones, float32 by default."""
 
-def ones_like(x: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def ones_like(input: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """Ones of the shape, and by default the dtype, of x."""
 
 @overload
-def permute(x: TensorLike, dims: Size) -> Tensor: ...
+def permute(input: TensorLike, dims: Size) -> Tensor: ...
 @overload
-def permute(x: TensorLike, *dims: int) -> Tensor:
-    """x with its axes in the order `dims`. A view."""
+def permute(input: TensorLike, *dims: int) -> Tensor:
+    """The axes in the order dims. A view."""
 
-def pow(x: TensorLike, y: TensorLike) -> Tensor:
-    """x^y as C's pow; of integers an integer. At x = 0 the derivative by y is 0 for y >= 0"""
+def pow(input: TensorLike, exponent: TensorLike) -> Tensor:
+    """input^exponent as C's pow; of integers an integer. At input 0 the derivative by exponents >= 0 is 0"""
 
-def reciprocal(x: TensorLike) -> Tensor:
+def reciprocal(input: TensorLike) -> Tensor:
     """1 / x"""
 
 def registry() -> list[dict[str, Any]]:
@@ -1174,19 +1194,19 @@ def registry() -> list[dict[str, Any]]:
 def release_cached() -> None:
     """Gives memory kept for reuse back to the system."""
 
-def relu(x: TensorLike) -> Tensor:
+def relu(input: TensorLike) -> Tensor:
     """max(x, 0), NaN stays; derivative 0 at x = 0, 1 at NaN"""
 
 @overload
-def reshape(x: TensorLike, shape: Size) -> Tensor: ...
+def reshape(input: TensorLike, shape: Size) -> Tensor: ...
 @overload
-def reshape(x: TensorLike, *shape: int) -> Tensor:
-    """The elements of x in row-major order under another shape; one size may be -1. A view where the strides of x allow it, else a copy."""
+def reshape(input: TensorLike, *shape: int) -> Tensor:
+    """The elements in row-major order under another shape; one size may be -1. A view where the strides allow it, else a copy."""
 
-def rsqrt(x: TensorLike) -> Tensor:
+def rsqrt(input: TensorLike) -> Tensor:
     """x^(-1/2)"""
 
-def select(x: TensorLike, dim: int = ..., index: int = ..., *, axis: int = ...) -> Tensor:
+def select(input: TensorLike, dim: int = ..., index: int = ..., *, axis: int = ...) -> Tensor:
     """x[index] on axis dim, which is gone in the result; a negative index counts from the end. A view."""
 
 def set_num_threads(n: int) -> None:
@@ -1195,34 +1215,35 @@ def set_num_threads(n: int) -> None:
 def shuffled(n: int) -> Tensor:
     """An order of n samples, drawn from the default generator as a Trainer draws it."""
 
-def sigmoid(x: TensorLike) -> Tensor:
+def sigmoid(input: TensorLike) -> Tensor:
     """1 / (1 + e^-x)"""
 
-def sign(x: TensorLike) -> Tensor:
+def sign(input: TensorLike) -> Tensor:
     """-1, 0 or 1 as x is below, at or above 0; 0 for NaN"""
 
-def sin(x: TensorLike) -> Tensor:
+def sin(input: TensorLike) -> Tensor:
     """sin x"""
 
-def softmax(x: TensorLike, dim: int = ..., *, axis: int = ..., dtype: DTypeLike | None = None) -> Tensor:
-    """exp(x) / sum exp(x) along the axis dim. No finite x overflows."""
+def softmax(input: TensorLike, dim: int = ..., dtype: DTypeLike | None = None, *, axis: int = ...) -> Tensor:
+    """exp(x) / sum exp(x) along the axis dim. No finite x overflows; -inf gives 0, nothing but -inf NaN."""
 
-def softplus(x: TensorLike) -> Tensor:
+def softplus(input: TensorLike) -> Tensor:
     """ln(1 + e^x), written so that nothing overflows"""
 
 def split(
     tensor: TensorLike,
-    split_size_or_sections: Size,
+    split_size_or_sections: Size = ...,
     dim: int = 0,
     *,
+    split_size: Size = ...,
     axis: int = ...,
 ) -> tuple[Tensor, ...]:
     """Parts of the axis dim, in order: all of one size (the last may be smaller), or of the sizes of a list, which sum to that of the axis. Views."""
 
-def sqrt(x: TensorLike) -> Tensor:
+def sqrt(input: TensorLike) -> Tensor:
     """x^(1/2); a zero gradient stays zero at x = 0"""
 
-def square(x: TensorLike) -> Tensor:
+def square(input: TensorLike) -> Tensor:
     """x^2"""
 
 def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int = ...) -> Tensor:
@@ -1231,11 +1252,11 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int = ...) -> Tensor
 def structure_epoch() -> int:
     """What compiled functions compare to see that modules have changed."""
 
-def sub(x: TensorLike, y: TensorLike, *, alpha: float = 1) -> Tensor:
-    """x - y"""
+def sub(input: TensorLike, other: TensorLike, *, alpha: float = 1) -> Tensor:
+    """input - other"""
 
 def sum(
-    x: TensorLike,
+    input: TensorLike,
     dim: Size | None = None,
     keepdim: bool = False,
     *,
@@ -1245,7 +1266,7 @@ def sum(
 ) -> Tensor:
     """The sum over the axes dim (None: all); integers and bools are summed in int64. Float sums run in fixed blocks: the same bits on any number of threads."""
 
-def tanh(x: TensorLike) -> Tensor:
+def tanh(input: TensorLike) -> Tensor:
     """(e^x - e^-x) / (e^x + e^-x)"""
 
 def tensor(data: TensorLike, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
@@ -1254,8 +1275,8 @@ def tensor(data: TensorLike, dtype: DTypeLike | None = None, requires_grad: bool
     Python floats become float32, ints int64, bools bool_; beside NumPy's numbers, what PyTorch makes of them.
     """
 
-def transpose(x: TensorLike, dim0: int, dim1: int) -> Tensor:
-    """x with axes dim0 and dim1 exchanged. A view."""
+def transpose(input: TensorLike, dim0: int, dim1: int) -> Tensor:
+    """The axes dim0 and dim1 exchanged. A view."""
 
 def unbind(input: TensorLike, dim: int = 0, *, axis: int = ...) -> tuple[Tensor, ...]:
     """All positions of the axis dim, which is gone in the results. Views."""
@@ -1264,18 +1285,18 @@ def uniform(shape: Size, low: float = 0.0, high: float = 1.0, *, key: Tensor | N
     """float32 numbers, uniform in [low, high), of a shape."""
 
 @overload
-def view(x: TensorLike, shape: Size) -> Tensor: ...
+def view(input: TensorLike, size: Size) -> Tensor: ...
 @overload
-def view(x: TensorLike, *shape: int) -> Tensor:
-    """The elements of x in row-major order under another shape, without a copy; one size may be -1. ShapeError where the strides of x do not allow it: reshape copies there."""
+def view(input: TensorLike, *size: int) -> Tensor:
+    """The elements in row-major order under another shape, without a copy; one size may be -1. ShapeError where the strides do not allow it: reshape copies there."""
 
-def where(x: TensorLike, y: TensorLike, z: TensorLike) -> Tensor:
-    """y where x is not 0, else z"""
+def where(condition: TensorLike, input: TensorLike, other: TensorLike) -> Tensor:
+    """input where condition is true, else other"""
 
 def zeros(*size: Size, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """zeros(*size, dtype=None, requires_grad=False): zeros, float32 by default."""
 
-def zeros_like(x: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def zeros_like(input: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """Zeros of the shape, and by default the dtype, of x."""
 
 __all__ = [

@@ -90,7 +90,7 @@ def test_promotion_with_numbers(dtype, shape, number, call):
     elif call == "reflected":
         y = number + x
     elif call == "function":
-        y = _core.add(y=x, x=number)
+        y = _core.add(other=x, input=number)
     else:
         y = _core.where(_core.tensor(True), x, number)
     assert y.dtype == want
@@ -138,10 +138,18 @@ def test_every_op_is_there_once():
 
 
 def test_signatures():
-    assert str(inspect.signature(_core.sum)) == "(x, dim=None, keepdim=False, *, dtype=None)"
+    assert str(inspect.signature(_core.sum)) == "(input, dim=None, keepdim=False, *, dtype=None)"
     assert str(inspect.signature(_core.ones(2).sum)) == "(dim=None, keepdim=False, *, dtype=None)"
-    assert str(inspect.signature(_core.ops.dropout)) == "(x, p=0.5, *, key=None)"
-    assert str(inspect.signature(_core.linear)) == "(x, weight, bias=None)"
+    assert str(inspect.signature(_core.ops.dropout)) == "(input, p=0.5, *, key=None)"
+    assert str(inspect.signature(_core.uniform)) == "(shape, low=0.0, high=1.0, *, key=None)"
+    assert str(inspect.signature(_core.linear)) == "(input, weight, bias=None)"
+    assert str(inspect.signature(_core.where)) == "(condition, input, other)"
+    assert str(inspect.signature(_core.ones(2).where)) == "(condition, other)"
+    assert str(inspect.signature(_core.softmax)) == "(input, dim, dtype=None)"
+    assert str(inspect.signature(_core.ops.cross_entropy)) == (
+        "(input, target, *, ignore_index=-100, reduction='mean')"
+    )
+    assert str(inspect.signature(_core.ones(2).add_)) == "(other, alpha=1)"
 
 
 def test_dims_arguments():
@@ -155,6 +163,7 @@ def test_dims_arguments():
         (t.sum([0, 1], True), a.sum((0, 1), keepdims=True)),
         (t.sum(axis=1, keepdims=True), a.sum(1, keepdims=True)),
         (_core.sum(x=t, dim=np.int64(1)), a.sum(1)),
+        (_core.sum(input=t, dim=1), a.sum(1)),
         (_core.sum(a, dim=None), a.sum()),
         (t.reshape(4, 6), a.reshape(4, 6)),
         (t.reshape((4, -1)), a.reshape(4, -1)),
@@ -169,6 +178,87 @@ def test_dims_arguments():
         np.testing.assert_allclose(got.numpy(), want)
 
 
+def test_words():
+    x, target = _core.ones(2, 3), _core.tensor([0, 1])
+    for reduction, shape in (("none", (2,)), ("mean", ()), ("sum", ())):
+        assert _core.ops.cross_entropy(x, target, reduction=reduction)[0].shape == shape
+    for wrong, shown in (("max", "'max'"), (1, "1"), (None, "None"), (b"mean", "of type bytes")):
+        with pytest.raises(
+            ValueError, match=rf'^\[cross_entropy\] reduction is {shown}; it must be "none", "mean" or "sum"'
+        ):
+            _core.ops.cross_entropy(x, target, reduction=wrong)
+
+
+def test_lists_of_any_length():
+    x = _core.tensor(np.arange(40.0))
+    assert [len(p) for p in x.split([1] * 20 + [20])] == [1] * 20 + [20]
+    assert [len(p) for p in x.split(split_size=15)] == [15, 15, 10]
+    part = _core.ones(1)
+    made = _core.ops.add_slices([part] * 12, shape=(12,), slices=[n for i in range(12) for n in (0, i, 1, 1)])
+    assert made.tolist() == [1.0] * 12
+    with pytest.raises(TypeError, match=r"^\[add_slices\] slices is a list or tuple of ints, not int"):
+        _core.ops.add_slices([part], shape=(1,), slices=1)
+
+
+def test_second_names_are_those_of_the_schema():
+    """Each op takes NumPy's names where it has PyTorch's, and the registry says which."""
+    expected = {"input": ["x", "a", "x1"], "other": ["x2"], "dim": ["axis"], "keepdim": ["keepdims"]}
+    for op in _core.registry():
+        for parameter in (*op["inputs"], *op["attrs"]):
+            assert parameter["aliases"][: len(expected.get(parameter["name"], []))] == expected.get(
+                parameter["name"], []
+            )
+    x = _core.tensor([[1.0, 2.0], [3.0, 5.0]])
+    assert _core.sub(x1=x, x2=1).tolist() == _core.sub(input=x, other=1).tolist()
+    assert _core.softmax(x=x, axis=0).tolist() == _core.softmax(x, 0).tolist()
+    assert _core.ops.slice(a=x, axis=1, start=1).tolist() == [[2.0], [5.0]]
+    assert x.view(shape=(4,)).tolist() == x.view(size=4).tolist() == x.view(4).tolist()
+
+
+def test_keys_are_drawn_last():
+    """A call with wrong arguments draws nothing; a key that is given is used."""
+    bs.manual_seed(3)
+    before = _core.default_generator.tolist()
+    for wrong in ({"p": "a"}, {"q": 1}):
+        with pytest.raises(TypeError):
+            _core.ops.dropout(_core.ones(4), **wrong)
+    with pytest.raises(TypeError):
+        _core.ops.dropout("a")
+    assert _core.default_generator.tolist() == before
+    key = _core.tensor([3, 0])
+    one = _core.ops.dropout(_core.ones(100), key=key)
+    assert _core.default_generator.tolist() == before
+    assert _core.ops.dropout(_core.ones(100)).tolist() == one.tolist()
+    assert _core.default_generator.tolist() != before
+    assert _core.uniform(5, key=key).tolist() == _core.uniform((5,), key=key).tolist()
+
+
+def test_functions_of_numpy():
+    """Those that are ops give tensors with their history; others say what to do."""
+    x = _core.tensor([0.5, 2.0], requires_grad=True)
+    y = np.exp(x)
+    assert type(y) is _core.Tensor
+    np.testing.assert_array_equal(_core.grad(y.sum(), x).numpy(), y.detach().numpy())
+    for made, want in [
+        (np.multiply(2.0, x), [1.0, 4.0]),
+        (np.subtract(np.ones(2, np.float32), x), [0.5, -1.0]),
+        (np.power(x, 2), [0.25, 4.0]),
+        (np.maximum(x, 1), [1.0, 2.0]),
+        (np.less(x, 1), [True, False]),
+    ]:
+        assert type(made) is _core.Tensor
+        assert made.tolist() == want
+    a = np.ones(2, np.float32)
+    for call, text in [
+        (lambda: np.exp2(x), r"^\[np.exp2\] .* x.numpy\(\)"),
+        (lambda: np.add.reduce(x), r"^\[np.add\] .* y = bs.add"),
+        (lambda: np.exp(x, out=a), r"^\[np.exp\] .* y = bs.exp"),
+        (lambda: a.__iadd__(x), r"^\[np.add\] .* y = bs.add"),
+    ]:
+        with pytest.raises(TypeError, match=text):
+            call()
+
+
 def test_alias_given_twice():
     with pytest.raises(TypeError, match=r"^\[sum\] got two values for 'dim'"):
         _core.ones(2).sum(dim=0, axis=0)
@@ -179,12 +269,24 @@ def test_alias_given_twice():
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        (lambda t: _core.add(t), r"^\[add\] missing argument 'y'"),
-        (lambda t: _core.add(t, None), r"^\[add\] y is a tensor, not None"),
-        (lambda t: _core.add(t, "a"), r"^\[add\] y is a tensor, an array"),
-        (lambda t: _core.add(t, t, t), r"^\[add\] takes 2 arguments \(x, y, \*, alpha=1\), not 3"),
+        (lambda t: _core.add(t), r"^\[add\] missing argument 'other'"),
+        (lambda t: _core.add(t, None), r"^\[add\] other is a tensor, not None"),
+        (lambda t: _core.add(t, "a"), r"^\[add\] other is a tensor, an array"),
+        (lambda t: _core.add(t, t, t), r"^\[add\] takes 2 arguments \(input, other, \*, alpha=1\), not 3"),
+        (lambda t: t.size(0, 1), r"^\[size\] takes 1 argument \(dim=None\), not 2"),
+        (lambda t: t.size(d=0), r"^\[size\] there is no argument 'd' in \(dim=None\)"),
+        (lambda t: t.to(), r"^\[to\] missing argument 'dtype'"),
+        (lambda t: t.type_as(), r"^\[type_as\] missing argument 'other'"),
+        (lambda t: t.where(t), r"^\[where\] missing argument 'other'"),
+        (lambda t: t.where(t, t, t), r"^\[where\] takes 3 arguments"),
+        (lambda t: _core.Parameter(t).add_(t, other=t), r"^\[add_\] got two values for 'other'"),
+        (lambda t: _core.Parameter(t).mul_(t, alpha=2), r"^\[mul_\] there is no argument 'alpha'"),
+        (lambda t: _core.Parameter(t).copy_(), r"^\[copy_\] missing argument 'src'"),
+        (lambda t: _core.Parameter(), r"^\[Parameter\] missing argument 'data'"),
+        (lambda t: _core.Buffer(t, True), r"^\[Buffer\] takes 1 argument \(data\), not 2"),
+        (lambda t: _core.Tensor(t, grad=True), r"^\[Tensor\] there is no argument 'grad'"),
         (lambda t: _core.add(t, t, z=1), r"^\[add\] there is no argument 'z'"),
-        (lambda t: _core.add(t, x=t), r"^\[add\] got two values for 'x'"),
+        (lambda t: _core.add(t, x=t), r"^\[add\] got two values for 'input'"),
         (lambda t: t.sum("0"), r"^\[sum\] dim is an int or a sequence of ints, not str"),
         (lambda t: t.sum(0.5), r"^\[sum\] dim is an int or a sequence of ints, not float"),
         (lambda t: t.sum(True), r"^\[sum\] dim"),
@@ -269,8 +371,12 @@ def test_one_rule_for_powers(dtype):
     given = np.random.default_rng(0).uniform(1.2, 9, 1000).astype(dtype)
     for n in EXPONENTS:
         x = _core.tensor(given, requires_grad="float" in dtype)
-        ways = [x.__pow__, x.pow, lambda n, x=x: bs.pow(x, n), lambda n, x=x: bs.pow(x=x, y=n)]
-        ways += [lambda n, x=x: x.pow(y=n), lambda n: bs.pow(given, n), lambda n, x=x: bs.pow(x, y=n)]
+        ways = [x.__pow__, x.pow, lambda n, x=x: bs.pow(x, n), lambda n, x=x: bs.pow(input=x, exponent=n)]
+        ways += [
+            lambda n, x=x: x.pow(exponent=n),
+            lambda n: bs.pow(given, n),
+            lambda n, x=x: bs.pow(x, exponent=n),
+        ]
         if n < 0 and not isinstance(n, float) and "float" not in dtype:
             for way in ways:
                 with pytest.raises(ValueError, match=r"^\[pow\] integers to a negative power"):
@@ -292,11 +398,11 @@ def test_one_rule_for_powers(dtype):
 def test_errors_of_pow_called_wrongly():
     x = _core.ones(2)
     for call, text in [
-        (lambda: bs.pow(x), r"^\[pow\] missing argument 'y'"),
-        (lambda: bs.pow(2, x=x), r"^\[pow\] got two values for 'x'"),
-        (lambda: bs.pow(None, 2), r"^\[pow\] x is a tensor, not None"),
+        (lambda: bs.pow(x), r"^\[pow\] missing argument 'exponent'"),
+        (lambda: bs.pow(2, x=x), r"^\[pow\] got two values for 'input'"),
+        (lambda: bs.pow(None, 2), r"^\[pow\] input is a tensor, not None"),
         (lambda: x.pow(z=2), r"^\[pow\] there is no argument 'z'"),
-        (lambda: bs.pow("a", 2), r"^\[pow\] x"),
+        (lambda: bs.pow("a", 2), r"^\[pow\] input"),
     ]:
         with pytest.raises(TypeError, match=text):
             call()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import backsweep as bs
-from backsweep import nn
+from backsweep import _core, nn
 from backsweep.nn import functional as F
 
 rng = np.random.default_rng(0)
@@ -180,3 +180,47 @@ def test_layer_norm_takes_numpys_integers() -> None:
     assert nn.LayerNorm([np.int32(2), 3]).normalized_shape == (2, 3)
     assert layer(bs.ones((2, 8))).shape == (2, 8)
     assert F.layer_norm(bs.ones((2, 8)), np.int64(8)).shape == (2, 8)  # type: ignore[arg-type]
+
+
+def test_formulas_are_those_of_the_registry() -> None:
+    """What a function or a layer computes stands in one place."""
+
+    def states(documented: object, source: object) -> bool:
+        return " ".join((source.__doc__ or "").split()) in " ".join((documented.__doc__ or "").split())
+
+    for name in (
+        "linear",
+        "relu",
+        "sigmoid",
+        "tanh",
+        "gelu",
+        "softmax",
+        "log_softmax",
+        "dropout",
+        "layer_norm",
+    ):
+        assert states(getattr(F, name), getattr(_core.ops, name)), name
+    layers: list[tuple[type[nn.Module], str]] = [
+        (nn.Linear, "linear"),
+        (nn.ReLU, "relu"),
+        (nn.Sigmoid, "sigmoid"),
+        (nn.Tanh, "tanh"),
+        (nn.GELU, "gelu"),
+        (nn.Softmax, "softmax"),
+        (nn.LogSoftmax, "log_softmax"),
+        (nn.Dropout, "dropout"),
+        (nn.LayerNorm, "layer_norm"),
+        (nn.CrossEntropyLoss, "cross_entropy"),
+    ]
+    for layer, name in layers:
+        assert states(layer, getattr(_core.ops, name)), name
+    for layer, function in [
+        (nn.SiLU, F.silu),
+        (nn.ELU, F.elu),
+        (nn.LeakyReLU, F.leaky_relu),
+        (nn.MSELoss, F.mse_loss),
+    ]:
+        assert (function.__doc__ or "").partition("\n\n")[0] in (layer.__doc__ or ""), layer
+    summary, formula, rest = (nn.LayerNorm.__doc__ or "").split("\n\n", 2)
+    assert summary == "Normalises the last axes, which count as one."
+    assert rest.startswith("Parameters\n----------\nnormalized_shape")

@@ -14,7 +14,7 @@ import pytest
 
 import backsweep as bs
 from backsweep.nn import functional as F
-from driver import array
+from driver import REGISTRY, array
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.peers
@@ -42,29 +42,19 @@ def same(fn: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]
     return fn, fn
 
 
-UNARY = {
-    name: both(name)
-    for name in (
-        [
-            "abs",
-            "sign",
-            "neg",
-            "exp",
-            "log",
-            "expm1",
-            "log1p",
-            "sqrt",
-            "rsqrt",
-            "reciprocal",
-            "square",
-            "sin",
-            "cos",
-            "sigmoid",
-            "tanh",
-            "erf",
-        ]
-    )
-}
+def elementwise(n_inputs: int) -> list[str]:
+    """The elementwise functions that both have."""
+    return [
+        name
+        for name, op in REGISTRY.items()
+        if op["interval"]
+        and op["visibility"] != "hidden"
+        and len(op["inputs"]) == n_inputs
+        and hasattr(torch, name)
+    ]
+
+
+UNARY = {name: both(name) for name in elementwise(1)}
 UNARY |= {name: functional(name) for name in ["relu", "gelu", "softplus", "silu", "leaky_relu", "elu"]}
 UNARY |= {"softmax": functional("softmax", -1), "log_softmax": functional("log_softmax", -1)}
 UNARY |= {
@@ -157,10 +147,7 @@ def test_derivatives_of_functions_of_one_tensor(name: str, dtype: str) -> None:
     check(x.grad, t.grad, name)
 
 
-BINARY = {
-    name: both(name)
-    for name in ["add", "sub", "mul", "div", "maximum", "pow", "eq", "ne", "lt", "le", "gt", "ge"]
-}
+BINARY = {name: both(name) for name in elementwise(2)}
 BINARY["where"] = (lambda x, y: bs.where(x.bool(), x, y), lambda x, y: torch.where(x.bool(), x, y))
 BINARY["add(alpha=2)"] = (lambda x, y: bs.add(x, y, alpha=2), lambda x, y: torch.add(x, y, alpha=2))
 BINARY["sub(alpha=3)"] = (lambda x, y: bs.sub(x, y, alpha=3), lambda x, y: torch.sub(x, y, alpha=3))
@@ -182,7 +169,7 @@ def test_functions_of_two_tensors(name: str) -> None:
                 )
 
 
-@pytest.mark.parametrize("name", ["add", "sub", "mul", "div", "maximum", "where", "add(alpha=2)"])
+@pytest.mark.parametrize("name", ["add", "sub", "mul", "div", "maximum", "minimum", "where", "add(alpha=2)"])
 def test_derivatives_of_functions_of_two_tensors(name: str) -> None:
     ours, theirs = BINARY[name]
     ends = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 2.0, 0.5])
@@ -194,3 +181,56 @@ def test_derivatives_of_functions_of_two_tensors(name: str) -> None:
     for a, b in zip(leaves, others, strict=True):
         assert a.grad is not None
         check(a.grad, b.grad, name)
+
+
+# ---- Storage types -----------------------------------------------------------------------------------------
+
+STORAGE = {
+    "uint8": [0, 1, 2, 7, 100, 255],
+    "int8": [0, 1, -1, 7, -128, 127],
+    "int16": [0, 1, -1, 300, -(2**15), 2**15 - 1],
+    "float16": ENDS,
+    "bfloat16": ENDS,
+}
+# docs/differences.md: refused, or of dtypes and values of their own.
+NOT_STORED = {"softmax", "log_softmax"} | {name for name in UNARY if "dtype=" in name}
+
+
+def stored(library: Any, values: list[Any], dtype: str) -> Any:
+    return library.tensor(values).to(getattr(library, dtype))
+
+
+def check_stored(ours: Any, theirs: Any, text: str) -> None:
+    if isinstance(ours, Exception) or isinstance(theirs, Exception):
+        assert isinstance(ours, Exception) == isinstance(theirs, Exception), f"{text}: {ours!r}, {theirs!r}"
+        return
+    dtype = str(theirs.dtype).removeprefix("torch.")
+    assert (ours.dtype.name, ours.shape) == (dtype, tuple(theirs.shape)), text
+    rtol = {"float16": 2.0**-10, "bfloat16": 2.0**-7}.get(dtype, 2e-6)
+    np.testing.assert_allclose(array(ours.double()), theirs.double().numpy(), rtol, 1e-7, err_msg=text)
+
+
+@pytest.mark.parametrize("dtype", STORAGE)
+@pytest.mark.parametrize("name", sorted(set(UNARY) - NOT_STORED))
+def test_functions_of_storage_types(name: str, dtype: str) -> None:
+    ours, theirs = UNARY[name]
+    values = [v for v in STORAGE[dtype] if not (name.startswith("gelu") and np.isinf(v))]
+    check_stored(
+        result(ours, stored(bs, values, dtype)),
+        result(theirs, stored(torch, values, dtype)),
+        f"{name} of {dtype}",
+    )
+
+
+@pytest.mark.parametrize("name", BINARY)
+def test_functions_of_two_storage_types(name: str) -> None:
+    ours, theirs = BINARY[name]
+    for a in STORAGE:
+        for b in (*STORAGE, "int32", "float32", "bool"):
+            x, y = [1, 2, 0, 3], [2, 1, 3, 0]
+            for p, q in ((x, y), (x[0], y), (x, y[1]), (x[1], y[1])):
+                made = [
+                    result(f, stored(lib, p, a), stored(lib, q, b))
+                    for f, lib in ((ours, bs), (theirs, torch))
+                ]
+                check_stored(*made, f"{name} of {a}{np.shape(p)}, {b}{np.shape(q)}")

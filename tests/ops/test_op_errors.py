@@ -71,7 +71,7 @@ def test_arguments(name: str) -> None:
         for bad in ("text", object(), {}, 1j):
             with pytest.raises(DOCUMENTED, match=begins):
                 op(**{**tensors, n: bad}, **attrs)
-        if not schema["optional"] and n != "key":
+        if not schema["optional"] and not schema["drawn"]:
             with pytest.raises(TypeError, match=begins + f".*{n}"):
                 op(**{k: v for k, v in tensors.items() if k != n}, **attrs)
     for schema in REGISTRY[name]["attrs"]:
@@ -115,7 +115,9 @@ ATTRIBUTES: dict[str, st.SearchStrategy[Any]] = {
         st.lists(SMALL, max_size=10),
         st.lists(HUGE, max_size=3),
     ),
-    "sizes": st.one_of(SMALL, HUGE, st.none(), st.lists(SMALL, max_size=9), st.lists(HUGE, max_size=4)),
+    "ints": st.one_of(st.none(), SMALL, st.lists(st.one_of(SMALL, HUGE), max_size=12)),
+    "sizes": st.one_of(st.none(), SMALL, HUGE, st.lists(st.one_of(SMALL, HUGE), max_size=12)),
+    "word": st.sampled_from(["none", "mean", "sum", "max", "", None, 0, b"sum"]),
     "dtype": st.sampled_from(
         [*DTYPES, "float16", "complex64", bs.float32, np.float64, np.dtype("int8"), None, 3, float]
     ),

@@ -50,9 +50,9 @@ def transpose_cases(d: Draw) -> list[Case]:
     return [Case((d(*a),), {"dim0": i, "dim1": j}) for a, i, j in triples]
 
 
-def expand(x: Array, shape: tuple[int, ...]) -> Array:
-    skip = len(shape) - x.ndim
-    full = [x.shape[i - skip] if size == -1 else size for i, size in enumerate(shape)]
+def expand(x: Array, size: tuple[int, ...]) -> Array:
+    skip = len(size) - x.ndim
+    full = [x.shape[i - skip] if n == -1 else n for i, n in enumerate(size)]
     return np.broadcast_to(x, full)
 
 
@@ -65,7 +65,7 @@ def expand_cases(d: Draw) -> list[Case]:
         ((1, 4), (0, 4)),
         ((5,), (5,)),
     ]
-    return [Case((d(*a),), {"shape": b}) for a, b in pairs]
+    return [Case((d(*a),), {"size": b}) for a, b in pairs]
 
 
 def copies(d: Draw) -> list[Case]:
@@ -136,10 +136,10 @@ ORACLES: dict[str, Oracle] = {
         expand_cases,
         ints="same",
         wrong=[
-            Wrong((Z((2, 3)),), {"shape": (3,)}, "ShapeError", ("(2, 3)", "(3,)")),
-            Wrong((Z((2, 3)),), {"shape": (2, 4)}, "ShapeError", ("(2, 3)", "(2, 4)")),
-            Wrong((Z((2,)),), {"shape": (-1, 2)}, "ShapeError", ("(2,)", "(-1, 2)")),
-            Wrong((Z(1),), {"shape": (2**62, 2**62)}, "ShapeError"),
+            Wrong((Z((2, 3)),), {"size": (3,)}, "ShapeError", ("(2, 3)", "(3,)")),
+            Wrong((Z((2, 3)),), {"size": (2, 4)}, "ShapeError", ("(2, 3)", "(2, 4)")),
+            Wrong((Z((2,)),), {"size": (-1, 2)}, "ShapeError", ("(2,)", "(-1, 2)")),
+            Wrong((Z(1),), {"size": (2**62, 2**62)}, "ShapeError"),
         ],
     ),
     "slice": Oracle(

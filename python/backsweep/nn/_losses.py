@@ -10,6 +10,7 @@ import numpy.typing as npt
 from backsweep import _core
 from backsweep._arguments import floats, number, one_of, tensor, whole
 from backsweep._core import DTypeError, ShapeError, Tensor
+from backsweep._formula import formula
 
 __all__ = [
     "Reduction",
@@ -21,10 +22,10 @@ __all__ = [
 
 Reduction = Literal["none", "mean", "sum"]
 
-_REDUCTIONS = ("none", "mean", "sum")  # by their number in the op
 _cross_entropy = _core.ops.cross_entropy
 
 
+@formula(_cross_entropy)
 def cross_entropy(
     input: Tensor,
     target: Tensor | npt.ArrayLike,
@@ -34,7 +35,7 @@ def cross_entropy(
     reduction: Reduction = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """Softmax cross entropy of class scores: log(sum_c exp(z_c)) - z_target for each sample.
+    """Softmax cross entropy of class scores.
 
     Parameters
     ----------
@@ -71,10 +72,10 @@ def cross_entropy(
 
     Notes
     -----
-    The gradient is softmax(z) - onehot(target), times 1 / N for the mean. No finite input overflows.
+    The gradient is softmax(input) - onehot(target), times 1 / N for the mean.
     """
     op = "cross_entropy"
-    code = _reduction(op, reduction)
+    _check_reduction(op, reduction)
     input, target = tensor(op, "input", input), tensor(op, "target", target)
     smoothing = number(op, "label_smoothing", label_smoothing)
     if not 0.0 <= smoothing <= 1.0:
@@ -86,7 +87,7 @@ def cross_entropy(
             f"[{op}] target is {target.dtype.name}: class numbers are int64; use target.to(bs.int64)"
         )
     if input.ndim == 2 and weight is None and smoothing == 0.0:
-        return _cross_entropy(input, target, ignore_index=ignore_index, reduction=code)[0]
+        return _cross_entropy(input, target, ignore_index=ignore_index, reduction=reduction)[0]
     shape, wanted = input.shape, target.shape
     if not shape or shape[:1] * (len(shape) > 1) + shape[2:] != wanted:
         raise ShapeError(
@@ -95,7 +96,7 @@ def cross_entropy(
         )
     rows, labels = _classes_last(input), _core.reshape(target, (prod(wanted),))
     if weight is None and smoothing == 0.0:
-        loss = _cross_entropy(rows, labels, ignore_index=ignore_index, reduction=code)[0]
+        loss = _cross_entropy(rows, labels, ignore_index=ignore_index, reduction=reduction)[0]
     else:
         weight = _class_weight(input, weight)
         loss = _weighted_cross_entropy(rows, labels, weight, ignore_index, reduction, smoothing)
@@ -129,7 +130,7 @@ def _weighted_cross_entropy(
 ) -> Tensor:
     """Give the loss with weights of classes or smoothed labels, of rows (n, C) and labels (n,)."""
     classes = rows.shape[1]
-    loss = _cross_entropy(rows, labels, ignore_index=ignore_index, reduction=0)[0]  # checks the labels
+    loss = _cross_entropy(rows, labels, ignore_index=ignore_index, reduction="none")[0]  # checks the labels
     counts = labels != whole("cross_entropy", "ignore_index", ignore_index, None)
     share = _core.cast(counts, rows.dtype)
     if weight is not None:
@@ -278,13 +279,13 @@ def mse_loss(
     return total / _core.sum(weight) if reduction == "mean" else total
 
 
-def _reduction(op: str, reduction: str) -> int:
-    return _REDUCTIONS.index(one_of(op, "reduction", reduction, ("mean", "sum", "none")))
+def _check_reduction(op: str, reduction: str) -> None:
+    one_of(op, "reduction", reduction, ("mean", "sum", "none"))
 
 
 def _reduce(op: str, loss: Tensor, reduction: str) -> Tensor:
-    code = _reduction(op, reduction)
-    return loss if code == 0 else _core.mean(loss) if code == 1 else _core.sum(loss)
+    _check_reduction(op, reduction)
+    return loss if reduction == "none" else _core.mean(loss) if reduction == "mean" else _core.sum(loss)
 
 
 def _operands(op: str, input: Any, target: Any) -> tuple[Tensor, Tensor]:

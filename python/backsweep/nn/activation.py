@@ -7,6 +7,7 @@ from typing import Literal
 from backsweep import _core
 from backsweep._arguments import number, one_of, whole
 from backsweep._core import Tensor
+from backsweep._formula import formula
 from backsweep.nn import functional as F
 from backsweep.nn.module import Module
 
@@ -24,8 +25,9 @@ __all__ = [
 ]
 
 
+@formula(_core.relu)
 class ReLU(Module):
-    """max(x, 0); the derivative is 1 for x > 0, else 0.
+    """The rectifier.
 
     Parameters
     ----------
@@ -37,28 +39,31 @@ class ReLU(Module):
         super().__init__()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give max(x, 0)."""
+        """Give the result for x."""
         return _core.relu(x)
 
 
+@formula(_core.sigmoid)
 class Sigmoid(Module):
-    """1 / (1 + exp(-x))."""
+    """The logistic function."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give 1 / (1 + exp(-x))."""
+        """Give the result for x."""
         return _core.sigmoid(x)
 
 
+@formula(_core.tanh)
 class Tanh(Module):
-    """tanh(x) = (exp(x) - exp(-x)) / (exp(x) + exp(-x))."""
+    """The hyperbolic tangent."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give tanh(x)."""
+        """Give the result for x."""
         return _core.tanh(x)
 
 
+@formula(_core.gelu)
 class GELU(Module):
-    """x Phi(x), Phi the distribution function of the standard normal distribution.
+    """Gaussian error linear units: `functional.gelu`.
 
     Parameters
     ----------
@@ -73,7 +78,7 @@ class GELU(Module):
         self.approximate = one_of("GELU", "approximate", approximate, ("none", "tanh"))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give x Phi(x)."""
+        """Give the result for x."""
         return F.gelu(x, self.approximate)
 
     def extra_repr(self) -> str:
@@ -81,8 +86,9 @@ class GELU(Module):
         return f"approximate={self.approximate!r}"
 
 
+@formula(F.silu)
 class SiLU(Module):
-    """x sigmoid(x).
+    """Sigmoid linear units: `functional.silu`.
 
     Parameters
     ----------
@@ -94,12 +100,13 @@ class SiLU(Module):
         super().__init__()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give x sigmoid(x)."""
+        """Give the result for x."""
         return F.silu(x)
 
 
+@formula(F.leaky_relu)
 class LeakyReLU(Module):
-    """x for x > 0, else negative_slope x.
+    """The rectifier with a slope for negative numbers: `functional.leaky_relu`.
 
     Parameters
     ----------
@@ -115,7 +122,7 @@ class LeakyReLU(Module):
         self.negative_slope = number("LeakyReLU", "negative_slope", negative_slope)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give x for x > 0, else negative_slope x."""
+        """Give the result for x."""
         return F.leaky_relu(x, self.negative_slope)
 
     def extra_repr(self) -> str:
@@ -123,8 +130,9 @@ class LeakyReLU(Module):
         return f"negative_slope={self.negative_slope}"
 
 
+@formula(F.elu)
 class ELU(Module):
-    """x for x > 0, else alpha (exp(x) - 1).
+    """Exponential linear units: `functional.elu`.
 
     Parameters
     ----------
@@ -140,7 +148,7 @@ class ELU(Module):
         self.alpha = number("ELU", "alpha", alpha)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give x for x > 0, else alpha (exp(x) - 1)."""
+        """Give the result for x."""
         return F.elu(x, self.alpha)
 
     def extra_repr(self) -> str:
@@ -148,8 +156,9 @@ class ELU(Module):
         return f"alpha={self.alpha}"
 
 
+@formula(F.softplus)
 class Softplus(Module):
-    """log(1 + exp(beta x)) / beta, and x where beta x is above the threshold.
+    """The smooth rectifier: `functional.softplus`.
 
     Parameters
     ----------
@@ -165,7 +174,7 @@ class Softplus(Module):
         self.threshold = number("Softplus", "threshold", threshold)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give log(1 + exp(beta x)) / beta."""
+        """Give the result for x."""
         return F.softplus(x, self.beta, self.threshold)
 
     def extra_repr(self) -> str:
@@ -173,8 +182,9 @@ class Softplus(Module):
         return f"beta={self.beta}, threshold={self.threshold}"
 
 
+@formula(_core.softmax)
 class Softmax(Module):
-    """exp(x) / sum(exp(x)) along an axis.
+    """Scores along an axis as positive numbers whose sum is 1: `functional.softmax`.
 
     Parameters
     ----------
@@ -189,7 +199,7 @@ class Softmax(Module):
         self.dim = whole("Softmax", "dim", dim, None)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give exp(x) / sum(exp(x))."""
+        """Give the result for x."""
         return F.softmax(x, self.dim)
 
     def extra_repr(self) -> str:
@@ -197,8 +207,9 @@ class Softmax(Module):
         return f"dim={self.dim}"
 
 
+@formula(_core.log_softmax)
 class LogSoftmax(Module):
-    """x - log(sum(exp(x))) along an axis.
+    """The logarithm of softmax along an axis: `functional.log_softmax`.
 
     Parameters
     ----------
@@ -213,7 +224,7 @@ class LogSoftmax(Module):
         self.dim = whole("LogSoftmax", "dim", dim, None)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give x - log(sum(exp(x)))."""
+        """Give the result for x."""
         return F.log_softmax(x, self.dim)
 
     def extra_repr(self) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from backsweep._core import Tensor
+from backsweep._formula import formula
 from backsweep.nn import functional as F
 from backsweep.nn.module import Module
 
 __all__ = ["Dropout"]
 
 
+@formula(F.dropout)
 class Dropout(Module):
-    """While training, sets each element to 0 with probability p and multiplies the others by 1 / (1 - p).
+    """While training, sets each element to 0 with probability p.
 
     Parameters
     ----------
@@ -23,10 +25,6 @@ class Dropout(Module):
     ------
     ValueError
         If p is not between 0 and 1.
-
-    Notes
-    -----
-    Source: Srivastava et al. (2014), Dropout, JMLR 15.
     """
 
     __constants__ = ("p",)

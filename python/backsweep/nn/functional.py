@@ -9,6 +9,7 @@ from typing import Literal
 from backsweep import _core
 from backsweep._arguments import flag, floats, number, one_of, sizes, tensor
 from backsweep._core import DType, ShapeError, Tensor
+from backsweep._formula import formula
 from backsweep.nn._losses import (
     Reduction,
     binary_cross_entropy_with_logits,
@@ -42,8 +43,9 @@ _dropout = _core.ops.dropout
 _layer_norm = _core.ops.layer_norm
 
 
+@formula(_core.linear)
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Apply an affine map to the last axis: y = x Wᵀ + b.
+    """Apply an affine map to the last axis.
 
     Parameters
     ----------
@@ -63,21 +65,24 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return _core.linear(input, weight, bias)
 
 
+@formula(_core.relu)
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
-    """Give max(x, 0) for each element; the derivative is 1 for x > 0, else 0.
+    """Apply the rectifier to each element x.
 
     `inplace` is taken for PyTorch's sake and changes nothing: values never change once computed.
     """
     return _core.relu(input)
 
 
+@formula(_core.sigmoid)
 def sigmoid(input: Tensor) -> Tensor:
-    """Give 1 / (1 + exp(-x)) for each element."""
+    """Apply the logistic function to each element x."""
     return _core.sigmoid(input)
 
 
+@formula(_core.tanh)
 def tanh(input: Tensor) -> Tensor:
-    """Give tanh(x) = (exp(x) - exp(-x)) / (exp(x) + exp(-x)) for each element."""
+    """Apply the hyperbolic tangent to each element x."""
     return _core.tanh(input)
 
 
@@ -97,24 +102,21 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
     return _core.where(scaled > threshold, input, soft)
 
 
+@formula(_core.gelu)
 def gelu(input: Tensor, approximate: Literal["none", "tanh"] = "none") -> Tensor:
-    """Give x Phi(x) for each element; Phi is the distribution function of the standard normal distribution.
+    """Weigh each element x by Phi(x), the distribution function of the standard normal distribution.
 
     Parameters
     ----------
     input : Tensor, float32 or float64, any shape
     approximate : {"none", "tanh"}, default "none"
-        "none": x / 2 (1 + erf(x / sqrt(2))). "tanh": x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x³))), which
+        "none": as above. "tanh": x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x³))), which
         is off by up to 5e-4 and slower here; for networks that were trained with it.
 
     Raises
     ------
     ValueError
         If `approximate` is neither.
-
-    Notes
-    -----
-    Source: Hendrycks and Gimpel (2016), Gaussian Error Linear Units, arXiv:1606.08415.
     """
     if one_of("gelu", "approximate", approximate, ("none", "tanh")) == "none":
         return _core.gelu(input)
@@ -155,8 +157,9 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     return _core.where(positive, input, alpha * _core.expm1(_core.where(positive, 0.0, input)))
 
 
+@formula(_core.softmax)
 def softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
-    """Give exp(x) / sum(exp(x)) along an axis: positive numbers whose sum is 1.
+    """Turn scores along an axis into positive numbers whose sum is 1.
 
     Parameters
     ----------
@@ -179,14 +182,15 @@ def softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
 
     Notes
     -----
-    The gradient is y (g - sum(g y)). No finite input overflows; -inf gives 0, a slice of nothing but -inf
-    gives NaN. A loss wants `cross_entropy` or `log_softmax`: the logarithm of what is 0 here is lost.
+    The gradient is y (g - sum(g y)). A loss wants `cross_entropy` or `log_softmax`: the logarithm of what is
+    0 here is lost.
     """
     return _core.softmax(input, dim, dtype=dtype)
 
 
+@formula(_core.log_softmax)
 def log_softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
-    """Give x - log(sum(exp(x))) along an axis: the logarithm of `softmax`, exact where that is small.
+    """Give the logarithm of `softmax` along an axis, exact where that is small.
 
     Parameters
     ----------
@@ -209,13 +213,14 @@ def log_softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
 
     Notes
     -----
-    The gradient is g - exp(y) sum(g). No finite input overflows.
+    The gradient is g - exp(y) sum(g).
     """
     return _core.log_softmax(input, dim, dtype=dtype)
 
 
+@formula(_dropout)
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """Set each element to 0 with probability p, and multiply the others by 1 / (1 - p).
+    """Set each element to 0 with probability p.
 
     Parameters
     ----------
@@ -234,8 +239,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
 
     Notes
     -----
-    The random bits come from the default generator: `bs.manual_seed` makes them repeatable. Source:
-    Srivastava et al. (2014), Dropout, JMLR 15.
+    The random bits come from the default generator: `bs.manual_seed` makes them repeatable.
     """
     p = probability("dropout", p)
     if not flag("dropout", "training", training) or p == 0.0:
@@ -243,6 +247,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     return _dropout(input, p)
 
 
+@formula(_layer_norm)
 def layer_norm(
     input: Tensor,
     normalized_shape: int | Sequence[int],
@@ -250,9 +255,7 @@ def layer_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Normalise over the last axes: y = (x - mean) / sqrt(var + eps) * weight + bias.
-
-    mean and var (the biased one, divided by n) are those of the n = prod(normalized_shape) elements.
+    """Normalise over the last axes, which count as one.
 
     Parameters
     ----------
@@ -267,10 +270,6 @@ def layer_norm(
     ------
     ShapeError
         If the input's last axes are not `normalized_shape`, or weight or bias have another shape.
-
-    Notes
-    -----
-    Source: Ba, Kiros and Hinton (2016), Layer Normalization, arXiv:1607.06450.
     """
     input = tensor("layer_norm", "input", input)
     axes, shape = sizes("layer_norm", "normalized_shape", normalized_shape), input.shape

@@ -8,14 +8,16 @@ from typing import Any
 from backsweep import _core
 from backsweep._arguments import flag, whole
 from backsweep._core import DType, Parameter, ShapeError, Tensor
+from backsweep._formula import formula
 from backsweep.nn import init
 from backsweep.nn.module import Module
 
 __all__ = ["Flatten", "Identity", "Linear"]
 
 
+@formula(_core.linear)
 class Linear(Module):
-    """The affine map y = x Wᵀ + b of the last axis.
+    """An affine map of the last axis.
 
     Parameters
     ----------
@@ -63,7 +65,7 @@ class Linear(Module):
             init.uniform_(self.bias, -bound, bound)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give x Wᵀ + b."""
+        """Give the result for x."""
         return _core.linear(x, self.weight, self.bias)
 
     def extra_repr(self) -> str:

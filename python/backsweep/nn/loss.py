@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from backsweep._arguments import floats, number, one_of, whole
 from backsweep._core import Tensor
+from backsweep._formula import formula
 from backsweep.nn import functional as F
 from backsweep.nn.functional import Reduction
 from backsweep.nn.module import Module
@@ -21,6 +22,7 @@ class _Loss(Module):
         self.reduction = one_of(type(self).__name__, "reduction", reduction, ("mean", "sum", "none"))
 
 
+@formula(F.cross_entropy)
 class CrossEntropyLoss(_Loss):
     """Softmax cross entropy: `functional.cross_entropy`.
 
@@ -64,6 +66,7 @@ class CrossEntropyLoss(_Loss):
         )
 
 
+@formula(F.binary_cross_entropy_with_logits)
 class BCEWithLogitsLoss(_Loss):
     """Cross entropy for labels from 0 to 1: `functional.binary_cross_entropy_with_logits`.
 
@@ -92,8 +95,9 @@ class BCEWithLogitsLoss(_Loss):
         )
 
 
+@formula(F.logistic_loss)
 class LogisticLoss(_Loss):
-    """log(1 + exp(-y z)) for labels -1 and +1: `functional.logistic_loss`.
+    """The loss for labels -1 and +1: `functional.logistic_loss`.
 
     Parameters
     ----------
@@ -105,8 +109,9 @@ class LogisticLoss(_Loss):
         return F.logistic_loss(input, target, reduction=self.reduction)
 
 
+@formula(F.mse_loss)
 class MSELoss(_Loss):
-    """(x - y)²: `functional.mse_loss`.
+    """Squared error: `functional.mse_loss`.
 
     Parameters
     ----------

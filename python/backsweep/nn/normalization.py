@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from backsweep import _core
 from backsweep._arguments import number, sizes
 from backsweep._core import DType, Parameter, Tensor
+from backsweep._formula import formula
 from backsweep.nn import functional as F
 from backsweep.nn import init
 from backsweep.nn.module import Module
@@ -14,8 +15,9 @@ from backsweep.nn.module import Module
 __all__ = ["LayerNorm"]
 
 
+@formula(F.layer_norm)
 class LayerNorm(Module):
-    """Normalises the last axes: y = (x - mean) / sqrt(var + eps) * weight + bias.
+    """Normalises the last axes, which count as one.
 
     Parameters
     ----------
@@ -33,10 +35,6 @@ class LayerNorm(Module):
     ----------
     weight, bias : Parameter, shape normalized_shape, or None
         They start as 1 and 0.
-
-    Notes
-    -----
-    var is the biased variance. Source: Ba, Kiros and Hinton (2016), Layer Normalization, arXiv:1607.06450.
     """
 
     __constants__ = ("eps", "normalized_shape")

@@ -1,0 +1,75 @@
+// From the arguments of a call to the parameters of a function or method: the one way, for ops (op_args.h) and for what
+// is written by hand. Functions that are called rarely are pybind11's.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "bindings/errors.h"
+
+namespace bs::bindings {
+
+struct Parameters {
+  static constexpr int kMost = 40;
+
+  struct One {
+    PyObject* name;                      // interned, as names in source are; lives as long as the process
+    std::vector<PyObject*> others = {};  // names accepted besides
+    bool required = false;
+  };
+
+  std::string function;
+  std::vector<One> all;
+  std::vector<uint8_t> positional;  // which of `all` the i-th positional argument is
+  bool variadic = false;            // there may be more positional arguments
+  bool takes_out = false;           // out=None is let pass: NumPy's functions hand it to the methods that they call
+  std::string text;                 // "(dim=None)"
+
+  Parameters() = default;
+  // Of a method, from its docstring, which begins with "name(a, b=None, *, c=1)\n--\n".
+  explicit Parameters(const char* doc);
+  void add(const char* name, bool required, bool by_name = false);
+
+  // Puts the arguments of a vectorcall into `bound`, in the order of `all`, null where there is none. Gives how many
+  // positional ones are left over. Throws TypeError "[function] ..." for what does not fit.
+  Py_ssize_t bind(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, PyObject** bound) const;
+
+ private:
+  int position_of(PyObject* name) const;
+};
+
+// The arguments of one call, by the position of their parameters.
+class Arguments {
+ public:
+  // Of a vectorcall.
+  Arguments(const Parameters& p, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+    const Py_ssize_t more = p.bind(args, n, kwnames, v_);
+    rest = {args + (n - more), static_cast<size_t>(more)};
+  }
+  // Of a constructor.
+  Arguments(const Parameters& p, PyObject* args, PyObject* kwargs);
+
+  std::span<PyObject* const> rest;  // positional ones that are left over
+  PyObject* operator[](int i) const { return v_[i]; }
+  void set(int i, PyObject* o) { v_[i] = o; }
+  // Neither left out nor None.
+  bool has(int i) const { return v_[i] && v_[i] != Py_None; }
+
+ private:
+  PyObject* v_[Parameters::kMost];
+};
+
+// A method of a hand-written type: run(self, arguments), with the parameters that its docstring begins with.
+template <const auto& doc, PyObject* (*run)(PyObject* self, const Arguments& given)>
+PyObject* method(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  return guarded([&] {
+    static const Parameters parameters(doc);
+    return run(self, Arguments(parameters, args, n, kwnames));
+  });
+}
+// What follows the name in its PyMethodDef.
+#define BS_METHOD(doc, run) \
+  reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(method<doc, run>)), METH_FASTCALL | METH_KEYWORDS, doc
+
+}  // namespace bs::bindings

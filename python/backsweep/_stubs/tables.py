@@ -1,0 +1,223 @@
+"""What introspection does not show: types of what is no op, by name."""
+
+from __future__ import annotations
+
+HEAD = '''\
+"""The C++ core. Generated: `python -m backsweep._stubs` writes this file anew."""
+
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import Any, Generic, Literal, ParamSpec, TypeAlias, TypeVar, overload
+
+import numpy as np
+import numpy.typing as npt
+
+P = ParamSpec("P")
+R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
+Self = TypeVar("Self", bound="Tensor")
+
+TensorLike: TypeAlias = Tensor | npt.ArrayLike
+DTypeLike: TypeAlias = DType | npt.DTypeLike
+Size: TypeAlias = int | Sequence[int]
+_int: TypeAlias = int
+_float: TypeAlias = float
+_bool: TypeAlias = bool
+'''
+
+# What introspection does not show. A name that it finds and nobody describes here is an error: see `missing`.
+CLASSES = {
+    "DType": """\
+class DType:
+    @property
+    def name(self) -> str: ...
+    @property
+    def itemsize(self) -> int: ...
+    @property
+    def is_floating_point(self) -> bool: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...""",
+    "CompiledFunction": """\
+class CompiledFunction(Generic[P, R]):
+    __name__: str
+    @property
+    def __wrapped__(self) -> Callable[P, R]: ...
+    @property
+    def programs(self) -> list[dict[str, Any]]: ...
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...""",
+    "OpFunction": """\
+class OpFunction:
+    __name__: str
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+    def compose(self, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]: ...""",
+    "no_grad": """\
+class no_grad:
+    @overload
+    def __new__(cls) -> no_grad: ...
+    @overload
+    def __new__(cls, fn: F, /) -> F: ...  # type: ignore[misc]
+    def __enter__(self) -> no_grad: ...
+    def __exit__(self, *error: type[BaseException] | BaseException | TracebackType | None) -> None: ...
+    def __call__(self, fn: F, /) -> F: ...""",
+}
+CLASSES["enable_grad"] = CLASSES["no_grad"].replace("no_grad", "enable_grad")
+BASES = {"ShapeError": "ValueError", "DTypeError": "TypeError", "GraphError": "RuntimeError"}
+
+FUNCTIONS = {
+    "compile": [
+        "(fn: Callable[P, R], *, keep_grads: bool = False) -> CompiledFunction[P, R]",
+        "(fn: None = None, *, keep_grads: bool = False)"
+        " -> Callable[[Callable[P, R]], CompiledFunction[P, R]]",
+    ],
+    "grad": [
+        f"(outputs: Tensor | Sequence[Tensor], inputs: {inputs}, "
+        "grad_outputs: Tensor | Sequence[Tensor | None] | None = None, "
+        "retain_graph: bool | None = None, create_graph: bool = False, "
+        f"allow_unused: {unused}) -> {result}"
+        for inputs, unused, result in (
+            ("Tensor", "Literal[False] = False", "Tensor"),
+            ("Sequence[Tensor]", "Literal[False] = False", "tuple[Tensor, ...]"),
+            ("Tensor | Sequence[Tensor]", "bool = False", "Any"),
+        )
+    ],
+}
+
+ATTRIBUTES = {  # of tensors and the trainer; True: can be set
+    "shape": ("tuple[int, ...]", False),
+    "dtype": ("DType", False),
+    "ndim": ("int", False),
+    "requires_grad": ("bool", True),
+    "is_leaf": ("bool", False),
+    "is_symbolic": ("bool", False),
+    "grad": ("Tensor | None", True),
+    "T": ("Tensor", False),
+    "steps_done": ("int", False),
+    "steps_total": ("int", False),
+    "loss": ("float", False),
+}
+# By "function.argument", else by "argument".
+ARGUMENTS = {
+    "data": "TensorLike",
+    "dtype": "DTypeLike | None",
+    "to.dtype": "DTypeLike | Tensor",
+    "requires_grad": "bool",
+    "size": "Size",
+    "fill_value": "float",
+    "input": "Tensor",
+    "x": "Tensor",
+    "a": "npt.NDArray[Any]",
+    "n": "int",
+    "m": "int | None",
+    "start": "float",
+    "end": "float | None",
+    "step": "float",
+    "Trainer.step": "CompiledFunction[..., Any]",
+    "Trainer.update": "CompiledFunction[..., Any] | None",
+    "leaves": "int",
+    "arrays": "Sequence[Tensor]",
+    "batch_size": "int",
+    "shuffle": "bool",
+    "drop_last": "bool",
+    "seconds": "float",
+    "seed": "int",
+    "n_inputs": "int",
+    "n_outputs": "int",
+    "object": "object",
+    "name": "str",
+    "backward": "Callable[..., Any]",
+    "function": "Callable[..., Any]",
+    "inputs": "Sequence[Tensor]",
+    "outputs": "Sequence[Tensor]",
+    "shapes": "Sequence[Sequence[int]]",
+    "dtypes": "Sequence[DType]",
+    "dim": "int | None",
+    "gradient": "Tensor | None",
+    "retain_graph": "bool | None",
+    "create_graph": "bool",
+    "condition": "Tensor",
+    "other": "TensorLike",
+    "alpha": "float",
+    "source": "TensorLike",
+    "src": "TensorLike",
+    "value": "float | Tensor",
+    "shape": "Size",
+    "copy": "bool | None",
+}
+RETURNS = {
+    "dim": "int",
+    "is_contiguous": "bool",
+    "numel": "int",
+    "size": "Any",
+    "stride": "Any",
+    "item": "Any",
+    "tolist": "Any",
+    "numpy": "npt.NDArray[Any]",
+    "backward": "None",
+    "manual_seed": "Buffer",
+    "is_grad_enabled": "bool",
+    "is_capturing": "bool",
+    "info": "dict[str, Any]",
+    "registry": "list[dict[str, Any]]",
+    "set_num_threads": "None",
+    "get_num_threads": "int",
+    "live_nodes": "int",
+    "allocated_bytes": "int",
+    "release_cached": "None",
+    "node_bytes": "int",
+    "structure_epoch": "int",
+    "bump_structure_epoch": "None",
+    "guard": "None",
+    "custom": "list[Tensor]",
+    "host_call": "list[Tensor]",
+    "begin_epoch": "None",
+    "run": "bool",
+    "requires_grad_": "Self",
+}
+RETURNS |= dict.fromkeys(("add_", "sub_", "mul_", "div_", "copy_", "assign", "fill_", "zero_"), "Self")
+CONSTRUCTORS = {
+    "Tensor": "(self, data: TensorLike, requires_grad: bool = False) -> None",
+    "Parameter": "(self, data: TensorLike, requires_grad: bool = True) -> None",
+    "Buffer": "(self, data: TensorLike) -> None",
+}
+OPERATORS = {
+    "__float__": "(self) -> float",
+    "__int__": "(self) -> int",
+    "__index__": "(self) -> int",
+    "__bool__": "(self) -> bool",
+    "__len__": "(self) -> int",
+    "__iter__": "(self) -> Iterator[Tensor]",
+    "__getitem__": "(self, key: Any, /) -> Tensor",
+    "__hash__": "(self) -> int",
+    "__array__": "(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]",
+    "__deepcopy__": "(self: Self, memo: dict[int, Any], /) -> Self",
+    "_replace": "(self: Self, value: TensorLike, /) -> Self",
+}
+OPERATORS |= dict.fromkeys(("__neg__", "__pos__", "__abs__"), "(self) -> Tensor")
+OPERATORS |= {
+    f"__{r}{name}__": "(self, other: TensorLike, /) -> Tensor"
+    for name in ("add", "sub", "mul", "truediv", "matmul", "pow")
+    for r in ("", "r")
+} | {f"__{name}__": "(self, other: TensorLike, /) -> Tensor" for name in ("lt", "le", "gt", "ge")}
+# Of parameters and buffers in place; other tensors get a new object.
+OPERATORS |= {
+    f"__i{name}__": "(self: Self, other: TensorLike, /) -> Self" for name in ("add", "sub", "mul", "truediv")
+}
+# Their result in object is bool.
+OPERATORS |= dict.fromkeys(("__eq__", "__ne__"), "(self, other: object, /) -> Tensor")
+OVERRIDES = {OPERATORS["__eq__"]}
+SKIPPED = {  # what every class has, or what only the interpreter and copy, pickle and NumPy use
+    *(
+        "__new__",
+        "__init__",
+        "__doc__",
+        "__module__",
+        "__reduce__",
+        "__repr__",
+        "__dict__",
+        "__weakref__",
+        "__text_signature__",
+    ),
+    *("__array_ufunc__", "__array_priority__", "__getattribute__", "__weaklistoffset__"),
+}

@@ -1,0 +1,146 @@
+"""Names and order of the parameters of every function that PyTorch has, too, from its documentation."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import backsweep as bs
+from backsweep.nn import functional as F
+from driver import REGISTRY
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.peers
+Names = tuple[list[str], list[str]]  # by position, by name only
+
+OPS = [name for name, op in REGISTRY.items() if op["visibility"] != "hidden"]
+OWN = {"cast", "index_rows", "uniform"}  # PyTorch has none
+# What PyTorch has for memory and devices, or no longer uses.
+LEFT_OUT = {"out", "memory_format", "layout", "device", "size_average", "reduce", "_stacklevel"}
+DIFFERENT: dict[str, Names] = {
+    "detach": (["input"], []),  # documented without its argument
+    "relu": (["input"], []),
+    "softmax": (["input", "dim", "dtype"], []),  # PyTorch takes dtype by position, too
+    "log_softmax": (["input", "dim", "dtype"], []),  # documented as a function of nn.functional
+    "contiguous": (["input"], []),  # a method alone
+    "view": (["input", "size"], []),  # documented with a star, and takes size=
+    "expand": (["input", "size"], []),
+    "functional.cross_entropy": (
+        ["input", "target", "weight"],
+        ["ignore_index", "reduction", "label_smoothing"],
+    ),
+}
+MISSING = {"div": {"rounding_mode"}}
+
+
+def ours(fn: Callable[..., Any]) -> Names:
+    parameters = inspect.signature(fn).parameters.values()
+    by_name = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    return [p.name for p in parameters if p.name not in by_name], by_name
+
+
+def documented(fn: Callable[..., Any]) -> Names:
+    """The longest call in PyTorch's docstring, or its signature."""
+    name = fn.__name__
+    calls = re.findall(rf"^(?:\s*|\.\. function:: ){name}\((.*)\)(?: ->|$)", fn.__doc__ or "", re.MULTILINE)
+    if not calls:
+        calls = [str(inspect.signature(fn)).rpartition(" -> ")[0].strip("()")]
+    made: Names = ([], [])
+    for call in calls:
+        call = re.sub(r"\[[^\]]*\]", "", call)  # types
+        parts = [part.split("=")[0].split(":")[0].strip() for part in call.split(",")]
+        star = parts.index("*") if "*" in parts else len(parts)
+        names = (
+            [p for p in parts[:star] if p not in LEFT_OUT],
+            [p for p in parts[star + 1 :] if p not in LEFT_OUT],
+        )
+        made = max(made, names, key=lambda n: len(n[0]) + len(n[1]))
+    return made
+
+
+@pytest.mark.parametrize("name", sorted(set(OPS) - OWN))
+def test_functions(name: str) -> None:
+    theirs = getattr(torch, name, None) or getattr(torch.nn.functional, name, None)
+    assert theirs or hasattr(torch.Tensor, name)
+    want = DIFFERENT.get(name) or documented(theirs)
+    by_name = [n for n in want[1] if n not in MISSING.get(name, ())]
+    assert ours(getattr(bs, name)) == (want[0], by_name)
+
+
+@pytest.mark.parametrize("name", [n for n in F.__all__ if hasattr(torch.nn.functional, n)])
+def test_functional(name: str) -> None:
+    theirs = getattr(torch.nn.functional, name)
+    want = DIFFERENT.get(f"functional.{name}") or documented(theirs)
+    if name in ("sigmoid", "tanh"):
+        want = (["input"], [])
+    assert ours(getattr(F, name)) == want
+
+
+@pytest.mark.parametrize("name", [n for n in OPS if REGISTRY[n]["visibility"] == "method" and n not in OWN])
+def test_methods_take_the_arguments_of_functions(name: str) -> None:
+    assert hasattr(torch.Tensor, name)
+    op = REGISTRY[name]
+    everything = ours(getattr(bs, name))
+    rest = [n for n in everything[0] if n != op["inputs"][op["self"]]["name"]]
+    assert ours(getattr(bs.ones(2), name)) == (rest, everything[1])
+
+
+def test_calls_by_name() -> None:
+    """The same calls, where names matter."""
+    a, b, mask = [[1.0, -2.0], [3.0, 4.0]], [[2.0, 2.0], [0.5, -1.0]], [[True, False], [False, True]]
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("add", {"input": a, "other": b, "alpha": 2}),
+        ("sub", {"input": a, "other": b, "alpha": 0.5}),
+        ("mul", {"x1": a, "x2": b}),
+        ("maximum", {"other": b, "input": a}),
+        ("pow", {"input": b, "exponent": 2}),
+        ("pow", {"exponent": b, "input": 2.0}),
+        ("where", {"condition": mask, "input": a, "other": b}),
+        ("matmul", {"input": a, "other": b}),
+        ("sum", {"input": a, "dim": 0, "keepdim": True, "dtype": "float64"}),
+        ("sum", {"a": a, "axis": 1, "keepdims": True}),
+        ("mean", {"x": a, "axis": (0, 1)}),
+        ("amax", {"input": a, "dim": (0,), "keepdim": False}),
+        ("argmax", {"input": a, "axis": 1}),
+        ("softmax", {"input": a, "axis": 1, "dtype": "float64"}),
+        ("log_softmax", {"input": a, "dim": 1}),
+        ("logsumexp", {"input": a, "dim": 1, "keepdim": True}),
+        ("reshape", {"input": a, "shape": (4,)}),
+        ("permute", {"input": a, "dims": (1, 0)}),
+        ("transpose", {"input": a, "dim0": 0, "dim1": 1}),
+        ("narrow", {"input": a, "dim": 0, "start": 1, "length": 1}),
+        ("select", {"input": a, "dim": 1, "index": 0}),
+        ("split", {"tensor": a, "split_size_or_sections": [1, 1], "dim": 1}),
+        ("chunk", {"input": a, "chunks": 2}),
+        ("unbind", {"input": a, "dim": 1}),
+    ]
+    tensors = {"input", "other", "x", "a", "x1", "x2", "exponent", "condition", "tensor"}
+
+    def call(library: Any, name: str, given: dict[str, Any]) -> list[Any]:
+        arguments = {
+            k: library.tensor(v)
+            if k in tensors and isinstance(v, list)
+            else getattr(library, v)
+            if k == "dtype"
+            else v
+            for k, v in given.items()
+        }
+        made = getattr(library, name)(**arguments)
+        return [t.tolist() for t in made] if isinstance(made, tuple) else made.tolist()
+
+    for name, given in calls:
+        assert call(bs, name, given) == pytest.approx(call(torch, name, given), rel=1e-6), name
+    x, t = bs.tensor(a), torch.tensor(a)
+    assert x.view(size=(4,)).tolist() == t.view(size=(4,)).tolist()
+    assert x.expand(size=(1, 2, 2)).tolist() == t.expand(size=(1, 2, 2)).tolist()
+    assert [p.tolist() for p in x.split(split_size=1)] == [p.tolist() for p in t.split(split_size=1)]
+    assert (
+        x.where(condition=bs.tensor(mask), other=0).tolist()
+        == t.where(condition=torch.tensor(mask), other=torch.tensor(0.0)).tolist()
+    )
+    assert bs.softmax(x, 0, bs.float64).dtype == bs.float64
+    assert torch.softmax(t, 0, torch.float64).dtype == torch.float64

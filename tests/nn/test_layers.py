@@ -221,6 +221,6 @@ def test_formulas_are_those_of_the_registry() -> None:
         (nn.MSELoss, F.mse_loss),
     ]:
         assert (function.__doc__ or "").partition("\n\n")[0] in (layer.__doc__ or ""), layer
-    summary, formula, rest = (nn.LayerNorm.__doc__ or "").split("\n\n", 2)
+    summary, _, rest = (nn.LayerNorm.__doc__ or "").split("\n\n", 2)
     assert summary == "Normalises the last axes, which count as one."
     assert rest.startswith("Parameters\n----------\nnormalized_shape")

@@ -192,8 +192,8 @@ STORAGE = {
     "float16": ENDS,
     "bfloat16": ENDS,
 }
-# docs/differences.md: refused, or of dtypes and values of their own.
-NOT_STORED = {"softmax", "log_softmax"} | {name for name in UNARY if "dtype=" in name}
+# docs/differences.md: refused, or of dtypes of their own. The composition rounds between its ops.
+NOT_STORED = {"softmax", "log_softmax", "gelu(tanh)"} | {name for name in UNARY if "dtype=" in name}
 
 
 def stored(library: Any, values: list[Any], dtype: str) -> Any:
@@ -214,7 +214,8 @@ def check_stored(ours: Any, theirs: Any, text: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(UNARY) - NOT_STORED))
 def test_functions_of_storage_types(name: str, dtype: str) -> None:
     ours, theirs = UNARY[name]
-    values = [v for v in STORAGE[dtype] if not (name.startswith("gelu") and np.isinf(v))]
+    refused = {"gelu": np.isinf, "x ** 0.5": np.isneginf}.get(name, lambda v: False)  # docs/differences.md
+    values = [v for v in STORAGE[dtype] if not refused(v)]
     check_stored(
         result(ours, stored(bs, values, dtype)),
         result(theirs, stored(torch, values, dtype)),
@@ -226,7 +227,7 @@ def test_functions_of_storage_types(name: str, dtype: str) -> None:
 def test_functions_of_two_storage_types(name: str) -> None:
     ours, theirs = BINARY[name]
     for a in STORAGE:
-        for b in (*STORAGE, "int32", "float32", "bool"):
+        for b in (*STORAGE, "int32", "float32", *(() if "alpha" in name else ("bool",))):
             x, y = [1, 2, 0, 3], [2, 1, 3, 0]
             for p, q in ((x, y), (x[0], y), (x, y[1]), (x[1], y[1])):
                 made = [

@@ -72,4 +72,13 @@ PyObject* method(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* 
 #define BS_METHOD(doc, run) \
   reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(method<doc, run>)), METH_FASTCALL | METH_KEYWORDS, doc
 
+// A tp_new whose parameters `doc` begins with.
+template <const auto& doc, PyObject* (*make)(PyTypeObject* type, const Arguments& given)>
+PyObject* constructor(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+  return guarded([&] {
+    static const Parameters parameters(doc);
+    return make(type, Arguments(parameters, args, kwargs));
+  });
+}
+
 }  // namespace bs::bindings

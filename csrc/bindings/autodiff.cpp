@@ -5,6 +5,7 @@
 
 #include "autodiff/sweep.h"
 #include "base/error.h"
+#include "bindings/arguments.h"
 #include "bindings/gil.h"
 #include "bindings/tensor.h"
 #include "graph/apply.h"
@@ -99,25 +100,20 @@ PyObject* leave(PyObject* self, PyObject* const*, Py_ssize_t) {
   Py_RETURN_NONE;
 }
 
-PyObject* decorated(PyObject* maker, PyObject* fn) {
-  if (!PyCallable_Check(fn)) {
-    PyErr_Format(PyExc_TypeError, "[no_grad] decorates a function, not %s", Py_TYPE(fn)->tp_name);
-    return nullptr;
-  }
-  return PyObject_CallFunctionObjArgs(decorate, maker, fn, nullptr);
+PyObject* decorated(PyTypeObject* maker, PyObject* fn) {
+  if (!PyCallable_Check(fn)) throw py::type_error(cat("[no_grad] decorates a function, not ", type_name(fn)));
+  return checked(PyObject_CallFunctionObjArgs(decorate, maker, fn, nullptr));
 }
 
-PyObject* mode_call(PyObject* self, PyObject* args, PyObject*) {
-  PyObject* fn;
-  if (!PyArg_ParseTuple(args, "O:no_grad", &fn)) return nullptr;
-  return decorated(reinterpret_cast<PyObject*>(Py_TYPE(self)), fn);
+constexpr char kMode[] = "no_grad(fn=None)\n--\n";
+PyObject* mode_new(PyTypeObject* t, const Arguments& v) {
+  return v[0] ? decorated(t, v[0]) : t->tp_alloc(t, 0);  // @bs.no_grad without brackets has fn
 }
 
-PyObject* mode_new(PyTypeObject* t, PyObject* args, PyObject*) {
-  PyObject* fn = nullptr;
-  if (!PyArg_ParseTuple(args, "|O:no_grad", &fn)) return nullptr;
-  if (fn) return decorated(reinterpret_cast<PyObject*>(t), fn);  // @bs.no_grad without brackets
-  return t->tp_alloc(t, 0);
+constexpr char kModeCall[] = "no_grad(fn)\n--\n";
+PyObject* call_mode(PyTypeObject* t, const Arguments& v) { return decorated(t, v[0]); }
+PyObject* mode_call(PyObject* self, PyObject* args, PyObject* kwargs) {
+  return constructor<kModeCall, call_mode>(Py_TYPE(self), args, kwargs);
 }
 
 PyMethodDef mode_methods[] = {
@@ -127,7 +123,7 @@ PyMethodDef mode_methods[] = {
 
 PyTypeObject* make_mode(const char* name, const char* doc) {
   PyType_Slot slots[] = {{Py_tp_doc, const_cast<char*>(doc)},
-                         {Py_tp_new, reinterpret_cast<void*>(mode_new)},
+                         {Py_tp_new, reinterpret_cast<void*>(constructor<kMode, mode_new>)},
                          {Py_tp_call, reinterpret_cast<void*>(mode_call)},
                          {Py_tp_methods, mode_methods},
                          {0, nullptr}};

@@ -104,15 +104,6 @@ PyObject* buffer_new(PyTypeObject* type, const Arguments& v) {
   return wrap_slot(type, Slot::make(slot_data(v[0], "Buffer"), false));
 }
 
-// A tp_new whose parameters the type's docstring begins with.
-template <const auto& doc, PyObject* (*make)(PyTypeObject* type, const Arguments& given)>
-PyObject* constructor(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
-  return guarded([&] {
-    static const Parameters parameters(doc);
-    return make(type, Arguments(parameters, args, kwargs));
-  });
-}
-
 PyMemberDef members[] = {{"__weaklistoffset__", T_PYSSIZET, offsetof(PyTensor, weakrefs), READONLY, nullptr},
                          {nullptr, 0, 0, 0, nullptr}};
 

@@ -126,9 +126,10 @@ def gelu(input: Tensor, approximate: Literal["none", "tanh"] = "none") -> Tensor
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
-    """Give x sigmoid(x) for each element. `inplace` is taken for PyTorch's sake and changes nothing.
+    """Give x sigmoid(x) for each element.
 
-    Source: Elfwing, Uchibe and Doya (2018), Neural Networks 107, arXiv:1702.03118.
+    `inplace` is taken for PyTorch's sake and changes nothing. Source: Elfwing, Uchibe and Doya
+    (2018), Neural Networks 107, arXiv:1702.03118.
     """
     input = floats("silu", "input", input)
     return input * _core.sigmoid(input)
@@ -147,9 +148,10 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    """Give x for x > 0, else alpha (exp(x) - 1). `inplace` is taken for PyTorch's sake and changes nothing.
+    """Give x for x > 0, else alpha (exp(x) - 1).
 
-    Source: Clevert, Unterthiner and Hochreiter (2016), Exponential Linear Units, arXiv:1511.07289.
+    `inplace` is taken for PyTorch's sake and changes nothing. Source: Clevert, Unterthiner and
+    Hochreiter (2016), Exponential Linear Units, arXiv:1511.07289.
     """
     input, alpha = floats("elu", "input", input), number("elu", "alpha", alpha)
     positive = input > 0

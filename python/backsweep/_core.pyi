@@ -767,6 +767,15 @@ class ops:
         maximize: bool = False,
     ) -> tuple[Tensor, Tensor]: ...
     @staticmethod
+    def sgd_rows(
+        p: TensorLike,
+        g: TensorLike,
+        index: TensorLike,
+        lr: TensorLike,
+        weight_decay: TensorLike,
+        maximize: bool = False,
+    ) -> Tensor: ...
+    @staticmethod
     def share_max(g: TensorLike, input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def sigmoid(input: TensorLike) -> Tensor: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from math import erfc, sqrt
 
 import numpy as np
@@ -221,6 +222,6 @@ def test_formulas_are_those_of_the_registry() -> None:
         (nn.MSELoss, F.mse_loss),
     ]:
         assert (function.__doc__ or "").partition("\n\n")[0] in (layer.__doc__ or ""), layer
-    summary, _, rest = (nn.LayerNorm.__doc__ or "").split("\n\n", 2)
+    summary, _, rest = (inspect.getdoc(nn.LayerNorm) or "").split("\n\n", 2)
     assert summary == "Normalises the last axes, which count as one."
     assert rest.startswith("Parameters\n----------\nnormalized_shape")

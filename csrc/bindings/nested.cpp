@@ -35,7 +35,7 @@ void check_constant(py::handle o) {
 
 bool is_container(PyObject* o) { return PyTuple_CheckExact(o) || PyList_CheckExact(o) || PyDict_CheckExact(o); }
 
-void describe(py::handle o, std::string& text) {
+void describe_nesting(py::handle o, std::string& text) {
   Deeper deeper;
   if (!is_container(o.ptr())) {
     text += '.';
@@ -45,10 +45,10 @@ void describe(py::handle o, std::string& text) {
   if (PyDict_CheckExact(o.ptr())) {
     for (auto [key, value] : py::reinterpret_borrow<py::dict>(o)) {
       text += py::cast<std::string>(py::repr(key)) + ':';
-      describe(value, text);
+      describe_nesting(value, text);
     }
   } else {
-    for (py::handle item : py::reinterpret_borrow<py::object>(o)) describe(item, text);
+    for (py::handle item : py::reinterpret_borrow<py::object>(o)) describe_nesting(item, text);
   }
   text += ')';
 }

@@ -49,6 +49,6 @@ py::object map_leaves(py::handle o, Fn& fn) {
 }
 
 // The shape of the nesting, as text that is equal for equal shapes.
-void describe(py::handle o, std::string& text);
+void describe_nesting(py::handle o, std::string& text);
 
 }  // namespace bs::bindings

@@ -202,10 +202,10 @@ py::object call_any(Compiled* self, py::handle args, py::handle kwargs) {
   };
   map_leaves(args, collect);
   std::string nesting;
-  describe(args, nesting);
+  describe_nesting(args, nesting);
   if (kwargs && !kwargs.is_none()) {
     map_leaves(kwargs, collect);
-    describe(kwargs, nesting);
+    describe_nesting(kwargs, nesting);
   }
   std::vector<char*> inputs;
   for (const Tensor& t : tensors) inputs.push_back(t.data());
@@ -404,7 +404,7 @@ std::shared_ptr<Program> program_for(py::handle fn, const std::vector<Spec>& arg
       return e->program;
   }
   std::string nesting;
-  describe(positional, nesting);
+  describe_nesting(positional, nesting);
   std::shared_ptr<Entry> entry = capture(self, positional, py::none(), std::move(leaves), std::move(nesting), true);
   remember(self, entry);
   return entry->program;

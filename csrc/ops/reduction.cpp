@@ -1,4 +1,5 @@
 // Reductions over any axes, in an order fixed by shapes alone.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -163,6 +164,8 @@ Placement place(const Attrs* attrs, const Specs& in, const Spec* out) {
     const bool rows = r.outer >= kEnoughRows;
     place.extent = rows ? r.outer : r.outer * r.inner;
     if (rows) place.aligned = IN_0;
+    // Parts of columns read whole cache lines.
+    if (!rows) place.granule = std::clamp<int64_t>(r.inner, 1, 64 / static_cast<int64_t>(size_of(in[0].dtype)));
     place.outputs_whole = p.n > 1;
   }
   return place;

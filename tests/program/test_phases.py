@@ -160,6 +160,14 @@ def test_sums_over_several_runs_of_axes_are_cut(name: str, axes: tuple[int, ...]
     np.testing.assert_allclose(getattr(bs, name)(bs.tensor(x), axes).numpy(), numpy(x, axis=axes), rtol=1e-12)
 
 
+@pytest.mark.parametrize("shape", [(4096, 33), (4096, 16), (3, 4096, 17), (7, 4096, 5)])
+def test_sums_of_columns_are_cut_between_cache_lines(shape: tuple[int, ...]) -> None:
+    """Whatever the parts, ragged ones too, the bits are those of one call."""
+    for dtype in (bs.float32, bs.float64):
+        x = normal(*shape).to(dtype)
+        on_threads(lambda x: (bs.sum(x, -2), bs.amax(x, -2)), x)
+
+
 @pytest.mark.parametrize("shape", [(512, 1, 64), (2, 3, 64), (1, 7, 1, 64)])
 def test_a_product_of_rows_is_one_product(shape: tuple[int, ...]) -> None:
     """Of x with leading axes and a matrix: the bits, and the derivatives, of the rows of x."""

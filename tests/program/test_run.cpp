@@ -114,7 +114,7 @@ int products(F f) {
     spec.shape = Dims{kSize, kSize};
     y = f(capture.input(spec, false), w->read());
   }
-  const std::string text = Program(capture, {y}, false).text();
+  const std::string text = Program(capture, {y}, false).plan().text;
   int count = 0, turned = 0;
   for (size_t at = 0; (at = text.find("= copy", at)) != std::string::npos; ++at) ++turned;
   EXPECT(turned == (text.find("= linear") != std::string::npos));  // the weight, once for all

@@ -29,7 +29,7 @@ struct Run {
   int64_t outer = 1, reduce = 1, inner = 1;
 };
 
-// The passes that reduce `axes`, last run first; axes of size 1 join what is beside them.
+// The passes that reduce `axes`, last run first; axes of size 1 join what is beside them, or are no run.
 struct Plan {
   Run run[kMaxDims];
   int n = 0;
@@ -45,11 +45,12 @@ Plan plan_of(const Dims& shape, uint32_t axes) {
     }
     int first = last;
     while (first > 0 && (((axes >> (first - 1)) & 1) || left[first - 1] == 1)) --first;
-    Run& r = p.run[p.n++];
+    Run r;
     for (int d = 0; d < first; ++d) r.outer *= left[d];
     for (int d = first; d <= last; ++d) r.reduce *= left[d];
     for (int d = last + 1; d < left.size(); ++d) r.inner *= left[d];
     for (int d = first; d <= last; ++d) left[d] = 1;
+    if (r.reduce != 1) p.run[p.n++] = r;
     end = first;
   }
   if (p.n == 0) {  // nothing to reduce: a copy

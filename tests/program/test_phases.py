@@ -160,6 +160,16 @@ def test_sums_over_several_runs_of_axes_are_cut(name: str, axes: tuple[int, ...]
     np.testing.assert_allclose(getattr(bs, name)(bs.tensor(x), axes).numpy(), numpy(x, axis=axes), rtol=1e-12)
 
 
+@pytest.mark.parametrize("name", ["sum", "amax", "sum_squares"])
+def test_axes_of_size_1_are_no_pass(name: str) -> None:
+    """Channels of images of one pixel are summed at once, in parts: nothing lies between two passes."""
+    op = getattr(bs, name, None) or getattr(bs._core.ops, name)
+    x = normal(2048, 96, 1, 1)
+    f = on_threads(lambda x: op(x, (0, 2, 3)), x)
+    assert f.programs[0]["arena_bytes"] == 0
+    assert bits(f(x)) == bits(op(x.reshape(2048, 96), (0,)))
+
+
 @pytest.mark.parametrize("shape", [(4096, 33), (4096, 16), (3, 4096, 17), (7, 4096, 5)])
 def test_sums_of_columns_are_cut_between_cache_lines(shape: tuple[int, ...]) -> None:
     """Whatever the parts, ragged ones too, the bits are those of one call."""

@@ -239,7 +239,8 @@ struct Call {
     if (rows > kRows || cols > kMaxVecs * L || g.k > kMaxChunk) return false;
     const bool turn = turns(rows);
     const int64_t vecs = div_up(cols, L), tail = cols - (vecs - 1) * L;
-    if (vecs > (turn ? kTurnedVecs : max_vecs(static_cast<int>(rows))) || g.k * vecs > kStripVecs) return false;
+    const int most = !turn ? max_vecs(static_cast<int>(rows)) : rows == 1 ? kTurnedRowVecs : kTurnedVecs;
+    if (vecs > most || g.k * vecs > kStripVecs) return false;
     if (!turn && (packs_a(g) || packs_b(g) || (!kMaskedLoads && tail < L))) return false;
     Tile<T> t;
     t.a = a + row * g.a_row;

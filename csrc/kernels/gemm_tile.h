@@ -46,6 +46,9 @@ constexpr bool kMaskedLoads = false;
 // Up to so many rows a tile turns vectors of B^T itself: (1, 64, 64) in 0.6 of the time that packing takes.
 constexpr int64_t kFewRows = 4;
 constexpr int kTurnedVecs = 4;
+// Of one row whose tile is the whole product: with AVX2 four chains are too few to hide their latency, 1.14 at (1, 64,
+// 64). Where more tiles follow, four are better (0.9).
+constexpr int kTurnedRowVecs = kVecBytes == 32 ? 8 : kTurnedVecs;
 
 // ---- Tiles ---------------------------------------------------------------------------------------------------
 
@@ -249,7 +252,7 @@ void turned_tile(const Tile<T>& t) {
 template <class T>
 struct TileTable {
   void (*fn[kRows][kMaxVecs])(const Tile<T>&);
-  void (*turned[kFewRows][kTurnedVecs])(const Tile<T>&);
+  void (*turned[kFewRows][kTurnedRowVecs])(const Tile<T>&);
 };
 template <class T, int R, int V>
 constexpr void fill(TileTable<T>& table) {
@@ -266,7 +269,7 @@ constexpr void fill_turned(TileTable<T>& table) {
   if constexpr (V > 1) {
     fill_turned<T, R, V - 1>(table);
   } else if constexpr (R > 1) {
-    fill_turned<T, R - 1, kTurnedVecs>(table);
+    fill_turned<T, R - 1, R == 2 ? kTurnedRowVecs : kTurnedVecs>(table);
   }
 }
 template <class T>

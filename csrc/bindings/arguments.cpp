@@ -15,6 +15,9 @@ std::string text_of(PyObject* name) { return py::cast<std::string>(py::handle(na
 void Parameters::add(const char* name, bool required, bool by_name) {
   if (!by_name) positional.push_back(static_cast<uint8_t>(all.size()));
   all.push_back({.name = checked(PyUnicode_InternFromString(name)), .required = required});
+  n_ = static_cast<int>(all.size());
+  most_ = static_cast<Py_ssize_t>(positional.size());
+  if (required) enough_ = by_name ? PY_SSIZE_T_MAX : std::max(enough_, most_);
 }
 
 Parameters::Parameters(const char* doc) {
@@ -48,7 +51,7 @@ int Parameters::position_of(PyObject* name) const {
   return -1;
 }
 
-Py_ssize_t Parameters::bind(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, PyObject** bound) const {
+Py_ssize_t Parameters::bind_any(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, PyObject** bound) const {
   std::fill_n(bound, all.size(), nullptr);
   const Py_ssize_t most = static_cast<Py_ssize_t>(positional.size()), fit = std::min(n, most);
   if (n > most && !variadic)

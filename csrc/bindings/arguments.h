@@ -33,9 +33,17 @@ struct Parameters {
 
   // Puts the arguments of a vectorcall into `bound`, in the order of `all`, null where there is none. Gives how many
   // positional ones are left over. Throws TypeError "[function] ..." for what does not fit.
-  Py_ssize_t bind(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, PyObject** bound) const;
+  Py_ssize_t bind(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, PyObject** bound) const {
+    if (kwnames || n < enough_ || n > most_) return bind_any(args, n, kwnames, bound);
+    for (int i = 0; i < n_; ++i) bound[i] = nullptr;
+    for (Py_ssize_t i = 0; i < n; ++i) bound[positional[static_cast<size_t>(i)]] = args[i];
+    return 0;
+  }
 
  private:
+  int n_ = 0;
+  Py_ssize_t most_ = 0, enough_ = 0;  // positional arguments that may be, and with which nothing required is missing
+  Py_ssize_t bind_any(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, PyObject** bound) const;
   int position_of(PyObject* name) const;
 };
 

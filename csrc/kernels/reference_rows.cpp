@@ -59,6 +59,21 @@ static void arg_reduce_as(const Reduce& r, const T* x, int64_t* y) {
 void arg_reduce(const Reduce& r, const double* x, int64_t* y) { arg_reduce_as(r, x, y); }
 void arg_reduce(const Reduce& r, const int64_t* x, int64_t* y) { arg_reduce_as(r, x, y); }
 
+template <class Sum, class T>
+static void cumsum_as(const Reduce& r, bool backwards, const T* x, T* y) {
+  for (int64_t i = 0; i < r.outer * r.inner; ++i) {
+    Sum sum = 0;
+    for (int64_t n = 0; n < r.reduce; ++n) {
+      const int64_t k = backwards ? r.reduce - 1 - n : n;
+      const int64_t at = (i / r.inner * r.reduce + k) * r.inner + i % r.inner;
+      sum += static_cast<Sum>(x[at]);
+      y[at] = static_cast<T>(sum);
+    }
+  }
+}
+void cumsum(const Reduce& r, bool backwards, const double* x, double* y) { cumsum_as<long double>(r, backwards, x, y); }
+void cumsum(const Reduce& r, bool backwards, const int64_t* x, int64_t* y) { cumsum_as<uint64_t>(r, backwards, x, y); }
+
 void softmax(bool logarithm, int64_t rows, int64_t cols, const double* x, double* y) {
   for (int64_t i = 0; i < rows; ++i) {
     double most = -std::numeric_limits<double>::infinity();

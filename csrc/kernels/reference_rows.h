@@ -15,6 +15,9 @@ void reduce(const Reduce& r, const int64_t* x, int64_t* y);  // sums wrap
 void arg_reduce(const Reduce& r, const double* x, int64_t* y);
 void arg_reduce(const Reduce& r, const int64_t* x, int64_t* y);
 
+void cumsum(const Reduce& r, bool backwards, const double* x, double* y);
+void cumsum(const Reduce& r, bool backwards, const int64_t* x, int64_t* y);  // wraps
+
 void softmax(bool logarithm, int64_t rows, int64_t cols, const double* x, double* y);
 void softmax_backward(bool logarithm, int64_t rows, int64_t cols, const double* dy, const double* y, double* dx);
 

@@ -187,6 +187,16 @@ class Tensor:
     def cos(self) -> Tensor:
         """cos x"""
 
+    def cumsum(
+        self,
+        dim: _int = ...,
+        reverse: _bool = False,
+        *,
+        axis: _int = ...,
+        dtype: DTypeLike | None = None,
+    ) -> Tensor:
+        """The sums of x[0], ..., x[k] for each k along the axis dim, or with reverse those of x[k] and all that follow. Integers and bools are summed in int64."""
+
     def detach(self) -> Tensor:
         """The same value without a history. Shares memory."""
 
@@ -605,6 +615,15 @@ class ops:
         reduction: Literal["none", "mean", "sum"] = "mean",
     ) -> Tensor: ...
     @staticmethod
+    def cumsum(
+        input: TensorLike,
+        dim: int = ...,
+        reverse: bool = False,
+        *,
+        axis: int = ...,
+        dtype: DTypeLike | None = None,
+    ) -> Tensor: ...
+    @staticmethod
     def detach(input: TensorLike) -> Tensor: ...
     @staticmethod
     def div(input: TensorLike, other: TensorLike) -> Tensor: ...
@@ -970,6 +989,16 @@ def contiguous(input: TensorLike) -> Tensor:
 
 def cos(input: TensorLike) -> Tensor:
     """cos x"""
+
+def cumsum(
+    input: TensorLike,
+    dim: int = ...,
+    reverse: bool = False,
+    *,
+    axis: int = ...,
+    dtype: DTypeLike | None = None,
+) -> Tensor:
+    """The sums of x[0], ..., x[k] for each k along the axis dim, or with reverse those of x[k] and all that follow. Integers and bools are summed in int64."""
 
 def custom(backward: Callable[..., Any], inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Tensor]:
     """The outputs as given, with backward(grads, inputs, outputs) -> gradients as their derivative by the inputs."""
@@ -1337,6 +1366,7 @@ __all__ = [
     "compile",
     "contiguous",
     "cos",
+    "cumsum",
     "custom",
     "default_generator",
     "detach",

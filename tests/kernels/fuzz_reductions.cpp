@@ -1,5 +1,5 @@
-// Sums, extremes and their positions, over random shapes and values: equal to the oracles to the bit (sums to a loop in
-// the order that kernels.h fixes, and close to the oracle); parts equal the whole.
+// Sums, extremes and their positions, and running sums, over random shapes and values: equal to the oracles to the bit
+// (sums to a loop in the order that kernels.h fixes, and close to the oracle); parts equal the whole.
 #include <cinttypes>
 #include <limits>
 
@@ -149,6 +149,60 @@ void arg_reduce(Random& random) {
 }
 
 // Sums in int64 of what is narrower (bools are counted), and extremes of bools.
+// One chain in order: floats equal a loop in their own type to the bit, and are close to the oracle.
+template <class T>
+void cumsum(Random& random) {
+  using Sum = std::conditional_t<std::is_floating_point_v<T>, T, int64_t>;
+  Reduce r = {Reduction::sum, std::is_same_v<T, char> ? DType::b8 : dtype_of<T>(), random.integer(0, 20),
+              dimension(random), random.one_in(2) ? 1 : dimension(random)};
+  while (r.outer * r.reduce * r.inner > 50000) r.outer /= 2;
+  const bool backwards = random.one_in(2);
+  const int64_t n = r.outer * r.reduce * r.inner;
+  Array<T> x(static_cast<size_t>(n));
+  for (T& v : x) {
+    if constexpr (std::is_floating_point_v<T>) {
+      v = random.one_in(30) ? T(-0.0) : static_cast<T>(random.normal());
+    } else {
+      v = static_cast<T>(std::is_same_v<T, char> ? random.integer(0, 1) : static_cast<int64_t>(random.bits()));
+    }
+  }
+  Array<Sum> want(static_cast<size_t>(n));
+  for (int64_t i = 0; i < r.outer * r.inner; ++i) {
+    for (int64_t step = 0; step < r.reduce; ++step) {
+      const int64_t k = backwards ? r.reduce - 1 - step : step;
+      const auto at = static_cast<size_t>((i / r.inner * r.reduce + k) * r.inner + i % r.inner);
+      const size_t before = backwards ? at + static_cast<size_t>(r.inner) : at - static_cast<size_t>(r.inner);
+      if (step == 0) {
+        want[at] = static_cast<Sum>(x[at]);
+      } else if constexpr (std::is_floating_point_v<T>) {
+        want[at] = want[before] + x[at];
+      } else {
+        want[at] = static_cast<Sum>(static_cast<uint64_t>(want[before]) + static_cast<uint64_t>(x[at]));
+      }
+    }
+  }
+  if constexpr (std::is_floating_point_v<T>) {
+    Array<double> oracle(want.size()), size(want.size()), magnitudes = doubles(x);
+    reference::cumsum(r, backwards, doubles(x).data(), oracle.data());
+    for (double& v : magnitudes) v = std::fabs(v);
+    reference::cumsum(r, backwards, magnitudes.data(), size.data());
+    expect_close("cumsum", "the order", want, oracle, size, kSumLimit);
+  } else {
+    Array<int64_t> oracle(want.size());
+    reference::cumsum(r, backwards, Array<int64_t>(x.begin(), x.end()).data(), oracle.data());
+    expect_same("cumsum", "the order", want, oracle);
+  }
+  for_each_isa([&](const Kernels& k) {
+    Array<Sum> whole = unwritten<Sum>(n), parts = whole;
+    k.cumsum(r, backwards, x.data(), whole.data(), 0, r.outer * r.inner);
+    in_parts(random, r.outer * r.inner,
+             [&](int64_t lo, int64_t hi) { k.cumsum(r, backwards, x.data(), parts.data(), lo, hi); });
+    record(k, whole);
+    expect_same("cumsum", k.isa, whole, want);
+    expect_same("cumsum in parts", k.isa, parts, want);
+  });
+}
+
 template <class T>
 void narrow(Random& random) {
   constexpr bool bools = std::is_same_v<T, char>;
@@ -181,7 +235,7 @@ void narrow(Random& random) {
 }
 
 void one(Random& random, uint64_t round) {
-  switch (round % 4) {
+  switch (round % 5) {
     case 0:
       reduce<float>(random);
       reduce<double>(random);
@@ -201,6 +255,13 @@ void one(Random& random, uint64_t round) {
       arg_reduce<int64_t>(random);
       narrow<char>(random);
       narrow<int32_t>(random);
+      break;
+    case 4:
+      cumsum<float>(random);
+      cumsum<double>(random);
+      cumsum<int32_t>(random);
+      cumsum<int64_t>(random);
+      cumsum<char>(random);
       break;
   }
 }

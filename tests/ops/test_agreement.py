@@ -82,6 +82,8 @@ for reduction in ("sum", "mean", "amax", "amin", "argmax", "argmin", "logsumexp"
         UNARY[f"{reduction}({dim}, keepdim)"] = same(lambda x, r=reduction, d=dim: getattr(x, r)(d, True))
     if reduction != "logsumexp":
         UNARY[f"{reduction}()"] = same(lambda x, r=reduction: getattr(x, r)())
+for dim in (0, -1):
+    UNARY[f"cumsum({dim})"] = same(lambda x, d=dim: x.cumsum(d))
 for dtype in ("float64", "int64", "float32"):
     UNARY[f"sum(dtype={dtype})"] = (
         lambda x, d=dtype: bs.sum(x, dtype=getattr(bs, d)),

@@ -74,6 +74,24 @@ def logsumexp(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
     return np.asarray(y if keepdims else np.squeeze(y, axis))
 
 
+def cumsum(x: Array, dim: int, reverse: bool = False) -> Array:
+    if x.ndim == 0:
+        return x
+    return np.flip(np.cumsum(np.flip(x, dim), dim), dim) if reverse else np.cumsum(x, dim)
+
+
+def cumsum_cases(d: Draw) -> list[Case]:
+    shapes = [((), 0), ((1,), 0), ((17,), -1), ((5, 7), 0), ((5, 7), 1), ((3, 4, 5), 1), ((9, 4, 2), 1)]
+    shapes += [((0,), 0), ((0, 4), 0), ((3, 0, 2), 1), ((0, 4), 1), ((33, 31), -2)]
+    made = [
+        Case((d(*s),), {"dim": a, "reverse": reverse}, smooth=0 not in s)
+        for s, a in shapes
+        for reverse in (False, True)
+    ]
+    large = [((300_001,), 0), ((700, 601), 0), ((700, 601), 1), ((30, 40, 301), 1)]
+    return made + [Case((d(*s),), {"dim": a}, large=True) for s, a in large]
+
+
 ORACLES: dict[str, Oracle] = {
     "sum": Oracle(
         reduction(np.sum),
@@ -123,6 +141,16 @@ ORACLES: dict[str, Oracle] = {
         )
         for name, fn in (("argmax", np.argmax), ("argmin", np.argmin))
     },
+    "cumsum": Oracle(
+        cumsum,
+        cumsum_cases,
+        ints="int64",
+        ulp=4000,  # one chain
+        wrong=[
+            Wrong((Z((2, 3)),), {"dim": 2}, "IndexError", ("2",)),
+            Wrong((Z(()),), {"dim": 1}, "IndexError", ("1",)),
+        ],
+    ),
     "logsumexp": Oracle(
         reduction(logsumexp),
         reductions(empty=True),

@@ -1,0 +1,56 @@
+// Running sums along an axis.
+#include "base/error.h"
+#include "ops/ops.h"
+
+namespace bs::ops {
+namespace {
+
+kernels::Reduce cumsum_run(const Attrs* attrs, const Spec& x) {
+  kernels::Reduce r = {kernels::Reduction::sum, x.dtype, 1, 1, 1};
+  const int dim = scalar_dim("cumsum", attrs->get<int64_t>(0), x.shape.size());
+  for (int d = 0; d < x.shape.size(); ++d) (d < dim ? r.outer : d == dim ? r.reduce : r.inner) *= x.shape[d];
+  return r;
+}
+
+// Whole (reduce, inner) matrices are parts of the result; where they are few, parts are columns of all of them.
+bool by_matrices(const kernels::Reduce& r) { return r.outer >= 8 || r.inner == 1; }
+
+const Op cumsum_op{
+    .name = "cumsum",
+    .doc =
+        "The sums of x[0], ..., x[k] for each k along the axis dim, or with reverse those of x[k] and all that follow. "
+        "Integers and bools are summed in int64.",
+    .inputs = {{"input"}},
+    .attrs = {{"dim", AttrType::integer, true}, {"reverse", AttrType::boolean, false, false}},
+    .visibility = Visibility::method,
+    .keyword = Keyword::dtype,
+    .infer =
+        [](const Attrs* attrs, const Specs& in, Spec* out) {
+          cumsum_run(attrs, in[0]);
+          out[0].shape = in[0].shape;
+          out[0].dtype = is_float(in[0].dtype) ? in[0].dtype : DType::i64;
+        },
+    .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
+      const kernels::Reduce r = cumsum_run(call.attrs, *call.in[0].spec);
+      const int64_t each = by_matrices(r) ? r.inner : 1;
+      kernels::active().cumsum(r, call.attrs->get<bool>(1), call.in[0].data, call.out[0].data, lo * each, hi * each);
+      return -1;
+    },
+    .place =
+        [](const Attrs* attrs, const Specs& in, const Spec*) {
+          const kernels::Reduce r = cumsum_run(attrs, in[0]);
+          if (by_matrices(r)) return Placement{r.outer, 1, IN_0, false};
+          return Placement{r.outer * r.inner, 1, Mask(), true};
+        },
+    .cost = [](const Attrs*, const Specs& in, const Spec*) { return static_cast<double>(numel(in[0].shape)); },
+    .storage = Storage::cast,
+    .grad =
+        [](GradCall& call) {
+          call.set(0, apply(cumsum_op, {call.grad()},
+                            Attrs::make({call.attrs().get<int64_t>(0), !call.attrs().get<bool>(1)})));
+        },
+};
+BS_REGISTER(cumsum_op);
+
+}  // namespace
+}  // namespace bs::ops

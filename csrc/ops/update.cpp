@@ -168,7 +168,7 @@ const Op sgd_rows_op{
       };
       const auto sum = [&](int64_t k) { return sums + static_cast<size_t>(k) * t.row_bytes(); };
       // Elsewhere a gradient of 0 leaves a row as it is, -0 too.
-      if (s.weight_decay != 0 || s.maximize || !(s.lr >= 0 && s.lr < FLT_MAX)) {
+      if (s.weight_decay != 0 || s.maximize || std::signbit(s.lr) || !(s.lr < FLT_MAX)) {
         char* const zeros = t.zeros(call.scratch);
         std::memset(zeros, 0, t.row_bytes());
         for (int64_t row = 0; row < t.rows; ++row) update(row, of_row[row] < 0 ? zeros : sum(of_row[row]));

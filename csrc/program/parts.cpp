@@ -47,7 +47,8 @@ void Program::cut(int members) {
           end = std::clamp<int64_t>(std::llround(left / chain.cost * static_cast<double>(units / snap)) * snap, at,
                                     units);
         const double planned = chain.cost * static_cast<double>(end - at) / static_cast<double>(units);
-        const int parts = end > at ? parts_for(planned, share, (end - at) * chain.granule, block) : 0;
+        const int most = end > at ? parts_for(planned, share, (end - at) * chain.granule, block) : 0;
+        const int parts = static_cast<int>(std::min<int64_t>(most, end - at));
         for (int i = 0; i < parts; ++i) {
           const Range r = part_of(end - at, 1, i, parts);
           job.parts.push_back(

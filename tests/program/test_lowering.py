@@ -107,7 +107,15 @@ class Embedding:
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"weight_decay": 0.1}, {"maximize": True}, {"lr": float("inf")}, {"lr": 0.0}, {"lr": 1e39}],
+    [
+        {},
+        {"weight_decay": 0.1},
+        {"maximize": True},
+        {"lr": float("inf")},
+        {"lr": 0.0},
+        {"lr": -0.0},
+        {"lr": 1e39},
+    ],
 )
 @pytest.mark.parametrize("threads", [1, 3])
 def test_sgd_of_few_rows_leaves_the_others(options: dict[str, float], threads: int) -> None:

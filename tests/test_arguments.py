@@ -33,6 +33,10 @@ NOT_WHOLE: tuple[Any, ...] = (*NOT_A_NUMBER, 2.5, float("nan"))
 NOT_A_FLAG: tuple[Any, ...] = ("yes", 2, [], Stranger(), np.ones(2))
 NOT_A_WORD: tuple[Any, ...] = (None, "average", 1, nn.MSELoss, np.ones(2))
 
+HUGE: tuple[Any, ...] = (10**400, -(10**400), 10**5000)  # beyond a float; the last beyond printing
+
+w = bs.Parameter(np.ones(2, np.float32))
+
 
 def fit(**changes: Any) -> Any:
     return bs.fit(**{"model": net(), "X": X, "y": Y, "progress": False, **changes})
@@ -51,6 +55,38 @@ CASES: list[tuple[str, Callable[[Any], Any], tuple[Any, ...]]] = [
     ("ones_like", lambda a: bs.ones_like(v, requires_grad=a), (None, *NOT_A_FLAG)),
     ("sum", lambda a: bs.sum(v, dtype=a), ("float31", 3, [], Stranger())),
     ("add", lambda a: bs.add(v, v, alpha=a), NOT_A_NUMBER[1:]),
+    ("backward", lambda a: (w * w).sum().backward(retain_graph=a), NOT_A_FLAG),
+    ("backward", lambda a: (w * w).sum().backward(None, None, a), NOT_A_FLAG),
+    ("grad", lambda a: bs.grad((w * w).sum(), w, retain_graph=a), NOT_A_FLAG),
+    ("grad", lambda a: bs.grad((w * w).sum(), w, create_graph=a), NOT_A_FLAG),
+    ("grad", lambda a: bs.grad((w * w).sum(), w, allow_unused=a), NOT_A_FLAG),
+    ("requires_grad_", lambda a: v.detach().requires_grad_(a), (None, *NOT_A_FLAG)),
+    ("Tensor", lambda a: bs.Tensor(v, requires_grad=a), (None, *NOT_A_FLAG)),
+    ("Parameter", lambda a: bs.Parameter(v, a), (None, *NOT_A_FLAG)),
+    ("train", lambda a: net().train(a), (None, *NOT_A_FLAG)),
+    ("no_grad", bs.no_grad, (None, 3, v)),
+    ("no_grad", lambda a: bs.no_grad()(a), (None, 3, v)),
+    ("enable_grad", bs.enable_grad, (None, 3, v)),
+    ("enable_grad", lambda a: bs.enable_grad()(a), (None, 3, v)),
+    ("copy_", lambda a: bs.Buffer(v).copy_(a), NOT_A_TENSOR),
+    ("getitem", lambda a: v[::a], (0, "a", 1.5, Stranger())),
+    ("getitem", lambda a: v[a:], ("a", 1.5, Stranger())),
+    ("__array_ufunc__", lambda a: v.__array_ufunc__(np.add, a, v), (None, 5)),
+    ("__array_ufunc__", lambda a: v.__array_ufunc__(a, "__call__", v), (None, Stranger())),
+    ("add", lambda a: v + a, HUGE),
+    ("mul", lambda a: y * a, (*HUGE, 2**63, -(2**63) - 1)),
+    ("add", lambda a: bs.add(v, v, alpha=a), HUGE),
+    ("full", lambda a: bs.full(2, a), HUGE),
+    ("fill_", lambda a: bs.Buffer(v).fill_(a), HUGE),
+    ("pow", lambda a: v**a, HUGE),
+    ("pow", lambda a: bs.pow(v, exponent=a), HUGE),
+    ("arange", bs.arange, HUGE),
+    ("dropout", lambda a: bs._core.ops.dropout(v, a), HUGE),
+    ("dropout", lambda a: F.dropout(v, a), HUGE),
+    ("elu", lambda a: F.elu(v, a), HUGE),
+    ("Linear", lambda a: nn.Linear(a, 1), (-1, -(10**5000))),
+    ("train", lambda a: net().train(a), HUGE),
+    ("GELU", nn.GELU, HUGE),
     ("cross_entropy", lambda a: F.cross_entropy(a, y), NOT_A_TENSOR),
     ("cross_entropy", lambda a: F.cross_entropy(bs.ones(5, 2), a), NOT_A_TENSOR),
     ("cross_entropy", lambda a: F.cross_entropy(bs.ones(5, 2), y, a), NOT_A_TENSOR[1:]),
@@ -139,6 +175,17 @@ def test_wrong(name: str, call: Callable[[Any], Any], wrong: tuple[Any, ...]) ->
         (lambda: bs.predict(nn.Linear(1, 1), np.ones(4)), "as X[:, None]"),
         (lambda: bs.arange(3, 0), "give step < 0"),
         (lambda: bs.sum(v, out=v), "use the result"),
+        (lambda: bs.sum(v, **{"\ud800": 1}), "no argument '\\ud800' in (input, dim=None"),
+        (lambda: np.max(v), "[np.maximum.reduce] NumPy's function does not take a tensor: give it x.numpy()"),
+        (lambda: np.add(v, v, dtype="f8"), "use y = bs.add(...)"),
+        (lambda: x @ x, "[matmul] input is (5, 3), other is (5, 3)"),
+        (lambda: F.linear(x.long(), x), "[linear] input is int64"),
+        (lambda: F.linear(x, bs.tensor([[1, 2, 3]])), "cast weight with .to(bs.float32)"),
+        (lambda: F.layer_norm(x, 3, bs.tensor([1, 2, 3])), "cast weight with .to(bs.float32)"),
+        (lambda: F.softmax(y, 0), "[softmax] input is int64"),
+        (lambda: v[::0], "the step of a slice is not 0"),
+        (lambda: bs.Buffer(v).copy_("2"), "[copy_] src is"),  # type: ignore[arg-type]
+        (lambda: y + 10**5000, "an int of 16610 bits does not fit int64"),
         (lambda: bs.tensor([True]) - 1, "a != b"),
         (lambda: F.gelu(bs.tensor([1])), "x.to(bs.float32)"),
         (lambda: F.silu(bs.tensor([True])), "x.to(bs.float32)"),

@@ -250,7 +250,7 @@ def test_errors() -> None:
         bs.fit(model, X, Y[:-1])
     with pytest.raises(bs.ShapeError, match="at least one sample"):
         bs.fit(model, X[:0], Y[:0])
-    with pytest.raises(bs.ShapeError, match=r"\[linear\] 0: x is \(32, 5\)"):
+    with pytest.raises(bs.ShapeError, match=r"\[linear\] 0: input is \(32, 5\)"):
         bs.fit(model, X[:, :5], Y, progress=False)
     with pytest.raises(bs.ShapeError, match="mse_loss"):
         bs.fit(nn.Linear(6, 1), X, X[:, 0], loss="mse_loss", progress=False)

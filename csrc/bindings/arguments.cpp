@@ -8,11 +8,15 @@
 namespace bs::bindings {
 namespace {
 
-std::string text_of(PyObject* name) { return py::cast<std::string>(py::handle(name)); }
+// Of any str: one that is no text in UTF-8, too.
+std::string text_of(PyObject* name) {
+  return py::cast<std::string>(owned(PyUnicode_AsEncodedString(name, "utf-8", "backslashreplace")));
+}
 
 }  // namespace
 
 void Parameters::add(const char* name, bool required, bool by_name) {
+  if (all.size() == kMost) throw ValueError(cat("[", function, "] has more parameters than calls have room for"));
   if (!by_name) positional.push_back(static_cast<uint8_t>(all.size()));
   all.push_back({.name = checked(PyUnicode_InternFromString(name)), .required = required});
   n_ = static_cast<int>(all.size());

@@ -30,14 +30,22 @@ std::vector<Tensor> tensors(py::handle o, const char* argument, bool allow_none,
     } else if (is_tensor(item.ptr())) {
       r.push_back(unwrap(item.ptr()));
     } else {
-      throw py::type_error(cat("[grad] ", argument, " holds a ", type_name(item.ptr()), ", not a tensor"));
+      throw py::type_error(cat("[grad] ", argument, " holds ", type_name(item.ptr()), ", not a tensor"));
     }
   }
   return r;
 }
 
+// None is `otherwise`.
+bool flag_or(const py::object& o, bool otherwise, const char* argument) {
+  return o.is_none() ? otherwise : flag_argument(o.ptr(), "grad", argument);
+}
+
 py::object grad(py::object outputs, py::object inputs, py::object grad_outputs, py::object retain_graph,
-                bool create_graph, bool allow_unused) {
+                py::object create_graph, py::object allow_unused) {
+  const bool create = flag_or(create_graph, false, "create_graph");
+  const bool retain = flag_or(retain_graph, create, "retain_graph");
+  const bool unused = flag_or(allow_unused, false, "allow_unused");
   bool single, ignored;
   std::vector<Tensor> out = tensors(outputs, "outputs", false, &ignored);
   std::vector<Tensor> in = tensors(inputs, "inputs", false, &single);
@@ -47,16 +55,15 @@ py::object grad(py::object outputs, py::object inputs, py::object grad_outputs, 
     if (seeds.size() != out.size())
       throw ValueError(cat("[grad] there are ", out.size(), " outputs and ", seeds.size(), " grad_outputs"));
   }
-  const bool retain = retain_graph.is_none() ? create_graph : py::cast<bool>(retain_graph);
   std::vector<Tensor> result;
   {
     // Always: a sweep may call back into Python while it holds a lock that another thread's sweep waits for.
     GilRelease release;
-    result = gradients(out, seeds, in, create_graph, retain);
+    result = gradients(out, seeds, in, create, retain);
   }
   py::tuple t(result.size());
   for (size_t i = 0; i < result.size(); ++i) {
-    if (!result[i] && !allow_unused)
+    if (!result[i] && !unused)
       throw GraphError(cat("[grad] inputs[", i,
                            "] is not used by the outputs: no recorded op leads from it to them. Was it computed "
                            "under no_grad, detached, or does it not require gradients? allow_unused=True gives None"));
@@ -79,10 +86,13 @@ PyObject* decorate = nullptr;
 
 bool mode_of(PyTypeObject* t) { return t == enable_grad_type || PyType_IsSubtype(t, enable_grad_type); }
 
+const char* name_of_mode(PyTypeObject* t) { return mode_of(t) ? "enable_grad" : "no_grad"; }
+
 PyObject* enter(PyObject* self, PyObject*) {
   return guarded([&] {
     auto* g = reinterpret_cast<GradMode*>(self);
-    if (g->depth == 64) throw ValueError("[no_grad] one instance is entered 64 times inside itself");
+    if (g->depth == 64)
+      throw ValueError(cat("[", name_of_mode(Py_TYPE(self)), "] one instance is entered 64 times inside itself"));
     g->before = g->before << 1 | static_cast<uint64_t>(recording());
     ++g->depth;
     set_recording(mode_of(Py_TYPE(self)));
@@ -101,19 +111,21 @@ PyObject* leave(PyObject* self, PyObject* const*, Py_ssize_t) {
 }
 
 PyObject* decorated(PyTypeObject* maker, PyObject* fn) {
-  if (!PyCallable_Check(fn)) throw py::type_error(cat("[no_grad] decorates a function, not ", type_name(fn)));
+  if (!PyCallable_Check(fn))
+    throw py::type_error(cat("[", name_of_mode(maker), "] decorates a function, not ", type_name(fn)));
   return checked(PyObject_CallFunctionObjArgs(decorate, maker, fn, nullptr));
 }
 
-constexpr char kMode[] = "no_grad(fn=None)\n--\n";
+constexpr char kNoGrad[] = "no_grad(fn=None)\n--\n", kEnableGrad[] = "enable_grad(fn=None)\n--\n";
 PyObject* mode_new(PyTypeObject* t, const Arguments& v) {
   return v[0] ? decorated(t, v[0]) : t->tp_alloc(t, 0);  // @bs.no_grad without brackets has fn
 }
 
-constexpr char kModeCall[] = "no_grad(fn)\n--\n";
+constexpr char kNoGradCall[] = "no_grad(fn)\n--\n", kEnableGradCall[] = "enable_grad(fn)\n--\n";
 PyObject* call_mode(PyTypeObject* t, const Arguments& v) { return decorated(t, v[0]); }
+template <const auto& doc>
 PyObject* mode_call(PyObject* self, PyObject* args, PyObject* kwargs) {
-  return constructor<kModeCall, call_mode>(Py_TYPE(self), args, kwargs);
+  return constructor<doc, call_mode>(Py_TYPE(self), args, kwargs);
 }
 
 PyMethodDef mode_methods[] = {
@@ -121,10 +133,11 @@ PyMethodDef mode_methods[] = {
     {"__exit__", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(leave)), METH_FASTCALL, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 
+template <const auto& given, const auto& given_call>
 PyTypeObject* make_mode(const char* name, const char* doc) {
   PyType_Slot slots[] = {{Py_tp_doc, const_cast<char*>(doc)},
-                         {Py_tp_new, reinterpret_cast<void*>(constructor<kMode, mode_new>)},
-                         {Py_tp_call, reinterpret_cast<void*>(mode_call)},
+                         {Py_tp_new, reinterpret_cast<void*>(constructor<given, mode_new>)},
+                         {Py_tp_call, reinterpret_cast<void*>(mode_call<given_call>)},
                          {Py_tp_methods, mode_methods},
                          {0, nullptr}};
   PyType_Spec spec = {name, sizeof(GradMode), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
@@ -137,7 +150,8 @@ import functools, inspect
 
 def decorate(make, fn):
     if inspect.isgeneratorfunction(fn):
-        raise TypeError("[no_grad] a generator's body runs between its yields: use `with bs.no_grad():` inside it")
+        name = make.__name__
+        raise TypeError(f"[{name}] a generator's body runs between its yields: use `with bs.{name}():` inside it")
 
     @functools.wraps(fn)
     def inner(*args, **kwargs):
@@ -150,12 +164,12 @@ def decorate(make, fn):
 }  // namespace
 
 void register_autodiff(py::module_& m) {
-  no_grad_type =
-      make_mode("backsweep.no_grad",
-                "no_grad()\n--\n\nInside, operations are not recorded for derivatives. Context manager and decorator.");
-  enable_grad_type =
-      make_mode("backsweep.enable_grad",
-                "enable_grad()\n--\n\nInside, operations are recorded again. Context manager and decorator.");
+  no_grad_type = make_mode<kNoGrad, kNoGradCall>(
+      "backsweep.no_grad",
+      "no_grad()\n--\n\nInside, operations are not recorded for derivatives. Context manager and decorator.");
+  enable_grad_type = make_mode<kEnableGrad, kEnableGradCall>(
+      "backsweep.enable_grad",
+      "enable_grad()\n--\n\nInside, operations are recorded again. Context manager and decorator.");
   m.attr("no_grad") = py::handle(reinterpret_cast<PyObject*>(no_grad_type));
   m.attr("enable_grad") = py::handle(reinterpret_cast<PyObject*>(enable_grad_type));
   py::dict scope;

@@ -44,6 +44,7 @@ Attr parse_attr(const Op& op, const AttrSchema& schema, PyObject* o) {
       return int_argument(o, op.name, schema.name);
     case AttrType::real: {
       // No bool: dropout(x, True) means something else.
+      if (PyLong_Check(o) && !PyBool_Check(o)) return double_of(o, op.name);
       if (!PyBool_Check(o) && !PyUnicode_Check(o) && PyNumber_Check(o)) {
         double v = PyFloat_AsDouble(o);
         if (v != -1.0 || !PyErr_Occurred()) return v;
@@ -122,7 +123,7 @@ void push_weak(const Op& op, const Arguments& given, int n, Operands* in) {
                         : DType::b8;
   if (sized && is_storage(t)) t = computing(t);  // see number_dtype
   for (int i = 0; i < n; ++i)
-    in->push(is_weak(i) ? scalar_tensor(given[i], weak_dtype(t, given[i])) : std::move(made[i]));
+    in->push(is_weak(i) ? scalar_tensor(given[i], weak_dtype(t, given[i]), op.name) : std::move(made[i]));
 }
 
 // The tensors of a sequence.
@@ -157,7 +158,7 @@ py::object with_keyword(const Op& op, PyObject* input, int position, PyObject* v
         cat("[", op.name, "] ", name, " is bool, which alpha cannot multiply: cast it, as in ", name, ".to(bs.int64)"));
   if (PyFloat_Check(alpha.ptr()) && !is_float(x.dtype()))
     throw DTypeError(cat("[", op.name, "] alpha is a float, ", name, " is ", name_of(x.dtype()), ": give an int"));
-  return owned(wrap(ops::mul(x, scalar_tensor(alpha.ptr(), weak_dtype(x.dtype(), alpha.ptr())))));
+  return owned(wrap(ops::mul(x, scalar_tensor(alpha.ptr(), weak_dtype(x.dtype(), alpha.ptr()), op.name))));
 }
 
 Ref<Attrs> parse_attrs(const Op& op, const Arguments& given) {

@@ -137,9 +137,9 @@ const Op& need_op(const char* name, const char* user) {
 }
 
 Tensor with_number(const Op& op, const Tensor& x, PyObject* n) {
-  const double value = PyFloat_AsDouble(n);
-  if (value == -1 && PyErr_Occurred()) throw py::error_already_set();
-  const Number number{value, PyBool_Check(n) ? Number::boolean : PyFloat_Check(n) ? Number::real : Number::whole};
+  const Number number{double_of(n, op.name), PyBool_Check(n)    ? Number::boolean
+                                             : PyFloat_Check(n) ? Number::real
+                                                                : Number::whole};
   if (!is_long(op, {&x, 1})) return op.with_number(x, number);
   GilRelease release;
   return op.with_number(x, number);

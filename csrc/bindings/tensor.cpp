@@ -60,18 +60,13 @@ void dealloc(PyObject* o) {
   Py_DECREF(type);
 }
 
-bool bool_argument(PyObject* o, const char* op, const char* argument) {
-  if (!PyBool_Check(o)) throw py::type_error(cat("[", op, "] ", argument, " is True or False, not ", type_name(o)));
-  return o == Py_True;
-}
-
 constexpr char kTensorDoc[] =
     "Tensor(data, requires_grad=False)\n--\n\n"
     "An array with its place in the graph of derivatives. Its value never changes.\n\n"
     "data is a tensor, a NumPy array, a number or a nested sequence; its values are copied.";
 PyObject* tensor_new(PyTypeObject* type, const Arguments& v) {
   Tensor t = detached(to_tensor(v[0], "Tensor"));
-  if (v[1] && bool_argument(v[1], "Tensor", "requires_grad")) t = with_requires_grad(std::move(t), "Tensor");
+  if (v[1] && flag_argument(v[1], "Tensor", "requires_grad")) t = with_requires_grad(std::move(t), "Tensor");
   return wrap_as(type, std::move(t));
 }
 
@@ -90,7 +85,7 @@ constexpr char kParameterDoc[] =
     "NumPy views and tensors taken from it before keep the old value.";
 PyObject* parameter_new(PyTypeObject* type, const Arguments& v) {
   Tensor t = slot_data(v[0], "Parameter");
-  const bool on = !v[1] || bool_argument(v[1], "Parameter", "requires_grad");
+  const bool on = !v[1] || flag_argument(v[1], "Parameter", "requires_grad");
   if (on && !is_float(t.dtype()))
     throw DTypeError(cat("[Parameter] only float tensors collect gradients, this one is ", name_of(t.dtype()),
                          ": pass requires_grad=False"));

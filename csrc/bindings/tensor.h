@@ -65,9 +65,11 @@ PyObject* wrap_as(PyTypeObject* type, Tensor t);
 // A tensor, a NumPy array or scalar (keeps its dtype), a Python number or a nested sequence. Copies. TypeError for
 // anything else, whose text begins with "[op]" and names the argument.
 Tensor to_tensor(PyObject* o, const char* op = "tensor", const char* argument = "data");
-// A 0-d constant of the value of a Python float, int or bool.
-Tensor scalar_tensor(PyObject* number, DType dtype);
+// A 0-d constant of the value of a Python float, int or bool; ValueError "[op] ..." for an int that does not fit.
+Tensor scalar_tensor(PyObject* number, DType dtype, const char* op);
 inline bool is_number(PyObject* o) { return PyFloat_Check(o) || PyLong_Check(o); }  // a bool is an int
+// Of a Python float, int or bool; ValueError "[op] ..." where it is beyond a double.
+double double_of(PyObject* number, const char* op);
 // The dtype that a Python number has by itself: float32, int64, bool.
 DType number_dtype(PyObject* number);
 // With a dtype, converts; `share` takes the array's memory where its layout allows it.

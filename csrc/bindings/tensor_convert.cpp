@@ -77,6 +77,13 @@ Tensor from_sequence(PyObject* o, const DType* dtype, const char* op) {
   return from_array(std::move(a), dtype, false, op);
 }
 
+// For messages: long ones by their length, of which Python prints none above 4300 digits.
+std::string int_text(PyObject* o) {
+  const auto bits = py::cast<int64_t>(py::handle(o).attr("bit_length")());
+  if (bits > 128) return cat("an int of ", bits, " bits");
+  return "the number " + py::cast<std::string>(py::str(o));
+}
+
 template <class T>
 PyObject* to_python(const char* p) {
   T v;
@@ -100,7 +107,7 @@ Tensor new_tensor(PyObject* data, const py::object& dtype, const char* op) {
     Tensor t = unwrap(data);
     return asked && want != t.dtype() ? detached(ops::cast(t, want)) : detached(t);
   }
-  if (is_number(data) && !is_numpy_scalar(data)) return scalar_tensor(data, asked ? want : number_dtype(data));
+  if (is_number(data) && !is_numpy_scalar(data)) return scalar_tensor(data, asked ? want : number_dtype(data), op);
   if (PyList_Check(data) || PyTuple_Check(data)) return from_sequence(data, asked, op);
   Tensor t;
   if (asked && (py::isinstance<py::array>(data) || PyObject_HasAttrString(data, "__array__")))
@@ -113,12 +120,18 @@ Tensor new_tensor(PyObject* data, const py::object& dtype, const char* op) {
 
 DType number_dtype(PyObject* o) { return PyFloat_Check(o) ? DType::f32 : PyBool_Check(o) ? DType::b8 : DType::i64; }
 
-Tensor scalar_tensor(PyObject* o, DType dtype) {
+double double_of(PyObject* o, const char* op) {
+  const double v = PyFloat_AsDouble(o);
+  if (v != -1 || !PyErr_Occurred()) return v;
+  if (!PyErr_ExceptionMatches(PyExc_OverflowError)) throw py::error_already_set();
+  PyErr_Clear();
+  throw ValueError(cat("[", op, "] ", int_text(o), " does not fit a float"));
+}
+
+Tensor scalar_tensor(PyObject* o, DType dtype, const char* op) {
   if (PyFloat_Check(o)) return Tensor::scalar(PyFloat_AS_DOUBLE(o), dtype);
   if (is_float(dtype)) {
-    double v = PyLong_AsDouble(o);
-    if (v == -1.0 && PyErr_Occurred()) throw py::error_already_set();
-    return Tensor::scalar(v, dtype);
+    return Tensor::scalar(double_of(o, op), dtype);
   }
   if (dtype == DType::b8) {
     int v = PyObject_IsTrue(o);
@@ -130,8 +143,7 @@ Tensor scalar_tensor(PyObject* o, DType dtype) {
   if (v == -1 && !overflow && PyErr_Occurred()) throw py::error_already_set();
   const int bits = 8 * static_cast<int>(size_of(dtype)) - (dtype != DType::u8);  // of a number's magnitude
   const bool fits = dtype == DType::u8 ? v >> bits == 0 : bits == 63 || v >> bits == 0 || v >> bits == -1;
-  if (overflow || !fits)
-    throw ValueError(cat("[tensor] the number ", py::cast<std::string>(py::str(o)), " does not fit ", name_of(dtype)));
+  if (overflow || !fits) throw ValueError(cat("[", op, "] ", int_text(o), " does not fit ", name_of(dtype)));
   Tensor t = Tensor::empty(dtype, {});
   std::memcpy(t.data(), &v, size_of(dtype));  // the low bytes: all supported processors are little-endian
   return t;
@@ -187,13 +199,13 @@ Tensor from_array(py::array a, const DType* asked, bool share, const char* op) {
 
 Tensor to_tensor(PyObject* o, const char* op, const char* argument) {
   if (is_tensor(o)) return unwrap(o);
-  if (PyFloat_CheckExact(o) || PyLong_Check(o)) return scalar_tensor(o, number_dtype(o));
+  if (PyFloat_CheckExact(o) || PyLong_Check(o)) return scalar_tensor(o, number_dtype(o), op);
   if (py::isinstance<py::array>(o)) return from_array(py::reinterpret_borrow<py::array>(o), nullptr, false, op);
   if (PyList_Check(o) || PyTuple_Check(o)) return from_sequence(o, nullptr, op);
   // NumPy's scalars, and other libraries' arrays.
   if (!PyType_Check(o) && PyObject_HasAttrString(o, "__array__"))
     return from_array(py::array(py::reinterpret_borrow<py::object>(o)), nullptr, false, op);
-  if (PyFloat_Check(o)) return scalar_tensor(o, number_dtype(o));
+  if (PyFloat_Check(o)) return scalar_tensor(o, number_dtype(o), op);
   throw py::type_error(
       cat("[", op, "] ", argument, " is a tensor, an array, a number or a nested sequence, not ", type_name(o)));
 }

@@ -78,8 +78,7 @@ Tensor arange(py::object start, py::object end, py::object step, py::object dtyp
   for (int i = 0; i < 3; ++i) {
     given[i] = number_argument(given[i].ptr(), "arange", names[i]);
     any_float |= PyFloat_Check(given[i].ptr());
-    v[i] = PyFloat_AsDouble(given[i].ptr());
-    if (v[i] == -1.0 && PyErr_Occurred()) throw py::error_already_set();
+    v[i] = double_of(given[i].ptr(), "arange");
     if (!std::isfinite(v[i])) throw ValueError(cat("[arange] ", names[i], " is not finite"));
   }
   if (v[2] == 0) throw ValueError("[arange] step is not 0");
@@ -144,7 +143,7 @@ void register_create(py::module_& m) {
         Dims shape = dims_argument(size.ptr(), "full", "size");
         const py::object v = number_argument(value.ptr(), "full", "fill_value");
         const DType t = dtype_or(dtype, number_dtype(v.ptr()), "full");
-        return flagged(filled(shape, scalar_tensor(v.ptr(), t), "full"), requires_grad, "full");
+        return flagged(filled(shape, scalar_tensor(v.ptr(), t, "full"), "full"), requires_grad, "full");
       },
       py::arg("size"), py::arg("fill_value"), py::kw_only(), py::arg("dtype") = py::none(),
       py::arg("requires_grad") = false,
@@ -155,7 +154,8 @@ void register_create(py::module_& m) {
         const Spec& spec = like(x, "full_like");
         const py::object v = number_argument(value.ptr(), "full_like", "fill_value");
         const DType t = dtype_or(dtype, spec.dtype, "full_like");
-        return flagged(filled(spec.shape, scalar_tensor(v.ptr(), t), "full_like"), requires_grad, "full_like");
+        return flagged(filled(spec.shape, scalar_tensor(v.ptr(), t, "full_like"), "full_like"), requires_grad,
+                       "full_like");
       },
       py::arg("input"), py::arg("fill_value"), py::kw_only(), py::arg("dtype") = py::none(),
       py::arg("requires_grad") = false, "A tensor of one number, with the shape, and by default the dtype, of x.");

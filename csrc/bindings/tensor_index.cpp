@@ -26,7 +26,13 @@ Tensor at(const Tensor& x, int dim, int64_t i, int axis, const Dims& shape) {
 Tensor sliced(const Tensor& x, int dim, PyObject* key) {
   const int64_t n = x.shape()[dim];
   Py_ssize_t start, stop, step;
-  if (PySlice_Unpack(key, &start, &stop, &step) < 0) throw py::error_already_set();
+  if (PySlice_Unpack(key, &start, &stop, &step) < 0) {
+    const bool zero = PyErr_ExceptionMatches(PyExc_ValueError);
+    if (!zero && !PyErr_ExceptionMatches(PyExc_TypeError)) throw py::error_already_set();
+    PyErr_Clear();
+    if (zero) throw ValueError("[getitem] the step of a slice is not 0");
+    throw py::type_error("[getitem] start, stop and step of a slice are ints or None");
+  }
   if (PySlice_AdjustIndices(n, &start, &stop, step) == 0) return slice(x, dim, int64_t{0}, int64_t{0}, 1);
   if (step == 1 && start == 0 && stop == n) return x;
   // Going down to the first element has the stop -1, which the op would count from the end.

@@ -43,8 +43,7 @@ PyObject* stride(PyObject* self, const Arguments& v) {
 constexpr char kRequiresGrad[] =
     "requires_grad_(requires_grad=True)\n--\n\nSets whether gradients by this leaf are recorded; returns it.";
 PyObject* requires_grad_(PyObject* self, const Arguments& v) {
-  if (v[0] && !PyBool_Check(v[0])) throw py::type_error("[requires_grad_] the flag is True or False");
-  change_requires_grad(self, !v[0] || v[0] == Py_True);
+  change_requires_grad(self, !v[0] || flag_argument(v[0], "requires_grad_", "requires_grad"));
   return Py_NewRef(self);
 }
 
@@ -97,10 +96,17 @@ const char* op_name_of(const char* ufunc) {
 PyObject* array_ufunc(PyObject*, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
   return guarded([&] {
     if (n < 2) throw py::type_error("[__array_ufunc__] takes a function of NumPy, a method of it and operands");
+    static PyObject* ufunc = imported("numpy", "ufunc");
+    if (!PyObject_TypeCheck(args[0], reinterpret_cast<PyTypeObject*>(ufunc)) || !PyUnicode_Check(args[1]))
+      throw py::type_error("[__array_ufunc__] is for NumPy's functions to call");
     const std::string name = py::cast<std::string>(py::handle(args[0]).attr("__name__"));
+    const bool called = PyUnicode_CompareWithASCIIString(args[1], "__call__") == 0;
+    if (!called)  // np.add.reduce; np.max calls np.maximum's
+      throw py::type_error(cat("[np.", name, ".", py::cast<std::string>(py::repr(args[1]).attr("strip")("'")),
+                               "] NumPy's function does not take a tensor: give it x.numpy(), which has no history"));
     const Op* op = find_op(op_name_of(name.c_str()));
     const bool shown = op && op->visibility == Visibility::method;
-    if (shown && !kwnames && PyUnicode_CompareWithASCIIString(args[1], "__call__") == 0) {
+    if (shown && !kwnames) {
       const py::object f = py::module_::import("backsweep._core").attr(op->name);
       return checked(PyObject_Vectorcall(f.ptr(), args + 2, static_cast<size_t>(n) - 2, nullptr));
     }
@@ -192,13 +198,12 @@ constexpr char kBackward[] =
 PyObject* backward(PyObject* self, const Arguments& v) {
   Tensor root = unwrap(self), gradient;
   if (v.has(0)) gradient = to_tensor(v[0], "backward", "gradient");
-  int create_graph = v[2] ? PyObject_IsTrue(v[2]) : 0;
-  int retain = v.has(1) ? PyObject_IsTrue(v[1]) : create_graph;
-  if (create_graph < 0 || retain < 0) throw py::error_already_set();
+  const bool create_graph = v.has(2) && flag_argument(v[2], "backward", "create_graph");
+  const bool retain = v.has(1) ? flag_argument(v[1], "backward", "retain_graph") : create_graph;
   {
     // Always: a sweep may call back into Python while it holds a lock that another thread's sweep waits for.
     GilRelease release;
-    bs::backward(root, gradient, create_graph != 0, retain != 0);
+    bs::backward(root, gradient, create_graph, retain);
   }
   Py_RETURN_NONE;
 }

@@ -22,7 +22,7 @@ bool is_array(PyObject* o) {
 bool push_other(PyObject* o, const Spec& other, const Op& op, Operands* in) {
   if (is_number(o)) {
     if (!op.inputs[0].weak) return false;
-    in->push(scalar_tensor(o, weak_dtype(ops::number_dtype(other), o)));
+    in->push(scalar_tensor(o, weak_dtype(ops::number_dtype(other), o), op.name));
     return true;
   }
   if (!is_array(o)) return false;
@@ -80,7 +80,7 @@ PyObject* negative(PyObject* a) { return unary(known.neg, "neg", a); }
 PyObject* absolute(PyObject* a) { return unary(known.abs, "abs", a); }
 PyObject* positive(PyObject* a) {
   return guarded([&] {
-    if (spec_of(a).dtype == DType::b8) throw DTypeError("[pos] x is bool, which has no sign");
+    if (spec_of(a).dtype == DType::b8) throw DTypeError("[pos] input is bool, which has no sign");
     return Py_NewRef(a);
   });
 }

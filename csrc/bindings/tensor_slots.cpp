@@ -29,9 +29,9 @@ void write(Slot& slot, Tensor value, const char* op) {
 }
 
 // The other operand: a number takes the slot's dtype as in x + 1.
-Tensor operand(PyObject* o, const Spec& spec, const char* op) {
-  if (is_number(o)) return scalar_tensor(o, weak_dtype(ops::number_dtype(spec), o));
-  return to_tensor(o, op, "other");
+Tensor operand(PyObject* o, const Spec& spec, const char* op, const char* argument = "other") {
+  if (is_number(o)) return scalar_tensor(o, weak_dtype(ops::number_dtype(spec), o), op);
+  return to_tensor(o, op, argument);
 }
 
 using Builder = Tensor (*)(const ops::Arg&, const ops::Arg&);
@@ -42,7 +42,7 @@ PyObject* update(PyObject* self, PyObject* other, PyObject* alpha, const char* o
   Tensor y = operand(other, slot.spec(), op);
   if (alpha) {
     if (!is_number(alpha)) throw py::type_error(cat("[", op, "] alpha is a number, not ", type_name(alpha)));
-    y = ops::mul(y, scalar_tensor(alpha, weak_dtype(y.dtype(), alpha)));
+    y = ops::mul(y, scalar_tensor(alpha, weak_dtype(y.dtype(), alpha), op));
   }
   Tensor value = build(slot.read(), y);
   if (is_float(value.dtype()) && !is_float(slot.spec().dtype))
@@ -73,7 +73,7 @@ constexpr char kCopy[] = "copy_(src)\n--\n\nOf a parameter or buffer: src, broad
 PyObject* copy_(PyObject* self, const Arguments& v) {
   Slot& slot = need_slot(self, "copy_", "x = src");
   RecordingGuard off(false);
-  write(slot, operand(v[0], slot.spec(), "copy_"), "copy_");
+  write(slot, operand(v[0], slot.spec(), "copy_", "src"), "copy_");
   return Py_NewRef(self);
 }
 
@@ -90,7 +90,7 @@ constexpr char kFill[] = "fill_(value)\n--\n\nOf a parameter or buffer: every el
 PyObject* fill_(PyObject* self, const Arguments& v) {
   Slot& slot = need_slot(self, "fill_", "bs.full_like(x, value)");
   RecordingGuard off(false);
-  Tensor one = is_number(v[0]) ? scalar_tensor(v[0], slot.spec().dtype) : to_tensor(v[0], "fill_", "value");
+  Tensor one = is_number(v[0]) ? scalar_tensor(v[0], slot.spec().dtype, "fill_") : to_tensor(v[0], "fill_", "value");
   if (one.shape().size() > 0)
     throw ShapeError(
         cat("[fill_] the value has shape ", str(one.shape()), ": it is a number; use copy_() for an array"));

@@ -256,7 +256,8 @@ inline constexpr Reads NOTHING, OUT = {{}, Mask::of(0)}, OUT_1 = {{}, Mask::of(1
 
 struct Op {
   const char* name;  // one name everywhere: file or row, registry, Python, error prefix, test id
-  const char* doc;   // the formula; shapes, errors and source where they need words
+  const char* doc;   // the formula; shapes, errors and source where they need words. What only users of the op itself
+                     // need is a paragraph of its own
   std::vector<InputSchema> inputs;
   std::vector<AttrSchema> attrs = {};
   std::vector<const char*> outputs = {"out"};

@@ -29,10 +29,10 @@ Product product_of(const Specs& in) {
   const Spec &x = in[0], &y = in[1];
   const int xn = x.shape.size(), yn = y.shape.size();
   if (xn == 0 || yn == 0)
-    throw ShapeError(cat("[matmul] x is ", str(x.shape), ", y is ", str(y.shape),
+    throw ShapeError(cat("[matmul] input is ", str(x.shape), ", other is ", str(y.shape),
                          ": a product needs at least one axis each; for numbers use *"));
   if (x.dtype != y.dtype || !is_float(x.dtype))
-    throw DTypeError(cat("[matmul] x is ", name_of(x.dtype), ", y is ", name_of(y.dtype),
+    throw DTypeError(cat("[matmul] input is ", name_of(x.dtype), ", other is ", name_of(y.dtype),
                          ": both must be float32 or both float64; cast one with .to(", "bs.float32)"));
   Dims xs = x.full_strides(), ys = y.full_strides();
   Product p;
@@ -43,8 +43,8 @@ Product product_of(const Specs& in) {
   g.n = yn > 1 ? y.shape[yn - 1] : 1;
   const int64_t yk = yn > 1 ? y.shape[yn - 2] : y.shape[0];
   if (g.k != yk)
-    throw ShapeError(
-        cat("[matmul] x is ", str(x.shape), ", y is ", str(y.shape), ": inner sizes ", g.k, " and ", yk, " differ"));
+    throw ShapeError(cat("[matmul] input is ", str(x.shape), ", other is ", str(y.shape), ": inner sizes ", g.k,
+                         " and ", yk, " differ"));
   g.a_row = xn > 1 ? xs[xn - 2] : 0;
   g.a_col = xs[xn - 1];
   g.b_row = yn > 1 ? ys[yn - 2] : ys[0];
@@ -54,8 +54,8 @@ Product product_of(const Specs& in) {
   for (int i = 0; i < xn - 2; ++i) xb.push(x.shape[i]);
   for (int i = 0; i < yn - 2; ++i) yb.push(y.shape[i]);
   if (!broadcast(xb, yb, &p.batch))
-    throw ShapeError(cat("[matmul] x is ", str(x.shape), ", y is ", str(y.shape), ": leading sizes ", str(xb), " and ",
-                         str(yb), " do not broadcast"));
+    throw ShapeError(cat("[matmul] input is ", str(x.shape), ", other is ", str(y.shape), ": leading sizes ", str(xb),
+                         " and ", str(yb), " do not broadcast"));
   p.x_step = p.y_step = Dims::filled(p.batch.size(), 0);
   for (int i = 0; i < p.batch.size(); ++i) {
     const int xi = i - (p.batch.size() - xb.size()), yi = i - (p.batch.size() - yb.size());
@@ -237,11 +237,11 @@ const Op linear_op{
         [](const Attrs*, const Specs& in, Spec* out) {
           const Spec &x = in[0], &w = in[1];
           auto shapes = [&] {
-            std::string s = cat("x is ", str(x.shape), ", weight is ", str(w.shape));
+            std::string s = cat("input is ", str(x.shape), ", weight is ", str(w.shape));
             return in.has(2) ? cat(s, ", bias is ", str(in[2].shape)) : s;
           };
           if (w.shape.size() != 2 || x.shape.size() < 1)
-            throw ShapeError(cat("[linear] ", shapes(), ": x must be (..., in) and weight (out, in)"));
+            throw ShapeError(cat("[linear] ", shapes(), ": input must be (..., in) and weight (out, in)"));
           if (x.shape.back() != w.shape[1])
             throw ShapeError(
                 cat("[linear] ", shapes(), ": inner sizes ", x.shape.back(), " and ", w.shape[1], " differ"));
@@ -249,9 +249,11 @@ const Op linear_op{
             throw ShapeError(cat("[linear] ", shapes(), ": bias must be (", w.shape[0], ",)"));
           for (int i = 0; i < 3 && in.has(i); ++i)
             if (in[i].dtype != x.dtype || !is_float(x.dtype))
-              throw DTypeError(cat("[linear] x is ", name_of(x.dtype), ", weight is ", name_of(w.dtype),
+              throw DTypeError(cat("[linear] input is ", name_of(x.dtype), ", weight is ", name_of(w.dtype),
                                    in.has(2) ? cat(", bias is ", name_of(in[2].dtype)) : std::string(),
-                                   ": all must be float32 or all float64; cast x with .to(bs.", name_of(w.dtype), ")"));
+                                   ": all must be float32 or all float64; cast ",
+                                   is_float(w.dtype) ? cat("the input with .to(bs.", name_of(w.dtype), ")")
+                                                     : std::string("weight with .to(bs.float32)")));
           Dims shape = x.shape;
           shape[shape.size() - 1] = w.shape[0];
           bs::numel(shape);

@@ -39,12 +39,10 @@ Tensor one_hot(const Tensor& target, int64_t classes) { return eq(unsqueeze(targ
 const Op cross_entropy_op{
     .name = "cross_entropy",
     .doc =
-        "Softmax cross entropy: loss_i = ln sum_j exp(input_ij) - input_i,target_i, 0 where target_i is ignore_index; "
-        "reduction 'none' gives all rows, 'mean' their mean over the rows that count, 'sum' their sum. Also the "
-        "maximum of each "
-        "row, the logarithm of the sum of the row's exponentials below it (apart, since their sum would lose the "
-        "latter "
-        "where inputs are large), and the number of rows that count. No finite input overflows.",
+        "loss_i = ln sum_j exp(input_ij) - input_i,target_i, 0 where target_i is ignore_index; reduction 'none' gives "
+        "all rows, 'mean' their mean over the rows that count, 'sum' their sum. No finite input overflows.\n\n"
+        "Also the maximum of each row, the logarithm of the sum of the row's exponentials below it (apart, since their "
+        "sum would lose the latter where inputs are large), and the number of rows that count.",
     .inputs = {{"input"}, {"target"}},
     .attrs = loss_attrs,
     .outputs = {"loss", "top", "log_sum", "count"},

@@ -8,17 +8,18 @@ namespace {
 
 void check(const char* name, const Spec& x, const Spec* weight, const Spec* bias) {
   if (x.shape.size() < 1 || x.shape.back() == 0)
-    throw ShapeError(cat("[", name, "] x is ", str(x.shape), ": the last axis is normalised and must not be empty"));
-  need_float(name, "x", x.dtype);
+    throw ShapeError(
+        cat("[", name, "] input is ", str(x.shape), ": the last axis is normalised and must not be empty"));
+  need_float(name, "input", x.dtype);
   for (const Spec* s : {weight, bias}) {
     if (!s) continue;
     const char* which = s == weight ? "weight" : "bias";
     if (!(s->shape == Dims{x.shape.back()}))
-      throw ShapeError(cat("[", name, "] x is ", str(x.shape), ", ", which, " is ", str(s->shape), ": it must be (",
+      throw ShapeError(cat("[", name, "] input is ", str(x.shape), ", ", which, " is ", str(s->shape), ": it must be (",
                            x.shape.back(), ",), the size of the last axis"));
     if (s->dtype != x.dtype)
-      throw DTypeError(cat("[", name, "] x is ", name_of(x.dtype), ", ", which, " is ", name_of(s->dtype),
-                           ": cast x with .to(bs.", name_of(s->dtype), ")"));
+      throw DTypeError(cat("[", name, "] input is ", name_of(x.dtype), ", ", which, " is ", name_of(s->dtype),
+                           ": cast ", which, " with .to(bs.", name_of(x.dtype), ")"));
   }
 }
 
@@ -34,7 +35,7 @@ const Op layer_norm_op{
     .doc =
         "y = (x - mean) rstd weight + bias over the last axis of x (..., n): mean and rstd = (var + eps)^(-1/2) are "
         "those of each row, var the biased variance (divided by n); weight and bias are (n,), 1 and 0 if left out. "
-        "The op gives y, mean, rstd. Source: Ba, Kiros and Hinton (2016), Layer Normalization, arXiv:1607.06450.",
+        "Source: Ba, Kiros and Hinton (2016), Layer Normalization, arXiv:1607.06450.\n\nThe op gives y, mean, rstd.",
     .inputs = {{"input"}, {"weight", true}, {"bias", true}},
     .attrs = {{"eps", AttrType::real, false, 1e-5}},
     .outputs = {"out", "mean", "rstd"},

@@ -49,7 +49,7 @@ const Op dropout_op{
           check_key("dropout", in[1]);
           const double p = attrs->get<double>(0);
           if (!(p >= 0 && p <= 1)) throw ValueError(cat("[dropout] p is a probability in [0, 1], not ", p));
-          need_float("dropout", "x", in[0].dtype);
+          need_float("dropout", "input", in[0].dtype);
           out[0].dtype = in[0].dtype;
           out[0].shape = in[0].shape;
         },

@@ -366,7 +366,7 @@ Op arg_op(const char* doc) {
               if (attrs->get<bool>(1)) kept.push(1);
             }
             if (in[0].dtype == DType::b8)
-              throw DTypeError(cat("[", name, "] x is bool: cast it first, as in x.to(bs.int64)"));
+              throw DTypeError(cat("[", name, "] input is bool: cast it first, as in x.to(bs.int64)"));
             out[0].dtype = DType::i64;
             out[0].shape = kept;
           },
@@ -408,7 +408,7 @@ const Op mean_op{
     .keyword = Keyword::dtype,
     .infer =
         [](const Attrs* attrs, const Specs& in, Spec* out) {
-          need_float("mean", "x", in[0].dtype);
+          need_float("mean", "input", in[0].dtype);
           infer_as<Reduction::sum>("mean", attrs, in, out);
         },
     .storage = Storage::cast,

@@ -98,8 +98,8 @@ const Op bitcast_op{
           out[0] = in[0];
           out[0].dtype = attrs->get<DType>(0);
           if (size_of(out[0].dtype) != size_of(in[0].dtype))
-            throw DTypeError(cat("[bitcast] x is ", name_of(in[0].dtype), ", whose elements have another size than ",
-                                 name_of(out[0].dtype)));
+            throw DTypeError(cat("[bitcast] input is ", name_of(in[0].dtype),
+                                 ", whose elements have another size than ", name_of(out[0].dtype)));
         },
     .view = true,
     .strided = IN_0,

@@ -12,7 +12,7 @@ constexpr const char* kRows[2] = {"softmax_rows", "log_softmax_rows"};
 constexpr const char* kBackward[2] = {"softmax_rows_backward", "log_softmax_rows_backward"};
 
 void infer_as(const char* name, const Spec& x, Spec* out) {
-  need_float(name, "x", x.dtype);
+  need_float(name, "input", x.dtype);
   out[0].dtype = x.dtype;
   out[0].shape = x.shape;
 }

@@ -24,7 +24,7 @@ def whole(op: str, name: str, value: int, least: int | None = 1) -> int:
     except TypeError:
         raise TypeError(f"[{op}] {name} is {shown(value)}; it must be a whole number") from None
     if least is not None and given < least:
-        raise ValueError(f"[{op}] {name} is {given}; it must be at least {least}")
+        raise ValueError(f"[{op}] {name} is {shown(given)}; it must be at least {least}")
     return given
 
 
@@ -33,6 +33,8 @@ def number(op: str, name: str, value: Any) -> float:
     try:
         if not isinstance(value, str):
             return float(value)
+    except OverflowError:
+        raise ValueError(f"[{op}] {name} is {shown(value)}, which does not fit a float") from None
     except (TypeError, ValueError, RuntimeError):
         pass
     raise TypeError(f"[{op}] {name} is {shown(value)}; it must be a number")
@@ -83,6 +85,8 @@ def shown(value: Any) -> str:
     """Give a wrong value as an error's text shows it: short, and a class as a class."""
     if isinstance(value, type):
         return f"the class {value.__name__}"
+    if isinstance(value, int) and value.bit_length() > 128:  # Python itself prints none above 4300 digits
+        return f"an int of {value.bit_length()} bits"
     if value is None or isinstance(value, (bool, int, float, complex, str)):
         return repr(value)
     return f"of type {type(value).__name__}"

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from backsweep import _core
-
 __all__ = ["formula"]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -16,13 +14,14 @@ WIDTH = 100
 def formula(source: Callable[..., Any]) -> Callable[[F], F]:
     """Put the formula of an op, or of a function, behind the first paragraph of a docstring.
 
-    An op's docstring, which the registry has, is its formula. A function's is what this has put there, else
-    the first paragraph.
+    Of an op it is the first paragraph of the registry's docstring; of a function what this has put there,
+    else the first paragraph.
     """
 
     def documented(target: F) -> F:
         if target.__doc__ and source.__doc__:  # with -OO there are none
-            text = _formula_of(source, source.__doc__)
+            text = getattr(source, "__formula__", source.__doc__.partition("\n\n")[0])
+            text = text.removesuffix(".") + "."
             head, gap, rest = target.__doc__.partition("\n\n")
             indent = rest[: len(rest) - len(rest.lstrip(" "))]
             target.__doc__ = f"{head}\n\n{_wrapped(text, indent)}{gap}{rest}"
@@ -30,12 +29,6 @@ def formula(source: Callable[..., Any]) -> Callable[[F], F]:
         return target
 
     return documented
-
-
-def _formula_of(source: Callable[..., Any], doc: str) -> str:
-    if isinstance(source, _core.OpFunction):
-        return doc
-    return getattr(source, "__formula__", doc.partition("\n\n")[0])
 
 
 def _wrapped(text: str, indent: str) -> str:

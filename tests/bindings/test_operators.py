@@ -251,7 +251,7 @@ def test_functions_of_numpy():
     a = np.ones(2, np.float32)
     for call, text in [
         (lambda: np.exp2(x), r"^\[np.exp2\] .* x.numpy\(\)"),
-        (lambda: np.add.reduce(x), r"^\[np.add\] .* y = bs.add"),
+        (lambda: np.add.reduce(x), r"^\[np.add.reduce\] .* x.numpy\(\)"),
         (lambda: np.exp(x, out=a), r"^\[np.exp\] .* y = bs.exp"),
         (lambda: a.__iadd__(x), r"^\[np.add\] .* y = bs.add"),
     ]:
@@ -286,7 +286,7 @@ def test_alias_given_twice():
         (lambda t: _core.Buffer(t, True), r"^\[Buffer\] takes 1 argument \(data\), not 2"),
         (lambda t: _core.no_grad(f=1), r"^\[no_grad\] there is no argument 'f' in \(fn=None\)"),
         (lambda t: _core.no_grad(None), r"^\[no_grad\] decorates a function, not NoneType"),
-        (lambda t: _core.enable_grad()(), r"^\[no_grad\] missing argument 'fn'"),
+        (lambda t: _core.enable_grad()(), r"^\[enable_grad\] missing argument 'fn'"),
         (lambda t: _core.Tensor(t, grad=True), r"^\[Tensor\] there is no argument 'grad'"),
         (lambda t: _core.add(t, t, z=1), r"^\[add\] there is no argument 'z'"),
         (lambda t: _core.add(t, x=t), r"^\[add\] got two values for 'input'"),

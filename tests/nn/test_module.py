@@ -168,11 +168,13 @@ def test_error_names_the_path() -> None:
         def forward(self, x: bs.Tensor) -> Any:
             return self.blocks[0](x)
 
-    with pytest.raises(bs.ShapeError, match=r"^\[linear\] x is \(3, 4\)"):
+    with pytest.raises(bs.ShapeError, match=r"^\[linear\] input is \(3, 4\)"):
         nn.Linear(5, 2)(bs.zeros((3, 4)))
-    with pytest.raises(bs.ShapeError, match=r"^\[linear\] blocks\.0\.1: x is \(3, 4\), weight is \(2, 5\)"):
+    with pytest.raises(
+        bs.ShapeError, match=r"^\[linear\] blocks\.0\.1: input is \(3, 4\), weight is \(2, 5\)"
+    ):
         Outer()(bs.zeros((3, 4)))
-    with pytest.raises(bs.ShapeError, match=r"^\[linear\] 0\.blocks\.0\.1: x is"):
+    with pytest.raises(bs.ShapeError, match=r"^\[linear\] 0\.blocks\.0\.1: input is"):
         nn.Sequential(Outer())(bs.zeros((3, 4)))
 
 

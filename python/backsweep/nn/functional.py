@@ -277,7 +277,7 @@ def layer_norm(
     axes, shape = sizes("layer_norm", "normalized_shape", normalized_shape), input.shape
     if not axes or shape[-len(axes) :] != axes:
         raise ShapeError(
-            f"[layer_norm] x is {shape}, normalized_shape is {axes}: the last axes must be those"
+            f"[layer_norm] input is {shape}, normalized_shape is {axes}: the last axes must be those"
         )
     for name, given in (("weight", weight), ("bias", bias)):
         if given is not None and tensor("layer_norm", name, given).shape != axes:

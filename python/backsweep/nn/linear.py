@@ -6,7 +6,7 @@ from math import prod, sqrt
 from typing import Any
 
 from backsweep import _core
-from backsweep._arguments import flag, whole
+from backsweep._arguments import flag, shown, whole
 from backsweep._core import DType, Parameter, ShapeError, Tensor
 from backsweep._formula import formula
 from backsweep.nn import init
@@ -49,7 +49,9 @@ class Linear(Module):
         self.in_features = whole("Linear", "in_features", in_features, None)
         self.out_features = whole("Linear", "out_features", out_features, None)
         if in_features < 0 or out_features < 0:
-            raise ShapeError(f"[Linear] sizes must not be negative: {in_features}, {out_features}")
+            raise ShapeError(
+                f"[Linear] sizes must not be negative: {shown(in_features)}, {shown(out_features)}"
+            )
         self.weight = Parameter(_core.zeros((self.out_features, self.in_features), dtype=dtype))
         has_bias = flag("Linear", "bias", bias)
         self.register_parameter(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 import numpy as np
 
 from backsweep import _core
+from backsweep._arguments import flag
 from backsweep._core import Buffer, DType, DTypeError, GraphError, Parameter, ShapeError, Tensor
 from backsweep._structure import Structure
 
@@ -340,6 +341,7 @@ class Module:
 
     def train(self: M, mode: bool = True) -> M:
         """Set the training flag of this module and all below it."""
+        mode = flag("train", "mode", mode)
         for module in self.modules():
             if module.training != mode:
                 module.training = mode
@@ -387,7 +389,7 @@ def _as_tensor(value: Any, slot: Tensor) -> Tensor:
 
 
 def _add_path(error: Exception, module: Module) -> None:
-    """Put the module's path into the error's text: `[linear] net.3: x is ...`.
+    """Put the module's path into the error's text: `[linear] net.3: input is ...`.
 
     Each module that the error passes on its way up adds the name under which it knows the one before.
     """

@@ -21,7 +21,8 @@ const Op cumsum_op{
         "The sums of x[0], ..., x[k] for each k along the axis dim, or with reverse those of x[k] and all that follow. "
         "Integers and bools are summed in int64.",
     .inputs = {{"input"}},
-    .attrs = {{"dim", AttrType::integer, true}, {"reverse", AttrType::boolean, false, false}},
+    .attrs = {{"dim", AttrType::integer, true},
+              {.name = "reverse", .type = AttrType::boolean, .default_value = false, .by_name = true}},
     .visibility = Visibility::method,
     .keyword = Keyword::dtype,
     .infer =

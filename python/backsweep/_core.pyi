@@ -190,9 +190,9 @@ class Tensor:
     def cumsum(
         self,
         dim: _int = ...,
-        reverse: _bool = False,
         *,
         axis: _int = ...,
+        reverse: _bool = False,
         dtype: DTypeLike | None = None,
     ) -> Tensor:
         """The sums of x[0], ..., x[k] for each k along the axis dim, or with reverse those of x[k] and all that follow. Integers and bools are summed in int64."""
@@ -618,9 +618,9 @@ class ops:
     def cumsum(
         input: TensorLike,
         dim: int = ...,
-        reverse: bool = False,
         *,
         axis: int = ...,
+        reverse: bool = False,
         dtype: DTypeLike | None = None,
     ) -> Tensor: ...
     @staticmethod
@@ -993,9 +993,9 @@ def cos(input: TensorLike) -> Tensor:
 def cumsum(
     input: TensorLike,
     dim: int = ...,
-    reverse: bool = False,
     *,
     axis: int = ...,
+    reverse: bool = False,
     dtype: DTypeLike | None = None,
 ) -> Tensor:
     """The sums of x[0], ..., x[k] for each k along the axis dim, or with reverse those of x[k] and all that follow. Integers and bools are summed in int64."""

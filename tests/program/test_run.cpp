@@ -1,5 +1,6 @@
 // Programs without Python. On threads: the same bits on any number of them, and several callers at once, written for
 // ThreadSanitizer too, which sees no program that Python starts. And what is recorded apart.
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -165,10 +166,46 @@ void recorded_apart() {
   EXPECT(ApartScope::current() == 0);
 }
 
+// Where parts are whole granules, as products of whole matrices are, none is left without any.
+void parts_have_units() {
+  static std::atomic<int> calls{0}, without{0};
+  static const Op coarse{
+      .name = "coarse",
+      .doc = "",
+      .inputs = {{"input"}},
+      .infer = [](const Attrs*, const Specs& in, Spec* out) { out[0].shape = in[0].shape; },
+      .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
+        ++(lo < hi ? calls : without);
+        std::copy(call.in[0].as<float>() + lo, call.in[0].as<float>() + hi, call.out[0].as<float>() + lo);
+        return -1;
+      },
+      .place = [](const Attrs*, const Specs&, const Spec*) { return Placement{kSize * kSize, kSize * kSize / 4}; },
+      .cost = [](const Attrs*, const Specs&, const Spec*) { return 1e7; },
+  };
+  const Tensor x = filled(0.5f);
+  for (int threads : {2, 3, 7}) {
+    set_num_threads(threads);
+    Capture capture;
+    Tensor y;
+    {
+      CaptureScope scope(capture);
+      Spec spec;
+      spec.shape = Dims{kSize, kSize};
+      y = apply(coarse, {capture.input(spec, false)});
+    }
+    Program program(capture, {y}, false);
+    char* const inputs[] = {x.data()};
+    calls = without = 0;
+    EXPECT(equal(program.run(inputs)[0], x));
+    EXPECT(calls == 4 && without == 0);
+  }
+}
+
 }  // namespace
 }  // namespace bs
 
 int main() {
+  bs::parts_have_units();
   bs::recorded_apart();
   bs::same_bits();
   bs::several_callers();

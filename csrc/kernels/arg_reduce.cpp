@@ -1,8 +1,8 @@
 // y[o, c] = the first k at which x[o, k, c] is the largest (or the least); x (outer, reduce, inner) contiguous. NaN
 // comes before every number.
+#include "base/with_dtype.h"
 #include "kernels/kernels.h"
 #include "kernels/reduce.h"
-#include "kernels/with_dtype.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {

@@ -5,9 +5,9 @@
 // No finite logit overflows: the largest exponent is 0. m_i and l_i are kept apart: their sum would lose l_i where the
 // logits are large, and with it the loss and the probabilities. m_i is at least the lowest finite number, so that -inf
 // has probability 0 and a row of nothing but -inf has l = -inf. NaN or +inf anywhere in a row makes its l NaN.
+#include "base/with_dtype.h"
 #include "kernels/kernels.h"
 #include "kernels/softmax.h"
-#include "kernels/with_dtype.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {

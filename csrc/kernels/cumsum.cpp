@@ -1,8 +1,8 @@
 // y[o, k, c] = x[o, 0, c] + ... + x[o, k, c], or from the last k down; x, y (outer, reduce, inner) contiguous. One
 // chain per (o, c), so only what lies side by side can be added at once.
+#include "base/with_dtype.h"
 #include "kernels/kernels.h"
 #include "kernels/simd.h"
-#include "kernels/with_dtype.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {

@@ -4,9 +4,9 @@
 // word of the counter in its low half: the 32 x 32 -> 64 bit multiplication reads no more, so what shifts and xor
 // leave in the high halves never needs masking.
 #include "base/philox.h"
+#include "base/with_dtype.h"
 #include "kernels/kernels.h"
 #include "kernels/reduce.h"
-#include "kernels/with_dtype.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {

@@ -4,9 +4,9 @@
 #include <cstdint>
 
 #include "base/half.h"
+#include "base/with_dtype.h"
 #include "kernels/gemm_pack.h"
 #include "kernels/list.h"
-#include "kernels/with_dtype.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {

@@ -1,7 +1,7 @@
 // Rows of a table by index: out[i] = table[index[i]], and its adjoint out[r] = sum of x[i] over i with index[i] == r.
+#include "base/with_dtype.h"
 #include "kernels/kernels.h"
 #include "kernels/reduce.h"
-#include "kernels/with_dtype.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {

@@ -13,13 +13,13 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/with_dtype.h"
 #include "kernels/gemm_blocking.h"
 #include "kernels/gemm_column.h"
 #include "kernels/gemm_narrow.h"
 #include "kernels/gemm_pack.h"
 #include "kernels/gemm_tile.h"
 #include "kernels/kernels.h"
-#include "kernels/with_dtype.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {

@@ -5,9 +5,9 @@
 //   dgamma_j = sum_i dy_ij xhat_ij,  dbeta_j = sum_i dy_ij.
 // The variance is summed from x - mean, since mean(x^2) - mean(x)^2 would cancel. Rows go in groups that stay in L1
 // between the passes and share the joins of lanes, the square root and the division.
+#include "base/with_dtype.h"
 #include "kernels/kernels.h"
 #include "kernels/reduce.h"
-#include "kernels/with_dtype.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {

@@ -2,11 +2,11 @@
 // vectors of its predecessor as arguments, which the calling conventions keep in registers, and ends in a tail call of
 // its successor.
 #include "kernels/list.h"
+#include "base/with_dtype.h"
 
 #include <cstdint>
 
 #include "kernels/math.h"
-#include "kernels/with_dtype.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {

@@ -1,9 +1,9 @@
 // y[o, c] = sum, max, min or sum of squares over r of x[o, r, c]; x (outer, reduce, inner) contiguous, y (outer,
 // inner). The order of the sums is that of reduce.h.
 #include "kernels/reduce.h"
+#include "base/with_dtype.h"
 
 #include "kernels/kernels.h"
-#include "kernels/with_dtype.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {

@@ -3,9 +3,9 @@
 //   y = (x - m) - log(s),    dx = dy - exp(y) sum_j dy.
 // A row with NaN or +inf, or of nothing but -inf, gives NaN. Rows go in groups that stay in L1 between the passes.
 #include "kernels/softmax.h"
+#include "base/with_dtype.h"
 
 #include "kernels/kernels.h"
-#include "kernels/with_dtype.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {

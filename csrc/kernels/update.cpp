@@ -1,9 +1,9 @@
 // Updates of optimizers: one pass over a parameter, its gradient and its state. Each vector is loaded before any output
 // is stored at its place, so that outputs may lie over inputs.
+#include "base/with_dtype.h"
 #include "kernels/kernels.h"
 #include "kernels/math.h"
 #include "kernels/reduce.h"
-#include "kernels/with_dtype.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {

@@ -1,5 +1,6 @@
 // Losses that are more than an elementwise chain: softmax cross entropy.
 #include "base/error.h"
+#include "base/with_dtype.h"
 #include "ops/ops.h"
 
 namespace bs::ops {
@@ -66,19 +67,14 @@ const Op cross_entropy_op{
           const int64_t* target = call.in[1].as<int64_t>();
           int64_t count = 0;
           for (int64_t i = 0; i < n; ++i) count += target[i] != ignored(call.attrs);
-          const bool f32 = call.in[0].dtype() == DType::f32;
-          if (f32)
-            *call.out[3].as<float>() = static_cast<float>(count);
-          else
-            *call.out[3].as<double>() = static_cast<double>(count);
-          if (reduction(call.attrs) == kNone) return;
-          kernels::active().reduce({kernels::Reduction::sum, call.in[0].dtype(), 1, n, 1}, call.scratch,
-                                   call.out[0].data, 0, 1);
-          if (reduction(call.attrs) != kMean) return;
-          if (f32)
-            *call.out[0].as<float>() /= static_cast<float>(count);
-          else
-            *call.out[0].as<double>() /= static_cast<double>(count);
+          const DType dtype = call.in[0].dtype();
+          with_float(dtype, [&](auto zero) {
+            using T = decltype(zero);
+            *call.out[3].as<T>() = static_cast<T>(count);
+            if (reduction(call.attrs) == kNone) return;
+            kernels::active().reduce({kernels::Reduction::sum, dtype, 1, n, 1}, call.scratch, call.out[0].data, 0, 1);
+            if (reduction(call.attrs) == kMean) *call.out[0].as<T>() /= static_cast<T>(count);
+          });
         },
     .explain =
         [](const Call& call, int64_t row) {
@@ -142,18 +138,16 @@ const Op cross_entropy_backward_op{
         },
     .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
       const DType dtype = call.in[1].dtype();
-      // The scale of all rows; where rows differ, g itself.
-      float f = 0;
-      double d = 0;
       const bool mean = reduction(call.attrs) == kMean, rows = reduction(call.attrs) == kNone;
-      if (!rows && dtype == DType::f32) f = *call.in[0].as<float>() / (mean ? *call.in[5].as<float>() : 1.0f);
-      if (!rows && dtype == DType::f64) d = *call.in[0].as<double>() / (mean ? *call.in[5].as<double>() : 1.0);
-      const void* scale = rows                  ? static_cast<const void*>(call.in[0].data)
-                          : dtype == DType::f32 ? static_cast<void*>(&f)
-                                                : &d;
-      kernels::active().cross_entropy_backward(dtype, call.in[1].shape()[1], call.in[1].data, call.in[2].as<int64_t>(),
-                                               ignored(call.attrs), call.in[3].data, call.in[4].data, scale,
-                                               rows ? 1 : 0, call.out[0].data, lo, hi);
+      with_float(dtype, [&](auto zero) {
+        using T = decltype(zero);
+        // The scale of all rows; where rows differ, g itself.
+        const T of_all = rows ? T{0} : *call.in[0].as<T>() / (mean ? *call.in[5].as<T>() : T{1});
+        const void* scale = rows ? call.in[0].data : static_cast<const void*>(&of_all);
+        kernels::active().cross_entropy_backward(dtype, call.in[1].shape()[1], call.in[1].data,
+                                                 call.in[2].as<int64_t>(), ignored(call.attrs), call.in[3].data,
+                                                 call.in[4].data, scale, rows ? 1 : 0, call.out[0].data, lo, hi);
+      });
       return -1;
     },
     .place =

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/with_dtype.h"
 #include "ops/ops.h"
 
 namespace bs::ops {
@@ -379,10 +380,7 @@ const Op add_slices_op{
           out[0].shape = whole;
         },
     .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
-      if (call.out[0].dtype() == DType::f32)
-        add_slices<float>(call, lo, hi);
-      else
-        add_slices<double>(call, lo, hi);
+      with_float(call.out[0].dtype(), [&](auto zero) { add_slices<decltype(zero)>(call, lo, hi); });
       return -1;
     },
     .place =

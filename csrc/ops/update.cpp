@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/with_dtype.h"
 #include "ops/loop.h"
 #include "ops/ops.h"
 
@@ -13,7 +14,7 @@ namespace bs::ops {
 namespace {
 
 // A 0-d hyperparameter.
-double number(const View& v) { return v.dtype() == DType::f32 ? v.as<float>()[0] : v.as<double>()[0]; }
+double number(const View& v) { return float_at(v.dtype(), v.data); }
 
 // Inputs in `arrays` have p's shape and dtype, the others are 0-d floats.
 void check(const Op& op, const Specs& in, const Mask& arrays) {

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/philox.h"
+#include "base/with_dtype.h"
 #include "kernels/kernels.h"
 #include "ops/ops.h"
 
@@ -104,7 +105,7 @@ void EpochLoop::run_some(int64_t left) {
   for (int64_t i = std::min<int64_t>(kSteps, left / rows); i > 0; --i) {
     gather(done_ * batch_size_, rows);
     burst.run(inputs_, outputs_);
-    count(loss_at(program.output_specs()[0], outputs_[0]), rows);
+    count(float_at(program.output_specs()[0].dtype, outputs_[0]), rows);
   }
 }
 

@@ -1,5 +1,6 @@
 #include "train/leaves.h"
 
+#include "base/with_dtype.h"
 #include "ops/ops.h"
 
 namespace bs {
@@ -26,7 +27,7 @@ double LeafStep::run(std::span<char* const> batch, std::span<const int64_t> row_
     std::vector<char*> inputs{reinterpret_cast<char*>(&weight)};
     for (size_t a = 0; a < batch.size(); ++a) inputs.push_back(batch[a] + first * row_bytes[a]);
     std::vector<Tensor> made = gradients_.at(count)->run(inputs);
-    loss += weight * loss_at(made[0].spec(), made[0].data());
+    loss += weight * float_at(made[0].dtype(), made[0].data());
     made.erase(made.begin());
     trees.push_back({1, std::move(made)});
     while (trees.size() > 1 && trees[trees.size() - 2].leaves == trees.back().leaves) join_last();

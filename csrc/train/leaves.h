@@ -12,11 +12,6 @@
 
 namespace bs {
 
-// A loss that a program has written.
-inline double loss_at(const Spec& spec, const char* at) {
-  return spec.dtype == DType::f64 ? *reinterpret_cast<const double*>(at) : *reinterpret_cast<const float*>(at);
-}
-
 class LeafStep {
  public:
   // By the rows of a leaf: (weight, leaf of each array) gives the mean loss of the leaf and the gradients of weight

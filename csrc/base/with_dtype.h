@@ -1,10 +1,11 @@
 // The one switch over element types: calls f(T{}), where T is the C++ type of t. Each kernel says which types it
 // computes in. Ops convert or refuse all others, so nothing is read as what it is not; what still came would stop here.
+// No functions with external linkage: kernels include this file.
 #pragma once
 
 #include "base/dtype.h"
 
-namespace bs::kernels::BS_ISA {
+namespace bs {
 namespace {
 
 template <class F>
@@ -31,5 +32,10 @@ inline auto with_number(DType t, F f) {
   }
 }
 
+// The number that stands at `at`.
+inline double float_at(DType t, const void* at) {
+  return with_float(t, [at](auto zero) -> double { return *static_cast<const decltype(zero)*>(at); });
+}
+
 }  // namespace
-}  // namespace bs::kernels::BS_ISA
+}  // namespace bs

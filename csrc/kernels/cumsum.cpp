@@ -2,28 +2,10 @@
 // chain per (o, c), so only what lies side by side can be added at once.
 #include "base/with_dtype.h"
 #include "kernels/kernels.h"
-#include "kernels/simd.h"
+#include "kernels/reduce.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {
-
-// T: the type in which S is added. Unsigned, as to wrap is defined of it, and the bits are the signed sum's.
-template <class S>
-struct AddedIn {
-  using type = S;
-};
-template <>
-struct AddedIn<int32_t> {
-  using type = uint64_t;
-};
-template <>
-struct AddedIn<int64_t> {
-  using type = uint64_t;
-};
-template <>
-struct AddedIn<bool> {
-  using type = uint64_t;
-};
 
 // `rows` rows side by side, whose chains run at the same time.
 template <int rows, class S, class T>
@@ -42,7 +24,7 @@ inline void along_rows(const S* __restrict x, T* __restrict y, int64_t cols, boo
 
 template <class S>
 void cumsum_of(const Reduce& r, bool backwards, const void* from, void* to, int64_t lo, int64_t hi) {
-  using T = typename AddedIn<S>::type;
+  using T = typename SumOf<S>::type;
   const S* __restrict x = static_cast<const S*>(from);
   T* __restrict y = static_cast<T*>(to);
   if (r.inner == 1) {

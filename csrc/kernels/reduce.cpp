@@ -106,16 +106,6 @@ void reduce_as(const Reduce& r, const void* x, void* y, int64_t lo, int64_t hi, 
   }
 }
 
-// The type in which T is summed: to wrap is defined of unsigned integers, and the bits are those of the signed sum.
-template <class T>
-struct SumOf {
-  using type = T;
-};
-template <>
-struct SumOf<int64_t> {
-  using type = uint64_t;
-};
-
 // There are no squares of integers, and sums of 32 bits are taken in 64.
 template <class T>
 void reduce_kind(const Reduce& r, const void* x, void* y, int64_t lo, int64_t hi) {

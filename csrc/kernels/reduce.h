@@ -236,6 +236,21 @@ inline void fold_group(int64_t cols, int n, T start, const Step& step, Vec<T>* o
   }
 }
 
+// The type in which T is summed: integers in 64 bits, unsigned, of which to wrap is defined, and the bits are those of
+// the signed sum.
+template <class T>
+struct SumOf {
+  using type = uint64_t;
+};
+template <>
+struct SumOf<float> {
+  using type = float;
+};
+template <>
+struct SumOf<double> {
+  using type = double;
+};
+
 // Rows that a kernel takes together when it passes over them more than once: enough to share the joins, few enough
 // that they stay in L1 (16 KiB of it), and never fewer than what hides the latency of the sums.
 template <class T>

@@ -102,7 +102,7 @@ inline __attribute__((always_inline)) void Program::run_whole(size_t s) {
   merge(s);
 }
 
-// All steps on this thread, without what several need: of a small step that was 270 of 4,500 instructions.
+// All steps on this thread, without what several need.
 void Program::execute_alone() {
   for (size_t s = 0; s < ir_.steps.size(); ++s) run_whole(s);
 }

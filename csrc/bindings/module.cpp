@@ -2,6 +2,7 @@
 #include <pybind11/pybind11.h>
 
 #include "bindings/autodiff.h"
+#include "bindings/compiled.h"
 #include "bindings/dtype.h"
 #include "bindings/errors.h"
 #include "bindings/info.h"
@@ -11,7 +12,7 @@
 #include "kernels/kernels.h"
 
 namespace bs::bindings {
-void register_program(py::module_& m);   // program.cpp
+void register_compiled(py::module_& m);  // compiled.cpp
 void register_function(py::module_& m);  // function.cpp
 void register_train(py::module_& m);     // train.cpp
 }  // namespace bs::bindings
@@ -31,7 +32,8 @@ PYBIND11_MODULE(_core_of_main, m) {
   register_autodiff(m);
   register_random(m);
   register_info(m);
-  register_program(m);
+  register_compiled(m);
+  register_capture(m);
   register_function(m);
   register_train(m);
 

@@ -1,0 +1,98 @@
+// Capture: a Python function run on symbols, and what its program relies on.
+#include "program/capture.h"
+#include "base/error.h"
+#include "bindings/compiled.h"
+#include "bindings/gil.h"
+#include "graph/apply.h"
+
+namespace bs::bindings {
+namespace {
+
+// Guards of the capture that runs on this thread.
+thread_local std::vector<Guard>* guards_of_capture = nullptr;
+
+PyTypeObject* placeholder_type = nullptr;
+PyType_Slot placeholder_slots[] = {{0, nullptr}};
+PyType_Spec placeholder_spec{"backsweep._core._Output", sizeof(PyObject), 0, Py_TPFLAGS_DEFAULT, placeholder_slots};
+
+void guard(py::object object, py::object name) {
+  if (!guards_of_capture) throw GraphError("[guard] nothing is being captured");
+  for (const Guard& g : *guards_of_capture)
+    if (g.object.is(object) && g.name.equal(name)) return;
+  py::object value = object.attr(name);
+  guards_of_capture->push_back({object, name, value});
+}
+
+}  // namespace
+
+py::object placeholder() { return owned(PyObject_CallNoArgs(reinterpret_cast<PyObject*>(placeholder_type))); }
+bool is_placeholder(PyObject* o) { return Py_TYPE(o) == placeholder_type; }
+
+bool Entry::guards_hold() {
+  if (epoch == structure_epoch()) return true;
+  const uint64_t now = structure_epoch();
+  if (!program->fits_slots()) return false;
+  for (const Guard& g : guards) {
+    py::object value = py::reinterpret_steal<py::object>(PyObject_GetAttr(g.object.ptr(), g.name.ptr()));
+    if (!value) throw py::error_already_set();
+    const int equal = PyObject_RichCompareBool(value.ptr(), g.value.ptr(), Py_EQ);
+    if (equal < 0) throw py::error_already_set();
+    if (!equal) return false;
+  }
+  epoch = now;
+  return true;
+}
+
+std::shared_ptr<Entry> capture(Compiled* self, py::handle args, py::handle kwargs, std::vector<Leaf> leaves,
+                               std::string nesting, bool flat) {
+  auto entry = std::make_shared<Entry>();
+  entry->leaves = std::move(leaves);
+  entry->nesting = std::move(nesting);
+  entry->flat = flat;
+  entry->recording = recording();
+  entry->epoch = structure_epoch();
+  Capture cap;
+  std::vector<Tensor> outputs;
+  {
+    CaptureScope scope(cap);
+    struct GuardScope {
+      std::vector<Guard>* before = guards_of_capture;
+      explicit GuardScope(std::vector<Guard>* g) { guards_of_capture = g; }
+      ~GuardScope() { guards_of_capture = before; }
+    } guard_scope(&entry->guards);
+    size_t next = 0;
+    auto symbol = [&](py::handle o) -> py::object {
+      const Leaf& leaf = entry->leaves[next++];
+      if (!leaf.tensor) return py::reinterpret_borrow<py::object>(o);
+      return py::reinterpret_steal<py::object>(wrap(cap.input(leaf.spec, leaf.requires_grad)));
+    };
+    py::object call_args = map_leaves(args, symbol);
+    py::object call_kwargs = kwargs && !kwargs.is_none() ? map_leaves(kwargs, symbol) : py::object(py::dict());
+    py::object result =
+        owned(unless_python_ends([&] { return PyObject_Call(self->fn, call_args.ptr(), call_kwargs.ptr()); }));
+    auto take = [&](py::handle o) -> py::object {
+      if (!is_tensor(o.ptr()) || slot_of(o.ptr())) return py::reinterpret_borrow<py::object>(o);
+      outputs.push_back(unwrap(o.ptr()));
+      entry->severed.push_back(outputs.back().requires_grad());
+      return placeholder();
+    };
+    entry->single = is_tensor(result.ptr()) && !slot_of(result.ptr());
+    entry->result = map_leaves(result, take);
+  }
+  RecordingGuard off(false);
+  entry->program = std::make_shared<Program>(cap, outputs, self->keep_grads);
+  // A tensor leaf is needed for its spec alone from here on.
+  for (Leaf& leaf : entry->leaves)
+    if (leaf.tensor) leaf.object = py::object();
+  return entry;
+}
+
+void register_capture(py::module_& m) {
+  placeholder_type = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&placeholder_spec)));
+  m.def("guard", &guard, py::arg("object"), py::arg("name"),
+        "While a function is captured: its program may be reused only as long as object.name compares equal to its "
+        "value now.");
+  m.def("is_capturing", [] { return current_capture() != nullptr; }, "Whether bs.compile records on this thread.");
+}
+
+}  // namespace bs::bindings

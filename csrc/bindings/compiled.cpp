@@ -1,0 +1,173 @@
+// bs.compile: the type of compiled functions.
+#include "bindings/compiled.h"
+
+#include <structmember.h>
+
+#include <algorithm>
+#include <cstddef>
+
+#include "base/error.h"
+#include "graph/apply.h"
+#include "program/capture.h"
+
+namespace bs::bindings {
+namespace {
+
+PyTypeObject* compiled_type = nullptr;
+
+int traverse(PyObject* o, visitproc visit, void* arg) {
+  Compiled* self = as_compiled(o);
+  Py_VISIT(Py_TYPE(o));
+  Py_VISIT(self->fn);
+  Py_VISIT(self->dict);
+  if (self->entries)
+    for (const auto& e : *self->entries) {
+      if (e.use_count() > 1) continue;  // in use by a call: its references are not ours alone
+      for (const Leaf& leaf : e->leaves) Py_VISIT(leaf.object.ptr());
+      for (const Guard& g : e->guards) {
+        Py_VISIT(g.object.ptr());
+        Py_VISIT(g.value.ptr());
+      }
+      Py_VISIT(e->result.ptr());
+    }
+  return 0;
+}
+
+int clear(PyObject* o) {
+  Compiled* self = as_compiled(o);
+  Py_CLEAR(self->fn);
+  Py_CLEAR(self->dict);
+  if (self->entries) self->entries->clear();
+  return 0;
+}
+
+void dealloc(PyObject* o) {
+  PyObject_GC_UnTrack(o);
+  Compiled* self = as_compiled(o);
+  if (self->weakrefs) PyObject_ClearWeakRefs(o);
+  clear(o);
+  delete self->entries;
+  PyTypeObject* type = Py_TYPE(o);
+  type->tp_free(o);
+  Py_DECREF(type);
+}
+
+PyObject* bind_method(PyObject* self, PyObject* instance, PyObject*) {
+  if (!instance || instance == Py_None) return Py_NewRef(self);
+  return PyMethod_New(self, instance);
+}
+
+// For people and tests: what each program is made of.
+PyObject* programs(PyObject* o, void*) {
+  return guarded([&] {
+    py::list made;
+    for (const auto& e : *as_compiled(o)->entries) {
+      const Program::Plan plan = e->program->plan();
+      py::dict d;
+      d["text"] = plan.text;
+      d["arena_bytes"] = plan.arena_bytes;
+      d["nanoseconds"] = e->program->cost();
+      py::list phases;
+      for (const Phase& p : plan.phases) {
+        py::dict phase;
+        phase["steps"] = p.last - p.first;
+        phase["parallel"] = p.parallel;
+        phase["nanoseconds"] = p.cost;
+        phases.append(phase);
+      }
+      d["phases"] = phases;
+      made.append(d);
+    }
+    return made.release().ptr();
+  });
+}
+
+PyObject* wrapped(PyObject* o, void*) { return Py_NewRef(as_compiled(o)->fn); }
+
+PyGetSetDef getset[] = {
+    {"programs", programs, nullptr,
+     "One dict per captured signature: text, arena_bytes, nanoseconds (planned), and of each of its phases "
+     "steps, nanoseconds, and whether all threads share it. As planned for the threads of the last run.",
+     nullptr},
+    {"__wrapped__", wrapped, nullptr, "The function that is compiled.", nullptr},
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyMemberDef members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(Compiled, vectorcall), READONLY, nullptr},
+                         {"__dictoffset__", T_PYSSIZET, offsetof(Compiled, dict), READONLY, nullptr},
+                         {"__weaklistoffset__", T_PYSSIZET, offsetof(Compiled, weakrefs), READONLY, nullptr},
+                         {nullptr, 0, 0, 0, nullptr}};
+PyType_Slot slots[] = {{Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
+                       {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
+                       {Py_tp_traverse, reinterpret_cast<void*>(traverse)},
+                       {Py_tp_clear, reinterpret_cast<void*>(clear)},
+                       {Py_tp_descr_get, reinterpret_cast<void*>(bind_method)},
+                       {Py_tp_getset, getset},
+                       {Py_tp_members, members},
+                       {Py_tp_doc, const_cast<char*>("A compiled function: made by bs.compile.")},
+                       {0, nullptr}};
+PyType_Spec spec{
+    "backsweep._core.CompiledFunction", sizeof(Compiled), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+
+py::object compile(py::object fn, bool keep_grads) {
+  if (fn.is_none()) {
+    // @bs.compile(keep_grads=True)
+    return py::cpp_function([keep_grads](py::object f) { return compile(f, keep_grads); });
+  }
+  if (!PyCallable_Check(fn.ptr())) throw py::type_error(cat("[compile] ", type_name(fn.ptr()), " is not callable"));
+  py::object made = py::reinterpret_steal<py::object>(compiled_type->tp_alloc(compiled_type, 0));
+  if (!made) throw py::error_already_set();
+  Compiled* self = as_compiled(made.ptr());
+  self->vectorcall = call_compiled;
+  self->fn = fn.inc_ref().ptr();
+  self->keep_grads = keep_grads;
+  self->entries = new std::vector<std::shared_ptr<Entry>>;
+  for (const char* name : {"__name__", "__qualname__", "__doc__", "__module__"})
+    if (py::hasattr(fn, name)) py::setattr(made, name, fn.attr(name));
+  return made;
+}
+
+}  // namespace
+
+std::shared_ptr<Program> program_for(py::handle fn, const std::vector<Spec>& args) {
+  if (Py_TYPE(fn.ptr()) != compiled_type)
+    throw GraphError(cat("[Trainer] step is ", type_name(fn.ptr()), ", not a compiled function"));
+  Compiled* self = as_compiled(fn.ptr());
+  std::vector<Leaf> leaves;
+  py::tuple positional(args.size());
+  for (size_t i = 0; i < args.size(); ++i) {
+    Leaf leaf;
+    leaf.tensor = true;
+    leaf.spec = args[i];
+    leaves.push_back(leaf);
+    positional[i] = py::none();
+  }
+  for (size_t k = 0; k < self->entries->size(); ++k) {  // guards run Python, which may add entries
+    const std::shared_ptr<Entry> e = (*self->entries)[k];
+    if (e->flat && e->recording == recording() && e->leaves.size() == leaves.size() &&
+        std::equal(leaves.begin(), leaves.end(), e->leaves.begin(),
+                   [](const Leaf& a, const Leaf& b) { return a.matches(b); }) &&
+        e->guards_hold())
+      return e->program;
+  }
+  std::string nesting;
+  describe_nesting(positional, nesting);
+  std::shared_ptr<Entry> entry = capture(self, positional, py::none(), std::move(leaves), std::move(nesting), true);
+  remember(self, entry);
+  return entry->program;
+}
+
+void register_compiled(py::module_& m) {
+  compiled_type = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)));
+  m.attr("CompiledFunction") = py::handle(reinterpret_cast<PyObject*>(compiled_type));
+  m.def("compile", &compile, py::arg("fn") = py::none(), py::kw_only(), py::arg("keep_grads") = false,
+        "Compile a function of tensors: the first call with new shapes captures the ops that it uses, forward, "
+        "backward and "
+        "update, as one program, which later calls run without Python.\n\nTensors (and NumPy arrays) among the "
+        "arguments are "
+        "inputs; other arguments, and what the function reads from elsewhere, are fixed at capture, except parameters, "
+        "buffers "
+        "and hyperparameters, which are read at each call. .grad is kept only with keep_grads=True.");
+}
+
+}  // namespace bs::bindings

@@ -1,0 +1,160 @@
+// A call of a compiled function: the entry that fits, its program's run, and what it returns.
+#include <algorithm>
+#include <cstddef>
+#include <string>
+
+#include "base/error.h"
+#include "bindings/compiled.h"
+#include "bindings/gil.h"
+#include "graph/apply.h"
+#include "program/capture.h"
+
+namespace bs::bindings {
+namespace {
+
+// Longer programs run without the interpreter's lock; handing it over costs about 0.1 us.
+constexpr double kReleaseNanoseconds = 5e3;
+constexpr size_t kMaxEntries = 64;  // signatures kept per function: the least recently used one goes
+
+py::object run(Entry& entry, std::span<char* const> inputs) {
+  std::shared_ptr<Program> program = entry.program;
+  std::vector<Tensor> results;
+  if (program->cost() > kReleaseNanoseconds || program->calls_host()) {
+    GilRelease release;
+    results = program->run(inputs);
+  } else {
+    results = program->run(inputs);
+  }
+  for (size_t i = 0; i < results.size(); ++i)
+    if (entry.severed[i]) results[i].node()->severed = results[i].node()->requires_grad = true;
+  if (entry.single) return py::reinterpret_steal<py::object>(wrap(std::move(results[0])));
+  size_t next = 0;
+  auto put = [&](py::handle o) -> py::object {
+    if (!is_placeholder(o.ptr())) return py::reinterpret_borrow<py::object>(o);
+    return py::reinterpret_steal<py::object>(wrap(results[next++]));
+  };
+  return map_leaves(entry.result, put);
+}
+
+// Moves entry k to the front.
+void use(Compiled* self, size_t k) {
+  auto& e = *self->entries;
+  if (k > 0)
+    std::rotate(e.begin(), e.begin() + static_cast<std::ptrdiff_t>(k), e.begin() + static_cast<std::ptrdiff_t>(k) + 1);
+}
+
+constexpr size_t kFlatArgs = 16;
+
+// All arguments are plain tensors with values: no Python objects are made on the way.
+bool call_flat(Compiled* self, PyObject* const* args, size_t n, py::object* result) {
+  auto& entries = *self->entries;
+  for (size_t k = 0; k < entries.size(); ++k) {
+    std::shared_ptr<Entry> entry = entries[k];
+    if (!entry->flat || entry->leaves.size() != n || entry->recording != recording()) continue;
+    char* inputs[kFlatArgs];
+    bool fits = true;
+    for (size_t i = 0; fits && i < n; ++i) {
+      const Tensor& t = as_tensor(args[i])->t;
+      const Leaf& leaf = entry->leaves[i];
+      fits = t.dtype() == leaf.spec.dtype && t.shape() == leaf.spec.shape && t.requires_grad() == leaf.requires_grad;
+      if (!fits) break;
+      if (t.node()->severed && recording()) refuse_severed("compile");
+      inputs[i] = t.data();
+    }
+    if (!fits || !entry->guards_hold()) continue;
+    use(self, k);
+    *result = run(*entry, std::span<char* const>(inputs, n));
+    return true;
+  }
+  return false;
+}
+
+py::object call_any(Compiled* self, py::handle args, py::handle kwargs) {
+  std::vector<Leaf> leaves;
+  std::vector<Tensor> tensors;
+  auto collect = [&](py::handle o) -> py::object {
+    Leaf leaf;
+    leaf.object = py::reinterpret_borrow<py::object>(o);
+    const bool array = py::isinstance<py::array>(o);
+    if (array || (is_tensor(o.ptr()) && !slot_of(o.ptr()))) {
+      Tensor t =
+          array ? from_array(py::reinterpret_borrow<py::array>(o), nullptr, true, "compile") : unwrap_value(o.ptr());
+      leaf.tensor = true;
+      leaf.spec.dtype = t.dtype();
+      leaf.spec.shape = t.shape();
+      leaf.requires_grad = t.requires_grad();
+      if (t.node()->severed && recording()) refuse_severed("compile");
+      if (!t.spec().contiguous()) {
+        RecordingGuard off(false);
+        t = apply(*find_op("contiguous"), {t});
+      }
+      tensors.push_back(std::move(t));
+    } else if (!is_tensor(o.ptr())) {
+      check_constant(o);
+    }
+    leaves.push_back(std::move(leaf));
+    return py::none();
+  };
+  map_leaves(args, collect);
+  std::string nesting;
+  describe_nesting(args, nesting);
+  if (kwargs && !kwargs.is_none()) {
+    map_leaves(kwargs, collect);
+    describe_nesting(kwargs, nesting);
+  }
+  std::vector<char*> inputs;
+  for (const Tensor& t : tensors) inputs.push_back(t.data());
+
+  auto& entries = *self->entries;
+  for (size_t k = 0; k < entries.size(); ++k) {
+    std::shared_ptr<Entry> entry = entries[k];
+    if (entry->recording != recording() || entry->nesting != nesting || entry->leaves.size() != leaves.size()) continue;
+    if (!std::equal(leaves.begin(), leaves.end(), entry->leaves.begin(),
+                    [](const Leaf& a, const Leaf& b) { return a.matches(b); }))
+      continue;
+    if (!entry->guards_hold()) continue;
+    use(self, k);
+    return run(*entry, inputs);
+  }
+  const bool flat = (!kwargs || kwargs.is_none()) && py::len(args) <= kFlatArgs &&
+                    std::all_of(leaves.begin(), leaves.end(), [](const Leaf& l) { return l.tensor; }) &&
+                    std::none_of(args.begin(), args.end(), [](py::handle a) { return is_container(a.ptr()); });
+  std::shared_ptr<Entry> entry = capture(self, args, kwargs, std::move(leaves), std::move(nesting), flat);
+  remember(self, entry);
+  return run(*entry, inputs);
+}
+
+}  // namespace
+
+void remember(Compiled* self, std::shared_ptr<Entry> entry) {
+  self->entries->insert(self->entries->begin(), std::move(entry));
+  if (self->entries->size() > kMaxEntries) self->entries->pop_back();
+}
+
+PyObject* call_compiled(PyObject* o, PyObject* const* args, size_t nargsf, PyObject* names) {
+  Compiled* self = as_compiled(o);
+  // Inside another capture the function is part of that one.
+  if (current_capture()) return PyObject_Vectorcall(self->fn, args, nargsf, names);
+  return guarded([&]() -> PyObject* {
+    const size_t n = static_cast<size_t>(PyVectorcall_NARGS(nargsf));
+    bool flat = !names && n <= kFlatArgs;
+    for (size_t i = 0; flat && i < n; ++i) {
+      flat = is_tensor(args[i]) && !as_tensor(args[i])->slot && as_tensor(args[i])->t.has_value() &&
+             as_tensor(args[i])->t.spec().contiguous();
+    }
+    py::object result;
+    if (flat && call_flat(self, args, n, &result)) return result.release().ptr();
+    py::tuple positional(n);
+    for (size_t i = 0; i < n; ++i) positional[i] = py::reinterpret_borrow<py::object>(args[i]);
+    py::object named = py::none();
+    if (names && PyTuple_GET_SIZE(names)) {
+      py::dict d;
+      for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); ++i)
+        d[py::handle(PyTuple_GET_ITEM(names, i))] = py::handle(args[n + static_cast<size_t>(i)]);
+      named = d;
+    }
+    return call_any(self, positional, named).release().ptr();
+  });
+}
+
+}  // namespace bs::bindings

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 import backsweep as bs
-from backsweep import nn
+from backsweep import _core, nn
 from backsweep.nn import functional as F
 
 Batch = tuple[bs.Tensor, bs.Tensor]
@@ -137,10 +137,10 @@ def trained(name: str, threads: int, steps: int = 2) -> list[bytes]:
     return [p.detach().numpy().tobytes() for p in model.parameters()]
 
 
-def parallel_part(phases: list[dict[str, Any]]) -> float:
+def parallel_part(phases: list[_core.ProgramPhase]) -> float:
     """How much of the planned cost lies in phases of all threads."""
-    parallel = sum(p["nanoseconds"] for p in phases if p["parallel"])
-    return float(parallel / sum(p["nanoseconds"] for p in phases))
+    parallel = sum(p.nanoseconds for p in phases if p.parallel)
+    return float(parallel / sum(p.nanoseconds for p in phases))
 
 
 def describe(name: str) -> list[str]:
@@ -154,14 +154,14 @@ def describe(name: str) -> list[str]:
         for threads in rounds:
             bs.set_num_threads(threads)
             step(*data)
-            arena[threads] = step.programs[0]["arena_bytes"]
+            arena[threads] = step.programs[0].memory.arena
             begin = time.perf_counter()
             for _ in range(3):
                 step(*data)
             if turn:
                 rounds[threads].append((time.perf_counter() - begin) / 3)
-    phases = step.programs[0]["phases"]
-    cost, part = sum(p["nanoseconds"] for p in phases), parallel_part(phases)
+    phases = step.programs[0].phases
+    cost, part = sum(p.nanoseconds for p in phases), parallel_part(phases)
     same = len({tuple(trained(name, threads)) for threads in (1, 2, 3, 7)}) == 1
     one, two = (min(rounds[threads]) for threads in (1, 2))
     print(

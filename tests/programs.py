@@ -14,7 +14,7 @@ from driver import bits
 
 
 def text(fn: Any, number: int = 0) -> str:
-    return fn.programs[number]["text"]
+    return fn.programs[number].text
 
 
 def steps(fn: Any, number: int = 0) -> list[str]:

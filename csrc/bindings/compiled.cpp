@@ -57,41 +57,33 @@ PyObject* bind_method(PyObject* self, PyObject* instance, PyObject*) {
   return PyMethod_New(self, instance);
 }
 
-// For people and tests: what each program is made of.
 PyObject* programs(PyObject* o, void*) {
   return guarded([&] {
     py::list made;
-    for (const auto& e : *as_compiled(o)->entries) {
-      const Program::Plan plan = e->program->plan();
-      py::dict d;
-      d["text"] = plan.text;
-      d["arena_bytes"] = plan.arena_bytes;
-      d["nanoseconds"] = e->program->cost();
-      py::list phases;
-      for (const Phase& p : plan.phases) {
-        py::dict phase;
-        phase["steps"] = p.last - p.first;
-        phase["parallel"] = p.parallel;
-        phase["nanoseconds"] = p.cost;
-        phases.append(phase);
-      }
-      d["phases"] = phases;
-      made.append(d);
-    }
+    for (const auto& e : *as_compiled(o)->entries) made.append(describe(e->program));
     return made.release().ptr();
+  });
+}
+
+PyObject* program(PyObject* o, PyObject* args, PyObject* kwargs) {
+  return guarded([&] {
+    const py::object named = kwargs ? py::reinterpret_borrow<py::object>(kwargs) : py::none();
+    return describe(program_of_call(as_compiled(o), args, named)).release().ptr();
   });
 }
 
 PyObject* wrapped(PyObject* o, void*) { return Py_NewRef(as_compiled(o)->fn); }
 
 PyGetSetDef getset[] = {
-    {"programs", programs, nullptr,
-     "One dict per captured signature: text, arena_bytes, nanoseconds (planned), and of each of its phases "
-     "steps, nanoseconds, and whether all threads share it. As planned for the threads of the last run.",
-     nullptr},
+    {"programs", programs, nullptr, "The program of each captured signature, the last used first.", nullptr},
     {"__wrapped__", wrapped, nullptr, "The function that is compiled.", nullptr},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyMethodDef compiled_methods[] = {
+    {"program", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(program)), METH_VARARGS | METH_KEYWORDS,
+     "The program that a call with these arguments runs: captured and planned if it is new, not run.\n\nIts memory is "
+     "known from then on: `step.program(x, y).memory.peak`."},
+    {nullptr, nullptr, 0, nullptr}};
 PyMemberDef members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(Compiled, vectorcall), READONLY, nullptr},
                          {"__dictoffset__", T_PYSSIZET, offsetof(Compiled, dict), READONLY, nullptr},
                          {"__weaklistoffset__", T_PYSSIZET, offsetof(Compiled, weakrefs), READONLY, nullptr},
@@ -102,6 +94,7 @@ PyType_Slot slots[] = {{Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
                        {Py_tp_clear, reinterpret_cast<void*>(clear)},
                        {Py_tp_descr_get, reinterpret_cast<void*>(bind_method)},
                        {Py_tp_getset, getset},
+                       {Py_tp_methods, compiled_methods},
                        {Py_tp_members, members},
                        {Py_tp_doc, const_cast<char*>("A compiled function: made by bs.compile.")},
                        {0, nullptr}};

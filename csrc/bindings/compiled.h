@@ -55,6 +55,8 @@ void register_capture(py::module_& m);
 
 // Adds an entry; the one that was used least recently may go.
 void remember(Compiled* self, std::shared_ptr<Entry> entry);
+// The program of a call with these arguments, captured and planned if it is new, not run.
+std::shared_ptr<Program> program_of_call(Compiled* self, py::handle args, py::handle kwargs);
 // The vectorcall of the type.
 PyObject* call_compiled(PyObject* o, PyObject* const* args, size_t nargsf, PyObject* names);
 
@@ -63,5 +65,11 @@ PyObject* call_compiled(PyObject* o, PyObject* const* args, size_t nargsf, PyObj
 // The program of a compiled function for plain tensor arguments of these specs, captured if it is new. Throws
 // GraphError if `fn` is no compiled function.
 std::shared_ptr<Program> program_for(py::handle fn, const std::vector<Spec>& args);
+
+// ---- program.cpp ----
+
+// What people see of a program.
+py::object describe(std::shared_ptr<Program> program);
+void register_program(py::module_& m);
 
 }  // namespace bs::bindings

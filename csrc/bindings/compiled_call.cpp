@@ -69,9 +69,9 @@ bool call_flat(Compiled* self, PyObject* const* args, size_t n, py::object* resu
   return false;
 }
 
-py::object call_any(Compiled* self, py::handle args, py::handle kwargs) {
+// The entry for any arguments, captured if there is none; and these, contiguous.
+std::shared_ptr<Entry> find_entry(Compiled* self, py::handle args, py::handle kwargs, std::vector<Tensor>& tensors) {
   std::vector<Leaf> leaves;
-  std::vector<Tensor> tensors;
   auto collect = [&](py::handle o) -> py::object {
     Leaf leaf;
     leaf.object = py::reinterpret_borrow<py::object>(o);
@@ -102,9 +102,6 @@ py::object call_any(Compiled* self, py::handle args, py::handle kwargs) {
     map_leaves(kwargs, collect);
     describe_nesting(kwargs, nesting);
   }
-  std::vector<char*> inputs;
-  for (const Tensor& t : tensors) inputs.push_back(t.data());
-
   auto& entries = *self->entries;
   for (size_t k = 0; k < entries.size(); ++k) {
     std::shared_ptr<Entry> entry = entries[k];
@@ -114,17 +111,32 @@ py::object call_any(Compiled* self, py::handle args, py::handle kwargs) {
       continue;
     if (!entry->guards_hold()) continue;
     use(self, k);
-    return run(*entry, inputs);
+    return entry;
   }
   const bool flat = (!kwargs || kwargs.is_none()) && py::len(args) <= kFlatArgs &&
                     std::all_of(leaves.begin(), leaves.end(), [](const Leaf& l) { return l.tensor; }) &&
                     std::none_of(args.begin(), args.end(), [](py::handle a) { return is_container(a.ptr()); });
   std::shared_ptr<Entry> entry = capture(self, args, kwargs, std::move(leaves), std::move(nesting), flat);
   remember(self, entry);
+  return entry;
+}
+
+py::object call_any(Compiled* self, py::handle args, py::handle kwargs) {
+  std::vector<Tensor> tensors;
+  std::shared_ptr<Entry> entry = find_entry(self, args, kwargs, tensors);
+  std::vector<char*> inputs;
+  for (const Tensor& t : tensors) inputs.push_back(t.data());
   return run(*entry, inputs);
 }
 
 }  // namespace
+
+std::shared_ptr<Program> program_of_call(Compiled* self, py::handle args, py::handle kwargs) {
+  if (current_capture())
+    throw GraphError("[program] a program is planned outside of functions that are being captured");
+  std::vector<Tensor> tensors;
+  return find_entry(self, args, kwargs, tensors)->program;
+}
 
 void remember(Compiled* self, std::shared_ptr<Entry> entry) {
   self->entries->insert(self->entries->begin(), std::move(entry));

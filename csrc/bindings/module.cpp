@@ -33,6 +33,7 @@ PYBIND11_MODULE(_core_of_main, m) {
   register_random(m);
   register_info(m);
   register_compiled(m);
+  register_program(m);
   register_capture(m);
   register_function(m);
   register_train(m);

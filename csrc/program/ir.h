@@ -143,6 +143,7 @@ std::vector<Phase> place(Ir& ir, int threads);
 struct Memory {
   std::vector<int64_t> of_value, of_scratch, scratch_step;
   int64_t bytes;
+  int64_t most_scratch;  // of the bytes: the most that is scratch at one time
 };
 Memory plan_memory(const Ir& ir, const std::vector<Phase>& phases, int members);
 

@@ -10,6 +10,7 @@ void Program::lay_out(int members) {
   const size_t n_steps = ir_.steps.size();
   const Memory memory = plan_memory(ir_, phases_, members);
   arena_bytes_ = memory.bytes;
+  scratch_bytes_ = memory.most_scratch;
   arena_ = Buffer::make(static_cast<size_t>(arena_bytes_));
   char* base = static_cast<char*>(arena_->data);
 

@@ -137,6 +137,19 @@ class Planner {
   }
   bool of_threads(int s) const { return chain(s) && step(s).op->scratch_of_thread; }
 
+  int64_t most_scratch() const {
+    std::map<int, int64_t> at;  // bytes by time: scratch lives for one
+    std::vector<bool> seen(blocks_.size());
+    for (int b : scratch_) {
+      if (b < 0 || seen[static_cast<size_t>(b)]) continue;
+      seen[static_cast<size_t>(b)] = true;
+      at[blocks_[static_cast<size_t>(b)].first] += blocks_[static_cast<size_t>(b)].bytes;
+    }
+    int64_t most = 0;
+    for (auto [time, bytes] : at) most = std::max(most, bytes);
+    return most;
+  }
+
   Memory arrange() {
     int64_t size = INT64_MAX;
     std::vector<int64_t> offset;
@@ -152,7 +165,7 @@ class Planner {
     if (blocks_.size() <= kFewBlocks)
       for (bool times_life : {false, true}) take_better(greatest_first(times_life));
     Memory m{std::vector<int64_t>(ir_.values.size(), -1), std::vector<int64_t>(ir_.steps.size(), -1),
-             std::vector<int64_t>(ir_.steps.size(), 0), size};
+             std::vector<int64_t>(ir_.steps.size(), 0), size, most_scratch()};
     for (size_t v = 0; v < m.of_value.size(); ++v)
       if (block_of_[v] >= 0) m.of_value[v] = offset[static_cast<size_t>(block_of_[v])];
     for (size_t s = 0; s < m.of_scratch.size(); ++s) {

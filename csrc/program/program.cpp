@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <numeric>
+#include <unordered_set>
 
 #include "base/parallel.h"
 
@@ -70,7 +71,27 @@ void Program::place_for(int threads) {
 
 Program::Plan Program::plan() const {
   std::lock_guard guard(plan_lock_);
-  return {str(ir_, phases_), phases_, arena_bytes_};
+  return {str(ir_, phases_), phases_, memory_use()};
+}
+
+Program::MemoryUse Program::memory_use() const {
+  MemoryUse use{};
+  use.arena = arena_bytes_;
+  use.scratch = scratch_bytes_;
+  std::unordered_set<const Buffer*> constants;
+  for (size_t v = 0; v < ir_.values.size(); ++v) {
+    const Value& value = ir_.values[v];
+    const int64_t bytes = ir_.bytes(static_cast<int>(v));
+    if (value.home == Home::input) use.arguments += bytes;
+    if (value.home == Home::slot) use.slots += bytes;
+    if (value.home == Home::constant)
+      if (const Buffer* held = value.constant.out().buffer.get(); constants.insert(held).second)
+        use.constants += static_cast<int64_t>(held->bytes);
+  }
+  for (auto [slot, value] : ir_.commits)
+    if (slots_[static_cast<size_t>(slot)].shadow) use.new_values += ir_.bytes(value);
+  for (int v : ir_.outputs) use.outputs += ir_.bytes(v);
+  return use;
 }
 
 // The new value of a slot is made in place of the old one, unless a step still reads the old one then, or a step that

@@ -70,11 +70,16 @@ class Program {
   const std::vector<Spec>& output_specs() const { return output_specs_; }
   double cost() const { return cost_; }
   bool calls_host() const { return calls_host_; }
+  // Bytes that a run needs, each once. `scratch` is part of the arena: the most that steps work in at one time.
+  struct MemoryUse {
+    int64_t arena, scratch, arguments, slots, new_values, outputs, constants;
+    int64_t peak() const { return arena + arguments + slots + new_values + outputs + constants; }
+  };
   // What people are shown: as planned for the number of threads of the last run, or before it of the making.
   struct Plan {
     std::string text;
     std::vector<Phase> phases;
-    int64_t arena_bytes;
+    MemoryUse memory;
   };
   Plan plan() const;
 
@@ -110,6 +115,7 @@ class Program {
   void lay_out(int members);
   void cut(int members);
   void find_shadows();
+  MemoryUse memory_use() const;
   // Marks this thread as the one that runs the program, whose lock it has.
   struct Runner;
   void check_cells() const;
@@ -147,7 +153,7 @@ class Program {
   std::atomic<std::thread::id> runner_;  // who holds it
   int members_ = 0;                      // what the layout is for
   Ref<Buffer> arena_;
-  int64_t arena_bytes_ = 0;
+  int64_t arena_bytes_ = 0, scratch_bytes_ = 0;
   std::vector<Call> calls_;                   // per step that is an op
   std::vector<int64_t> scratch_step_;         // per step: between the scratch of one thread and the next one's
   std::vector<View> views_;                   // of their operands

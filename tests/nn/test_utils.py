@@ -204,7 +204,7 @@ def test_compiled_and_threads_change_no_bit(p: float) -> None:
             for function in (clipped, compiled):
                 for got, expected in zip(function(*given), want, strict=True):
                     np.testing.assert_array_equal(np.asarray(got), expected)
-            assert compiled.programs[0]["nanoseconds"] > 100e3  # where teams begin
+            assert compiled.programs[0].nanoseconds > 100e3  # where teams begin
     finally:
         bs.set_num_threads(before)
 

@@ -180,8 +180,8 @@ def test_a_plan_is_known_before_the_second_run() -> None:
     f(bs.zeros(64, 64))
     plan = f.programs[0]
     # Blocks are used again: two of 20 intermediate values at a time, and scratch of the product.
-    assert 0 < plan["arena_bytes"] < 8 * 64 * 64 * 4
-    assert plan["nanoseconds"] > 0
+    assert 0 < plan.memory.arena < 8 * 64 * 64 * 4
+    assert plan.nanoseconds > 0
 
 
 def test_outputs_are_not_the_arena() -> None:
@@ -242,7 +242,7 @@ def test_what_only_the_reverse_sweep_needs_is_made_there() -> None:
 
     w.requires_grad_()
     equal(f(x, w), f.__wrapped__(x, w))
-    lines = [line for line in f.programs[0]["text"].splitlines() if "tanh" in line]
+    lines = [line for line in f.programs[0].text.splitlines() if "tanh" in line]
     assert len(lines) == 3
     for line in lines:
         made = line.split(" = ")[0].count("t")
@@ -312,7 +312,7 @@ def test_what_is_made_last_takes_the_place_of_a_product() -> None:
         return bs.matmul(early, late)
 
     equal(f(x, w), f.__wrapped__(x, w))
-    first, second = (step for step in f.programs[0]["text"].splitlines() if "matmul" in step)
+    first, second = (step for step in f.programs[0].text.splitlines() if "matmul" in step)
     assert "matmul+add+mul(" in first
     made, read = (re.findall(r"\bt\d+", text) for text in (first.split("=")[0], second.split("=")[1]))
     assert made == read[::-1]  # what takes the product's place is named first

@@ -41,8 +41,8 @@ def test_networks_are_planned_in_few_phases(name: str) -> None:
     step = bench.training(model)
     step(*data)
     most, least, _ = bench.TARGETS[name]
-    phases = step.programs[0]["phases"]
-    assert len(phases) <= most, step.programs[0]["text"]
+    phases = step.programs[0].phases
+    assert len(phases) <= most, step.programs[0].text
     assert bench.parallel_part(phases) >= least
 
 
@@ -54,7 +54,7 @@ def test_a_second_thread_needs_little_memory(name: str) -> None:
     for threads in (1, 2):
         bs.set_num_threads(threads)
         step(*data)
-        arena.append(step.programs[0]["arena_bytes"])
+        arena.append(step.programs[0].memory.arena)
     assert arena[1] <= bench.MEMORY * arena[0]
 
 
@@ -68,7 +68,7 @@ def test_networks_are_the_same_on_any_number_of_threads(name: str) -> None:
 def counts(gates: int, length: int) -> dict[str, int]:
     step, data = bench.training(bench.Recurrent(gates, 8)), bench.batch(2, length)
     step(*data)
-    return {"steps": len(steps(step)), "phases": len(step.programs[0]["phases"])}
+    return {"steps": len(steps(step)), "phases": len(step.programs[0].phases)}
 
 
 @pytest.mark.parametrize("gates", [1, 4])

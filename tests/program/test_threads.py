@@ -76,7 +76,7 @@ def test_the_wide_network_uses_threads() -> None:
     optimizer = bs.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     step = bs.compile(training_step(model, optimizer))
     step(bs.ones(256, 64), bs.zeros(256, dtype=bs.int64))
-    assert "all threads" in step.programs[0]["text"]
+    assert "all threads" in step.programs[0].text
 
 
 def test_eager_and_compiled_training_agree_on_any_threads() -> None:

@@ -1,0 +1,80 @@
+"""What programs need of memory: told before the first run, and kept small."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import backsweep as bs
+from backsweep import _core
+from programs import batch, equal, everything, model_and_optimizer, training_step
+
+MIB = 2**20
+
+
+def test_a_program_is_planned_without_a_run() -> None:
+    model, optimizer = model_and_optimizer(p=0.5)
+    step = bs.compile(training_step(model, optimizer))
+    before = everything(model, optimizer)
+    program = step.program(*batch())
+    assert everything(model, optimizer) == before
+    assert "cross_entropy" in program.text and program.nanoseconds > 0
+    assert sum(phase.steps for phase in program.phases) == program.text.count(" = ")
+    loss = step(*batch())
+    assert len(step.programs) == 1 and step.programs[0].text == program.text
+    other, its_optimizer = model_and_optimizer(p=0.5)
+    equal(loss, bs.compile(training_step(other, its_optimizer))(*batch()))
+
+
+def test_memory_is_told_by_what_it_is_for() -> None:
+    weight = bs.Parameter(bs.ones(64, 64))
+    constant = bs.ones(32, 64)
+
+    @bs.compile
+    def f(x: bs.Tensor) -> tuple[bs.Tensor, bs.Tensor]:
+        y = bs.matmul(x + constant, weight)
+        with bs.no_grad():
+            weight.copy_(weight.T * 2)
+        return y, y.sum()
+
+    memory = f.program(bs.ones(32, 64)).memory
+    rows, square = 32 * 64 * 4, 64 * 64 * 4
+    assert memory.arguments == rows and memory.constants == rows + 4
+    # The transpose is read while the new value is written.
+    assert memory.slots == square and memory.new_values == square
+    assert memory.outputs == rows + 4
+    assert memory.arena >= rows and 0 <= memory.scratch <= memory.arena
+    assert memory.peak == memory.arena + 2 * rows + 4 + 2 * square + memory.outputs
+    assert f"{memory.peak / MIB:.2f} MiB" in repr(memory)
+
+
+def test_a_program_is_known_by_its_arguments() -> None:
+    f = bs.compile(lambda x, *, n: x * n)
+    assert f.program(bs.ones(3), n=2).memory.outputs == 12
+    assert f.program(bs.ones(5), n=2).memory.outputs == 20
+    assert len(f.programs) == 2
+    with pytest.raises(TypeError):
+        f.program(bs.ones(3))
+    g = bs.compile(lambda x: f.program(x, n=2) and x)
+    with pytest.raises(bs.GraphError, match=r"\[program\]"):
+        g(bs.ones(3))
+
+
+def test_what_is_told_is_what_a_run_takes() -> None:
+    """Of a program whose memory is mostly the arena, all that is handed out in a run."""
+    width = 256
+    weight = bs.Parameter(bs.tensor(np.eye(width, dtype=np.float32)))
+
+    @bs.compile
+    def f(x: bs.Tensor) -> bs.Tensor:
+        for _ in range(4):
+            x = bs.matmul(x, weight).tanh()
+        return bs.grad(x.square().sum(), weight)
+
+    x = bs.ones(2048, width)
+    before = _core.allocated_bytes() - 4 * (x.numel() + weight.numel())
+    program = f.program(x)
+    y = f(x)
+    took = _core.allocated_bytes() - before
+    assert y.shape == (width, width)
+    assert abs(took / program.memory.peak - 1) < 0.1  # the allocator rounds up

@@ -1,14 +1,13 @@
 // Capture to IR: dead code, common subexpressions, views, lowering.
 #include <algorithm>
-#include <map>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "base/error.h"
 #include "graph/apply.h"
 #include "ops/ops.h"
 #include "program/capture.h"
 #include "program/ir.h"
+#include "program/tables.h"
 
 namespace bs {
 namespace {
@@ -20,12 +19,12 @@ void append(std::string& key, const T& v) {
 }
 
 // Equal for steps that compute equal values.
-std::string key_of(const Node& n, const std::vector<int>& in) {
-  std::string key;
+void key_of(const Node& n, const std::vector<int>& in, std::string& key) {
+  key.clear();
   append(key, n.op);
   append(key, n.apart);
   for (int v : in) append(key, v);
-  if (!n.attrs) return key;
+  if (!n.attrs) return;
   for (const Attr& a : n.attrs->values) {
     append(key, static_cast<int>(a.index()));
     std::visit(
@@ -45,43 +44,42 @@ std::string key_of(const Node& n, const std::vector<int>& in) {
         },
         a);
   }
-  return key;
 }
 
 struct Builder {
   const Capture& capture;
   Ir ir;
-  std::unordered_map<const Node*, std::vector<int>> values;  // of a node's outputs
-  std::map<std::string, std::vector<int>> made;              // equal steps
-  std::map<std::string, int> scalars;                        // equal constants of one element
-  std::vector<Node*> applied;                                // of each step
-  std::unordered_map<int, int> lowered;                      // values, and those that have taken their place
-  std::vector<Tensor> kept;                                  // what rules of lowering have built
-  std::unordered_map<int, Tensor> symbols;                   // of constants, for these rules
+  NodeTable values = {};  // where in ids_ those of a node's outputs begin
+  std::vector<int> ids = {};
+  KeyTable made = {};                            // equal steps: likewise
+  KeyTable scalars = {};                         // equal constants of one element
+  std::vector<Node*> applied = {};               // of each step
+  std::vector<int> lowered = {};                 // of values: what has taken their place, or -1; none at its end
+  std::vector<Tensor> kept = {};                 // what rules of lowering have built
+  std::unordered_map<int, Tensor> symbols = {};  // of constants, for these rules
+  std::string key = {};                          // the last one asked
   int absent_ = -1;
+  static constexpr int kNoValues = -1;  // of a node that is needed, and has its turn later
 
   // Nodes that `results` need and that have no values yet, in the order in which they were made.
-  std::vector<Node*> needed(const std::vector<Tensor>& results) const {
-    std::vector<Node*> found, stack;
-    std::unordered_set<Node*> seen;
-    auto visit = [&](Node* n) {
-      if (n->symbolic && !values.count(n) && seen.insert(n).second) stack.push_back(n);
+  std::vector<Node*> needed(const std::vector<Tensor>& results) {
+    std::vector<Node*> found;
+    const auto visit = [&](Node* n) {
+      if (!n->symbolic || values.find(n)) return;
+      values.add(n, kNoValues);
+      found.push_back(n);
     };
     for (const Tensor& t : results) visit(t.node());
-    while (!stack.empty()) {
-      Node* n = stack.back();
-      stack.pop_back();
-      found.push_back(n);
-      for (int i = 0; i < static_cast<int>(n->n_inputs); ++i)
-        if (Node* source = n->in(i).node) visit(source);
-    }
+    for (size_t k = 0; k < found.size(); ++k)
+      for (int i = 0; i < static_cast<int>(found[k]->n_inputs); ++i)
+        if (Node* source = found[k]->in(i).node) visit(source);
     std::sort(found.begin(), found.end(), [](Node* a, Node* b) { return a->sequence < b->sequence; });
     return found;
   }
 
   int now(int v) const {
-    const auto it = lowered.find(v);
-    return it == lowered.end() ? v : it->second;
+    const size_t i = static_cast<size_t>(v);
+    return i < lowered.size() && lowered[i] >= 0 ? lowered[i] : v;
   }
 
   int absent() {
@@ -94,28 +92,30 @@ struct Builder {
   }
 
   int constant(const Tensor& t) {
-    auto it = values.find(t.node());
-    if (it != values.end() && it->second[static_cast<size_t>(t.output())] >= 0)
-      return it->second[static_cast<size_t>(t.output())];
+    const size_t k = static_cast<size_t>(t.output());
+    if (const int* at = values.find(t.node()); at && ids[static_cast<size_t>(*at) + k] >= 0)
+      return ids[static_cast<size_t>(*at) + k];
+    const int id = static_cast<int>(ir.values.size());
+    if (t.shape().size() == 0) {
+      key.clear();
+      append(key, t.dtype());
+      append(key, t.data(), size_of(t.dtype()));
+      if (const int same = scalars.add(key, id); same != id) return same;
+    }
     Value v;
     v.spec = t.spec();
     v.home = Home::constant;
     v.constant = t;
-    std::string key;
-    if (t.shape().size() == 0) {
-      append(key, t.dtype());
-      append(key, t.data(), size_of(t.dtype()));
-      if (auto same = scalars.find(key); same != scalars.end()) return same->second;
-    }
-    int id = ir.add(std::move(v));
-    auto& ids = values.try_emplace(t.node(), static_cast<size_t>(t.node()->n_outputs), -1).first->second;
-    ids[static_cast<size_t>(t.output())] = id;
-    if (!key.empty()) scalars[key] = id;
+    ir.add(std::move(v));
+    const int at = values.add(t.node(), static_cast<int>(ids.size()));
+    if (at == static_cast<int>(ids.size())) ids.resize(ids.size() + t.node()->n_outputs, -1);
+    ids[static_cast<size_t>(at) + k] = id;
     return id;
   }
 
   int value(const Tensor& t) {
-    return now(t.symbolic() ? values.at(t.node())[static_cast<size_t>(t.output())] : constant(t));
+    if (!t.symbolic()) return now(constant(t));
+    return now(ids[static_cast<size_t>(*values.find(t.node()) + t.output())]);
   }
 
   void leaf(const Tensor& t, Home home, int index) {
@@ -123,11 +123,12 @@ struct Builder {
     v.spec = t.spec();
     v.home = home;
     v.index = index;
-    values[t.node()] = {ir.add(std::move(v))};
+    values.add(t.node(), static_cast<int>(ids.size()));
+    ids.push_back(ir.add(std::move(v)));
   }
 
-  std::vector<int> views(const Node& n, const std::vector<int>& in) {
-    std::vector<int> made;
+  // Adds the values of a node that is a view to ids.
+  void views(const Node& n, const std::vector<int>& in) {
     std::vector<int64_t> at(n.n_outputs, 0);
     if (n.op->view_offsets) n.op->view_offsets(n.attrs.get(), ir.spec(in[0]), at);
     for (int k = 0; k < static_cast<int>(n.n_outputs); ++k) {
@@ -138,9 +139,8 @@ struct Builder {
       v.home = Home::view;
       v.base = ir.root(base);
       v.offset = from.offset + at[static_cast<size_t>(k)] * static_cast<int64_t>(size_of(v.spec.dtype));
-      made.push_back(ir.add(std::move(v)));
+      ids.push_back(ir.add(std::move(v)));
     }
-    return made;
   }
 
   bool same_elements(const Node& n, const std::vector<int>& in) const {
@@ -149,45 +149,43 @@ struct Builder {
     return specs[0]->contiguous() && n.op->same_elements(Specs(specs), &n.out(0).spec);
   }
 
-  std::vector<int> step(const Op* op, Ref<Attrs> attrs, std::vector<int> in, const std::vector<Spec>& out) {
-    Step s;
+  // Adds a step without outputs.
+  Step& step(const Op* op, Ref<Attrs> attrs, std::vector<int> in) {
+    Step& s = ir.steps.emplace_back();
     s.op = op;
     s.attrs = std::move(attrs);
     s.in = std::move(in);
-    for (const Spec& spec : out) {
-      Value v;
-      v.spec = spec;
-      v.maker = static_cast<int>(ir.steps.size());
-      s.out.push_back(ir.add(std::move(v)));
-    }
-    ir.steps.push_back(std::move(s));
-    return ir.steps.back().out;
+    return s;
+  }
+  int output(Step& s, const Spec& spec) {
+    Value v;
+    v.spec = spec;
+    v.maker = static_cast<int>(ir.steps.size()) - 1;
+    s.out.push_back(ir.add(std::move(v)));
+    return s.out.back();
   }
 
   void node(Node* n) {
     if (!n->op) throw GraphError("[compile] a tensor of another capture is used: it has no value here");
     std::vector<int> in;
+    in.reserve(n->n_inputs);
     for (int i = 0; i < static_cast<int>(n->n_inputs); ++i) {
       const Edge& e = n->in(i);
       in.push_back(e.node ? value(Tensor(e.node, static_cast<int>(e.output))) : absent());
     }
-    std::string key = key_of(*n, in);
-    if (!n->op->effect)
-      if (auto same = made.find(key); same != made.end()) {
-        values[n] = same->second;
-        return;
-      }
-    std::vector<int> ids;
-    if (n->op->view || same_elements(*n, in)) {
-      ids = views(*n, in);
-    } else {
-      std::vector<Spec> specs;
-      for (int i = 0; i < static_cast<int>(n->n_outputs); ++i) specs.push_back(n->out(i).spec);
-      ids = step(n->op, n->attrs, std::move(in), specs);
-      applied.push_back(n);
+    const int at = static_cast<int>(ids.size());
+    int& own = values.add(n, at);
+    own = at;
+    if (!n->op->effect) {
+      key_of(*n, in, key);
+      own = made.add(key, at);
+      if (own != at) return;
     }
-    values[n] = ids;
-    made.emplace(std::move(key), std::move(ids));
+    if (n->op->view || same_elements(*n, in)) return views(*n, in);
+    Step& s = step(n->op, n->attrs, std::move(in));
+    s.out.reserve(n->n_outputs);
+    for (int i = 0; i < static_cast<int>(n->n_outputs); ++i) ids.push_back(output(s, n->out(i).spec));
+    applied.push_back(n);
   }
 
   // n as rules of lowering see it: constants are symbols too, so that what is built on them is built once, as steps.
@@ -208,7 +206,8 @@ struct Builder {
           symbol = Tensor(Node::make(nullptr, 0, 1), 0);
           symbol.out().spec = t.spec();
           symbol.node()->symbolic = true;
-          values[symbol.node()] = {v};
+          values.add(symbol.node(), static_cast<int>(ids.size()));
+          ids.push_back(v);
         }
         t = symbol;
       }
@@ -220,11 +219,18 @@ struct Builder {
   // How many steps of an op read a value as their input i.
   class Readers {
    public:
-    int& operator()(const Op* op, int i, int value) { return of_op_[op][static_cast<int64_t>(value) << 16 | i]; }
-    bool any() const { return !of_op_.empty(); }
+    int& operator()(const Op* op, int i, int value) {
+      key_.clear();
+      append(key_, op);
+      append(key_, i);
+      append(key_, value);
+      return table_.add(key_, 0);
+    }
+    bool any() const { return !table_.empty(); }
 
    private:
-    std::unordered_map<const Op*, std::unordered_map<int64_t, int>> of_op_;
+    KeyTable table_;
+    std::string key_;
   };
 
   // Steps whose ops have a rule of lowering become what that builds.
@@ -253,7 +259,8 @@ struct Builder {
           for (Tensor& t : results)
             if (!t.spec().contiguous()) t = copy_of(t);
           for (Node* n : needed(results)) node(n);
-          for (size_t i = 0; i < results.size(); ++i) lowered[s.out[i]] = value(results[i]);
+          lowered.resize(ir.values.size(), -1);
+          for (size_t i = 0; i < results.size(); ++i) lowered[static_cast<size_t>(s.out[i])] = value(results[i]);
           kept.insert(kept.end(), results.begin(), results.end());
           continue;
         }
@@ -264,7 +271,7 @@ struct Builder {
     }
     if (lowered.empty()) return ir.number_makers();
     for (Value& v : ir.values)
-      if (v.base >= 0 && lowered.count(v.base)) {
+      if (v.base >= 0 && now(v.base) != v.base) {
         const int base = now(v.base);
         v.offset += ir.values[static_cast<size_t>(base)].offset;
         v.base = ir.root(base);
@@ -302,7 +309,7 @@ struct Builder {
       Spec spec;
       spec.dtype = given.spec.dtype;
       spec.shape = given.spec.shape;
-      v = step(ops::kContiguous, {}, {v}, {spec})[0];
+      v = output(step(ops::kContiguous, {}, {v}), spec);
     }
     at(v).home = home;
     at(v).index = index;
@@ -317,7 +324,7 @@ Ir build_ir(const Capture& capture, const std::vector<Tensor>& outputs) {
   for (const auto& s : capture.slots)
     if (s.written) roots.push_back(s.current);
   roots.insert(roots.end(), capture.effects.begin(), capture.effects.end());
-  Builder b{capture, {}, {}, {}, {}, {}, {}, {}, {}, -1};
+  Builder b{capture, {}};
   for (size_t i = 0; i < capture.inputs.size(); ++i) b.leaf(capture.inputs[i], Home::input, static_cast<int>(i));
   for (size_t i = 0; i < capture.slots.size(); ++i) b.leaf(capture.slots[i].symbol, Home::slot, static_cast<int>(i));
   for (Node* n : b.needed(roots)) b.node(n);

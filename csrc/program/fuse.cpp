@@ -8,8 +8,6 @@
 namespace bs {
 namespace {
 
-using kernels::EwList;
-
 class Fuser {
  public:
   explicit Fuser(Ir& ir) : groups_(ir), n_(static_cast<int>(ir.steps.size())) {}
@@ -33,18 +31,14 @@ class Fuser {
   }
 
  private:
-  // Whether lists of the two fit the limits.
-  bool fits(const Group& both) {
-    EwList list;
-    std::vector<int> in, out;
-    return write_list(groups_, both, list, in, out);
-  }
-
-  static Group together(const Group& a, const Group& b, int head) {
-    Group both{{}, head};
-    std::merge(a.members.begin(), a.members.end(), b.members.begin(), b.members.end(),
-               std::back_inserter(both.members));
-    return both;
+  // Whether the list of the two fits the limits.
+  bool fits(int a, int b, int head) {
+    const auto &one = groups_[a].members, &other = groups_[b].members;
+    if (one.size() + other.size() > kernels::kMaxListInstr + (head >= 0 ? 1 : 0)) return false;
+    both_.clear();
+    std::merge(one.begin(), one.end(), other.begin(), other.end(), std::back_inserter(both_));
+    const int of[] = {a, b};
+    return draft_list(groups_, of, both_, head, draft_);
   }
 
   // Group a makes what group b reads.
@@ -54,13 +48,13 @@ class Fuser {
     const DType dtype = groups_.compute(first);
     if (!(groups_.out_spec(first).shape == groups_.out_spec(second).shape) || dtype != groups_.compute(second)) return;
     if (groups_.kept_apart(a, b)) return;
-    const Group both = together(groups_[a], groups_[b], -1);
-    for (int s : both.members)
+    const auto makes = [&](int maker) { return maker >= 0 && groups_.of(maker) == a; };
+    for (int s : groups_[b].members)
       for (int v : groups_.step(s).in) {
         const Value& w = groups_.value(v);
         // A view of a member's output needs all of it in memory.
-        if (w.home == Home::view && groups_.value(w.base).maker >= 0 && both.has(groups_.value(w.base).maker)) return;
-        if (w.maker < 0 || !both.has(w.maker)) continue;
+        if (w.home == Home::view && makes(groups_.value(w.base).maker)) return;
+        if (!makes(w.maker)) continue;
         // A value that crosses inside must have the list's arithmetic, or be a truth value.
         if (w.spec.dtype != dtype && w.spec.dtype != DType::b8) return;
         // A truth value that a copy makes is 0 or 1 only once it is stored.
@@ -69,7 +63,7 @@ class Fuser {
             groups_.value(maker.in[0]).spec.dtype != DType::b8)
           return;
       }
-    if (fits(both)) groups_.join(a, b, -1);
+    if (fits(a, b, -1)) groups_.join(a, b, -1);
   }
 
   // Whether parts of step s leave parts of its first output ready, and enough of them.
@@ -96,13 +90,15 @@ class Fuser {
     for (int s : groups_[b].members)
       for (int v : groups_.step(s).in)
         if (v != result && groups_.root(v).maker == head) return false;  // a view of it, or another output
-    if (groups_.kept_apart(a, b) || !fits(together(groups_[a], groups_[b], head))) return false;
+    if (groups_.kept_apart(a, b) || !fits(a, b, head)) return false;
     groups_.join(a, b, head);
     return true;
   }
 
   Groups groups_;
   const int n_;
+  std::vector<int> both_;
+  ListDraft draft_;
 };
 
 }  // namespace

@@ -15,7 +15,7 @@ constexpr int kFar = 256;
 
 bool Group::has(int step) const { return std::binary_search(members.begin(), members.end(), step); }
 
-Groups::Groups(Ir& ir) : ir_(ir), readers_(ir.values.size()) {
+Groups::Groups(Ir& ir) : registers(ir.values.size()), last_uses(ir.values.size()), ir_(ir), readers_(ir.values.size()) {
   const int n = static_cast<int>(ir.steps.size());
   int last_effect = -1;
   for (int s = 0; s < n; ++s) {

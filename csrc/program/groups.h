@@ -16,6 +16,24 @@ struct Group {
   bool has(int step) const;
 };
 
+// Numbers noted for some of many things, and all forgotten at once.
+class Notes {
+ public:
+  explicit Notes(size_t n) : when_(n, 0), number_(n) {}
+  void forget() { ++now_; }
+  // Null where nothing is noted.
+  int* find(int i) { return when_[static_cast<size_t>(i)] == now_ ? &number_[static_cast<size_t>(i)] : nullptr; }
+  void set(int i, int number) {
+    when_[static_cast<size_t>(i)] = now_;
+    number_[static_cast<size_t>(i)] = number;
+  }
+
+ private:
+  std::vector<uint32_t> when_;
+  std::vector<int> number_;
+  uint32_t now_ = 0;
+};
+
 class Groups {
  public:
   explicit Groups(Ir& ir);
@@ -51,6 +69,9 @@ class Groups {
   // Makes one group, a, of two that were just found not to be kept apart.
   void join(int a, int b, int head);
 
+  // Of values, for write_list().
+  Notes registers, last_uses;
+
  private:
   Ir& ir_;
   std::vector<Group> groups_;
@@ -65,8 +86,16 @@ class Groups {
   uint32_t question_ = 0;
 };
 
-// Writes the list of a group and its operands, the head's result first. False if it does not fit the limits of lists.
-bool write_list(Groups& groups, const Group& g, kernels::EwList& list, std::vector<int>& in, std::vector<int>& out);
+// A list in the making: operands are values, the head's result first.
+struct ListDraft {
+  std::vector<int> members, in, out, free;
+  kernels::EwInstr instr[kernels::kMaxListInstr];
+  int n_temp;
+};
+// Of the steps of some groups, which stand in the order of `members`. False if it does not fit the limits of lists.
+bool draft_list(Groups& groups, std::span<const int> of, const std::vector<int>& members, int head, ListDraft& draft);
+// The list of a group whose draft fits.
+void write_list(Groups& groups, const ListDraft& draft, kernels::EwList& list);
 
 // Makes a step of every group, in an order for running.
 std::vector<Step> ordered_steps(Groups& groups);

@@ -1,8 +1,8 @@
 // From groups to steps, and their order.
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <queue>
-#include <set>
 #include <tuple>
 
 #include "base/error.h"
@@ -19,7 +19,7 @@ bool kept_inside(Groups& groups, const Group& g) {
          std::all_of(readers.begin(), readers.end(), [&](int r) { return g.has(r); });
 }
 
-Step make_step(Groups& groups, const Group& g) {
+Step make_step(Groups& groups, const Group& g, ListDraft& draft) {
   if (g.head < 0 && !groups.elementwise(g.first())) {
     Step& s = groups.step(g.first());
     s.n_op_in = static_cast<int>(s.in.size());
@@ -27,8 +27,10 @@ Step make_step(Groups& groups, const Group& g) {
     return std::move(s);
   }
   auto list = std::make_unique<kernels::EwList>();
-  std::vector<int> in, out;
-  write_list(groups, g, *list, in, out);
+  const int own[] = {groups.of(g.first())};
+  draft_list(groups, own, g.members, g.head, draft);
+  write_list(groups, draft, *list);
+  auto &in = draft.in, &out = draft.out;
   Step made;
   if (g.head >= 0) {
     const bool inside = kept_inside(groups, g);
@@ -46,6 +48,32 @@ Step make_step(Groups& groups, const Group& g) {
   return made;
 }
 
+// Of each of n things a list of different numbers, all in one vector.
+class Lists {
+ public:
+  explicit Lists(size_t n) : first_(n + 1, 0) {}
+  void add(int of, int number) { pairs_.emplace_back(of, number); }
+  // All have been added.
+  void close() {
+    std::sort(pairs_.begin(), pairs_.end());
+    pairs_.erase(std::unique(pairs_.begin(), pairs_.end()), pairs_.end());
+    for (auto [of, number] : pairs_) {
+      ++first_[static_cast<size_t>(of) + 1];
+      numbers_.push_back(number);
+    }
+    std::partial_sum(first_.begin(), first_.end(), first_.begin());
+    pairs_ = {};
+  }
+  std::span<const int> operator[](size_t of) const {
+    return std::span(numbers_).subspan(first_[of], first_[of + 1] - first_[of]);
+  }
+
+ private:
+  std::vector<std::pair<int, int>> pairs_;
+  std::vector<size_t> first_;
+  std::vector<int> numbers_;
+};
+
 }  // namespace
 
 // As captured, as far as inputs allow. But steps that write slots come when all that read the old values or may fail
@@ -53,29 +81,30 @@ Step make_step(Groups& groups, const Group& g) {
 // next. Where that cannot be they come last.
 std::vector<Step> ordered_steps(Groups& groups) {
   const size_t n = static_cast<size_t>(groups.count());
-  std::vector<std::set<int>> after(n), reads(n);  // those that wait for a group; slots whose old value it reads
-  std::vector<int> waits(n, 0), early(n, 0);      // how many must come before; should
+  Lists after(n), reads(n);                   // those that wait for a group; slots whose old value it reads
+  std::vector<int> waits(n, 0), early(n, 0);  // how many must come before; should
   std::vector<bool> fails(n, false), made(n, false);
   std::map<int, int> writer;   // of slots
   int failing = 0, count = 0;  // groups to come that may fail; all
   for (size_t g = 0; g < n; ++g) {
     const Group& group = groups[static_cast<int>(g)];
-    std::set<int> sources;
     for (int s : group.members) {
       groups.each_source(s, [&](int source) {
-        if (groups.of(source) != static_cast<int>(g)) sources.insert(groups.of(source));
+        if (groups.of(source) != static_cast<int>(g)) after.add(groups.of(source), static_cast<int>(g));
       });
       for (int v : groups.step(s).in)
-        if (const Value& old = groups.root(v); old.home == Home::slot) reads[g].insert(old.index);
+        if (const Value& old = groups.root(v); old.home == Home::slot) reads.add(static_cast<int>(g), old.index);
       for (int v : groups.step(s).out)
         if (groups.value(v).home == Home::next) writer[groups.value(v).index] = static_cast<int>(g);
       if (groups.step(s).op->may_fail()) fails[g] = true;
     }
-    for (int source : sources) after[static_cast<size_t>(source)].insert(static_cast<int>(g));
-    waits[g] = static_cast<int>(sources.size());
     failing += fails[g];
     count += !group.members.empty();
   }
+  after.close();
+  reads.close();
+  for (size_t g = 0; g < n; ++g)
+    for (int next : after[g]) ++waits[static_cast<size_t>(next)];
   auto each_writer = [&](size_t g, auto fn) {
     for (int slot : reads[g])
       if (auto w = writer.find(slot); w != writer.end() && w->second != static_cast<int>(g)) fn(w->second);
@@ -91,13 +120,15 @@ std::vector<Step> ordered_steps(Groups& groups) {
   };
   for (size_t g = 0; g < n; ++g) push(static_cast<int>(g));
   std::vector<Step> steps;
+  steps.reserve(static_cast<size_t>(count));
+  ListDraft draft;
   while (!ready.empty()) {
     const int g = std::get<2>(ready.top());
     const size_t i = static_cast<size_t>(g);
     ready.pop();
     if (made[i]) continue;
     made[i] = true;
-    steps.push_back(make_step(groups, groups[g]));
+    steps.push_back(make_step(groups, groups[g], draft));
     for (int next : after[i]) {
       --waits[static_cast<size_t>(next)];
       push(next);

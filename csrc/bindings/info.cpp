@@ -74,6 +74,7 @@ py::list positions(const Mask& mask, size_t n) {
 py::dict describe(const Op& op) {
   py::dict d;
   d["name"] = op.name;
+  d["also"] = op.also;
   d["doc"] = op.doc ? op.doc : "";
   d["signature"] = Signature(op).parameters.text;
   py::list inputs, attrs, outputs;

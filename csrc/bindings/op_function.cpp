@@ -160,10 +160,14 @@ void register_ops(py::module_& m) {
     const py::object f = make_function(*op, false);
     ops.attr(op->name) = f;
     if (op->visibility == Visibility::hidden) continue;
-    m.attr(op->name) = f;
-    // A method written by hand goes first: detach() of a plain tensor makes no node.
-    if (op->visibility == Visibility::method && !own.contains(op->name))
-      tensor.attr(op->name) = op->self ? make_function(*op, true) : f;
+    const auto publish = [&](const char* name) {
+      m.attr(name) = f;
+      // A method written by hand goes first: detach() of a plain tensor makes no node.
+      if (op->visibility == Visibility::method && !own.contains(name))
+        tensor.attr(name) = op->self ? make_function(*op, true) : f;
+    };
+    publish(op->name);
+    for (const char* name : op->also) publish(name);
   }
 }
 

@@ -81,12 +81,9 @@ PyObject* array(PyObject* self, const Arguments& v) {
   return (v[1] == Py_True ? a.attr("copy")() : a).release().ptr();
 }
 
-// NumPy's name of the function, where it is not the op's.
+// The op's name of the function, where NumPy's is not PyTorch's.
 const char* op_name_of(const char* ufunc) {
-  static constexpr const char* names[][2] = {
-      {"subtract", "sub"},  {"multiply", "mul"}, {"divide", "div"},      {"true_divide", "div"}, {"power", "pow"},
-      {"negative", "neg"},  {"absolute", "abs"}, {"equal", "eq"},        {"not_equal", "ne"},    {"less", "lt"},
-      {"less_equal", "le"}, {"greater", "gt"},   {"greater_equal", "ge"}};
+  static constexpr const char* names[][2] = {{"power", "pow"}, {"equal", "eq"}, {"rint", "round"}};
   for (const auto& [theirs, ours] : names)
     if (std::strcmp(ufunc, theirs) == 0) return ours;
   return ufunc;

@@ -1,4 +1,4 @@
-// Operators of Tensor: + - * / @ **, comparisons, float(x), int(x), bool(x).
+// Operators of Tensor: + - * / // % @ **, comparisons, float(x), int(x), bool(x).
 #include "base/error.h"
 #include "bindings/op_call.h"
 #include "bindings/tensor.h"
@@ -9,7 +9,7 @@ namespace {
 
 // Looked up once; null where the registry has no such op, and then Python says that the operator is not supported.
 struct Known {
-  const Op *add, *sub, *mul, *div, *matmul, *pow, *neg, *abs, *eq, *ne, *lt, *le, *gt, *ge;
+  const Op *add, *sub, *mul, *div, *floor_divide, *remainder, *matmul, *pow, *neg, *abs, *eq, *ne, *lt, *le, *gt, *ge;
 } known;
 
 // An operand that is neither tensor nor number: a NumPy array or scalar.
@@ -64,6 +64,8 @@ BS_BINARY(add)
 BS_BINARY(sub)
 BS_BINARY(mul)
 BS_BINARY(div)
+BS_BINARY(floor_divide)
+BS_BINARY(remainder)
 BS_BINARY(matmul)
 #undef BS_BINARY
 
@@ -151,6 +153,8 @@ void prepare_number_slots() {
   BS_FIND(sub)
   BS_FIND(mul)
   BS_FIND(div)
+  BS_FIND(floor_divide)
+  BS_FIND(remainder)
   BS_FIND(matmul)
   BS_FIND(pow)
   BS_FIND(neg)
@@ -169,6 +173,8 @@ PyType_Slot tensor_number_slots[] = {BS_SLOT(Py_nb_add, add),
                                      BS_SLOT(Py_nb_subtract, sub),
                                      BS_SLOT(Py_nb_multiply, mul),
                                      BS_SLOT(Py_nb_true_divide, div),
+                                     BS_SLOT(Py_nb_floor_divide, floor_divide),
+                                     BS_SLOT(Py_nb_remainder, remainder),
                                      BS_SLOT(Py_nb_matrix_multiply, matmul),
                                      BS_SLOT(Py_nb_power, power),
                                      BS_SLOT(Py_nb_negative, negative),

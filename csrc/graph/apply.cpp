@@ -129,6 +129,10 @@ std::vector<Tensor> in_computing_types(const Op& op, std::span<const Tensor> giv
 }
 
 Applied apply_op(const Op& op, std::span<const Tensor> given, Ref<Attrs> attrs) {
+  if (op.instead && attrs) {
+    if (Tensor made = op.instead(*attrs, given)) return {{}, {std::move(made)}};
+    attrs = {};
+  }
   const int n = static_cast<int>(given.size());
   Few<const Spec*, kFewOperands> in(n);
   bool symbolic = false, needs_grad = false, all_ready = true, storage = false;

@@ -36,7 +36,11 @@ const std::vector<const Op*>& all_ops() { return registry(); }
 const Op* find_op(const std::string& name) {
   auto& ops = registry();
   auto it = std::lower_bound(ops.begin(), ops.end(), name.c_str(), before);
-  return it != ops.end() && name == (*it)->name ? *it : nullptr;
+  if (it != ops.end() && name == (*it)->name) return *it;
+  for (const Op* op : ops)
+    for (const char* other : op->also)
+      if (name == other) return op;
+  return nullptr;
 }
 
 }  // namespace bs

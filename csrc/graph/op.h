@@ -261,11 +261,15 @@ struct Op {
   std::vector<InputSchema> inputs;
   std::vector<AttrSchema> attrs = {};
   std::vector<const char*> outputs = {"out"};
+  std::vector<const char*> also = {};  // names that Python has it under besides; PyTorch's
   Visibility visibility = Visibility::hidden;
   int self = 0;  // the input that the tensor is whose method is called
   Keyword keyword = Keyword::none;
   // What op(x, n) is for a number n where a simpler op gives it, as x ** 2 is a square; else empty. Of two inputs.
   Tensor (*with_number)(const Tensor& x, const Number& n) = nullptr;
+  // What op(..) is for attributes that make it another op, as a quotient that is rounded; else empty, and then the op
+  // itself has no attributes.
+  Tensor (*instead)(const Attrs& attrs, std::span<const Tensor> in) = nullptr;
   // Where attributes or shapes say how many outputs there are; comes before infer, and throws what that would.
   int (*count_outputs)(const Attrs* attrs, const Specs& in) = nullptr;
 
@@ -304,9 +308,11 @@ struct Op {
   // Inputs that forward takes with any strides; others are made contiguous first.
   Mask strided = {};
   Storage storage = Storage::refused;
-  int elementwise = -1;  // the fuser's instruction (kernels::Ew), or -1
-  bool host = false;     // forward calls back into Python: one thread, may throw
-  bool effect = false;   // never removed or merged with an equal one
+  // The fuser's instruction (kernels::Ew), or -1. Lists check no values: an elementwise op with `explain` is a step of
+  // its own where it gives integers, and such an op reports nothing where it gives floats.
+  int elementwise = -1;
+  bool host = false;    // forward calls back into Python: one thread, may throw
+  bool effect = false;  // never removed or merged with an equal one
   // forward reads element i of each input that has an output's shape before it writes element i of any output (merge()
   // likewise for what it writes): outputs may lie over such inputs.
   bool in_place = false;
@@ -338,7 +344,7 @@ struct Op {
 
 // The registry: ops in the order of their names.
 const std::vector<const Op*>& all_ops();
-// Null if there is none.
+// By its name or one that it has besides. Null if there is none.
 const Op* find_op(const std::string& name);
 
 struct Registrar {

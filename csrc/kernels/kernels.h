@@ -40,6 +40,7 @@ enum class EwTypes : uint8_t {
   POWERS,   // any dtype, but bools become int64
   TEST,     // any dtype in, bool out
   SELECT,   // a bool, then any dtype
+  DIVIDE,   // any dtypes but bools alone; what integers give by 0 means nothing, and is refused above
 };
 // Whether the row's formula is for floats alone.
 static constexpr bool of_floats(EwTypes t) { return t == EwTypes::FLOATS || t == EwTypes::REALS; }

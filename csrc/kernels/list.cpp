@@ -224,6 +224,9 @@ void step_loop(const ListStep* at, int64_t i, const ListStep* first, const char*
   }
 }
 
+template <class Row>
+constexpr bool kThroughMemory = of_floats(Row::types) || Row::types == EwTypes::DIVIDE;
+
 template <class T>
 struct Entry {
   Loop<T> loop;
@@ -243,10 +246,10 @@ template <class T, class Row>
 constexpr Entry<T> entry_of() {
   Entry<T> e = {};
   e.arity = Row::arity;
-  e.through_memory = of_floats(Row::types);
+  e.through_memory = kThroughMemory<Row>;
   if constexpr (kTakes<T, Row>) e.loop = &loop<T, Row>;
   if constexpr (kIsInteger<T>) {  // loops only
-  } else if constexpr (of_floats(Row::types)) {
+  } else if constexpr (kThroughMemory<Row>) {
     for (int form = 0; form < kForms; ++form)
       for (int t = 0; t < kTargets; ++t)
         e.step[form][t] = t == LAST ? &step_loop<T, Row, LAST> : &step_loop<T, Row, STORED>;

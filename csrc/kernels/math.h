@@ -1,9 +1,10 @@
 // Vector functions for the rows of elementwise.def and for kernels that need them (softmax, norms).
 //
-// Branch-free (sin and cos: but for lanes beyond 1e5) and right at +-0, +-inf, NaN and the overflow thresholds,
-// denormal inputs and results included. One sequence of operations for all instruction sets, so those with fma agree
-// to the bit. Within 2 ulp, gelu within 4 (4.1 in v2). The largest errors that tests/kernels/ulp.cpp has found, in ulp,
-// as v3 and v4 / v2, which has no fma; float32 over all 2^32 inputs but where marked *, float64 over 4 to 40 million:
+// Branch-free (but for lanes of sin and cos beyond 1e5, and of quotients beyond 2^23) and right at +-0, +-inf, NaN and
+// the overflow thresholds, denormal inputs and results included. One sequence of operations for all instruction sets,
+// so those with fma agree to the bit. Within 2 ulp, gelu within 4 (4.1 in v2). The largest errors that
+// tests/kernels/ulp.cpp has found, in ulp, as v3 and v4 / v2, which has no fma; float32 over all 2^32 inputs but where
+// marked *, float64 over 4 to 40 million:
 //
 //             float32          float64                      float32          float64
 //   exp       1.02 / 0.99      0.98 / 0.95      softplus    1.72 / 1.72      1.60 / 1.60
@@ -19,8 +20,7 @@
 // the function); the reductions are Cody & Waite's (Software Manual for the Elementary Functions, 1980).
 #pragma once
 
-#include "kernels/math_f32.h"
-#include "kernels/math_f64.h"
+#include "kernels/math_division.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {

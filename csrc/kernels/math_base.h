@@ -22,6 +22,37 @@ inline V v_select(MaskOf<V> m, V a, V b) {
   return m ? a : b;
 }
 
+template <class V>
+constexpr bool kOfIntegers = false;
+template <>
+constexpr bool kOfIntegers<Vec<int32_t>> = true;
+template <>
+constexpr bool kOfIntegers<Vec<int64_t>> = true;
+
+template <Rounding how, class V>
+inline V v_whole(V x) {
+  if constexpr (kOfIntegers<V>)
+    return x;
+  else
+    return v_rounded<how>(x);
+}
+template <class V>
+inline V v_floor(V x) {
+  return v_whole<kDown>(x);
+}
+template <class V>
+inline V v_ceil(V x) {
+  return v_whole<kUp>(x);
+}
+template <class V>
+inline V v_trunc(V x) {
+  return v_whole<kToZero>(x);
+}
+template <class V>
+inline V v_round(V x) {
+  return v_whole<kToNearest>(x);
+}
+
 // 1 where m, else 0.
 template <class T>
 inline Vec<T> v_one_if(Mask<T> m) {

@@ -14,9 +14,10 @@ struct Real<Vec<float>> {
   using U = Vec<uint32_t>;
   static constexpr int kMantissa = 23, kBias = 127;
   static constexpr T kInfinity = __builtin_inff(), kNaN = __builtin_nanf("");
-  static constexpr T kInteger = 0x1p+23f;  // from here on every number is an integer
-  static constexpr T kRound = 0x1.8p+23f;  // adding it rounds to an integer, which then stands in the low bits
-  static constexpr T kLeast = 0x1p-126f;   // below: denormal
+  static constexpr T kInteger = 0x1p+23f;     // from here on every number is an integer
+  static constexpr T kSplitHigh = 0x1p+114f;  // below it v_product_error can split
+  static constexpr T kRound = 0x1.8p+23f;     // adding it rounds to an integer, which then stands in the low bits
+  static constexpr T kLeast = 0x1p-126f;      // below: denormal
   static constexpr T kExpLow = -104, kExpHigh = 89;  // e^x is 0 below, overflows above (with 2^n within 2^128)
   static constexpr T kTanhHigh = 10;                 // tanh rounds to 1
   static constexpr T kErfNear = 0.8f;                // erf_poly holds below
@@ -77,6 +78,7 @@ struct Real<Vec<float>> {
 
   static T sin_scalar(T x) { return __builtin_sinf(x); }
   static T cos_scalar(T x) { return __builtin_cosf(x); }
+  static T fmod_scalar(T x, T y) { return __builtin_fmodf(x, y); }
 
   // Where x = 2^e m with m in [3/4, 3/2): e, and m - 1.
   struct Split {

@@ -16,6 +16,7 @@ struct Real<Vec<double>> {
   static constexpr int kMantissa = 52, kBias = 1023;
   static constexpr T kInfinity = __builtin_inf(), kNaN = __builtin_nan("");
   static constexpr T kInteger = 0x1p+52;
+  static constexpr T kSplitHigh = 0x1p+995;
   static constexpr T kRound = 0x1.8p+52;
   static constexpr T kLeast = 0x1p-1022;
   static constexpr T kExpLow = -746, kExpHigh = 710;
@@ -88,6 +89,7 @@ struct Real<Vec<double>> {
 
   static T sin_scalar(T x) { return __builtin_sin(x); }
   static T cos_scalar(T x) { return __builtin_cos(x); }
+  static T fmod_scalar(T x, T y) { return __builtin_fmod(x, y); }
 
   static constexpr uint64_t kFraction = (uint64_t(1) << 52) - 1;
   // x = 2^e m with m in [least, 2 least), least given by its bits: e and m - 1. The exponent, 1024 too large to be

@@ -50,6 +50,53 @@ Wide v_pow(Wide x, Wide y) {  // of 64-bit integers, wrapping as they do
     if (y % 2) power *= square;
   return static_cast<Wide>(power);
 }
+// Integers are whole.
+double v_floor(double x) { return std::floor(x); }
+double v_ceil(double x) { return std::ceil(x); }
+double v_trunc(double x) { return std::trunc(x); }
+double v_round(double x) { return std::nearbyint(x); }
+Wide v_floor(Wide x) { return x; }
+Wide v_ceil(Wide x) { return x; }
+Wide v_trunc(Wide x) { return x; }
+Wide v_round(Wide x) { return x; }
+double v_fmod(double x, double y) { return std::fmod(x, y); }
+Wide v_fmod(Wide x, Wide y) { return y == 0 ? x : x % y; }
+template <class V>
+bool across_zero(V rest, V y) {
+  return rest != 0 && (rest < 0) != (y < 0);
+}
+template <class V>
+V v_remainder(V x, V y) {
+  const V rest = v_fmod(x, y);
+  return across_zero(rest, y) ? rest + y : rest;
+}
+// Quotients, rounded as the list's type T rounds them.
+template <class T>
+T floor_quotient(T x, T y) {
+  if (y == 0) return x / y;
+  const T rest = std::fmod(x, y);
+  T q = (x - rest) / y;
+  if (across_zero(rest, y)) q -= 1;
+  if (q == 0) return std::copysign(T(0), x / y);
+  const T below = std::floor(q);
+  return q - below > T(0.5) ? below + 1 : below;
+}
+template <class T>
+double floor_divide_as(double x, double y) {
+  return static_cast<double>(floor_quotient(static_cast<T>(x), static_cast<T>(y)));
+}
+template <class T>
+Wide floor_divide_as(Wide x, Wide y) {
+  return (y == 0 ? 0 : x / y) - across_zero(v_fmod(x, y), y);
+}
+template <class T>
+double trunc_divide_as(double x, double y) {
+  return std::trunc(static_cast<double>(static_cast<T>(x) / static_cast<T>(y)));
+}
+template <class T>
+Wide trunc_divide_as(Wide x, Wide y) {
+  return y == 0 ? 0 : x / y;
+}
 template <class V>
 V v_relu(V x) {
   return x < 0 ? V(0) : x;
@@ -75,10 +122,12 @@ V v_select(bool m, V a, V b) {
   return m ? a : b;
 }
 
-template <class V>
+template <class T, class V>
 V value_of(Ew op, V x, V y, V z) {
   [[maybe_unused]] const auto C = [](double c) { return static_cast<V>(c); };
   [[maybe_unused]] const auto v_one_if = [](bool m) { return static_cast<V>(m); };
+  const auto v_floor_divide = [](V a, V b) { return floor_divide_as<T>(a, b); };
+  const auto v_trunc_divide = [](V a, V b) { return trunc_divide_as<T>(a, b); };
   switch (op) {
 #define BS_ROW(name, types, value)                                           \
   case Ew::name:                                                             \
@@ -205,7 +254,7 @@ void run(const EwList& list, void* const* args, int64_t lo, int64_t hi) {
       const EwInstr& o = list.instr[k];
       const int n = arity(o.op);
       const V y = n > 1 ? static_cast<V>(reg[o.b]) : V(0), z = n > 2 ? static_cast<V>(reg[o.c]) : V(0);
-      reg[o.dst] = static_cast<T>(value_of<V>(o.op, static_cast<V>(reg[o.a]), y, z));
+      reg[o.dst] = static_cast<T>(value_of<T, V>(o.op, static_cast<V>(reg[o.a]), y, z));
     }
     for (int k = 0; k < list.n_out; ++k) {
       const int arg = list.n_in + k;

@@ -241,6 +241,54 @@ inline bool v_any(M m) {
 #endif
 }
 
+// x as a whole number. The codes are those of x86's instructions.
+enum Rounding { kToNearest, kDown, kUp, kToZero };  // ties to even
+#if defined(__AVX512F__)
+template <Rounding how>
+inline Vec<float> v_rounded(Vec<float> x) {
+  return _mm512_maskz_roundscale_ps(static_cast<__mmask16>(-1), x, how | _MM_FROUND_NO_EXC);
+}
+template <Rounding how>
+inline Vec<double> v_rounded(Vec<double> x) {
+  return _mm512_maskz_roundscale_pd(static_cast<__mmask8>(-1), x, how | _MM_FROUND_NO_EXC);
+}
+#elif defined(__AVX2__)
+template <Rounding how>
+inline Vec<float> v_rounded(Vec<float> x) {
+  return _mm256_round_ps(x, how | _MM_FROUND_NO_EXC);
+}
+template <Rounding how>
+inline Vec<double> v_rounded(Vec<double> x) {
+  return _mm256_round_pd(x, how | _MM_FROUND_NO_EXC);
+}
+#elif defined(__x86_64__)
+template <Rounding how>
+inline Vec<float> v_rounded(Vec<float> x) {
+  return _mm_round_ps(x, how | _MM_FROUND_NO_EXC);
+}
+template <Rounding how>
+inline Vec<double> v_rounded(Vec<double> x) {
+  return _mm_round_pd(x, how | _MM_FROUND_NO_EXC);
+}
+#elif defined(__aarch64__)
+template <Rounding how>
+inline Vec<float> v_rounded(Vec<float> x) {
+  const float32x4_t a = (float32x4_t)x;
+  return (Vec<float>)(how == kDown     ? vrndmq_f32(a)
+                      : how == kUp     ? vrndpq_f32(a)
+                      : how == kToZero ? vrndq_f32(a)
+                                       : vrndnq_f32(a));
+}
+template <Rounding how>
+inline Vec<double> v_rounded(Vec<double> x) {
+  const float64x2_t a = (float64x2_t)x;
+  return (Vec<double>)(how == kDown     ? vrndmq_f64(a)
+                       : how == kUp     ? vrndpq_f64(a)
+                       : how == kToZero ? vrndq_f64(a)
+                                        : vrndnq_f64(a));
+}
+#endif
+
 // a b + c with one rounding. v2 has no such instruction: there it rounds twice.
 #if defined(__AVX512F__)
 inline Vec<float> v_fma(Vec<float> a, Vec<float> b, Vec<float> c) { return _mm512_fmadd_ps(a, b, c); }

@@ -1,5 +1,6 @@
 // The elementwise ops: one Op object per row of kernels/elementwise.def.
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "base/error.h"
@@ -82,7 +83,7 @@ void check_dtypes(const Specs& in) {
                       ? "the opposite of a mask is mask == 0, where two differ a != b; or cast it, as in x.to(bs.int64)"
                       : "cast it first, as in x.to(bs.int64)");
   }
-  if constexpr (code == Ew::pow) {
+  if constexpr (code == Ew::pow || types == Types::DIVIDE) {
     if (promote(in) == DType::b8) refuse(0, "cast it first, as in x.to(bs.int64)");
   }
   if constexpr (types == Types::SELECT) {
@@ -110,6 +111,52 @@ void infer(const Attrs*, const Specs& in, Spec* out) {
   out[0].dtype = types == Types::TEST ? DType::b8 : result_dtype(types, in);
 }
 
+// The first of elements [lo, hi) of the loop space at which operand k, of words of this size, is 0; or -1.
+template <class Word>
+int64_t first_zero(const EwList& list, int k, const void* data, int64_t lo, int64_t hi) {
+  const int64_t* stride = list.arg[k].stride;
+  while (lo < hi) {
+    int64_t rest = lo, at = 0, row = 1, step = 0;  // without dimensions there is one element
+    for (int d = list.n_dims - 1; d >= 0; --d) {
+      const int64_t i = rest % list.size[d];
+      if (d == list.n_dims - 1) row = std::min(list.size[d] - i, hi - lo), step = stride[d];
+      at += i * stride[d];
+      rest /= list.size[d];
+    }
+    const Word* p = static_cast<const Word*>(data) + at;
+    for (int64_t i = 0, n = step == 0 ? 1 : row; i < n; ++i)
+      if (p[i * step] == 0) return lo + i;
+    lo += row;
+  }
+  return -1;
+}
+int64_t first_zero(const EwList& list, int k, const void* data, int64_t lo, int64_t hi) {
+  switch (size_of(list.arg[k].dtype)) {
+    case 1:
+      return first_zero<uint8_t>(list, k, data, lo, hi);
+    case 2:
+      return first_zero<uint16_t>(list, k, data, lo, hi);
+    case 4:
+      return first_zero<uint32_t>(list, k, data, lo, hi);
+    default:
+      return first_zero<uint64_t>(list, k, data, lo, hi);
+  }
+}
+
+// Of integers divided by 0.
+template <Ew code>
+void explain(const Call& call, int64_t position) {
+  const Dims& shape = call.out[0].shape();
+  Dims at = shape;
+  for (int d = shape.size() - 1; d >= 0; --d) {
+    at[d] = position % shape[d];
+    position /= shape[d];
+  }
+  throw ValueError(cat("[", table[static_cast<int>(code)]->name, "] integers are divided by 0",
+                       shape.size() > 0 ? " (element " + str(at) + " of the result)" : "",
+                       ": cast them first, as in x.to(bs.float32), where inf and NaN will do"));
+}
+
 template <Ew code, Types types>
 int64_t forward(const Call& call, int64_t lo, int64_t hi) {
   EwList list;
@@ -134,6 +181,9 @@ int64_t forward(const Call& call, int64_t lo, int64_t hi) {
   set_loop(list, shape, operands, call.n_in + 1);
   const int64_t extent = loop_extent(shape);
   const int64_t each = extent ? numel(shape) / extent : 0;
+  if (types == Types::DIVIDE && !is_float(call.out[0].dtype())) {
+    if (const int64_t bad = first_zero(list, 1, args[1], lo * each, hi * each); bad >= 0) return bad;
+  }
   kernels::active().elementwise(list, args, lo * each, hi * each);
   return -1;
 }
@@ -229,18 +279,58 @@ Tensor power_by_number(const Tensor& x, const Number& n) {
   return {};
 }
 
+std::vector<const char*> also_of([[maybe_unused]] Ew code) {
+#define BS_EW1(...)
+#define BS_EW2(...)
+#define BS_EW3(...)
+#define BS_ALSO(name, ...) \
+  if (code == Ew::name) return {__VA_ARGS__};
+#include "kernels/elementwise.def"
+  return {};
+}
+
+// div with a rounding_mode.
+Tensor rounded_quotient(const Attrs& attrs, std::span<const Tensor> in) {
+  if (!attrs.has(0)) return {};
+  return attrs.get<int64_t>(0) == 0 ? floor_divide(in[0], in[1]) : trunc_divide(in[0], in[1]);
+}
+
+// round to decimals.
+Tensor rounded_to(const Attrs& attrs, std::span<const Tensor> in) {
+  const int64_t decimals = attrs.get<int64_t>(0);
+  if (decimals == 0) return {};
+  if (!is_float(in[0].dtype()))
+    throw DTypeError(cat("[round] decimals are for floats, input is ", name_of(in[0].dtype()),
+                         ": leave them out, or cast it first, as in x.to(bs.float32)"));
+  const double scale = std::pow(10.0, std::fabs(static_cast<double>(decimals)));
+  const DType own = in[0].dtype();
+  const Tensor x = is_storage(own) ? cast(in[0], computing(own)) : in[0];  // rounded once, at the end
+  const Tensor y = decimals > 0 ? div(round(mul(x, scale)), scale) : mul(round(div(x, scale)), scale);
+  return is_storage(own) ? cast(y, own) : y;
+}
+
 Op make(const char* name, const char* doc, int n_in, Types types, Ew code, const Reads& reads, void (*grad)(GradCall&),
-        void (*infer)(const Attrs*, const Specs&, Spec*), int64_t (*forward)(const Call&, int64_t, int64_t)) {
+        void (*infer)(const Attrs*, const Specs&, Spec*), int64_t (*forward)(const Call&, int64_t, int64_t),
+        void (*explain)(const Call&, int64_t)) {
   Op op;
   op.name = name;
   op.doc = doc;
   op.inputs = inputs_of(code, n_in, types);
+  op.also = also_of(code);
   op.visibility = is_helper(code) ? Visibility::hidden : Visibility::method;
   op.self = types == Types::SELECT ? 1 : 0;
   op.with_number = code == Ew::pow ? power_by_number : nullptr;
   op.keyword = code == Ew::add || code == Ew::sub ? Keyword::alpha : Keyword::none;
+  if (code == Ew::div) {
+    op.attrs = {{.name = "rounding_mode", .type = AttrType::word, .by_name = true, .words = {"floor", "trunc"}}};
+    op.instead = rounded_quotient;
+  } else if (code == Ew::round) {
+    op.attrs = {{.name = "decimals", .type = AttrType::integer, .default_value = int64_t{0}, .by_name = true}};
+    op.instead = rounded_to;
+  }
   op.infer = infer;
   op.forward = forward;
+  op.explain = types == Types::DIVIDE ? explain : nullptr;
   op.place = place;
   op.strided = IN_0 | IN_1 | IN_2;
   op.elementwise = static_cast<int>(code);
@@ -251,7 +341,7 @@ Op make(const char* name, const char* doc, int n_in, Types types, Ew code, const
 
 #define BS_ROW(n, name, types, reads, doc)                                                                            \
   const Op op_##name = make(#name, doc, n, Types::types, Ew::name, reads, grad_##name, infer<Ew::name, Types::types>, \
-                            forward<Ew::name, Types::types>);                                                         \
+                            forward<Ew::name, Types::types>, explain<Ew::name>);                                      \
   BS_REGISTER(op_##name);                                                                                             \
   const bool in_table_##name = (table[static_cast<int>(Ew::name)] = &op_##name);
 #define BS_EW1(name, types, value, reads, gradient, lo, hi, doc) BS_ROW(1, name, types, reads, doc)

@@ -157,6 +157,7 @@ const Op cat_op{
         "are equal; vectors of size 0 are left out.",
     .inputs = {{"tensors", false, true}},
     .attrs = {{"dim", AttrType::integer, false, int64_t{0}}},
+    .also = {"concat", "concatenate"},
     .visibility = Visibility::function,
     .infer =
         [](const Attrs* attrs, const Specs& in, Spec* out) {

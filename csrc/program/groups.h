@@ -47,8 +47,13 @@ class Groups {
   Value& value(int v) { return ir_.values[static_cast<size_t>(v)]; }
   // The memory that v lies in.
   Value& root(int v) { return value(ir_.root(v)); }
-  bool elementwise(int s) { return step(s).op->elementwise >= 0; }
   const Spec& out_spec(int s) { return value(step(s).out[0]).spec; }
+  // Whether lists may run step s.
+  bool elementwise(int s) {
+    const Op& op = *step(s).op;
+    return op.elementwise >= 0 && (!op.explain || is_float(out_spec(s).dtype));
+  }
+  bool may_fail(int s) { return !elementwise(s) && step(s).op->may_fail(); }
   // The arithmetic of an elementwise step.
   DType compute(int s);
   // Steps that read the root value v, or a view of it.

@@ -96,7 +96,7 @@ std::vector<Step> ordered_steps(Groups& groups) {
         if (const Value& old = groups.root(v); old.home == Home::slot) reads.add(static_cast<int>(g), old.index);
       for (int v : groups.step(s).out)
         if (groups.value(v).home == Home::next) writer[groups.value(v).index] = static_cast<int>(g);
-      if (groups.step(s).op->may_fail()) fails[g] = true;
+      if (groups.may_fail(s)) fails[g] = true;
     }
     failing += fails[g];
     count += !group.members.empty();

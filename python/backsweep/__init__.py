@@ -75,8 +75,6 @@ __all__ = [
     "bfloat16",
     "bool_",
     "compile",
-    "concat",
-    "concatenate",
     "default_generator",
     "double",
     "enable_grad",
@@ -130,4 +128,3 @@ else:
     globals().update(_ops)
     __all__ += sorted(_ops)
     del _ops
-concat = concatenate = _core.cat

@@ -28,10 +28,11 @@ static_assert(std::size(kRows) == static_cast<size_t>(Ew::count_));
 
 // Whether the oracle, which computes in double and rounds once, may differ in the last bits.
 bool rough_op(int op) {
-  static constexpr const char* kExact[] = {"add",      "sub",      "mul",        "div",       "maximum", "minimum",
-                                           "neg",      "sqrt",     "reciprocal", "square",    "relu",    "eq",
-                                           "ne",       "lt",       "le",         "gt",        "ge",      "copy",
-                                           "mul_mask", "mul_zero", "where",      "share_max", "sign",    "abs"};
+  static constexpr const char* kExact[] = {
+      "add",      "sub",      "mul",   "div",       "maximum",      "minimum",     "neg",   "sqrt", "reciprocal",
+      "square",   "relu",     "eq",    "ne",        "lt",           "le",          "gt",    "ge",   "copy",
+      "mul_mask", "mul_zero", "where", "share_max", "sign",         "abs",         "floor", "ceil", "trunc",
+      "round",    "frac",     "fmod",  "remainder", "floor_divide", "trunc_divide"};
   for (const char* name : kExact)
     if (std::strcmp(kRows[op].name, name) == 0) return false;
   return true;

@@ -26,9 +26,15 @@ KEYWORDS = {
 
 
 def op_lines(
-    op: dict[str, Any], indent: str, doc: str | None, *, method: bool = False, static: bool = False
+    op: dict[str, Any],
+    indent: str,
+    doc: str | None,
+    *,
+    name: str | None = None,
+    method: bool = False,
+    static: bool = False,
 ) -> list[str]:
-    """Give the definition of an op, as a function or as a method."""
+    """Give the definition of an op, as a function or as a method, under its name or another."""
     parameters, by_name, variadic = _parameters(op, method)
     n_out = len(op["outputs"])
     result = (
@@ -43,7 +49,7 @@ def op_lines(
     if variadic:
         parts = [*parameters[:-1], f"*{variadic}: int", *by_name]
         signatures.append(f"({', '.join(parts)}) -> {result}")
-    return overloads(op["name"], signatures, indent, doc, static=static)
+    return overloads(name or op["name"], signatures, indent, doc, static=static)
 
 
 def _parameters(op: dict[str, Any], method: bool) -> tuple[list[str], list[str], str | None]:

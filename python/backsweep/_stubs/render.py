@@ -48,7 +48,7 @@ def render() -> str:
         elif isinstance(value, (_core.DType, _core.Tensor)):
             values.append(f"{name}: {type(value).__name__}")
         elif isinstance(value, _core.OpFunction):
-            functions += op_lines(ops[name], "", value.__doc__)
+            functions += op_lines(ops[value.__name__], "", value.__doc__, name=name)
         elif callable(value):
             functions += _function(name, value)
         elif name != "ops":
@@ -96,7 +96,7 @@ def _class(cls: type, ops: dict[str, dict[str, Any]]) -> list[str]:
         if name in SKIPPED or (private and name not in OPERATORS):
             continue
         if isinstance(member, _core.OpFunction):
-            lines += op_lines(ops[name], "    ", member.__doc__, method=True)
+            lines += op_lines(ops[member.__name__], "    ", member.__doc__, name=name, method=True)
         elif inspect.isgetsetdescriptor(member) or isinstance(member, property):
             lines += _attribute(name)
         elif name in OPERATORS:

@@ -234,7 +234,7 @@ OPERATORS = {
 OPERATORS |= dict.fromkeys(("__neg__", "__pos__", "__abs__"), "(self) -> Tensor")
 OPERATORS |= {
     f"__{r}{name}__": "(self, other: TensorLike, /) -> Tensor"
-    for name in ("add", "sub", "mul", "truediv", "matmul", "pow")
+    for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "matmul", "pow")
     for r in ("", "r")
 } | {f"__{name}__": "(self, other: TensorLike, /) -> Tensor" for name in ("lt", "le", "gt", "ge")}
 # Of parameters and buffers in place; other tensors get a new object.

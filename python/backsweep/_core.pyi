@@ -112,6 +112,7 @@ class Tensor:
     def __deepcopy__(self: Self, memo: dict[_int, Any], /) -> Self: ...
     def __eq__(self, other: object, /) -> Tensor: ...  # type: ignore[override]
     def __float__(self) -> _float: ...
+    def __floordiv__(self, other: TensorLike, /) -> Tensor: ...
     def __ge__(self, other: TensorLike, /) -> Tensor: ...
     def __getitem__(self, key: Any, /) -> Tensor: ...
     def __gt__(self, other: TensorLike, /) -> Tensor: ...
@@ -123,13 +124,16 @@ class Tensor:
     def __len__(self) -> _int: ...
     def __lt__(self, other: TensorLike, /) -> Tensor: ...
     def __matmul__(self, other: TensorLike, /) -> Tensor: ...
+    def __mod__(self, other: TensorLike, /) -> Tensor: ...
     def __mul__(self, other: TensorLike, /) -> Tensor: ...
     def __ne__(self, other: object, /) -> Tensor: ...  # type: ignore[override]
     def __neg__(self) -> Tensor: ...
     def __pos__(self) -> Tensor: ...
     def __pow__(self, other: TensorLike, /) -> Tensor: ...
     def __radd__(self, other: TensorLike, /) -> Tensor: ...
+    def __rfloordiv__(self, other: TensorLike, /) -> Tensor: ...
     def __rmatmul__(self, other: TensorLike, /) -> Tensor: ...
+    def __rmod__(self, other: TensorLike, /) -> Tensor: ...
     def __rmul__(self, other: TensorLike, /) -> Tensor: ...
     def __rpow__(self, other: TensorLike, /) -> Tensor: ...
     def __rsub__(self, other: TensorLike, /) -> Tensor: ...
@@ -138,6 +142,9 @@ class Tensor:
     def __truediv__(self, other: TensorLike, /) -> Tensor: ...
     def _replace(self: Self, value: TensorLike, /) -> Self: ...
     def abs(self) -> Tensor:
+        """|x|; derivative 0 at x = 0 and NaN"""
+
+    def absolute(self) -> Tensor:
         """|x|; derivative 0 at x = 0 and NaN"""
 
     def add(self, other: TensorLike, *, alpha: _float = 1) -> Tensor:
@@ -209,6 +216,9 @@ class Tensor:
     def cast(self, dtype: DTypeLike) -> Tensor:
         """Another dtype: to bool, whether each element is not 0; floats to integers are cut towards zero, and give the least one where none fits."""
 
+    def ceil(self) -> Tensor:
+        """the least whole number >= x; derivative 0"""
+
     def char(self) -> Tensor:
         """As int8."""
 
@@ -240,11 +250,14 @@ class Tensor:
     def dim(self) -> _int:
         """The number of axes."""
 
-    def div(self, other: TensorLike) -> Tensor:
-        """input / other"""
+    def div(self, other: TensorLike, *, rounding_mode: Literal["floor", "trunc"] | None = None) -> Tensor:
+        """input / other. rounding_mode rounds it: 'floor' down, 'trunc' towards 0; of integers it is then an integer"""
 
     def div_(self: Self, other: TensorLike) -> Self:
         """Of a parameter or buffer: x / other becomes its value."""
+
+    def divide(self, other: TensorLike, *, rounding_mode: Literal["floor", "trunc"] | None = None) -> Tensor:
+        """input / other. rounding_mode rounds it: 'floor' down, 'trunc' towards 0; of integers it is then an integer"""
 
     def double(self) -> Tensor:
         """As float64."""
@@ -272,8 +285,23 @@ class Tensor:
     def fill_(self: Self, value: _float | Tensor) -> Self:
         """Of a parameter or buffer: every element becomes the number."""
 
+    def fix(self) -> Tensor:
+        """x without its fraction; derivative 0"""
+
     def float(self) -> Tensor:
         """As float32."""
+
+    def floor(self) -> Tensor:
+        """the largest whole number <= x; derivative 0"""
+
+    def floor_divide(self, other: TensorLike) -> Tensor:
+        """input / other rounded down, as (input - fmod(input, other)) / other: 1 // 0.1 is 9. ValueError for integers by 0"""
+
+    def fmod(self, other: TensorLike) -> Tensor:
+        """what is left of input / other rounded towards 0, with the sign of input; exact. ValueError for integers by 0"""
+
+    def frac(self) -> Tensor:
+        """x - trunc(x)"""
 
     def ge(self, other: TensorLike) -> Tensor:
         """input >= other"""
@@ -285,6 +313,12 @@ class Tensor:
     def grad(self) -> Tensor | None: ...
     @grad.setter
     def grad(self, value: Tensor | None) -> None: ...
+    def greater(self, other: TensorLike) -> Tensor:
+        """input > other"""
+
+    def greater_equal(self, other: TensorLike) -> Tensor:
+        """input >= other"""
+
     def gt(self, other: TensorLike) -> Tensor:
         """input > other"""
 
@@ -308,6 +342,12 @@ class Tensor:
         """The only element, as a Python number."""
 
     def le(self, other: TensorLike) -> Tensor:
+        """input <= other"""
+
+    def less(self, other: TensorLike) -> Tensor:
+        """input < other"""
+
+    def less_equal(self, other: TensorLike) -> Tensor:
         """input <= other"""
 
     def log(self) -> Tensor:
@@ -361,6 +401,9 @@ class Tensor:
     def mul_(self: Self, other: TensorLike) -> Self:
         """Of a parameter or buffer: x other becomes its value."""
 
+    def multiply(self, other: TensorLike) -> Tensor:
+        """input times other; of bools, whether both are true"""
+
     def narrow(self, dim: _int = ..., start: _int = ..., length: _int = ..., *, axis: _int = ...) -> Tensor:
         """x[start:start + length] on axis dim, which must be there. A view."""
 
@@ -371,6 +414,12 @@ class Tensor:
 
     def neg(self) -> Tensor:
         """-x"""
+
+    def negative(self) -> Tensor:
+        """-x"""
+
+    def not_equal(self, other: TensorLike) -> Tensor:
+        """input != other"""
 
     def numel(self) -> _int:
         """The number of elements."""
@@ -393,6 +442,9 @@ class Tensor:
     def relu(self) -> Tensor:
         """max(x, 0), NaN stays; derivative 0 at x = 0, 1 at NaN"""
 
+    def remainder(self, other: TensorLike) -> Tensor:
+        """what is left of input / other rounded down, with the sign of other. ValueError for integers by 0"""
+
     @property
     def requires_grad(self) -> _bool: ...
     @requires_grad.setter
@@ -405,6 +457,9 @@ class Tensor:
     @overload
     def reshape(self, *shape: _int) -> Tensor:
         """The elements in row-major order under another shape; one size may be -1. A view where the strides allow it, else a copy."""
+
+    def round(self, *, decimals: _int = 0) -> Tensor:
+        """the nearest whole number, of two the even one; derivative 0. decimals: the nearest multiple of 10^-decimals, of floats"""
 
     def rsqrt(self) -> Tensor:
         """x^(-1/2)"""
@@ -460,6 +515,9 @@ class Tensor:
     def sub_(self: Self, other: TensorLike, alpha: _float = 1) -> Self:
         """Of a parameter or buffer: x - alpha other becomes its value."""
 
+    def subtract(self, other: TensorLike, *, alpha: _float = 1) -> Tensor:
+        """input - other"""
+
     def sum(
         self,
         dim: Size | None = None,
@@ -482,6 +540,17 @@ class Tensor:
 
     def transpose(self, dim0: _int, dim1: _int) -> Tensor:
         """The axes dim0 and dim1 exchanged. A view."""
+
+    def true_divide(
+        self,
+        other: TensorLike,
+        *,
+        rounding_mode: Literal["floor", "trunc"] | None = None,
+    ) -> Tensor:
+        """input / other. rounding_mode rounds it: 'floor' down, 'trunc' towards 0; of integers it is then an integer"""
+
+    def trunc(self) -> Tensor:
+        """x without its fraction; derivative 0"""
 
     def type_as(self, other: TensorLike) -> Tensor:
         """With the element type of other."""
@@ -626,6 +695,8 @@ class ops:
     @staticmethod
     def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int = ...) -> Tensor: ...
     @staticmethod
+    def ceil(input: TensorLike) -> Tensor: ...
+    @staticmethod
     def chunk(input: TensorLike, chunks: int, dim: int = 0, *, axis: int = ...) -> tuple[Tensor, ...]: ...
     @staticmethod
     def contiguous(input: TensorLike) -> Tensor: ...
@@ -663,7 +734,12 @@ class ops:
     @staticmethod
     def detach(input: TensorLike) -> Tensor: ...
     @staticmethod
-    def div(input: TensorLike, other: TensorLike) -> Tensor: ...
+    def div(
+        input: TensorLike,
+        other: TensorLike,
+        *,
+        rounding_mode: Literal["floor", "trunc"] | None = None,
+    ) -> Tensor: ...
     @staticmethod
     def dropout(input: TensorLike, p: float = 0.5, *, key: Tensor | None = None) -> Tensor: ...
     @staticmethod
@@ -682,6 +758,14 @@ class ops:
     def expm1(input: TensorLike) -> Tensor: ...
     @staticmethod
     def finite_norm(x: TensorLike) -> Tensor: ...
+    @staticmethod
+    def floor(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def floor_divide(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def fmod(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def frac(input: TensorLike) -> Tensor: ...
     @staticmethod
     def ge(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
@@ -795,12 +879,16 @@ class ops:
     def reciprocal(input: TensorLike) -> Tensor: ...
     @staticmethod
     def relu(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def remainder(input: TensorLike, other: TensorLike) -> Tensor: ...
     @overload
     @staticmethod
     def reshape(input: TensorLike, shape: Size) -> Tensor: ...
     @overload
     @staticmethod
     def reshape(input: TensorLike, *shape: int) -> Tensor: ...
+    @staticmethod
+    def round(input: TensorLike, *, decimals: int = 0) -> Tensor: ...
     @staticmethod
     def rsqrt(input: TensorLike) -> Tensor: ...
     @staticmethod
@@ -904,6 +992,10 @@ class ops:
     @staticmethod
     def transpose(input: TensorLike, dim0: int, dim1: int) -> Tensor: ...
     @staticmethod
+    def trunc(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def trunc_divide(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
     def unbind(input: TensorLike, dim: int = 0, *, axis: int = ...) -> tuple[Tensor, ...]: ...
     @staticmethod
     def uniform(shape: Size, low: float = 0.0, high: float = 1.0, *, key: Tensor | None = None) -> Tensor: ...
@@ -931,6 +1023,9 @@ int8: DType
 uint8: DType
 
 def abs(input: TensorLike) -> Tensor:
+    """|x|; derivative 0 at x = 0 and NaN"""
+
+def absolute(input: TensorLike) -> Tensor:
     """|x|; derivative 0 at x = 0 and NaN"""
 
 def add(input: TensorLike, other: TensorLike, *, alpha: float = 1) -> Tensor:
@@ -1005,6 +1100,9 @@ def cast(input: TensorLike, dtype: DTypeLike) -> Tensor:
 def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int = ...) -> Tensor:
     """The tensors one after another along the axis dim, in the dtype that they promote to. Sizes of the other axes are equal; vectors of size 0 are left out."""
 
+def ceil(input: TensorLike) -> Tensor:
+    """the least whole number >= x; derivative 0"""
+
 def chunk(input: TensorLike, chunks: int, dim: int = 0, *, axis: int = ...) -> tuple[Tensor, ...]:
     """At most `chunks` parts of the axis dim, all of one size (the last may be smaller). Views."""
 
@@ -1020,6 +1118,12 @@ def compile(
 
     Tensors (and NumPy arrays) among the arguments are inputs; other arguments, and what the function reads from elsewhere, are fixed at capture, except parameters, buffers and hyperparameters, which are read at each call. .grad is kept only with keep_grads=True.
     """
+
+def concat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int = ...) -> Tensor:
+    """The tensors one after another along the axis dim, in the dtype that they promote to. Sizes of the other axes are equal; vectors of size 0 are left out."""
+
+def concatenate(tensors: Sequence[Tensor], dim: int = 0, *, axis: int = ...) -> Tensor:
+    """The tensors one after another along the axis dim, in the dtype that they promote to. Sizes of the other axes are equal; vectors of size 0 are left out."""
 
 def contiguous(input: TensorLike) -> Tensor:
     """A copy whose elements lie in row-major order."""
@@ -1043,8 +1147,21 @@ def custom(backward: Callable[..., Any], inputs: Sequence[Tensor], outputs: Sequ
 def detach(input: TensorLike) -> Tensor:
     """The same value without its history: no derivative flows through."""
 
-def div(input: TensorLike, other: TensorLike) -> Tensor:
-    """input / other"""
+def div(
+    input: TensorLike,
+    other: TensorLike,
+    *,
+    rounding_mode: Literal["floor", "trunc"] | None = None,
+) -> Tensor:
+    """input / other. rounding_mode rounds it: 'floor' down, 'trunc' towards 0; of integers it is then an integer"""
+
+def divide(
+    input: TensorLike,
+    other: TensorLike,
+    *,
+    rounding_mode: Literal["floor", "trunc"] | None = None,
+) -> Tensor:
+    """input / other. rounding_mode rounds it: 'floor' down, 'trunc' towards 0; of integers it is then an integer"""
 
 def eq(input: TensorLike, other: TensorLike) -> Tensor:
     """input == other"""
@@ -1066,6 +1183,21 @@ def expm1(input: TensorLike) -> Tensor:
 
 def eye(n: int, m: int | None = None, *, dtype: DTypeLike | None = None) -> Tensor:
     """Ones on the diagonal of n rows and m columns, zeros elsewhere."""
+
+def fix(input: TensorLike) -> Tensor:
+    """x without its fraction; derivative 0"""
+
+def floor(input: TensorLike) -> Tensor:
+    """the largest whole number <= x; derivative 0"""
+
+def floor_divide(input: TensorLike, other: TensorLike) -> Tensor:
+    """input / other rounded down, as (input - fmod(input, other)) / other: 1 // 0.1 is 9. ValueError for integers by 0"""
+
+def fmod(input: TensorLike, other: TensorLike) -> Tensor:
+    """what is left of input / other rounded towards 0, with the sign of input; exact. ValueError for integers by 0"""
+
+def frac(input: TensorLike) -> Tensor:
+    """x - trunc(x)"""
 
 def from_numpy(a: npt.NDArray[Any]) -> Tensor:
     """A tensor on the memory of a NumPy array, without a copy where it is contiguous, aligned and of a known dtype.
@@ -1134,6 +1266,12 @@ def grad(
     that the result can be differentiated again. GraphError where an input is not used, unless allow_unused. Without retain_graph (by default as create_graph) the graph gives up the values that derivatives read: it cannot be differentiated again.
     """
 
+def greater(input: TensorLike, other: TensorLike) -> Tensor:
+    """input > other"""
+
+def greater_equal(input: TensorLike, other: TensorLike) -> Tensor:
+    """input >= other"""
+
 def gt(input: TensorLike, other: TensorLike) -> Tensor:
     """input > other"""
 
@@ -1161,6 +1299,12 @@ def is_grad_enabled() -> bool:
     """Whether operations are recorded for derivatives on this thread."""
 
 def le(input: TensorLike, other: TensorLike) -> Tensor:
+    """input <= other"""
+
+def less(input: TensorLike, other: TensorLike) -> Tensor:
+    """input < other"""
+
+def less_equal(input: TensorLike, other: TensorLike) -> Tensor:
     """input <= other"""
 
 def linear(input: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor:
@@ -1226,6 +1370,9 @@ def minimum(input: TensorLike, other: TensorLike) -> Tensor:
 def mul(input: TensorLike, other: TensorLike) -> Tensor:
     """input times other; of bools, whether both are true"""
 
+def multiply(input: TensorLike, other: TensorLike) -> Tensor:
+    """input times other; of bools, whether both are true"""
+
 def narrow(
     input: TensorLike,
     dim: int = ...,
@@ -1242,8 +1389,14 @@ def ne(input: TensorLike, other: TensorLike) -> Tensor:
 def neg(input: TensorLike) -> Tensor:
     """-x"""
 
+def negative(input: TensorLike) -> Tensor:
+    """-x"""
+
 def node_bytes(n_inputs: int, n_outputs: int) -> int:
     """Bytes of one graph node, buffers apart."""
+
+def not_equal(input: TensorLike, other: TensorLike) -> Tensor:
+    """input != other"""
 
 def ones(*size: Size, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """ones(*size, dtype=None, requires_grad=False): ones, float32 by default."""
@@ -1272,11 +1425,17 @@ def release_cached() -> None:
 def relu(input: TensorLike) -> Tensor:
     """max(x, 0), NaN stays; derivative 0 at x = 0, 1 at NaN"""
 
+def remainder(input: TensorLike, other: TensorLike) -> Tensor:
+    """what is left of input / other rounded down, with the sign of other. ValueError for integers by 0"""
+
 @overload
 def reshape(input: TensorLike, shape: Size) -> Tensor: ...
 @overload
 def reshape(input: TensorLike, *shape: int) -> Tensor:
     """The elements in row-major order under another shape; one size may be -1. A view where the strides allow it, else a copy."""
+
+def round(input: TensorLike, *, decimals: int = 0) -> Tensor:
+    """the nearest whole number, of two the even one; derivative 0. decimals: the nearest multiple of 10^-decimals, of floats"""
 
 def rsqrt(input: TensorLike) -> Tensor:
     """x^(-1/2)"""
@@ -1330,6 +1489,9 @@ def structure_epoch() -> int:
 def sub(input: TensorLike, other: TensorLike, *, alpha: float = 1) -> Tensor:
     """input - other"""
 
+def subtract(input: TensorLike, other: TensorLike, *, alpha: float = 1) -> Tensor:
+    """input - other"""
+
 def sum(
     input: TensorLike,
     dim: Size | None = None,
@@ -1352,6 +1514,17 @@ def tensor(data: TensorLike, dtype: DTypeLike | None = None, requires_grad: bool
 
 def transpose(input: TensorLike, dim0: int, dim1: int) -> Tensor:
     """The axes dim0 and dim1 exchanged. A view."""
+
+def true_divide(
+    input: TensorLike,
+    other: TensorLike,
+    *,
+    rounding_mode: Literal["floor", "trunc"] | None = None,
+) -> Tensor:
+    """input / other. rounding_mode rounds it: 'floor' down, 'trunc' towards 0; of integers it is then an integer"""
+
+def trunc(input: TensorLike) -> Tensor:
+    """x without its fraction; derivative 0"""
 
 def unbind(input: TensorLike, dim: int = 0, *, axis: int = ...) -> tuple[Tensor, ...]:
     """All positions of the axis dim, which is gone in the results. Views."""
@@ -1389,6 +1562,7 @@ __all__ = [
     "Tensor",
     "Trainer",
     "abs",
+    "absolute",
     "add",
     "allocated_bytes",
     "amax",
@@ -1402,8 +1576,11 @@ __all__ = [
     "bump_structure_epoch",
     "cast",
     "cat",
+    "ceil",
     "chunk",
     "compile",
+    "concat",
+    "concatenate",
     "contiguous",
     "cos",
     "cumsum",
@@ -1411,6 +1588,7 @@ __all__ = [
     "default_generator",
     "detach",
     "div",
+    "divide",
     "enable_grad",
     "eq",
     "erf",
@@ -1418,9 +1596,14 @@ __all__ = [
     "expand",
     "expm1",
     "eye",
+    "fix",
     "float16",
     "float32",
     "float64",
+    "floor",
+    "floor_divide",
+    "fmod",
+    "frac",
     "from_numpy",
     "full",
     "full_like",
@@ -1428,6 +1611,8 @@ __all__ = [
     "gelu",
     "get_num_threads",
     "grad",
+    "greater",
+    "greater_equal",
     "gt",
     "guard",
     "host_call",
@@ -1440,6 +1625,8 @@ __all__ = [
     "is_capturing",
     "is_grad_enabled",
     "le",
+    "less",
+    "less_equal",
     "linear",
     "live_nodes",
     "log",
@@ -1453,11 +1640,14 @@ __all__ = [
     "mean",
     "minimum",
     "mul",
+    "multiply",
     "narrow",
     "ne",
     "neg",
+    "negative",
     "no_grad",
     "node_bytes",
+    "not_equal",
     "ones",
     "ones_like",
     "ops",
@@ -1467,7 +1657,9 @@ __all__ = [
     "registry",
     "release_cached",
     "relu",
+    "remainder",
     "reshape",
+    "round",
     "rsqrt",
     "select",
     "set_num_threads",
@@ -1483,10 +1675,13 @@ __all__ = [
     "stack",
     "structure_epoch",
     "sub",
+    "subtract",
     "sum",
     "tanh",
     "tensor",
     "transpose",
+    "true_divide",
+    "trunc",
     "uint8",
     "unbind",
     "uniform",

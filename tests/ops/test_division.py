@@ -37,7 +37,8 @@ ENDS = [
     3e38,
 ]
 ENDS = [*ENDS, 65504.0, 5e-324, 1e-45, 1e300, 1.7e308, 4503599627370497.0, math.inf, math.nan]
-QUOTIENTS: dict[str, Callable[[Any, Any, Any], Any]] = {
+Function = Callable[..., Any]
+QUOTIENTS: dict[str, Function] = {
     "floor_divide": lambda lib, x, y: lib.floor_divide(x, y),
     "div(floor)": lambda lib, x, y: lib.div(x, y, rounding_mode="floor"),
     "div(trunc)": lambda lib, x, y: lib.div(x, y, rounding_mode="trunc"),
@@ -47,11 +48,14 @@ QUOTIENTS: dict[str, Callable[[Any, Any, Any], Any]] = {
     "x // y": lambda _, x, y: x // y,
     "x % y": lambda _, x, y: x % y,
 }
-ROUNDED: dict[str, Callable[[Any, Any], Any]] = {
-    name: (lambda lib, x, n=name: getattr(lib, n)(x))
-    for name in ("floor", "ceil", "trunc", "fix", "round", "frac")
-}
-DECIMALS = {f"round({n})": (lambda lib, x, n=n: lib.round(x, decimals=n)) for n in (-2, -1, 0, 1, 3)}
+
+
+def rounding(name: str, **keywords: int) -> Function:
+    return lambda lib, x: getattr(lib, name)(x, **keywords)
+
+
+ROUNDED = {name: rounding(name) for name in ("floor", "ceil", "trunc", "fix", "round", "frac")}
+DECIMALS = {f"round({n})": rounding("round", decimals=n) for n in (-2, -1, 0, 1, 3)}
 BY_ZERO = ["floor_divide", "div(floor)", "div(trunc)", "remainder", "fmod", "x // y", "x % y"]
 
 
@@ -78,11 +82,11 @@ def same(mine: np.ndarray, want: np.ndarray, text: str) -> None:
 # ---- Beside PyTorch ----------------------------------------------------------------------------------------
 
 
-def both(fn: Callable[..., Any], dtype: str, *operands: np.ndarray, once: bool = False) -> None:
+def both(fn: Function, dtype: str, *operands: np.ndarray, once: bool = False) -> None:
     """Beside PyTorch's function of single numbers: that of vectors gives NaN where a quotient overflows."""
     torch = pytest.importorskip("torch")
     mine = fn(bs, *(bs.tensor(x).to(getattr(bs, dtype)) for x in operands))
-    theirs = [torch.tensor(np.stack([x, x], -1))[..., 0].to(getattr(torch, dtype)) for x in operands]
+    theirs = [torch.tensor(np.stack([x, x], -1)).to(getattr(torch, dtype))[..., 0] for x in operands]
     if once:  # rounded once, at the end
         want = fn(torch, *(x.float() for x in theirs)).to(getattr(torch, dtype))
     else:

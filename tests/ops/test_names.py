@@ -43,7 +43,6 @@ DIFFERENT: dict[str, Names] = {
         ["ignore_index", "reduction", "label_smoothing"],
     ),
 }
-MISSING = {"div": {"rounding_mode"}}
 MORE = {"cumsum": {"reverse"}}  # by name only
 
 
@@ -77,9 +76,17 @@ def test_functions(name: str) -> None:
     theirs = getattr(torch, name, None) or getattr(torch.nn.functional, name, None)
     assert theirs or hasattr(torch.Tensor, name)
     want = DIFFERENT.get(name) or documented(theirs)
-    by_name = [n for n in want[1] if n not in MISSING.get(name, ())]
     positional, keywords = ours(getattr(bs, name))
-    assert (positional, [n for n in keywords if n not in MORE.get(name, ())]) == (want[0], by_name)
+    assert (positional, [n for n in keywords if n not in MORE.get(name, ())]) == want
+
+
+def test_other_names() -> None:
+    """What an op is called besides is PyTorch's name too, of what takes the same operands."""
+    for name, op in REGISTRY.items():
+        for other in op["also"]:
+            assert getattr(bs, other) is getattr(bs, name)
+            by_position = len(documented(getattr(torch, other))[0])
+            assert by_position in (0, len(ours(getattr(bs, name))[0]))  # 0: not documented
 
 
 @pytest.mark.parametrize("name", [n for n in F.__all__ if hasattr(torch.nn.functional, n)])

@@ -140,7 +140,9 @@ def test_elementwise(data: st.DataObject) -> None:
         return values[len(inputs) :]
 
     def check(name: str, operands: Sequence[bs.Tensor], made: bs.Tensor) -> None:
-        wide = [array(x) if x.dtype == bs.bool_ else array(x).astype(float) for x in operands]
+        # A quotient that is cut has been rounded first.
+        own = name == "trunc_divide"
+        wide = [array(x) if own or x.dtype == bs.bool_ else array(x).astype(float) for x in operands]
         (want,) = value(name, wide, {})
         if made.dtype == bs.bool_:
             np.testing.assert_array_equal(array(made), want)

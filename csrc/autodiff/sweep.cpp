@@ -317,8 +317,9 @@ std::vector<Tensor> seeds(const char* name, std::span<const Tensor> outputs, std
 }  // namespace
 
 std::vector<Tensor> gradients(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs,
-                              std::span<const Tensor> inputs, bool create_graph, bool retain) {
-  return sweep(outputs, seeds("grad", outputs, grad_outputs), &inputs, {}, create_graph, retain);
+                              std::span<const Tensor> inputs, bool create_graph, bool retain,
+                              std::span<const Tensor> ends) {
+  return sweep(outputs, seeds("grad", outputs, grad_outputs), &inputs, ends, create_graph, retain);
 }
 
 void backward(const Tensor& root, const Tensor& gradient, bool create_graph, bool retain) {

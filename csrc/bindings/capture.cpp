@@ -31,7 +31,7 @@ bool is_placeholder(PyObject* o) { return Py_TYPE(o) == placeholder_type; }
 bool Entry::guards_hold() {
   if (epoch == structure_epoch()) return true;
   const uint64_t now = structure_epoch();
-  if (!program->fits_slots()) return false;
+  if (!traced->program()->fits_slots()) return false;
   for (const Guard& g : guards) {
     py::object value = py::reinterpret_steal<py::object>(PyObject_GetAttr(g.object.ptr(), g.name.ptr()));
     if (!value) throw py::error_already_set();
@@ -73,14 +73,12 @@ std::shared_ptr<Entry> capture(Compiled* self, py::handle args, py::handle kwarg
     auto take = [&](py::handle o) -> py::object {
       if (!is_tensor(o.ptr()) || slot_of(o.ptr())) return py::reinterpret_borrow<py::object>(o);
       outputs.push_back(unwrap(o.ptr()));
-      entry->severed.push_back(outputs.back().requires_grad());
       return placeholder();
     };
     entry->single = is_tensor(result.ptr()) && !slot_of(result.ptr());
     entry->result = map_leaves(result, take);
   }
-  RecordingGuard off(false);
-  entry->program = std::make_shared<Program>(cap, outputs, self->keep_grads);
+  entry->traced = Traced::make(std::move(cap), std::move(outputs), self->keep_grads);
   // A tensor leaf is needed for its spec alone from here on.
   for (Leaf& leaf : entry->leaves)
     if (leaf.tensor) leaf.object = py::object();

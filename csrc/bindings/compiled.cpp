@@ -60,7 +60,7 @@ PyObject* bind_method(PyObject* self, PyObject* instance, PyObject*) {
 PyObject* programs(PyObject* o, void*) {
   return guarded([&] {
     py::list made;
-    for (const auto& e : *as_compiled(o)->entries) made.append(describe(e->program));
+    for (const auto& e : *as_compiled(o)->entries) made.append(describe(e->traced->program()));
     return made.release().ptr();
   });
 }
@@ -141,13 +141,13 @@ std::shared_ptr<Program> program_for(py::handle fn, const std::vector<Spec>& arg
         std::equal(leaves.begin(), leaves.end(), e->leaves.begin(),
                    [](const Leaf& a, const Leaf& b) { return a.matches(b); }) &&
         e->guards_hold())
-      return e->program;
+      return e->traced->plain_program();
   }
   std::string nesting;
   describe_nesting(positional, nesting);
   std::shared_ptr<Entry> entry = capture(self, positional, py::none(), std::move(leaves), std::move(nesting), true);
   remember(self, entry);
-  return entry->program;
+  return entry->traced->plain_program();
 }
 
 void register_compiled(py::module_& m) {

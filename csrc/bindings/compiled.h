@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "bindings/nested.h"
-#include "program/program.h"
+#include "program/traced.h"
 
 namespace bs::bindings {
 
@@ -23,10 +23,9 @@ struct Entry {
   bool recording = true;
   std::vector<Guard> guards;
   uint64_t epoch = 0;  // when the guards were last seen to hold
-  std::shared_ptr<Program> program;
-  std::vector<bool> severed;  // of outputs: they depend on something that requires a gradient
-  py::object result;          // what the function returned; placeholders stand for outputs
-  bool single = false;        // it is one tensor
+  std::shared_ptr<Traced> traced;
+  py::object result;    // what the function returned; placeholders stand for outputs
+  bool single = false;  // it is one tensor
 
   bool guards_hold();
 };

@@ -16,17 +16,17 @@ namespace {
 constexpr double kReleaseNanoseconds = 5e3;
 constexpr size_t kMaxEntries = 64;  // signatures kept per function: the least recently used one goes
 
-py::object run(Entry& entry, std::span<char* const> inputs) {
-  std::shared_ptr<Program> program = entry.program;
+// The arguments are `args`; or, where no result carries a derivative, the memory `data` says enough.
+py::object run(Entry& entry, std::span<const Tensor> args, std::span<char* const> data) {
+  const std::shared_ptr<Traced> traced = entry.traced;
   std::vector<Tensor> results;
-  if (program->cost() > kReleaseNanoseconds || program->calls_host()) {
+  const auto go = [&] { results = traced->carries() ? traced->call(args) : traced->run(data); };
+  if (const auto program = traced->program(); program->cost() > kReleaseNanoseconds || program->calls_host()) {
     GilRelease release;
-    results = program->run(inputs);
+    go();
   } else {
-    results = program->run(inputs);
+    go();
   }
-  for (size_t i = 0; i < results.size(); ++i)
-    if (entry.severed[i]) results[i].node()->severed = results[i].node()->requires_grad = true;
   if (entry.single) return py::reinterpret_steal<py::object>(wrap(std::move(results[0])));
   size_t next = 0;
   auto put = [&](py::handle o) -> py::object {
@@ -52,6 +52,7 @@ bool call_flat(Compiled* self, PyObject* const* args, size_t n, py::object* resu
     std::shared_ptr<Entry> entry = entries[k];
     if (!entry->flat || entry->leaves.size() != n || entry->recording != recording()) continue;
     char* inputs[kFlatArgs];
+    std::vector<Tensor> tensors;
     bool fits = true;
     for (size_t i = 0; fits && i < n; ++i) {
       const Tensor& t = as_tensor(args[i])->t;
@@ -60,10 +61,11 @@ bool call_flat(Compiled* self, PyObject* const* args, size_t n, py::object* resu
       if (!fits) break;
       if (t.node()->severed && recording()) refuse_severed("compile");
       inputs[i] = t.data();
+      if (entry->traced->carries()) tensors.push_back(t);
     }
     if (!fits || !entry->guards_hold()) continue;
     use(self, k);
-    *result = run(*entry, std::span<char* const>(inputs, n));
+    *result = run(*entry, tensors, std::span<char* const>(inputs, n));
     return true;
   }
   return false;
@@ -84,10 +86,7 @@ std::shared_ptr<Entry> find_entry(Compiled* self, py::handle args, py::handle kw
       leaf.spec.shape = t.shape();
       leaf.requires_grad = t.requires_grad();
       if (t.node()->severed && recording()) refuse_severed("compile");
-      if (!t.spec().contiguous()) {
-        RecordingGuard off(false);
-        t = apply(*find_op("contiguous"), {t});
-      }
+      if (!t.spec().contiguous()) t = apply(*find_op("contiguous"), {t});
       tensors.push_back(std::move(t));
     } else if (!is_tensor(o.ptr())) {
       check_constant(o);
@@ -126,7 +125,7 @@ py::object call_any(Compiled* self, py::handle args, py::handle kwargs) {
   std::shared_ptr<Entry> entry = find_entry(self, args, kwargs, tensors);
   std::vector<char*> inputs;
   for (const Tensor& t : tensors) inputs.push_back(t.data());
-  return run(*entry, inputs);
+  return run(*entry, tensors, inputs);
 }
 
 }  // namespace
@@ -135,7 +134,7 @@ std::shared_ptr<Program> program_of_call(Compiled* self, py::handle args, py::ha
   if (current_capture())
     throw GraphError("[program] a program is planned outside of functions that are being captured");
   std::vector<Tensor> tensors;
-  return find_entry(self, args, kwargs, tensors)->program;
+  return find_entry(self, args, kwargs, tensors)->traced->program();
 }
 
 void remember(Compiled* self, std::shared_ptr<Entry> entry) {

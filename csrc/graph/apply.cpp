@@ -33,9 +33,9 @@ void infer(const Op& op, const Attrs* attrs, const Specs& in, Spec* out, int n_o
 void refuse_severed(const char* name) {
   throw GraphError(
       cat("[", name,
-          "] an input is the result of a compiled function, which does not carry its derivative: a gradient would be "
-          "lost there. Call that function under bs.no_grad(), or take .detach() of its result, where no gradient is "
-          "wanted; else compile the whole of forward, loss and backward"));
+          "] an input is the result of a compiled function that differentiated it with backward() or grad(), and so gave "
+          "up what its derivative reads: a gradient would be lost here. Take .detach() of the result where no gradient "
+          "is wanted; else give retain_graph=True inside the function, or differentiate outside of it"));
 }
 
 bool recording() { return is_recording; }
@@ -147,7 +147,9 @@ Applied apply_op(const Op& op, std::span<const Tensor> given, Ref<Attrs> attrs) 
   }
   if (storage && op.storage != Storage::moved && !op.view && op.elementwise < 0)
     return {{}, in_computing_types(op, given, std::move(attrs))};
-  symbolic |= op.effect && current_capture();  // else its effect would happen once, at capture
+  const bool record = needs_grad && is_recording && op.differentiable();
+  // Under capture, else an effect would happen once, at capture; and so would the making of a history that a sweep frees.
+  symbolic |= (op.effect || record) && current_capture();
   if (!all_ready) {
     std::vector<Tensor> made(given.begin(), given.end());
     for (int i = 0; i < n; ++i) {
@@ -162,7 +164,6 @@ Applied apply_op(const Op& op, std::span<const Tensor> given, Ref<Attrs> attrs) 
   Few<Spec, 4> out(n_out);
   infer(op, attrs.get(), specs, out.data(), n_out);
   if (!op.forward && !op.view) return {{}, op.compose(attrs.get(), given)};
-  const bool record = needs_grad && is_recording && op.differentiable();
   const bool keeps_edges = record || symbolic;
   Ref<Node> node = Node::make(keeps_edges ? &op : nullptr, keeps_edges ? n : 0, n_out);
   for (int i = 0; i < n_out; ++i) node->out(i).spec = std::move(out[i]);

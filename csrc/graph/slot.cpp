@@ -86,13 +86,14 @@ char* Slot::hold(DType dtype) {
   return nullptr;
 }
 
-Slot::Binding Slot::bind(Write write, DType dtype) {
+Slot::Binding Slot::bind(Write write, DType dtype, Tensor* value) {
   std::unique_lock guard(lock_);
   if (value_.dtype() != dtype)
     throw GraphError(cat("[compile] a parameter of shape ", str(value_.shape()), " became ", name_of(value_.dtype()),
                          " while a program that knows it as ", name_of(dtype),
                          " was in use: change the dtype of a model before or after training it"));
   const Ref<Buffer>& now = value_.out().buffer;
+  if (value) *value = value_;
   Binding b;
   if (write == Write::in_place && ours()) {
     b.next = now;

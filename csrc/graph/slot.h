@@ -22,13 +22,13 @@ class Slot : public Counted {
   // For one run of a program: the buffer of the value, which stays as long as it is held, and one for the next value:
   // the same if that may be written in place and nothing else holds it, else a new one. Where it is the same, others
   // wait for the value until unlock(). Programs bind several slots in the order of their addresses. GraphError if the
-  // dtype is not what the program knows.
+  // dtype is not what the program knows. `value` gets the value itself, which is then not written in place.
   enum class Write : uint8_t { no, in_place, apart };
   struct Binding {
     Ref<Buffer> current, next;
     bool locked = false;
   };
-  Binding bind(Write write, DType dtype);
+  Binding bind(Write write, DType dtype, Tensor* value = nullptr);
   // The value's memory, to be overwritten run after run until unlock(). Null, and nothing locked, if something else
   // holds the value or looks at it just now, or the dtype is another.
   char* hold(DType dtype);

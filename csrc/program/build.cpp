@@ -1,5 +1,6 @@
 // Capture to IR: dead code, common subexpressions, views, lowering.
 #include <algorithm>
+#include <map>
 #include <unordered_map>
 
 #include "base/error.h"
@@ -7,6 +8,7 @@
 #include "ops/ops.h"
 #include "program/capture.h"
 #include "program/ir.h"
+#include "program/reach.h"
 #include "program/tables.h"
 
 namespace bs {
@@ -60,21 +62,18 @@ struct Builder {
   std::string key = {};                          // the last one asked
   int absent_ = -1;
   static constexpr int kNoValues = -1;  // of a node that is needed, and has its turn later
+  std::map<std::pair<const Node*, int>, int> given = {};  // inputs that are one of several outputs of a node
 
   // Nodes that `results` need and that have no values yet, in the order in which they were made.
   std::vector<Node*> needed(const std::vector<Tensor>& results) {
-    std::vector<Node*> found;
-    const auto visit = [&](Node* n) {
-      if (!n->symbolic || values.find(n)) return;
-      values.add(n, kNoValues);
-      found.push_back(n);
-    };
-    for (const Tensor& t : results) visit(t.node());
-    for (size_t k = 0; k < found.size(); ++k)
-      for (int i = 0; i < static_cast<int>(found[k]->n_inputs); ++i)
-        if (Node* source = found[k]->in(i).node) visit(source);
-    std::sort(found.begin(), found.end(), [](Node* a, Node* b) { return a->sequence < b->sequence; });
-    return found;
+    return symbolic_nodes(
+        results,
+        [&](const Node* n, int output) {
+          if (values.find(n) || given.count({n, output})) return false;
+          values.add(n, kNoValues);
+          return true;
+        },
+        inputs_shown);
   }
 
   int now(int v) const {
@@ -115,6 +114,8 @@ struct Builder {
 
   int value(const Tensor& t) {
     if (!t.symbolic()) return now(constant(t));
+    if (!given.empty())
+      if (const auto it = given.find({t.node(), t.output()}); it != given.end()) return it->second;
     return now(ids[static_cast<size_t>(*values.find(t.node()) + t.output())]);
   }
 
@@ -123,8 +124,13 @@ struct Builder {
     v.spec = t.spec();
     v.home = home;
     v.index = index;
+    const int id = ir.add(std::move(v));
+    if (t.node()->n_outputs > 1) {
+      given[{t.node(), t.output()}] = id;
+      return;
+    }
     values.add(t.node(), static_cast<int>(ids.size()));
-    ids.push_back(ir.add(std::move(v)));
+    ids.push_back(id);
   }
 
   // Adds the values of a node that is a view to ids.
@@ -169,7 +175,7 @@ struct Builder {
     if (!n->op) throw GraphError("[compile] a tensor of another capture is used: it has no value here");
     std::vector<int> in;
     in.reserve(n->n_inputs);
-    for (int i = 0; i < static_cast<int>(n->n_inputs); ++i) {
+    for (int i = 0; i < inputs_shown(*n); ++i) {
       const Edge& e = n->in(i);
       in.push_back(e.node ? value(Tensor(e.node, static_cast<int>(e.output))) : absent());
     }
@@ -319,13 +325,13 @@ struct Builder {
 
 }  // namespace
 
-Ir build_ir(const Capture& capture, const std::vector<Tensor>& outputs) {
+Ir build_ir(const Capture& capture, std::span<const Tensor> inputs, const std::vector<Tensor>& outputs) {
   std::vector<Tensor> roots = outputs;
   for (const auto& s : capture.slots)
     if (s.written) roots.push_back(s.current);
   roots.insert(roots.end(), capture.effects.begin(), capture.effects.end());
   Builder b{capture, {}};
-  for (size_t i = 0; i < capture.inputs.size(); ++i) b.leaf(capture.inputs[i], Home::input, static_cast<int>(i));
+  for (size_t i = 0; i < inputs.size(); ++i) b.leaf(inputs[i], Home::input, static_cast<int>(i));
   for (size_t i = 0; i < capture.slots.size(); ++i) b.leaf(capture.slots[i].symbol, Home::slot, static_cast<int>(i));
   for (Node* n : b.needed(roots)) b.node(n);
   b.lower(roots);

@@ -9,7 +9,8 @@
 
 namespace bs {
 
-Program::Program(const Capture& capture, const std::vector<Tensor>& outputs, bool keep_grads)
+Program::Program(const Capture& capture, std::span<const Tensor> inputs, const std::vector<Tensor>& outputs,
+                 bool keep_grads)
     : n_results_(outputs.size()) {
   std::vector<Tensor> roots = outputs;
   for (const auto& c : capture.cells) {
@@ -30,7 +31,7 @@ Program::Program(const Capture& capture, const std::vector<Tensor>& outputs, boo
     s.shape = t.shape();
     output_specs_.push_back(s);
   }
-  ir_ = build_ir(capture, roots);
+  ir_ = build_ir(capture, inputs, roots);
   fuse(ir_);
   place_for(num_threads());
   for (const auto& s : capture.slots) slots_.push_back({s.slot, s.slot->cell.get(), s.slot->spec().dtype});

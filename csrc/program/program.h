@@ -32,17 +32,19 @@ class Running {
 
 class Program {
  public:
-  // Plans what `outputs` and the written slots of the capture need. With keep_grads the gradients that the captured
-  // function left in cells are kept too; else their cells are stale after a run.
-  Program(const Capture& capture, const std::vector<Tensor>& outputs, bool keep_grads);
+  // Plans what `outputs` and the written slots of the capture need, given the values of `inputs`: symbols, or any other
+  // values of the graph. With keep_grads the gradients that the captured function left in cells are kept too; else their
+  // cells are stale after a run.
+  Program(const Capture& capture, std::span<const Tensor> inputs, const std::vector<Tensor>& outputs, bool keep_grads);
 
   // Runs on the data of the arguments (contiguous, of the captured specs). Slots change only if all went well.
   // Returns the outputs in fresh buffers. Thread-safe: one run at a time. Must be called without the interpreter's lock
-  // wherever steps call back.
-  std::vector<Tensor> run(std::span<char* const> inputs);
+  // wherever steps call back. The value that slot i had at the beginning goes to *before[i], where that is not null, and
+  // stays.
+  std::vector<Tensor> run(std::span<char* const> inputs, std::span<Tensor* const> before = {});
 
   // As run(), without making outputs: output k goes to out[k], memory of its size.
-  void run_into(std::span<char* const> inputs, std::span<char* const> out);
+  void run_into(std::span<char* const> inputs, std::span<char* const> out, std::span<Tensor* const> before = {});
 
   // Runs of a short program in a row, as a training loop makes them: what run_into() does around each of them, locks,
   // checks, addresses of slots, is done once. Where that cannot be (slots that something else holds, steps that take
@@ -121,7 +123,7 @@ class Program {
   void check_cells() const;
   bool hold_slots();
   void release_slots(size_t n);
-  void bind(std::span<char* const> inputs, std::span<char* const> out);
+  void bind(std::span<char* const> inputs, std::span<char* const> out, std::span<Tensor* const> before);
   void patch_arguments(std::span<char* const> inputs, std::span<char* const> out);
   void execute(int members);
   void execute_alone();

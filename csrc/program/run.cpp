@@ -46,11 +46,12 @@ void Running::end() {
   locks_ = false;
 }
 
-void Program::bind(std::span<char* const> inputs, std::span<char* const> out) {
+void Program::bind(std::span<char* const> inputs, std::span<char* const> out, std::span<Tensor* const> before) {
   for (size_t i : lock_order_) {
     SlotBinding& s = slots_[i];
     using Write = Slot::Write;
-    bound_[i] = s.slot->bind(!s.written ? Write::no : s.shadow ? Write::apart : Write::in_place, s.dtype);
+    bound_[i] = s.slot->bind(!s.written ? Write::no : s.shadow ? Write::apart : Write::in_place, s.dtype,
+                             before.empty() ? nullptr : before[i]);
   }
   for (const Patch& p : slot_patches_) {
     const Slot::Binding& b = bound_[static_cast<size_t>(p.index)];
@@ -191,7 +192,7 @@ void Program::check_cells() const {
     if (c->has_value()) refuse_gradient();
 }
 
-void Program::run_into(std::span<char* const> inputs, std::span<char* const> out) {
+void Program::run_into(std::span<char* const> inputs, std::span<char* const> out, std::span<Tensor* const> before) {
   if (runner_.load() == std::this_thread::get_id())
     throw GraphError("[compile] a compiled function calls itself through a call-back into Python");
   std::vector<Tensor> replaced;  // goes after the locks do
@@ -201,7 +202,7 @@ void Program::run_into(std::span<char* const> inputs, std::span<char* const> out
   const int members = make_ready();
   Running running(!calls_host_);
   try {
-    bind(inputs, out);
+    bind(inputs, out, before);
     execute(members);
   } catch (...) {
     unbind();
@@ -252,7 +253,7 @@ void Program::Burst::run(std::span<char* const> inputs, std::span<char* const> o
   ++runs_;
 }
 
-std::vector<Tensor> Program::run(std::span<char* const> inputs) {
+std::vector<Tensor> Program::run(std::span<char* const> inputs, std::span<Tensor* const> before) {
   std::vector<Tensor> results;
   char* out[64];
   std::vector<char*> many;
@@ -266,7 +267,7 @@ std::vector<Tensor> Program::run(std::span<char* const> inputs) {
     results.push_back(Tensor::empty(output_specs_[i].dtype, output_specs_[i].shape));
     at[i] = results.back().data();
   }
-  run_into(inputs, std::span<char* const>(at, output_specs_.size()));
+  run_into(inputs, std::span<char* const>(at, output_specs_.size()), before);
   for (size_t i = 0; i < kept_cells_.size(); ++i) {
     kept_cells_[i]->set(results[n_results_ + i], false);
   }

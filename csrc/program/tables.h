@@ -1,4 +1,4 @@
-// Hash tables of build_ir(): of graphs of 100,000 nodes, in a few blocks of memory.
+// Hash tables of walks over recorded graphs and of build_ir(): of graphs of 100,000 nodes, in a few blocks of memory.
 #pragma once
 
 #include <cstdint>

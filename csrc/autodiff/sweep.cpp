@@ -48,6 +48,7 @@ Walk walk(std::span<const Tensor> outputs, const std::span<const Tensor>* inputs
   struct Frame {
     Node* node;
     uint32_t next;
+    bool closed;  // its inputs are not entered from here
   };
   std::vector<Frame> stack;
   constexpr uint32_t kOpen = kNone;  // on the stack
@@ -63,8 +64,9 @@ Walk walk(std::span<const Tensor> outputs, const std::span<const Tensor>* inputs
     if (!n->requires_grad || (n->mark != 0 && n->mark != kBarred)) return;
     const bool closed = n->mark == kBarred || n->cell;  // a leaf, even where a capture made it out of a written value
     n->mark = kOpen;
-    stack.push_back({n, closed ? n->n_inputs : 0u});
+    stack.push_back({n, closed ? n->n_inputs : 0u, closed});
   };
+  std::vector<bool> closed;  // of each node
   for (const Tensor& t : outputs) {
     enter(t.node());
     while (!stack.empty()) {
@@ -74,6 +76,7 @@ Walk walk(std::span<const Tensor> outputs, const std::span<const Tensor>* inputs
         continue;
       }
       w.nodes.push_back(f.node);
+      closed.push_back(f.closed);
       f.node->mark = static_cast<uint32_t>(w.nodes.size());  // position + 1
       stack.pop_back();
     }
@@ -105,7 +108,7 @@ Walk walk(std::span<const Tensor> outputs, const std::span<const Tensor>* inputs
     for (int e = 0; e < static_cast<int>(node->n_inputs); ++e) {
       const Node* input = node->in(e).node;
       const uint32_t m = input ? input->mark : 0;
-      const bool follow = m != 0 && m <= i && !node->cell;  // a node behind an end may stand later, or nowhere
+      const bool follow = m != 0 && m != kBarred && !closed[i];
       w.source.push_back(follow ? m - 1 : kNone);
       if (follow && w.relevant[m - 1]) any = true;
     }

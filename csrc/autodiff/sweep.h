@@ -15,7 +15,8 @@ namespace bs {
 // empty grad_output stands for ones of a single-element output. With create_graph the results carry a history of
 // their own. A result is empty where the outputs do not depend on the input. The gradient by a parameter counts all of
 // its values that the graph holds. Without `retain` the nodes give up the values that their derivatives read, each when
-// it has had its turn, and cannot be swept again. The histories of `ends` are not entered. Throws GraphError, ShapeError.
+// it has had its turn, and cannot be swept again. The histories of `ends` are not entered. Throws GraphError,
+// ShapeError.
 std::vector<Tensor> gradients(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs,
                               std::span<const Tensor> inputs, bool create_graph, bool retain,
                               std::span<const Tensor> ends = {});

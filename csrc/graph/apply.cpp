@@ -31,11 +31,11 @@ void infer(const Op& op, const Attrs* attrs, const Specs& in, Spec* out, int n_o
 }  // namespace
 
 void refuse_severed(const char* name) {
-  throw GraphError(
-      cat("[", name,
-          "] an input is the result of a compiled function that differentiated it with backward() or grad(), and so gave "
-          "up what its derivative reads: a gradient would be lost here. Take .detach() of the result where no gradient "
-          "is wanted; else give retain_graph=True inside the function, or differentiate outside of it"));
+  throw GraphError(cat(
+      "[", name,
+      "] an input is the result of a compiled function that differentiated it with backward() or grad(), and so gave "
+      "up what its derivative reads: a gradient would be lost here. Take .detach() of the result where no gradient "
+      "is wanted; else give retain_graph=True inside the function, or differentiate outside of it"));
 }
 
 bool recording() { return is_recording; }
@@ -148,7 +148,8 @@ Applied apply_op(const Op& op, std::span<const Tensor> given, Ref<Attrs> attrs) 
   if (storage && op.storage != Storage::moved && !op.view && op.elementwise < 0)
     return {{}, in_computing_types(op, given, std::move(attrs))};
   const bool record = needs_grad && is_recording && op.differentiable();
-  // Under capture, else an effect would happen once, at capture; and so would the making of a history that a sweep frees.
+  // Under capture, else an effect would happen once, at capture; and so would the making of a history that a sweep
+  // frees.
   symbolic |= (op.effect || record) && current_capture();
   if (!all_ready) {
     std::vector<Tensor> made(given.begin(), given.end());

@@ -61,7 +61,7 @@ struct Builder {
   std::unordered_map<int, Tensor> symbols = {};  // of constants, for these rules
   std::string key = {};                          // the last one asked
   int absent_ = -1;
-  static constexpr int kNoValues = -1;  // of a node that is needed, and has its turn later
+  static constexpr int kNoValues = -1;                    // of a node that is needed, and has its turn later
   std::map<std::pair<const Node*, int>, int> given = {};  // inputs that are one of several outputs of a node
 
   // Nodes that `results` need and that have no values yet, in the order in which they were made.

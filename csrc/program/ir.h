@@ -103,9 +103,9 @@ class StepSpecs {
   std::vector<Spec> out_;
 };
 
-// From the recorded nodes that `outputs` and the capture's written slots need, and that are not among `inputs`: dead code never enters, equal steps are
-// one, views are resolved, ops with a rule of lowering become what it says. Every output and every written slot ends as
-// a value of its own, made by a step.
+// From the recorded nodes that `outputs` and the capture's written slots need, and that are not among `inputs`: dead
+// code never enters, equal steps are one, views are resolved, ops with a rule of lowering become what it says. Every
+// output and every written slot ends as a value of its own, made by a step.
 Ir build_ir(const Capture& capture, std::span<const Tensor> inputs, const std::vector<Tensor>& outputs);
 
 // Joins elementwise steps of one loop shape and one arithmetic into lists, makes lists the epilogues of the ops whose

@@ -33,14 +33,14 @@ class Running {
 class Program {
  public:
   // Plans what `outputs` and the written slots of the capture need, given the values of `inputs`: symbols, or any other
-  // values of the graph. With keep_grads the gradients that the captured function left in cells are kept too; else their
-  // cells are stale after a run.
+  // values of the graph. With keep_grads the gradients that the captured function left in cells are kept too; else
+  // their cells are stale after a run.
   Program(const Capture& capture, std::span<const Tensor> inputs, const std::vector<Tensor>& outputs, bool keep_grads);
 
   // Runs on the data of the arguments (contiguous, of the captured specs). Slots change only if all went well.
   // Returns the outputs in fresh buffers. Thread-safe: one run at a time. Must be called without the interpreter's lock
-  // wherever steps call back. The value that slot i had at the beginning goes to *before[i], where that is not null, and
-  // stays.
+  // wherever steps call back. The value that slot i had at the beginning goes to *before[i], where that is not null,
+  // and stays.
   std::vector<Tensor> run(std::span<char* const> inputs, std::span<Tensor* const> before = {});
 
   // As run(), without making outputs: output k goes to out[k], memory of its size.

@@ -50,8 +50,10 @@ void Program::bind(std::span<char* const> inputs, std::span<char* const> out, st
   for (size_t i : lock_order_) {
     SlotBinding& s = slots_[i];
     using Write = Slot::Write;
-    bound_[i] = s.slot->bind(!s.written ? Write::no : s.shadow ? Write::apart : Write::in_place, s.dtype,
-                             before.empty() ? nullptr : before[i]);
+    bound_[i] = s.slot->bind(!s.written ? Write::no
+                             : s.shadow ? Write::apart
+                                        : Write::in_place,
+                             s.dtype, before.empty() ? nullptr : before[i]);
   }
   for (const Patch& p : slot_patches_) {
     const Slot::Binding& b = bound_[static_cast<size_t>(p.index)];

@@ -46,8 +46,8 @@ std::vector<Tensor> read_of_older(std::span<const Tensor> roots, uint64_t begin)
 // Not in the registry: no call by name could say what it is to run.
 void differentiate(GradCall& call) {
   const auto object = [&](int i) { return call.attrs().get<std::shared_ptr<Object>>(i); };
-  std::static_pointer_cast<Traced>(object(0))->differentiate(
-      call, std::static_pointer_cast<const Traced::Kept>(object(1)));
+  std::static_pointer_cast<Traced>(object(0))->differentiate(call,
+                                                             std::static_pointer_cast<const Traced::Kept>(object(1)));
 }
 namespace {
 const Op compiled_op{
@@ -209,8 +209,8 @@ std::vector<Tensor> Traced::call(std::span<const Tensor> args, const std::shared
            : o.slot >= 0   ? slots[static_cast<size_t>(o.slot)]
                            : o.value;
   };
-  const bool record = std::any_of(operands_.begin(), operands_.end(),
-                                  [&](const Operand& o) { return value(o).node()->requires_grad; });
+  const bool record =
+      std::any_of(operands_.begin(), operands_.end(), [&](const Operand& o) { return value(o).node()->requires_grad; });
   if (record && carries()) {
     Ref<Node> node = Node::make(&compiled_op, static_cast<int>(operands_.size() + p->kept->values.size()),
                                 static_cast<int>(carried_.size()));

@@ -2,9 +2,9 @@
 //
 // Those that depend on something that requires a gradient are the outputs of one node. Its inputs are what they depend
 // on, the *operands*: arguments, slots as they were when the program began, and tensors that the capture met. The rule
-// of the node traces the sweep over the symbolic graph, once for each set of outputs that have gradients and of operands
-// that are asked for. What that gives is a Traced of the operands and of the gradients, so its results carry their
-// derivative as well, and so on.
+// of the node traces the sweep over the symbolic graph, once for each set of outputs that have gradients and of
+// operands that are asked for. What that gives is a Traced of the operands and of the gradients, so its results carry
+// their derivative as well, and so on.
 //
 // The program of a derivative reads what the function's has computed. To the first one it makes that again, from the
 // operands. From then on the function's program gives these values too: they are *kept* as further inputs of its node.

@@ -1,4 +1,4 @@
-"""What a sweep frees, by what it finds parameters, and results of programs, which carry no derivative yet."""
+"""What a sweep frees, by what it finds parameters, and results of programs that were swept inside."""
 
 from __future__ import annotations
 
@@ -234,8 +234,14 @@ def test_by_a_parameter_written_inside_a_program() -> None:
 LOST = "result of a compiled function"
 
 
-def test_results_that_need_a_derivative_are_refused() -> None:
-    f = bs.compile(lambda a: a * a)
+def swept(a: bs.Tensor) -> bs.Tensor:
+    y = a * a
+    bs.grad(y.sum(), a)
+    return y
+
+
+def test_results_that_were_swept_inside_are_refused() -> None:
+    f = bs.compile(swept)
     x = leaf(1.0, 2.0)
     y = f(x)
     assert y.requires_grad
@@ -253,9 +259,26 @@ def test_results_that_need_a_derivative_are_refused() -> None:
     ]:
         with pytest.raises(bs.GraphError, match=LOST):
             use()
-    net = bs.compile(nn.Linear(2, 2))
-    with pytest.raises(bs.GraphError, match=LOST):
-        nn.functional.cross_entropy(net(bs.ones(1, 2)), bs.tensor([0]))
+    with pytest.raises(bs.GraphError, match=r"compiled function.*retain_graph=True.*outside"):
+        nn.functional.cross_entropy(y.reshape(1, 2), bs.tensor([0]))
+
+
+def test_only_what_was_swept_is_refused() -> None:
+    @bs.compile
+    def f(a: bs.Tensor, b: bs.Tensor) -> tuple[bs.Tensor, ...]:
+        y, z, kept = a * a, b * b, a * b
+        bs.grad((y * 2.0).sum(), a)
+        bs.grad(kept.sum(), a, retain_graph=True)
+        return y, z, kept, (y + z), y.detach()
+
+    a, b = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    for _ in range(3):
+        y, z, kept, both, plain = f(a, b)
+        for t in (y, both):
+            with pytest.raises(bs.GraphError, match=LOST):
+                t.sum().backward()
+        assert not plain.requires_grad
+        assert np.array(bs.grad((z + kept).sum(), b)).tolist() == [7.0, 10.0]
 
 
 def test_results_that_lose_nothing_are_plain() -> None:

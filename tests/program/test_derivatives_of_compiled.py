@@ -1,0 +1,544 @@
+"""What a compiled call returns carries its derivative: the same bits as eager calls, of any order."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import backsweep as bs
+from backsweep import _core, nn
+from backsweep.nn import functional as F
+from driver import array, bits
+from programs import batch, model_and_optimizer
+
+
+def leaf(*values: float) -> bs.Tensor:
+    return bs.tensor(np.array(values), requires_grad=True)
+
+
+def same(fn: Callable[..., Any], *args: Any, calls: int = 3) -> None:
+    """What fn gives for f, it gives for bs.compile(f); the first time without what later calls keep."""
+    want = [bits(t) for t in fn(lambda f: f, *args)]
+    compiled: dict[Any, Any] = {}
+    for _ in range(calls):
+        assert [bits(t) for t in fn(lambda f: compiled.setdefault(f.__code__, bs.compile(f)), *args)] == want
+
+
+# ---- First derivatives -------------------------------------------------------------------------------------
+
+
+def test_the_derivative_does_not_die() -> None:
+    f = bs.compile(lambda a: a * a)
+    for _ in range(3):
+        x = leaf(1.0, 2.0, 4.0)
+        (f(x) + x).sum().backward()
+        assert array(x.grad).tolist() == [3.0, 5.0, 9.0]
+        y = f(x)
+        assert y.requires_grad
+        assert not y.is_leaf
+        assert array(bs.grad(y[1], x)).tolist() == [0.0, 4.0, 0.0]
+
+
+def gradients(net: Callable[..., bs.Tensor], model: nn.Module, seed: int) -> list[Any]:
+    bs.manual_seed(seed)
+    x, y = batch(seed=seed)
+    for p in model.parameters():
+        p.grad = None
+    F.cross_entropy(net(x), y).backward()
+    return [bits(p.grad) for p in model.parameters()] + [bits(_core.default_generator)]
+
+
+def test_an_eager_loss_around_a_compiled_net() -> None:
+    model, _ = model_and_optimizer(p=0.3)
+    net = bs.compile(lambda x: model(x))
+    for seed in range(4):
+        assert gradients(net, model, seed) == gradients(model, model, seed)
+
+
+def test_training_with_an_eager_loss_and_step() -> None:
+    runs = []
+    for compiled in (False, True):
+        model, optimizer = model_and_optimizer(p=0.3)
+        net = bs.compile(lambda x, model=model: model(x)) if compiled else model
+        losses = []
+        for i in range(6):
+            x, y = batch(seed=i)
+            loss = F.cross_entropy(net(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(bits(loss))
+        runs.append(losses + [bits(p) for p in model.parameters()])
+    assert runs[0] == runs[1]
+
+
+def test_a_compiled_net_and_a_compiled_step() -> None:
+    runs = []
+    for compiled in (False, True):
+        model, optimizer = model_and_optimizer()
+        net, loss_of, step = model, F.cross_entropy, optimizer.step
+        if compiled:
+            net, loss_of = bs.compile(lambda x, model=model: model(x)), bs.compile(F.cross_entropy)
+        for i in range(4):
+            x, y = batch(seed=i)
+            optimizer.zero_grad()
+            loss_of(net(x), y).backward()
+            step()
+        runs.append([bits(p) for p in model.parameters()])
+    assert runs[0] == runs[1]
+
+
+def test_arguments_that_are_results_views_and_strided() -> None:
+    def run(compile: Any) -> Iterator[bs.Tensor]:
+        f = compile(lambda a, b: (a @ b).sin())
+        x, w = bs.tensor(X, requires_grad=True), bs.tensor(X.T.copy(), requires_grad=True)
+        h = x.exp()
+        for a, b in [(h, w), (h[:2], w), (x, x.T), (w.T, h.T), (h[:, ::2], w[::2]), (h, h.T)]:
+            y = f(a, b)
+            yield y
+            yield from (
+                bs.grad((y * y).sum(), [x, w], allow_unused=True, retain_graph=True)
+                if (a is not x and b is w)
+                else bs.grad((y * y).sum(), [x if a is not w else w], allow_unused=True, retain_graph=True)
+            )
+
+    X = np.linspace(-1, 1, 12).reshape(3, 4)
+    same(lambda compile: [t for t in run(compile) if t is not None])
+
+
+def test_several_outputs_of_which_some_get_no_gradient() -> None:
+    def run(compile: Any) -> list[bs.Tensor]:
+        f = compile(lambda a, b: {"first": a * b, "rest": [a.exp(), b.detach() * 2.0, (a > 0), b.sin()]})
+        made = []
+        for pick in ("0", "1", "3", "01", "013"):
+            x, w = leaf(1.0, -2.0), leaf(0.5, 4.0)
+            out = f(x, w)
+            assert not out["rest"][1].requires_grad
+            assert out["rest"][2].dtype == bs.bool_
+            terms = {"0": out["first"], "1": out["rest"][0], "3": out["rest"][3]}
+            loss = sum(
+                (terms[k].sum() * float(i + 1) for i, k in enumerate(pick)), bs.zeros((), dtype=bs.float64)
+            )
+            made += [g for g in bs.grad(loss, [x, w], allow_unused=True) if g is not None]
+        return made
+
+    same(run)
+
+
+def test_by_what_the_results_do_not_depend_on() -> None:
+    f = bs.compile(lambda a, b: (a * 2.0, b * b))
+    x, w = leaf(1.0), leaf(3.0)
+    for _ in range(2):
+        a, _ = f(x, w)
+        assert bs.grad(a.sum(), w, allow_unused=True, retain_graph=True) is None
+        a.sum().backward()
+        assert w.grad is None
+
+
+def test_parameters_and_tensors_that_the_function_met() -> None:
+    """Closures of any kind: parameters, leaves, and results of eager calls with a history."""
+
+    def run(compile: Any) -> list[bs.Tensor]:
+        p, w = nn.Parameter(bs.tensor([1.0, 2.0])), bs.tensor([0.5, -1.0], requires_grad=True)
+        h = w * w
+        f = compile(lambda x: x * p + w.exp() * h + p.square())
+        made = []
+        for i in range(3):
+            y = f(bs.tensor([float(i), 2.0]))
+            made += bs.grad((y * y).sum(), [p, w, h], retain_graph=True)
+        return made
+
+    # What comes by two ways is not added in the same order.
+    for got, want in zip(run(bs.compile), run(lambda f: f), strict=True):
+        np.testing.assert_allclose(array(got), array(want), rtol=3e-7)
+
+
+def test_a_parameter_that_the_function_writes() -> None:
+    """The gradient counts all of its values, as that of an eager call does."""
+
+    def run(compile: Any) -> list[bs.Tensor]:
+        p = nn.Parameter(bs.tensor([1.0, 2.0]))
+
+        def f(x: bs.Tensor) -> bs.Tensor:
+            y = p * x
+            with bs.no_grad():
+                p.assign(p * 2.0 + x.detach())
+            return y * p
+
+        g = compile(f)
+        made = []
+        for i in range(4):
+            x = bs.tensor([1.0, float(i)], requires_grad=True)
+            y = g(x)
+            p.grad = None
+            (y * y).sum().backward()
+            made += [p.grad, x.grad, p.detach()]
+        return made
+
+    assert [bits(t) for t in run(bs.compile)] == [bits(t) for t in run(lambda f: f)]
+
+
+def test_a_value_that_was_written_is_all_that_is_read() -> None:
+    p = nn.Parameter(bs.tensor([1.0, 2.0]))
+
+    @bs.compile
+    def f(x: bs.Tensor) -> bs.Tensor:
+        with bs.no_grad():
+            p.assign(x)
+        return p * p
+
+    for _ in range(3):
+        p.grad = None
+        f(bs.tensor([3.0, 4.0])).sum().backward()
+        assert array(p.grad).tolist() == [6.0, 8.0]
+
+
+def test_random_numbers_are_drawn_once() -> None:
+    f = bs.compile(lambda x: F.dropout(x, 0.5) * bs.uniform(tuple(x.shape)))
+    x = bs.ones(100).requires_grad_()
+    draws = []
+    bs.manual_seed(3)
+    for _ in range(4):
+        y = f(x)
+        (g,) = bs.grad(y.sum(), [x])
+        assert bits(g) == bits(y)  # of ones: what x is multiplied by
+        draws.append(int(array(_core.default_generator)[1]))
+    assert draws == [2, 4, 6, 8]
+
+
+def test_an_input_and_a_constant_that_are_returned() -> None:
+    w = leaf(2.0)
+    f = bs.compile(lambda x: (x, x.reshape(1, 2), w))
+    for _ in range(2):
+        x = leaf(1.0, 2.0)
+        same_x, view, same_w = f(x)
+        (same_x * 3.0 + view[0] * 4.0 + same_w).sum().backward()
+        assert array(x.grad).tolist() == [7.0, 7.0]
+    assert array(w.grad).tolist() == [4.0]
+
+
+def test_storage_types() -> None:
+    def run(compile: Any) -> list[bs.Tensor]:
+        x = leaf(1.5, -2.0).to(bs.float32).detach().requires_grad_()
+        f = compile(lambda a: a.to(bs.bfloat16) * 2.0)
+        y = f(x.to(bs.float16))
+        assert y.dtype == bs.bfloat16
+        return list(bs.grad((y.to(bs.float32) * x).sum(), [x]))
+
+    same(run)
+
+
+# ---- Higher orders -----------------------------------------------------------------------------------------
+
+
+def test_derivatives_of_any_order() -> None:
+    def run(compile: Any) -> list[bs.Tensor]:
+        f = compile(lambda a: (a.sin() * a.exp()).sum())
+        x = leaf(0.3, -1.0, 2.0)
+        made, y = [], f(x)
+        for _ in range(5):
+            g = bs.grad(y, x, create_graph=True)
+            made.append(g)
+            y = g.sum()
+        return made
+
+    want, got = run(lambda f: f), [run(bs.compile) for _ in range(2)]
+    for again in got:
+        for g, w in zip(again, want, strict=True):
+            np.testing.assert_allclose(array(g), array(w), rtol=1e-12)
+
+
+def penalty(critic: Callable[[bs.Tensor], bs.Tensor], x: bs.Tensor) -> bs.Tensor:
+    (g,) = bs.grad(critic(x).sum(), [x], create_graph=True)
+    return ((g.square().sum(1) + 1e-12).sqrt() - 1.0).square().mean()
+
+
+def test_a_gradient_penalty_across_the_border() -> None:
+    bs.manual_seed(0)
+    critic = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1)).to(bs.float64)
+    net = bs.compile(lambda x: critic(x))
+    x = bs.tensor(np.random.default_rng(0).normal(size=(5, 4)), requires_grad=True)
+    parameters = list(critic.parameters())
+    for whole in (False, True):
+        for _ in range(3):
+            loss = penalty(net, x) + (net(x).mean() if whole else 0.0)
+            want = bs.grad(
+                penalty(critic, x) + (critic(x).mean() if whole else 0.0), [x, *parameters], allow_unused=True
+            )
+            for g, w in zip(bs.grad(loss, [x, *parameters], allow_unused=True), want, strict=True):
+                assert (g is None) == (w is None)
+                if g is not None:
+                    np.testing.assert_allclose(array(g), array(w), rtol=1e-10, atol=1e-14)
+
+
+def test_a_compiled_penalty_of_weights() -> None:
+    model, _ = model_and_optimizer()
+    parameters = list(model.parameters())
+    decay = bs.compile(lambda: sum(p.square().sum() for p in parameters))
+    for _ in range(3):
+        got = bs.grad(decay() * 0.5, parameters)
+        for g, p in zip(got, parameters, strict=True):
+            assert bits(g) == bits(p.detach())
+
+
+def test_which_gradients_require_one() -> None:
+    f = bs.compile(lambda a, b: a * b)
+    x, w, c = leaf(1.0, 2.0), leaf(3.0, 4.0), bs.tensor(np.array([5.0, 6.0]))
+    for _ in range(2):
+        gx, gw = bs.grad(f(x, w).sum(), [x, w], create_graph=True)
+        assert gx.requires_grad
+        assert gw.requires_grad
+        assert array(bs.grad(gx.sum(), w)).tolist() == [1.0, 1.0]
+        assert not bs.grad(f(x, c).sum(), x, create_graph=True).requires_grad
+        seed = leaf(1.0, 1.0)
+        gx = bs.grad(f(x, c), x, seed, create_graph=True)
+        assert array(bs.grad(gx.sum(), seed)).tolist() == [5.0, 6.0]
+
+
+# ---- Freed and spent ---------------------------------------------------------------------------------------
+
+SPENT = r"^\[compile\] the values that its derivative reads were given up.*retain_graph=True"
+
+
+def test_a_second_sweep_says_what_to_do() -> None:
+    f = bs.compile(lambda a: a * a)
+    for _ in range(2):
+        x = leaf(1.0, 2.0)
+        y = f(x).sum()
+        y.backward(retain_graph=True)
+        y.backward()
+        assert array(x.grad).tolist() == [4.0, 8.0]
+        with pytest.raises(bs.GraphError, match=SPENT):
+            y.backward()
+
+
+def test_two_passes_before_one_sweep() -> None:
+    """As a GAN's discriminator has it: real and fake, then one backward()."""
+    model, _ = model_and_optimizer()
+    net = bs.compile(lambda x: model(x))
+
+    def run(net: Callable[..., bs.Tensor]) -> list[Any]:
+        for p in model.parameters():
+            p.grad = None
+        (real, y), (fake, _) = batch(seed=1), batch(seed=2)
+        loss = F.cross_entropy(net(real), y) + net(fake).square().mean()
+        loss.backward()
+        return [bits(p.grad) for p in model.parameters()]
+
+    want = run(model)
+    assert [run(net) for _ in range(3)] == [want] * 3
+
+
+def test_a_frozen_teacher() -> None:
+    teacher, _ = model_and_optimizer()
+    model, _ = model_and_optimizer()
+    frozen, net = bs.compile(lambda x: teacher(x)), bs.compile(lambda x: model(x))
+    x, _ = batch()
+    for _ in range(2):
+        with bs.no_grad():
+            target = frozen(x)
+        assert not target.requires_grad
+        (net(x) - target).square().sum().backward()
+        assert all(p.grad is None for p in teacher.parameters())
+        assert all(p.grad is not None for p in model.parameters())
+
+
+def test_a_parameter_written_between_the_call_and_the_sweep() -> None:
+    p = nn.Parameter(bs.tensor([1.0, 2.0]))
+    f = bs.compile(lambda x: p * p * x)
+    for _ in range(3):
+        p.grad = None
+        p.assign(bs.tensor([1.0, 2.0]))
+        y = f(bs.ones(2))
+        p.fill_(9.0)
+        y.sum().backward()
+        assert array(p.grad).tolist() == [2.0, 4.0]
+
+
+def wide(n: int = 256) -> tuple[nn.Module, bs.Tensor]:
+    bs.manual_seed(0)
+    model = nn.Sequential(
+        nn.Linear(n, n), nn.GELU(), nn.LayerNorm(n), nn.Linear(n, n), nn.Tanh(), nn.Linear(n, 1)
+    )
+    return model, bs.ones(512, n)
+
+
+def test_losses_that_are_kept_keep_no_activations() -> None:
+    model, x = wide()
+    net = bs.compile(lambda x: model(x))
+    losses, sizes = [], []
+    for _ in range(8):
+        loss = net(x).square().mean()
+        loss.backward()
+        losses.append(loss)
+        sizes.append(_core.allocated_bytes())
+    assert sizes[-1] - sizes[3] < 4 * 20_000, "bytes of nodes, not of activations"
+
+
+def test_losses_of_compiled_steps_hold_nothing() -> None:
+    """What was swept inside has no node."""
+    model, optimizer = model_and_optimizer()
+
+    @bs.compile
+    def step(x: bs.Tensor, y: bs.Tensor) -> bs.Tensor:
+        loss = F.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    x, y = batch()
+    losses = [step(x, y) for _ in range(3)]
+    nodes, held = _core.live_nodes(), _core.allocated_bytes()
+    losses += [step(x, y) for _ in range(50)]
+    assert _core.live_nodes() - nodes == 50
+    assert _core.allocated_bytes() - held < 50 * 600
+
+
+def test_what_is_kept_is_what_the_derivative_reads() -> None:
+    """From the second call on; the operands of tanh and of gelu's product are not among it."""
+    n = 1 << 16
+    f = bs.compile(lambda x: bs.tanh(bs.tanh(bs.tanh(x) * 2.0) + 1.0))
+    x = bs.zeros(n).requires_grad_()
+    for _ in range(2):
+        f(x).sum().backward()
+        x.grad = None
+    before = _core.allocated_bytes()
+    block = bs.zeros(n)
+    size = _core.allocated_bytes() - before
+    del block
+    y = f(x)
+    assert 3 * size <= _core.allocated_bytes() - before < 3.1 * size
+    (g,) = bs.grad(y.sum(), [x])
+    assert g.shape == y.shape
+    assert _core.allocated_bytes() - before < 2.1 * size
+
+
+def test_everything_goes() -> None:
+    gc.collect()
+    nodes = _core.live_nodes()
+    for _ in range(3):
+        model, x = wide(16)
+        net = bs.compile(lambda x, model=model: model(x))
+        for _ in range(3):
+            y = net(x).square().mean()
+            (g,) = bs.grad(y, [next(iter(model.parameters()))], create_graph=True)
+            g.square().sum().backward()
+        watch = weakref.ref(model)
+        del model, net, x, y, g
+        gc.collect()
+        assert watch() is None
+    assert _core.live_nodes() == nodes
+
+
+def test_results_outlive_the_function() -> None:
+    p = nn.Parameter(bs.tensor([1.0, 2.0]))
+    f = bs.compile(lambda x: p * p * x)
+    y = f(bs.ones(2))
+    del f
+    gc.collect()
+    (g,) = bs.grad(y.sum(), [p], create_graph=True)
+    assert array(g).tolist() == [2.0, 4.0]
+    assert array(bs.grad(g.sum(), p)).tolist() == [2.0, 2.0]
+
+
+# ---- bs.Function -------------------------------------------------------------------------------------------
+
+
+class Cube(bs.Function):
+    def forward(self, x: bs.Tensor) -> bs.Tensor:
+        return x * x * x
+
+    def backward(self, grad: bs.Tensor, x: bs.Tensor, y: bs.Tensor) -> bs.Tensor:
+        return grad * 3.0 * x * x
+
+
+class NumpySine(bs.Function):
+    numpy = True
+    calls = 0
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        NumpySine.calls += 1
+        return np.sin(x)
+
+    def backward(self, grad: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return grad * np.cos(x)
+
+
+def test_units_of_ones_own() -> None:
+    def run(compile: Any) -> list[bs.Tensor]:
+        f = compile(lambda x: Cube()(x.exp()) * x)
+        x = leaf(0.5, -1.0)
+        g = bs.grad(f(x).sum(), x, create_graph=True)
+        return [g, bs.grad(g.sum(), x)]
+
+    same(run)
+
+
+def test_a_unit_on_numpy_arrays_runs_once_a_call() -> None:
+    f = bs.compile(lambda x: NumpySine()(x * 2.0))
+    x = leaf(0.5, -1.0)
+    f(x)
+    for _ in range(3):
+        NumpySine.calls = 0
+        y = f(x)
+        g = bs.grad(y.sum(), x, create_graph=True)
+        assert NumpySine.calls == 1
+        np.testing.assert_allclose(array(g), 2 * np.cos(2 * array(x)), rtol=1e-12)
+
+
+# ---- Threads, errors ---------------------------------------------------------------------------------------
+
+
+def test_threads_that_share_one() -> None:
+    model, _ = model_and_optimizer()
+    net = bs.compile(lambda x: model(x))
+    parameters = list(model.parameters())
+    x, y = batch()
+    want = [bits(g) for g in bs.grad(F.cross_entropy(model(x), y), parameters)]
+    wrong = []
+
+    def work() -> None:
+        for _ in range(20):
+            got = [bits(g) for g in bs.grad(F.cross_entropy(net(x), y), parameters)]
+            if got != want:
+                wrong.append(got)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert wrong == []
+
+
+def test_a_derivative_that_raises() -> None:
+    class Fails(bs.Function):
+        numpy = True
+        fail = True
+
+        def forward(self, x: np.ndarray) -> np.ndarray:
+            return x * 2.0
+
+        def backward(self, grad: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+            if Fails.fail:
+                raise RuntimeError("no")
+            return grad * 2.0
+
+    f = bs.compile(lambda x: Fails()(x * x))
+    x = leaf(1.0, 2.0)
+    for _ in range(3):
+        y = f(x).sum()
+        Fails.fail = True
+        with pytest.raises(RuntimeError, match="no"):
+            y.backward()
+        Fails.fail = False
+        y.backward()
+        assert array(x.grad).tolist() == [4.0, 8.0]
+        x.grad = None

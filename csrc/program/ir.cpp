@@ -6,6 +6,14 @@
 
 namespace bs {
 
+bool Step::reads_first(const Ir& ir, size_t i, const Spec& made) const {
+  const Value& read = ir.values[static_cast<size_t>(in[i])];
+  if (read.offset != 0 || !read.spec.contiguous() || !(read.spec.shape == made.shape) ||
+      size_of(read.spec.dtype) != size_of(made.dtype))
+    return false;
+  return i >= static_cast<size_t>(n_op_in) || (op->in_place && !list);
+}
+
 std::string str(const Ir& ir, const std::vector<Phase>& phases) {
   std::ostringstream text;
   auto name = [&](int v) {

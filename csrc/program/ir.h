@@ -12,6 +12,7 @@
 namespace bs {
 
 class Capture;
+struct Ir;
 
 // Where the memory of a value is.
 enum class Home : uint8_t {
@@ -55,6 +56,10 @@ struct Step {
   // Steps of a phase that hand shards to each other are cut at the same fractions: at multiples of `cut_granule` of
   // [0, cut), where `cut` divides place.extent.
   int64_t cut = 1, cut_granule = 1;
+
+  // Whether each element of operand i is read before that element of an output like `made` is written: that output may
+  // lie over the operand. Of an op with an epilogue this is so of what the list makes, where the op does not read i.
+  bool reads_first(const Ir& ir, size_t i, const Spec& made) const;
 };
 
 struct Ir {
@@ -138,12 +143,15 @@ void place_step(const Ir& ir, Step& s);
 // leave parts enough for so many threads. May be asked again, for others: the last order does not matter.
 std::vector<Phase> place(Ir& ir, int threads);
 
+// Ends phases earlier where values that end inside one make so many threads need more memory than one does.
+void split_phases(const Ir& ir, std::vector<Phase>& phases, int threads);
+
 // Offsets in the arena of a program for so many threads; -1 where a value lies elsewhere, or a step needs no scratch.
 // The scratch of a step's thread m lies m times scratch_step further.
 struct Memory {
   std::vector<int64_t> of_value, of_scratch, scratch_step;
-  int64_t bytes;
-  int64_t most_scratch;  // of the bytes: the most that is scratch at one time
+  int64_t bytes = 0;
+  int64_t most_scratch = 0;  // of the bytes: the most that is scratch at one time
 };
 Memory plan_memory(const Ir& ir, const std::vector<Phase>& phases, int members);
 

@@ -67,6 +67,7 @@ void Program::place_for(int threads) {
   placed_for_ = members_ = 0;  // what throws leaves no plan behind
   phases_.clear();
   phases_ = place(ir_, threads);
+  split_phases(ir_, phases_, threads);
   placed_for_ = threads;
 }
 
@@ -100,14 +101,15 @@ Program::MemoryUse Program::memory_use() const {
 void Program::find_shadows() {
   int last_failing = -1;
   struct Read {
-    int step, value;
+    int step;
+    size_t operand;
   };
   std::vector<std::vector<Read>> reads(slots_.size());  // of the old values, ascending
   for (size_t s = 0; s < ir_.steps.size(); ++s) {
     if (const Op* op = ir_.steps[s].op; op && op->may_fail()) last_failing = static_cast<int>(s);
-    for (int v : ir_.steps[s].in) {
-      const Value& root = ir_.values[static_cast<size_t>(ir_.root(v))];
-      if (root.home == Home::slot) reads[static_cast<size_t>(root.index)].push_back({static_cast<int>(s), v});
+    for (size_t i = 0; i < ir_.steps[s].in.size(); ++i) {
+      const Value& root = ir_.values[static_cast<size_t>(ir_.root(ir_.steps[s].in[i]))];
+      if (root.home == Home::slot) reads[static_cast<size_t>(root.index)].push_back({static_cast<int>(s), i});
     }
   }
   for (auto [slot, value] : ir_.commits) {
@@ -116,16 +118,10 @@ void Program::find_shadows() {
     shadow = false;
     // A call-back may look at the slot, and keep what it sees.
     shadow |= maker <= last_failing || calls_host_;
-    const Spec& spec = ir_.values[static_cast<size_t>(value)].spec;
-    for (const Read& r : reads[static_cast<size_t>(slot)]) {
-      if (r.step < maker) continue;
-      const Step& step = ir_.steps[static_cast<size_t>(r.step)];
-      const Value& read = ir_.values[static_cast<size_t>(r.value)];
-      // A list may read element i and then write it, and so may ops that say so.
-      const bool same_place = r.step == maker && (!step.op || step.op->in_place) && read.spec.contiguous() &&
-                              read.offset == 0 && read.spec.shape == spec.shape;
-      shadow |= !same_place;
-    }
+    // The step that writes it may read it before, element by element.
+    for (const Read& r : reads[static_cast<size_t>(slot)])
+      shadow |= r.step > maker || (r.step == maker &&
+                                   !ir_.steps[static_cast<size_t>(maker)].reads_first(ir_, r.operand, ir_.spec(value)));
   }
 }
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import backsweep as bs
 from backsweep import _core
+from backsweep.nn import functional as F
 from programs import batch, equal, everything, model_and_optimizer, training_step
 
 MIB = 2**20
@@ -78,3 +81,67 @@ def test_what_is_told_is_what_a_run_takes() -> None:
     took = _core.allocated_bytes() - before
     assert y.shape == (width, width)
     assert abs(took / program.memory.peak - 1) < 0.1  # the allocator rounds up
+
+
+# ---- In place where the input dies -------------------------------------------------------------------------
+
+
+def joined_again(x: bs.Tensor, w: bs.Tensor) -> bs.Tensor:
+    """A list that waits for a sum, and is the last to read what the sum is over."""
+    a = bs.matmul(x, w)
+    return bs.matmul((a - a.sum(0)).tanh(), w)
+
+
+def scores(x: bs.Tensor, w: bs.Tensor) -> bs.Tensor:
+    """Rows over rows."""
+    return bs.matmul(bs.softmax(bs.matmul(x, w), -1), w)
+
+
+def loss(x: bs.Tensor, w: bs.Tensor) -> bs.Tensor:
+    """The gradient of scores over scores, and that of their norm over it."""
+    y = F.layer_norm(bs.matmul(x, w), (256,), weight=w[0])
+    return bs.grad(F.cross_entropy(y, bs.tensor(np.arange(1024) % 256)), x)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+@pytest.mark.parametrize(("f", "most"), [(joined_again, 1), (scores, 1), (loss, 2)])
+def test_a_step_writes_over_what_it_is_the_last_to_read(f: Any, most: int, threads: int) -> None:
+    rng = np.random.default_rng(0)
+    x = bs.tensor(rng.standard_normal((1024, 256)).astype(np.float32), requires_grad=True)
+    w = bs.tensor(rng.standard_normal((256, 256)).astype(np.float32))
+    bs.set_num_threads(threads)
+    compiled = bs.compile(f)
+    memory = compiled.program(x, w).memory
+    assert memory.arena - memory.scratch < (most + 0.2) * 1024 * 256 * 4, compiled.programs[0].text
+    equal(compiled(x, w), f(x, w))
+
+
+def test_what_is_read_again_is_not_written_over() -> None:
+    """By another operand of the step, turned, or by a later step."""
+
+    def f(x: bs.Tensor, w: bs.Tensor) -> tuple[bs.Tensor, ...]:
+        a = bs.matmul(x, w)
+        turned = (a - a.sum(0)).tanh() * a.T
+        b = bs.matmul(x, w + 1)
+        c = (b - b.sum(0)).exp()
+        return bs.matmul(turned, w), bs.matmul(c, w), bs.matmul(b, w)
+
+    rng = np.random.default_rng(0)
+    x, w = (bs.tensor(rng.standard_normal((128, 128)).astype(np.float32)) for _ in range(2))
+    for threads in (1, 2, 7):
+        bs.set_num_threads(threads)
+        for a, b in zip(bs.compile(f)(x, w), f(x, w), strict=True):
+            equal(a, b)
+
+
+def test_a_layer_norm_keeps_its_weight_for_all_rows() -> None:
+    """Though the means of as many rows have its shape, and it dies there."""
+    rng = np.random.default_rng(0)
+    x, w = (bs.tensor(rng.standard_normal((32, 32)).astype(np.float32)) for _ in range(2))
+
+    def f(x: bs.Tensor, w: bs.Tensor) -> tuple[bs.Tensor, ...]:
+        y, mean, _ = _core.ops.layer_norm(x, weight=bs.matmul(x, w)[:, 0].contiguous())
+        return bs.matmul(y, w), mean.sum(0)
+
+    for a, b in zip(bs.compile(f)(x, w), f(x, w), strict=True):
+        equal(a, b)

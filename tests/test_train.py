@@ -415,3 +415,32 @@ def test_zero_grad_of_frozen_parameters() -> None:
         make(model)(set_to_none=False)
         assert model[0].weight.grad is None
         np.testing.assert_array_equal(np.asarray(model[0].bias.grad), 0)
+
+
+class Scaled(bs.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.scale = bs.nn.Linear(2, 2), 1.0
+
+    def forward(self, x: bs.Tensor) -> bs.Tensor:
+        return self.layer(x) * self.scale
+
+
+def test_attributes_of_the_model_and_of_the_loss_are_never_stale() -> None:
+    X, y = np.ones((4, 2), np.float32), np.zeros(4, np.int64)
+    model, weight = Scaled(), 1.0
+
+    def loss(output: bs.Tensor, target: bs.Tensor) -> bs.Tensor:
+        return bs.nn.functional.cross_entropy(output, target) * weight
+
+    def lost() -> float:
+        optimizer = bs.optim.SGD(model.parameters(), lr=0.0)
+        return bs.fit(model, X, y, loss=loss, optimizer=optimizer, progress=False)["loss"][0]
+
+    before, first = bs.predict(model, X), lost()
+    model.scale, weight = 3.0, 2.0
+    np.testing.assert_allclose(bs.predict(model, X), 3 * before, rtol=1e-6)
+    second = float(loss(model(bs.tensor(X)), bs.tensor(y)))
+    assert lost() == pytest.approx(second)
+    assert lost() != pytest.approx(first)
+    assert bs.evaluate(model, X, y, loss=loss)["loss"] == pytest.approx(second)

@@ -1,5 +1,8 @@
 // Capture: a Python function run on symbols, and what its program relies on.
 #include "program/capture.h"
+
+#include <algorithm>
+
 #include "base/error.h"
 #include "bindings/compiled.h"
 #include "bindings/gil.h"
@@ -20,7 +23,7 @@ void guard(py::object object, py::object name) {
   for (const Guard& g : *guards_of_capture)
     if (g.object.is(object) && g.name.equal(name)) return;
   py::object value = object.attr(name);
-  guards_of_capture->push_back({object, name, value});
+  guards_of_capture->push_back({Guard::Kind::attribute, object, name, value, name});
 }
 
 }  // namespace
@@ -28,17 +31,18 @@ void guard(py::object object, py::object name) {
 py::object placeholder() { return owned(PyObject_CallNoArgs(reinterpret_cast<PyObject*>(placeholder_type))); }
 bool is_placeholder(PyObject* o) { return Py_TYPE(o) == placeholder_type; }
 
-bool Entry::guards_hold() {
+bool Entry::guards_hold(py::object* changed) {
+  const auto hold = [&](std::vector<Guard>& some) {
+    return std::all_of(some.begin(), some.end(), [&](Guard& g) {
+      const bool holds = g.holds();
+      if (!holds) *changed = g.label;
+      return holds;
+    });
+  };
+  if (!hold(guards)) return false;
   if (epoch == structure_epoch()) return true;
   const uint64_t now = structure_epoch();
-  if (!traced->program()->fits_slots()) return false;
-  for (const Guard& g : guards) {
-    py::object value = py::reinterpret_steal<py::object>(PyObject_GetAttr(g.object.ptr(), g.name.ptr()));
-    if (!value) throw py::error_already_set();
-    const int equal = PyObject_RichCompareBool(value.ptr(), g.value.ptr(), Py_EQ);
-    if (equal < 0) throw py::error_already_set();
-    if (!equal) return false;
-  }
+  if (!traced->program()->fits_slots() || !hold(structure)) return false;
   epoch = now;
   return true;
 }
@@ -59,7 +63,11 @@ std::shared_ptr<Entry> capture(Compiled* self, py::handle args, py::handle kwarg
       std::vector<Guard>* before = guards_of_capture;
       explicit GuardScope(std::vector<Guard>* g) { guards_of_capture = g; }
       ~GuardScope() { guards_of_capture = before; }
-    } guard_scope(&entry->guards);
+    } guard_scope(&entry->structure);
+    py::list constants;
+    for (const Leaf& leaf : entry->leaves)
+      if (!leaf.tensor) constants.append(leaf.object);
+    Watch watch(self->fn, constants);
     size_t next = 0;
     auto symbol = [&](py::handle o) -> py::object {
       const Leaf& leaf = entry->leaves[next++];
@@ -70,6 +78,7 @@ std::shared_ptr<Entry> capture(Compiled* self, py::handle args, py::handle kwarg
     py::object call_kwargs = kwargs && !kwargs.is_none() ? map_leaves(kwargs, symbol) : py::object(py::dict());
     py::object result =
         owned(unless_python_ends([&] { return PyObject_Call(self->fn, call_args.ptr(), call_kwargs.ptr()); }));
+    watch.take(entry->guards, entry->structure);
     auto take = [&](py::handle o) -> py::object {
       if (!is_tensor(o.ptr()) || slot_of(o.ptr())) return py::reinterpret_borrow<py::object>(o);
       outputs.push_back(unwrap(o.ptr()));

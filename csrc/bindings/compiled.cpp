@@ -20,14 +20,14 @@ int traverse(PyObject* o, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(o));
   Py_VISIT(self->fn);
   Py_VISIT(self->dict);
+  Py_VISIT(self->changed);
   if (self->entries)
     for (const auto& e : *self->entries) {
       if (e.use_count() > 1) continue;  // in use by a call: its references are not ours alone
       for (const Leaf& leaf : e->leaves) Py_VISIT(leaf.object.ptr());
-      for (const Guard& g : e->guards) {
-        Py_VISIT(g.object.ptr());
-        Py_VISIT(g.value.ptr());
-      }
+      for (const auto* guards : {&e->guards, &e->structure})
+        for (const Guard& g : *guards)
+          if (const int stop = g.visit(visit, arg)) return stop;
       Py_VISIT(e->result.ptr());
     }
   return 0;
@@ -37,6 +37,7 @@ int clear(PyObject* o) {
   Compiled* self = as_compiled(o);
   Py_CLEAR(self->fn);
   Py_CLEAR(self->dict);
+  Py_CLEAR(self->changed);
   if (self->entries) self->entries->clear();
   return 0;
 }
@@ -135,18 +136,19 @@ std::shared_ptr<Program> program_for(py::handle fn, const std::vector<Spec>& arg
     leaves.push_back(leaf);
     positional[i] = py::none();
   }
+  py::object changed;
   for (size_t k = 0; k < self->entries->size(); ++k) {  // guards run Python, which may add entries
     const std::shared_ptr<Entry> e = (*self->entries)[k];
     if (e->flat && e->recording == recording() && e->leaves.size() == leaves.size() &&
         std::equal(leaves.begin(), leaves.end(), e->leaves.begin(),
                    [](const Leaf& a, const Leaf& b) { return a.matches(b); }) &&
-        e->guards_hold())
+        e->guards_hold(&changed))
       return e->traced->plain_program();
   }
   std::string nesting;
   describe_nesting(positional, nesting);
   std::shared_ptr<Entry> entry = capture(self, positional, py::none(), std::move(leaves), std::move(nesting), true);
-  remember(self, entry);
+  remember(self, entry, changed);
   return entry->traced->plain_program();
 }
 

@@ -5,15 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "bindings/guard.h"
 #include "bindings/nested.h"
 #include "program/traced.h"
 
 namespace bs::bindings {
-
-// What a captured function looked at: object.name, which must go on comparing equal.
-struct Guard {
-  py::object object, name, value;
-};
 
 // A captured signature.
 struct Entry {
@@ -21,13 +17,15 @@ struct Entry {
   std::string nesting;
   bool flat = false;  // only positional plain tensors
   bool recording = true;
-  std::vector<Guard> guards;
-  uint64_t epoch = 0;  // when the guards were last seen to hold
+  std::vector<Guard> guards;     // compared at each call
+  std::vector<Guard> structure;  // compared when the structure epoch has moved
+  uint64_t epoch = 0;            // when `structure` was last seen to hold
   std::shared_ptr<Traced> traced;
   py::object result;    // what the function returned; placeholders stand for outputs
   bool single = false;  // it is one tensor
 
-  bool guards_hold();
+  // Whether all is as the captured function saw it; if not, `changed` becomes the label of what is not.
+  bool guards_hold(py::object* changed);
 };
 
 struct Compiled {
@@ -37,6 +35,8 @@ struct Compiled {
   PyObject* weakrefs;
   bool keep_grads;
   std::vector<std::shared_ptr<Entry>>* entries;  // most recently used first
+  PyObject* changed;                             // label of the guard that failed last, or null
+  int recaptured;                                // how often in a row for its sake
 };
 inline Compiled* as_compiled(PyObject* o) { return reinterpret_cast<Compiled*>(o); }
 
@@ -52,8 +52,9 @@ void register_capture(py::module_& m);
 
 // ---- compiled_call.cpp ----
 
-// Adds an entry; the one that was used least recently may go.
-void remember(Compiled* self, std::shared_ptr<Entry> entry);
+// Adds an entry; the one that was used least recently may go. Warns if a guard fails at every call: `changed` is the
+// label of the one that did now.
+void remember(Compiled* self, std::shared_ptr<Entry> entry, const py::object& changed);
 // The program of a call with these arguments, captured and planned if it is new, not run.
 std::shared_ptr<Program> program_of_call(Compiled* self, py::handle args, py::handle kwargs);
 // The vectorcall of the type.

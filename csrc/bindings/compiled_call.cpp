@@ -14,6 +14,7 @@ namespace {
 
 // Longer programs run without the interpreter's lock; handing it over costs about 0.1 us.
 constexpr double kReleaseNanoseconds = 5e3;
+constexpr int kRecapturesBeforeWarning = 8;
 constexpr size_t kMaxEntries = 64;  // signatures kept per function: the least recently used one goes
 
 // The arguments are `args`; or, where no result carries a derivative, the memory `data` says enough.
@@ -39,6 +40,7 @@ py::object run(Entry& entry, std::span<const Tensor> args, std::span<char* const
 // Moves entry k to the front.
 void use(Compiled* self, size_t k) {
   auto& e = *self->entries;
+  self->recaptured = 0;
   if (k > 0)
     std::rotate(e.begin(), e.begin() + static_cast<std::ptrdiff_t>(k), e.begin() + static_cast<std::ptrdiff_t>(k) + 1);
 }
@@ -47,6 +49,7 @@ constexpr size_t kFlatArgs = 16;
 
 // All arguments are plain tensors with values: no Python objects are made on the way.
 bool call_flat(Compiled* self, PyObject* const* args, size_t n, py::object* result) {
+  py::object changed;
   auto& entries = *self->entries;
   for (size_t k = 0; k < entries.size(); ++k) {
     std::shared_ptr<Entry> entry = entries[k];
@@ -63,7 +66,7 @@ bool call_flat(Compiled* self, PyObject* const* args, size_t n, py::object* resu
       inputs[i] = t.data();
       if (entry->traced->carries()) tensors.push_back(t);
     }
-    if (!fits || !entry->guards_hold()) continue;
+    if (!fits || !entry->guards_hold(&changed)) continue;
     use(self, k);
     *result = run(*entry, tensors, std::span<char* const>(inputs, n));
     return true;
@@ -102,13 +105,14 @@ std::shared_ptr<Entry> find_entry(Compiled* self, py::handle args, py::handle kw
     describe_nesting(kwargs, nesting);
   }
   auto& entries = *self->entries;
+  py::object changed;
   for (size_t k = 0; k < entries.size(); ++k) {
     std::shared_ptr<Entry> entry = entries[k];
     if (entry->recording != recording() || entry->nesting != nesting || entry->leaves.size() != leaves.size()) continue;
     if (!std::equal(leaves.begin(), leaves.end(), entry->leaves.begin(),
                     [](const Leaf& a, const Leaf& b) { return a.matches(b); }))
       continue;
-    if (!entry->guards_hold()) continue;
+    if (!entry->guards_hold(&changed)) continue;
     use(self, k);
     return entry;
   }
@@ -116,7 +120,7 @@ std::shared_ptr<Entry> find_entry(Compiled* self, py::handle args, py::handle kw
                     std::all_of(leaves.begin(), leaves.end(), [](const Leaf& l) { return l.tensor; }) &&
                     std::none_of(args.begin(), args.end(), [](py::handle a) { return is_container(a.ptr()); });
   std::shared_ptr<Entry> entry = capture(self, args, kwargs, std::move(leaves), std::move(nesting), flat);
-  remember(self, entry);
+  remember(self, entry, changed);
   return entry;
 }
 
@@ -137,7 +141,18 @@ std::shared_ptr<Program> program_of_call(Compiled* self, py::handle args, py::ha
   return find_entry(self, args, kwargs, tensors)->traced->program();
 }
 
-void remember(Compiled* self, std::shared_ptr<Entry> entry) {
+void remember(Compiled* self, std::shared_ptr<Entry> entry, const py::object& changed) {
+  if (changed) {
+    self->recaptured = self->changed && changed.equal(py::handle(self->changed)) ? self->recaptured + 1 : 1;
+    Py_XSETREF(self->changed, changed.inc_ref().ptr());
+    if (self->recaptured == kRecapturesBeforeWarning &&
+        PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
+                         "[compile] %S is captured anew at each call: %U has changed %d times in a row. Pass it as a "
+                         "tensor, keep it in a Buffer, or do not read it inside",
+                         py::str(py::getattr(py::handle(self->fn), "__name__", py::repr(py::handle(self->fn)))).ptr(),
+                         changed.ptr(), self->recaptured) < 0)
+      throw py::error_already_set();
+  }
   self->entries->insert(self->entries->begin(), std::move(entry));
   if (self->entries->size() > kMaxEntries) self->entries->pop_back();
 }

@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any
 
 from backsweep import _core
 
-__all__ = ["Structure"]
+__all__ = ["ABSENT", "Structure"]
+
+ABSENT: Any = object()  # stands for the value of what is not there
 
 
 class Structure:
-    """The part of a module that a compiled program depends on, as `key`.
+    """The part of a module that compiled programs depend on.
 
-    Programs hold this object and not the module, so that a program kept beside its module is no reference
-    cycle.
+    `key` is equal as long as nothing is registered and the training flag is the same; `watched` holds the
+    attributes that captured code has read. Programs hold this object and not the module, so that a program
+    kept beside its module is no reference cycle.
     """
 
-    __slots__ = ("training", "version")
-    # Replacing or removing what was registered must also reach programs that entered the module by another
-    # method than `__call__`, so it counts for all of them: rare, and a new capture takes milliseconds.
-    replacements: ClassVar[int] = 0
+    __slots__ = ("training", "version", "watched")
 
-    def __init__(self) -> None:
-        self.training = True
+    def __init__(self, training: bool = True) -> None:
+        self.training = training
         self.version = 0
+        self.watched: dict[str, Any] = {}
 
     @property
-    def key(self) -> tuple[bool, int, int]:
+    def key(self) -> tuple[bool, int]:
         """Equal as long as nothing has changed; train, eval, train comes back to an equal value."""
-        return self.training, self.version, Structure.replacements
+        return self.training, self.version
 
-    def changed(self, *, replaced: bool = False) -> None:
+    def changed(self) -> None:
         """Note a change of what is registered."""
         self.version += 1
-        Structure.replacements += replaced
         _core.bump_structure_epoch()
 
     def train(self, mode: bool) -> None:
@@ -41,3 +41,18 @@ class Structure:
         if mode != self.training:
             self.training = mode
             _core.bump_structure_epoch()
+
+    def watch(self, name: str, value: Any) -> dict[str, Any]:
+        """From now on `watched` holds what the module's attribute is."""
+        self.watched[name] = value
+        return self.watched
+
+    def note(self, name: str, value: Any = ABSENT) -> None:
+        """Note that an attribute is set or, without a value, removed."""
+        if self.watched.get(name, value) is not value:
+            self.watched[name] = value
+            _core.bump_structure_epoch()
+
+    def __reduce__(self) -> tuple[type[Structure], tuple[bool]]:
+        """Make copies that no program watches."""
+        return Structure, (self.training,)

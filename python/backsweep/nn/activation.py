@@ -71,8 +71,6 @@ class GELU(Module):
         See `functional.gelu`.
     """
 
-    __constants__ = ("approximate",)
-
     def __init__(self, approximate: Literal["none", "tanh"] = "none") -> None:
         super().__init__()
         self.approximate = one_of("GELU", "approximate", approximate, ("none", "tanh"))
@@ -115,8 +113,6 @@ class LeakyReLU(Module):
         Taken for PyTorch's sake; changes nothing.
     """
 
-    __constants__ = ("negative_slope",)
-
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__()
         self.negative_slope = number("LeakyReLU", "negative_slope", negative_slope)
@@ -141,8 +137,6 @@ class ELU(Module):
         Taken for PyTorch's sake; changes nothing.
     """
 
-    __constants__ = ("alpha",)
-
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
         self.alpha = number("ELU", "alpha", alpha)
@@ -165,8 +159,6 @@ class Softplus(Module):
     beta : float, default 1
     threshold : float, default 20
     """
-
-    __constants__ = ("beta", "threshold")
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
@@ -192,8 +184,6 @@ class Softmax(Module):
         The axis; -1 is the last.
     """
 
-    __constants__ = ("dim",)
-
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.dim = whole("Softmax", "dim", dim, None)
@@ -216,8 +206,6 @@ class LogSoftmax(Module):
     dim : int
         The axis; -1 is the last.
     """
-
-    __constants__ = ("dim",)
 
     def __init__(self, dim: int) -> None:
         super().__init__()

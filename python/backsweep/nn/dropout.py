@@ -27,8 +27,6 @@ class Dropout(Module):
         If p is not between 0 and 1.
     """
 
-    __constants__ = ("p",)
-
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
         self.p = F.probability("dropout", p)

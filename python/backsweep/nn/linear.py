@@ -97,8 +97,6 @@ class Flatten(Module):
     end_dim : int, default -1
     """
 
-    __constants__ = ("start_dim", "end_dim")
-
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
         self.start_dim = whole("Flatten", "start_dim", start_dim, None)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from backsweep._arguments import floats, number, one_of, whole
 from backsweep._core import Tensor
 from backsweep._formula import formula
@@ -15,8 +13,6 @@ __all__ = ["BCEWithLogitsLoss", "CrossEntropyLoss", "LogisticLoss", "MSELoss"]
 
 
 class _Loss(Module):
-    __constants__: ClassVar[tuple[str, ...]] = ("reduction",)
-
     def __init__(self, *, reduction: Reduction = "mean") -> None:
         super().__init__()
         self.reduction = one_of(type(self).__name__, "reduction", reduction, ("mean", "sum", "none"))
@@ -36,8 +32,6 @@ class CrossEntropyLoss(_Loss):
     label_smoothing : float, default 0
         How much of each sample's probability is spread evenly over all classes.
     """
-
-    __constants__ = ("ignore_index", "label_smoothing", "reduction")
 
     def __init__(
         self,

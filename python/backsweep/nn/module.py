@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from backsweep import _core
 from backsweep._arguments import flag
 from backsweep._core import Buffer, DType, DTypeError, GraphError, Parameter, ShapeError, Tensor
-from backsweep._structure import Structure
+from backsweep._structure import ABSENT, Structure
+from backsweep._watch import watch_modules
 
 __all__ = ["Buffer", "Module", "Parameter"]
 
 M = TypeVar("M", bound="Module")
 
-_is_capturing = _core.is_capturing
-_guard = _core.guard
 _TABLES = ("_parameters", "_buffers", "_modules")
 _RESERVED = {"training", "_transient", "_structure", *_TABLES}
 
@@ -43,12 +42,10 @@ class Module:
 
     Notes
     -----
-    A compiled program that calls a module is captured anew when its training flag or what it registers
-    changes, and when an attribute named in the class attribute `__constants__` changes. Other attributes are
-    read at capture only.
+    A compiled program is captured anew when an attribute that its code has read changes, be it a number, a
+    layer, a method, or the training flag; docs/compile.md says what cannot be seen.
     """
 
-    __constants__: ClassVar[tuple[str, ...]] = ()
     training: bool
     _parameters: dict[str, Parameter | None]
     _buffers: dict[str, Buffer | None]
@@ -71,8 +68,6 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Give what `forward` gives; errors in it name this module's path."""
-        if _is_capturing():
-            _guard(self._structure, "key")
         try:
             return self.forward(*args, **kwargs)
         except (ShapeError, DTypeError, GraphError) as error:
@@ -105,9 +100,8 @@ class Module:
             self._structure.train(bool(value))
             self.__dict__[name] = bool(value)
         else:
-            if name in self.__constants__ and self.__dict__.get(name, value) != value:
-                self._structure.changed()
             super().__setattr__(name, value)
+            self._structure.note(name, self.__dict__.get(name, ABSENT))
 
     def __delattr__(self, name: str) -> None:
         table = self._table_of(name)
@@ -115,7 +109,8 @@ class Module:
         if table is not None:
             del self.__dict__[table][name]
             self._transient.discard(name)
-            self._structure.changed(replaced=True)
+            self._structure.changed()
+        self._structure.note(name)
 
     def _table_of(self, name: str) -> str | None:
         return next((table for table in _TABLES if name in self.__dict__[table]), None)
@@ -140,7 +135,8 @@ class Module:
             del self.__dict__[before][name]
         self.__dict__[table][name] = value
         self.__dict__[name] = value
-        self._structure.changed(replaced=before is not None)
+        self._structure.note(name, value)
+        self._structure.changed()
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter under a name; None keeps the name without a value."""
@@ -326,7 +322,7 @@ class Module:
         for slot in (*self.parameters(), *self.buffers()):
             if slot.dtype.is_floating_point and slot.dtype != dtype:
                 slot._replace(_core.cast(slot.detach(), dtype))
-                self._structure.changed(replaced=True)
+                self._structure.changed()
         return self
 
     def float(self: M) -> M:
@@ -369,6 +365,13 @@ class Module:
         fn(self)
         return self
 
+    def __copy__(self: M) -> M:
+        made = type(self).__new__(type(self))
+        own: dict[str, Any] = {table: dict(self.__dict__[table]) for table in _TABLES}
+        own |= {"_transient": set(self._transient), "_structure": Structure(self.training)}
+        made.__dict__.update(self.__dict__, **own)
+        return made
+
     # ---- Text ----------------------------------------------------------------------------------------------
 
     def extra_repr(self) -> str:
@@ -381,6 +384,9 @@ class Module:
         if not children:
             return f"{name}({extra})"
         return "\n  ".join([f"{name}({extra}", *children]) + "\n)"
+
+
+watch_modules(Module)
 
 
 def _as_tensor(value: Any, slot: Tensor) -> Tensor:

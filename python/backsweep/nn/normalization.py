@@ -37,7 +37,6 @@ class LayerNorm(Module):
         They start as 1 and 0.
     """
 
-    __constants__ = ("eps", "normalized_shape")
     weight: Parameter | None
     bias: Parameter | None
 

@@ -1,0 +1,59 @@
+// What a captured function saw in Python, which must be the same when its program runs again.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bindings/errors.h"
+
+namespace bs::bindings {
+
+// The same object, or numbers, strings, or tuples of these of one type that are equal: of floats the bits count.
+bool same(PyObject* a, PyObject* b);
+
+struct Guard {
+  enum class Kind : uint8_t {
+    attribute,  // object.name, compared by ==
+    member,     // object.name, without what the class says about getting attributes
+    item,       // object[name] of a dict; absent() where there is none
+    cell,       // what the cell of a closure holds; absent() where it is empty
+    type,       // object's attributes by name, with those of its bases, as the dict `value`
+    list,       // the items are those of the tuple `value`
+    dict,       // the items are those of the dict `value`, in its order
+    set,        // equal to `value`
+    array,      // the bytes are `value`
+  };
+  Kind kind;
+  py::object object, name, value, label;
+  unsigned version = 0;  // of a type, when its attributes were last compared
+
+  bool holds();
+  int visit(visitproc visit, void* arg) const;
+};
+
+// Stands for what is not there.
+PyObject* absent();
+
+// Sees what is read while a function is captured on this thread (python/backsweep/_watch.py): attributes, globals,
+// closures.
+class Watch {
+ public:
+  // `constants`: arguments that are no tensors.
+  Watch(py::handle fn, py::handle constants);
+  ~Watch();
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+  // The end. Appends what is compared at each call, and what only when the structure epoch has moved. What the
+  // function itself has changed of a list, a dict, a set or an array is no part of it.
+  void take(std::vector<Guard>& seen, std::vector<Guard>& structure);
+
+ private:
+  struct Eyes;
+  void stop();
+  py::object watch_;
+  std::unique_ptr<Eyes> eyes_;
+};
+
+}  // namespace bs::bindings

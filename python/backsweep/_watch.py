@@ -1,0 +1,406 @@
+"""What a capture sees of Python: attributes, closures and globals that the captured code has read.
+
+A program holds what they were. While a function is captured, classes of modules, and those of users' objects
+that the code reaches, note which attributes are read; of users' functions that run, the globals and closures
+are taken from their code. `Watch.seen` is what the core compares before it runs the program again
+(bindings/guard.h). Code and classes of the library, of NumPy and of Python's own are left out: what they hold
+is compared by identity.
+"""
+
+from __future__ import annotations
+
+import dis
+import functools
+import sys
+import sysconfig
+import threading
+from collections.abc import Callable, Iterable
+from enum import Enum
+from pathlib import Path
+from types import CodeType, FrameType, FunctionType, MethodType, ModuleType, SimpleNamespace
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from backsweep import _core
+from backsweep._core import Tensor
+from backsweep._structure import ABSENT, Structure
+
+__all__ = ["Watch", "watch_modules"]
+
+# Larger ones are told apart by identity alone: they would be compared at each call.
+_MOST_ITEMS = 256
+_MOST_BYTES = 1 << 16
+_CONSTANTS = (int, float, complex, str, bytes, type(None), Tensor, np.generic, np.dtype, Enum, BaseException)
+_STRUCTURAL = {"training", "_parameters", "_buffers", "_modules", "_transient", "__dict__"}
+
+
+class Seen(NamedTuple):
+    """What must be the same when the program runs again; see `Guard::Kind` in the core."""
+
+    kind: str
+    object: Any
+    name: str
+    value: Any
+    label: str
+
+
+class _Local(threading.local):
+    watch: Watch | None = None
+
+
+_local = _Local()
+
+
+class Watch:
+    """What one capture has seen."""
+
+    def __init__(self, fn: Any, constants: Iterable[Any]) -> None:
+        self.seen: list[Seen] = []  # compared at each call
+        self.structure: list[Seen] = []  # compared when the structure epoch has moved
+        self._noted: set[tuple[int, str]] = set()  # read, or written by the captured code
+        self._met: dict[int, Any] = {}  # what the code can reach, by id; held, so that ids stay
+        self._types: dict[type, dict[str, Any]] = {}
+        self._functions: dict[CodeType, list[FunctionType]] = {}
+        self._ran: set[CodeType] = set()
+        self._before = _local.watch
+        _local.watch = self
+        _begin()
+        for thing in (fn, *constants):
+            self.meet(thing)
+
+    def end(self) -> None:
+        """Stop watching."""
+        _local.watch = self._before
+        _end()
+        for cls, names in self._types.items():
+            self.seen.append(Seen("type", cls, "", names, f"an attribute of the class {cls.__name__}"))
+
+    # ---- What the code can reach ---------------------------------------------------------------------------
+
+    def meet(self, value: Any) -> None:
+        """Take in a value that the code has got from outside."""
+        if id(value) in self._met or isinstance(value, _CONSTANTS):
+            return
+        self._met[id(value)] = value
+        if isinstance(value, FunctionType):
+            self._meet_function(value)
+        elif isinstance(value, MethodType):
+            self.meet(value.__func__)
+            self.meet(value.__self__)
+        elif isinstance(value, (staticmethod, classmethod, _core.CompiledFunction)):
+            self.meet(value.__wrapped__)
+        elif isinstance(value, functools.partial):
+            for part in (value.func, *value.args, *value.keywords.values()):
+                self.meet(part)
+        elif isinstance(value, np.ndarray):
+            if value.nbytes <= _MOST_BYTES and not value.dtype.hasobject:
+                self._compare("array", value, value.tobytes(), "an array")
+        elif isinstance(value, SimpleNamespace):
+            self._meet_items(vars(value))
+        elif not isinstance(value, (type, ModuleType)):
+            if isinstance(value, (list, tuple, dict, set, frozenset)):
+                self._meet_items(value)
+            if _watchable(type(value)):
+                self._meet_class(type(value))
+
+    def _meet_function(self, fn: FunctionType) -> None:
+        if _of_library(fn.__code__.co_filename):  # it holds functions of users, as value_and_grad does
+            for held in map(_content, fn.__closure__ or ()):
+                if callable(held):
+                    self.meet(held)
+            return
+        self._functions.setdefault(fn.__code__, []).append(fn)
+        if fn.__code__ in self._ran:
+            self._note_closure(fn)
+
+    def _meet_class(self, cls: type) -> None:
+        if id(cls) in self._met:
+            return
+        self._met[id(cls)] = cls
+        _hook(cls)
+        for base in filter(_watchable, cls.__mro__):
+            for value in vars(base).values():
+                if isinstance(value, (FunctionType, staticmethod, classmethod)):
+                    self.meet(value)
+
+    def _meet_items(self, value: Any) -> None:
+        self._met[id(value)] = value
+        if len(value) > _MOST_ITEMS:
+            return
+        if isinstance(value, dict):
+            self._compare("dict", value, dict(value), "a dict")
+            items = list(value.values())
+        else:
+            items = list(value)
+            if isinstance(value, list):
+                self._compare("list", value, tuple(items), "a list")
+            elif isinstance(value, set) and all(isinstance(item, _CONSTANTS[:5]) for item in items):
+                self._compare("set", value, frozenset(items), "a set")
+        for item in items:
+            self.meet(item)
+
+    def _compare(self, kind: str, value: Any, copy: Any, label: str) -> None:
+        self.seen.append(Seen(kind, value, "", copy, label))
+
+    # ---- Globals and closures ------------------------------------------------------------------------------
+
+    def ran(self, frame: FrameType) -> None:
+        """Note what a function that is about to run reads by name; called once for each code."""
+        code = frame.f_code
+        self._ran.add(code)
+        if _of_library(code.co_filename) or str(frame.f_globals.get("__name__")).startswith("namedtuple_"):
+            return
+        names, chains = _reads(code)
+        for name in names:
+            value = frame.f_globals.get(name, ABSENT)
+            if value is not ABSENT and not isinstance(value, ModuleType):
+                self._note_item(frame.f_globals, name, value, f"the global {name}")
+        for fn in self._functions.get(code, ()):
+            self._note_closure(fn)
+        if chains:
+            scope = frame.f_locals
+            for base, attributes in chains:
+                self._follow(scope.get(base, frame.f_globals.get(base)), attributes)
+
+    def _note_closure(self, fn: FunctionType) -> None:
+        for name, cell in zip(fn.__code__.co_freevars, fn.__closure__ or (), strict=True):
+            value = _content(cell)
+            if name == "__class__" or isinstance(value, ModuleType) or (id(cell), "") in self._noted:
+                continue
+            self._noted.add((id(cell), ""))
+            self._met[id(cell)] = cell
+            self.seen.append(Seen("cell", cell, "", value, f"the variable {name} of an enclosing function"))
+            self.meet(value)
+
+    def _follow(self, value: Any, attributes: tuple[str, ...]) -> None:
+        """Note `value.a.b` as long as they are attributes of users' modules and classes."""
+        for name in attributes:
+            if isinstance(value, ModuleType):
+                if _library_module(value) or name not in vars(value):
+                    return
+                source, value = value, vars(value)[name]
+                self._note_item(vars(source), name, value, f"{source.__name__}.{name}")
+            elif isinstance(value, type) and _watchable(value):
+                found = _class_attribute(value, name)
+                self._types.setdefault(value, {})[name] = found
+                value = found
+                self.meet(value)
+            else:
+                return
+
+    def _note_item(self, table: dict[str, Any], name: str, value: Any, label: str) -> None:
+        if (id(table), name) not in self._noted:
+            self._noted.add((id(table), name))
+            self._met.setdefault(id(table), table)
+            self.seen.append(Seen("item", table, name, value, label))
+            if value is not ABSENT:
+                self.meet(value)
+
+    # ---- Attributes ----------------------------------------------------------------------------------------
+
+    def read(self, owner: Any, name: str, value: Any) -> None:
+        """Note that the code has read an attribute; `value` is ABSENT where there is none."""
+        if (id(owner), name) in self._noted:
+            return
+        table: dict[str, Any] | None = _instance_dict(owner)
+        kept = None if table is None else table.get("_structure")
+        structure = kept if isinstance(kept, Structure) else None  # of a module
+        if structure is None and id(owner) not in self._met:
+            return  # made by the captured code
+        self._noted.add((id(owner), name))
+        self._met.setdefault(id(owner), owner)
+        if name in _STRUCTURAL:
+            if structure is not None:
+                _core.guard(structure, "key")
+            elif table is not None:
+                self._meet_items(table)
+            return
+        cls = type(owner)
+        label = f"{cls.__name__}.{name}"
+        found = _class_attribute(cls, name)
+        if hasattr(type(found), "__set__") or hasattr(type(found), "__delete__"):
+            self._types.setdefault(cls, {})[name] = found
+            if isinstance(found, property):
+                self.meet(found.fget)
+            elif value is not ABSENT:
+                self.seen.append(Seen("member", owner, name, value, label))
+                self.meet(value)
+            return
+        here = ABSENT if table is None else table.get(name, ABSENT)
+        if structure is not None:
+            self.structure.append(Seen("item", structure.watch(name, here), name, here, label))
+        elif table is not None:
+            self.seen.append(Seen("item", table, name, here, label))
+        if here is ABSENT:
+            self._types.setdefault(cls, {})[name] = found
+        if structure is not None:
+            self._meet_class(cls)
+        if value is not ABSENT:
+            self.meet(value)
+
+    def write(self, owner: Any, name: str) -> None:
+        """Note that the captured code sets an attribute: what it reads there later is its own."""
+        self._noted.add((id(owner), name))
+        self._met.setdefault(id(owner), owner)
+
+
+def _content(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return ABSENT
+
+
+def _instance_dict(owner: Any) -> dict[str, Any] | None:
+    try:
+        table: dict[str, Any] = object.__getattribute__(owner, "__dict__")
+    except AttributeError:
+        return None
+    return table
+
+
+def _class_attribute(cls: type, name: str) -> Any:
+    return next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), ABSENT)
+
+
+# ---- What code reads by name -------------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=1024)
+def _reads(code: CodeType) -> tuple[tuple[str, ...], tuple[tuple[str, tuple[str, ...]], ...]]:
+    """Give the globals that code reads, and `base.a.b` as (base, (a, b)); of functions inside it too."""
+    names: dict[str, None] = {}
+    chains: dict[tuple[str, tuple[str, ...]], None] = {}
+    base = ""
+    attributes: tuple[str, ...] = ()
+    for step in dis.get_instructions(code):
+        if step.opname in ("LOAD_ATTR", "LOAD_METHOD") and base:
+            attributes = (*attributes, step.argval)
+            continue
+        if base and attributes:
+            chains[base, attributes] = None
+        base, attributes = "", ()
+        if step.opname == "LOAD_GLOBAL":
+            names[step.argval] = None
+        if step.opname in ("LOAD_GLOBAL", "LOAD_DEREF", "LOAD_FAST"):
+            base = step.argval
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names.update(dict.fromkeys(_reads(constant)[0]))
+    return tuple(names), tuple(chains)
+
+
+# Of Python's own, of this package, and of NumPy; what is installed beside them is users'.
+_LIBRARIES = tuple(
+    str(Path(folder)) + sep
+    for folder in (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), Path(__file__).parent)
+    for sep in ("/", "\\")
+) + tuple(str(Path(np.__file__).parent) + sep for sep in ("/", "\\"))
+_INSTALLED = ("site-packages", "dist-packages")
+
+
+@functools.lru_cache(maxsize=4096)
+def _of_library(file: str) -> bool:
+    if file.startswith("<frozen") or not file.startswith(_LIBRARIES):
+        return file.startswith("<frozen")
+    prefix = max((folder for folder in _LIBRARIES if file.startswith(folder)), key=len)
+    return not file[len(prefix) :].startswith(_INSTALLED)
+
+
+def _library_module(module: ModuleType) -> bool:
+    """Whether it is not a module of users, or not written in Python."""
+    file = getattr(module, "__file__", None)
+    if file is None:
+        return module.__name__ in sys.builtin_module_names
+    return _of_library(file) or not file.endswith(".py")
+
+
+def _watchable(cls: type) -> bool:
+    """Whether attributes of this class's objects can be watched: a class of users, written in Python."""
+    try:
+        return _known[cls]
+    except KeyError:
+        pass
+    if cls.__module__ == "argparse":
+        known = cls.__name__ == "Namespace"
+    else:
+        module = sys.modules.get(cls.__module__)
+        known = module is None or not _library_module(module)
+    known = known and not issubclass(cls, (type, tuple, Enum, BaseException, Tensor))
+    _known[cls] = known
+    return known
+
+
+_known: WeakKeyDictionary[type, bool] = WeakKeyDictionary()
+
+
+# ---- Classes that note what is read ------------------------------------------------------------------------
+
+_lock = threading.RLock()
+_captures = 0
+_always: list[type] = []
+_hooked: dict[type, dict[str, Any]] = {}  # what their __dict__ had under our names
+
+
+def watch_modules(cls: type) -> None:
+    """Note reads of this class's objects in every capture, however the code comes by them."""
+    _always.append(cls)
+
+
+def _begin() -> None:
+    global _captures
+    with _lock:
+        _captures += 1
+        for cls in _always:
+            _hook(cls)
+
+
+def _end() -> None:
+    global _captures
+    with _lock:
+        _captures -= 1
+        if _captures:
+            return
+        while _hooked:
+            cls, own = _hooked.popitem()
+            for name in ("__getattribute__", "__setattr__"):
+                if name in own:
+                    type.__setattr__(cls, name, own[name])
+                else:
+                    type.__delattr__(cls, name)
+
+
+def _hook(cls: type) -> None:
+    with _lock:
+        own = {name: vars(cls)[name] for name in ("__getattribute__", "__setattr__") if name in vars(cls)}
+        if cls in _hooked or (not own and any(base in _hooked for base in cls.__mro__)):
+            return
+        attributes: Any = cls
+        getter, setter = _noting(attributes.__getattribute__, attributes.__setattr__)
+        type.__setattr__(cls, "__getattribute__", getter)
+        type.__setattr__(cls, "__setattr__", setter)
+        _hooked[cls] = own
+
+
+def _noting(read: Callable[[Any, str], Any], write: Callable[[Any, str, Any], None]) -> tuple[Any, Any]:
+    def __getattribute__(self: Any, name: str) -> Any:
+        watch = _local.watch
+        if watch is None or (name not in _STRUCTURAL and name.startswith("__")):
+            return read(self, name)
+        try:
+            value = read(self, name)
+        except AttributeError:
+            watch.read(self, name, ABSENT)
+            raise
+        watch.read(self, name, value)
+        return value
+
+    def __setattr__(self: Any, name: str, value: Any) -> None:
+        watch = _local.watch
+        if watch is not None:
+            watch.write(self, name)
+        write(self, name, value)
+
+    return __getattribute__, __setattr__

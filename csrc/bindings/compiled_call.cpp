@@ -142,6 +142,8 @@ std::shared_ptr<Program> program_of_call(Compiled* self, py::handle args, py::ha
 }
 
 void remember(Compiled* self, std::shared_ptr<Entry> entry, const py::object& changed) {
+  self->entries->insert(self->entries->begin(), std::move(entry));
+  if (self->entries->size() > kMaxEntries) self->entries->pop_back();
   if (changed) {
     self->recaptured = self->changed && changed.equal(py::handle(self->changed)) ? self->recaptured + 1 : 1;
     Py_XSETREF(self->changed, changed.inc_ref().ptr());
@@ -153,8 +155,6 @@ void remember(Compiled* self, std::shared_ptr<Entry> entry, const py::object& ch
                          changed.ptr(), self->recaptured) < 0)
       throw py::error_already_set();
   }
-  self->entries->insert(self->entries->begin(), std::move(entry));
-  if (self->entries->size() > kMaxEntries) self->entries->pop_back();
 }
 
 PyObject* call_compiled(PyObject* o, PyObject* const* args, size_t nargsf, PyObject* names) {

@@ -444,3 +444,56 @@ def test_attributes_of_the_model_and_of_the_loss_are_never_stale() -> None:
     assert lost() == pytest.approx(second)
     assert lost() != pytest.approx(first)
     assert bs.evaluate(model, X, y, loss=loss)["loss"] == pytest.approx(second)
+
+
+@pytest.mark.parametrize("leaves", [1, 3])
+def test_without_compiling_the_bits_are_the_same(leaves: int) -> None:
+    made = []
+    for compile in (True, False):
+        model = network()
+        bs.manual_seed(5)
+        optimizer = bs.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+        history = bs.fit(
+            model,
+            X,
+            Y,
+            optimizer=optimizer,
+            epochs=2,
+            batch_size=32,
+            leaves=leaves,
+            validation=(X, Y),
+            progress=False,
+            compile=compile,
+        )
+        del history["seconds"]
+        made.append(
+            (
+                history,
+                bs.predict(model, X, compile=compile).tobytes(),
+                bs.evaluate(model, X, Y, compile=compile),
+            )
+        )
+        made.append([w.tobytes() for w in weights(model)])
+    assert made[0] == made[2] and made[1] == made[3]
+
+
+def test_without_compiling_python_runs_at_each_step() -> None:
+    class Reading(nn.Linear):
+        calls = 0
+
+        def forward(self, x: bs.Tensor) -> bs.Tensor:
+            Reading.calls += 1
+            y = super().forward(x)
+            return y if float(y.detach().sum()) < 1e9 else y * 0.0
+
+    model = Reading(6, 3)
+    with pytest.raises(bs.GraphError, match=r"test_train\.py"):
+        bs.fit(model, X, Y, progress=False)
+    before = Reading.calls
+    bs.fit(model, X, Y, batch_size=50, shuffle=False, drop_last=True, progress=False, compile=False)
+    bs.predict(model, X, 100, compile=False)
+    bs.evaluate(model, X, Y, batch_size=100, compile=False)
+    assert Reading.calls == before + 4 + 2 + 2
+    for call in (bs.fit, bs.evaluate):
+        with pytest.raises(TypeError, match="compile"):
+            call(model, X, Y, compile="no")

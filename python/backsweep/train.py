@@ -14,6 +14,7 @@ import numpy.typing as npt
 from backsweep import _core
 from backsweep._arguments import flag, shown, whole
 from backsweep._core import CompiledFunction, ShapeError, Tensor
+from backsweep._eager import EagerTrainer
 from backsweep._samples import (
     IGNORED,
     Array,
@@ -27,6 +28,7 @@ from backsweep._samples import (
     samples,
     without_ignored,
 )
+from backsweep.data import Batches
 from backsweep.nn import Module
 from backsweep.optim import SGD, Optimizer
 
@@ -51,9 +53,9 @@ _forwards: WeakKeyDictionary[Module, CompiledFunction[..., Any]] = WeakKeyDictio
 class _Steps(NamedTuple):
     """A training step as one function, and the same as two where a batch has several leaves."""
 
-    whole: CompiledFunction[..., Any]
-    gradient: CompiledFunction[..., Any]
-    update: CompiledFunction[..., Any]
+    whole: Any
+    gradient: Any
+    update: Any
 
 
 class History(dict[str, list[float]]):
@@ -83,6 +85,7 @@ def fit(
     drop_last: bool = False,
     progress: bool = True,
     callbacks: Sequence[Callback] = (),
+    compile: bool = True,
 ) -> History:
     """Train a model on arrays. The epochs run in C++: shuffle, gather, forward, backward, update.
 
@@ -118,6 +121,9 @@ def fit(
     callbacks : sequence of callable
         Each is called after each epoch with (epoch, record), the record as in `History`. If one gives True
         (and not just something that counts as true), training ends.
+    compile : bool, default True
+        Whether steps run as compiled programs. Without, they run op by op and to the same bits, and Python
+        code that a capture cannot take (docs/compile.md) runs at each step.
 
     Returns
     -------
@@ -139,7 +145,7 @@ def fit(
     epochs, batch_size = whole("fit", "epochs", epochs, 0), whole("fit", "batch_size", batch_size)
     leaves = whole("fit", "leaves", leaves)
     shuffle, drop_last = flag("fit", "shuffle", shuffle), flag("fit", "drop_last", drop_last)
-    progress = flag("fit", "progress", progress)
+    progress, compile = flag("fit", "progress", progress), flag("fit", "compile", compile)
     callbacks = _functions(callbacks)
     data = _training_data(model, X, y, loss)
     n = data[0].shape[0]
@@ -150,8 +156,7 @@ def fit(
     if optimizer is None:
         optimizer = SGD(model.parameters(), lr=0.01, momentum=0.9)
     _check_optimizer(model, optimizer)
-    steps = _compiled_steps(model, loss, optimizer)
-    step = steps.whole if leaves == 1 else steps.gradient
+    steps = _compiled_steps(model, loss, optimizer) if compile else _steps_of(model, loss, optimizer)
     history = History()
     modes = [(module, module.training) for module in model.modules()]
     bar = None
@@ -160,7 +165,7 @@ def fit(
             model.train()
             start = time.perf_counter()
             # Made anew for each epoch, as what a callback has changed may need another program.
-            trainer = _core.Trainer(step, list(data), batch_size, shuffle, drop_last, leaves, steps.update)
+            trainer = _trainer(steps, data, batch_size, shuffle, drop_last, leaves)
             trainer.begin_epoch()
             if progress and bar is None:
                 bar = _bar(epochs * trainer.steps_total)
@@ -172,7 +177,8 @@ def fit(
                     bar.update(epoch * trainer.steps_total + trainer.steps_done - bar.n)
             record = {"loss": trainer.loss, "seconds": time.perf_counter() - start}
             if held_out is not None:
-                result = evaluate(model, *held_out, loss=loss, batch_size=max(batch_size, 256))
+                size = max(batch_size, 256)
+                result = evaluate(model, *held_out, loss=loss, batch_size=size, compile=compile)
                 record |= {f"val_{name}": value for name, value in result.items()}
             history.append(record)
             if bar is not None:
@@ -189,7 +195,7 @@ def fit(
     return history
 
 
-def predict(model: Module, X: Array, batch_size: int = 256) -> npt.NDArray[Any]:
+def predict(model: Module, X: Array, batch_size: int = 256, *, compile: bool = True) -> npt.NDArray[Any]:
     """Give the model's output for each sample, in evaluation mode.
 
     Parameters
@@ -200,6 +206,8 @@ def predict(model: Module, X: Array, batch_size: int = 256) -> npt.NDArray[Any]:
         The samples, cast to the dtype of the model's parameters.
     batch_size : int, default 256
         How many samples run at once; it changes no bit of the result.
+    compile : bool, default True
+        As in `fit`.
 
     Returns
     -------
@@ -211,12 +219,12 @@ def predict(model: Module, X: Array, batch_size: int = 256) -> npt.NDArray[Any]:
     ShapeError
         If X is empty or does not fit the model, or the output is no tensor with a row for each sample.
     """
-    batch_size = whole("predict", "batch_size", batch_size)
+    batch_size, compile = whole("predict", "batch_size", batch_size), flag("predict", "compile", compile)
     check_model("predict", model)
     x = samples("predict", "X", X, dtype_of(model))
     if not x.shape or x.shape[0] == 0:
         raise ShapeError(f"[predict] X is {x.shape}: it needs at least one sample")
-    forward = _forwards.get(model)
+    forward: Callable[[Tensor], Any] | None = _forwards.get(model) if compile else model
     if forward is None:
         forward = _forwards[model] = _compiled_forward(model)
     modes = [(module, module.training) for module in model.modules()]
@@ -236,13 +244,19 @@ def predict(model: Module, X: Array, batch_size: int = 256) -> npt.NDArray[Any]:
 
 
 def evaluate(
-    model: Module, X: Array, y: Array, *, loss: Loss = "cross_entropy", batch_size: int = 256
+    model: Module,
+    X: Array,
+    y: Array,
+    *,
+    loss: Loss = "cross_entropy",
+    batch_size: int = 256,
+    compile: bool = True,
 ) -> dict[str, float]:
     """Give the loss over samples in evaluation mode and, for losses of classes, the accuracy.
 
     Parameters
     ----------
-    model, X, y, loss
+    model, X, y, loss, compile
         As in `fit`.
     batch_size : int, default 256
         How many samples run at once.
@@ -259,7 +273,7 @@ def evaluate(
         If X and y differ in length, are empty, or do not fit the model or the loss.
     """
     x, target = as_data("evaluate", model, X, y, loss)
-    output = predict(model, x, batch_size)
+    output = predict(model, x, batch_size, compile=compile)
     with _core.no_grad():
         value = loss_value("evaluate", function_of("evaluate", loss)(_core.from_numpy(output), target))
         result = {"loss": float(value)}
@@ -322,6 +336,13 @@ def _compiled_steps(model: Module, loss: Loss, optimizer: Optimizer) -> _Steps:
     known = _steps.get(optimizer)
     if known is not None and known[0]() is model and known[1] == loss:
         return known[2]
+    made = _Steps(*map(_core.compile, _steps_of(model, loss, optimizer)))
+    _steps[optimizer] = (ref(model), loss, made)
+    return made
+
+
+def _steps_of(model: Module, loss: Loss, optimizer: Optimizer) -> _Steps:
+    """Give the functions of a step, which keep neither model nor optimizer alive."""
     function, weak_model, weak_optimizer = function_of("fit", loss), ref(model), ref(optimizer)
 
     def held() -> tuple[Module, Optimizer]:
@@ -348,21 +369,31 @@ def _compiled_steps(model: Module, loss: Loss, optimizer: Optimizer) -> _Steps:
         every = [p for group in opt.param_groups for p in group.values_now.params]
         reached.params = tuple(p for p in every if p.grad is not None)
         reached.key = tuple(map(id, reached.params))
-        _core.bump_structure_epoch()  # programs look at their guards again
-        _core.guard(reached, "key")
+        if _core.is_capturing():
+            _core.bump_structure_epoch()  # programs look at their guards again
+            _core.guard(reached, "key")
         return value, *(p.grad for p in reached.params)
 
     def update(*gradients: Tensor) -> None:
         _, opt = held()
-        _core.guard(reached, "key")
+        if _core.is_capturing():
+            _core.guard(reached, "key")
         opt.zero_grad()
         for p, grad in zip(reached.params, gradients, strict=True):
             p.grad = grad
         opt.step()
 
-    made = _Steps(_core.compile(whole), _core.compile(gradient), _core.compile(update))
-    _steps[optimizer] = (weak_model, loss, made)
-    return made
+    return _Steps(whole, gradient, update)
+
+
+def _trainer(
+    steps: _Steps, arrays: tuple[Tensor, Tensor], batch_size: int, shuffle: bool, drop_last: bool, leaves: int
+) -> _core.Trainer | EagerTrainer:
+    if isinstance(steps.whole, CompiledFunction):
+        step = steps.whole if leaves == 1 else steps.gradient
+        return _core.Trainer(step, list(arrays), batch_size, shuffle, drop_last, leaves, steps.update)
+    batches = Batches(*arrays, batch_size=batch_size, shuffle=shuffle, drop_last=drop_last)
+    return EagerTrainer(steps.whole, batches, leaves, steps.gradient, steps.update)
 
 
 def _compiled_forward(model: Module) -> CompiledFunction[..., Any]:

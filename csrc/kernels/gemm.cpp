@@ -143,7 +143,7 @@ struct Call {
   void block(const Blocking& how, int64_t row, int64_t rows, int64_t col, int64_t cols) const {
     constexpr int L = kLanes<T>;
     const bool turn = turns(rows);
-    const int64_t across = div_up(cols, L);
+    const int64_t across = div_up(cols, L), tail = cols - (across - 1) * L;  // of the last vector
     Parts groups(rows, kRows);
     if (!turn && across > max_vecs(kRows) && across <= max_vecs(kWideRows)) {
       const Parts wide(rows, kWideRows);
@@ -165,10 +165,19 @@ struct Call {
         const bool last = q == chunks.count - 1;
         const T* const a_at = a + row * g.a_row + p * g.a_col;
         const T* const b_at = b + p * g.b_row + col * g.b_col;
+        const T* const bias_at = bias && last && stop == g.k ? bias + col : nullptr;
+        // The first chain grows in C itself, later ones beside it, to be added when they are whole.
+        const bool beside = start > 0;
+        Fetch fetch;
         Tile<T> t;
         t.k = chunks.length(q);
         t.resume = q > 0;
+        t.add = beside && last;
+        t.sum_row = beside ? kColBlock : g.c_row;
+        t.out_row = beside && !last ? kColBlock : g.c_row;
+        t.a_row = pack_a ? 1 : g.a_row;
         t.b_col = g.b_col;
+        t.bias = nullptr;
         t.ahead = how.ahead == Ahead::steps;
         const int64_t strip_size = t.k * strips.widest() * L;
         if (pack_a) make_groups(a_at, groups, t.k);
@@ -178,32 +187,35 @@ struct Call {
           for (int64_t i = 0; i < groups.count; ++i) {
             const int64_t r = groups.begin(i), n_rows = groups.length(i);
             t.a = pack_a ? groups_at() + r * t.k : a_at + r * g.a_row;
-            t.a_row = pack_a ? 1 : g.a_row;
             t.a_col = pack_a ? n_rows : g.a_col;
-            for (int64_t s = first; s < end; ++s) {
-              const int64_t vecs = strips.length(s), j = strips.begin(s) * L;
-              if (i == 0 || end - first > 1) {  // else it is still the strip of the tile before
-                t.tail = min_of(L, cols - j - (vecs - 1) * L);
-                t.b = b_at + j * g.b_col;
-                t.b_row = g.b_row;
-                if (pack_b || (!kMaskedLoads && t.tail < L && !turn)) {
-                  T* const strip = strip_at() + (pack_b ? (s - first) * strip_size : 0);
-                  if (i == 0 && s >= copied) {
-                    const int64_t with = s + kStripsAtOnce;
-                    const bool alike =
-                        with <= end && strips.length(with - 1) == vecs && cols - j >= kStripsAtOnce * vecs * L;
-                    copied = s + make_strips(t, vecs, alike, strip, strip_size);
-                  }
-                  t.b = strip;
-                  t.b_row = vecs * L;
+            T* const in_c = c + (row + r) * g.c_row + col;
+            T* const sum = beside ? partial_at() + r * kColBlock : in_c;
+            T* const out = beside && !last ? sum : in_c;
+            const auto* const tiles = turn ? kTiles<T>.turned[n_rows - 1] : kTiles<T>.fn[n_rows - 1];
+            // Below; to the right, the next tile is in lines that follow.
+            t.next = nullptr;
+            const bool below = t.resume && end - first == 1 && i + 1 < groups.count && groups.length(i + 1) == n_rows;
+            int64_t vecs, j = strips.begin(first) * L;
+            for (int64_t s = first; s < end; ++s, j += vecs * L) {
+              vecs = strips.length(s);
+              t.tail = s + 1 < strips.count ? L : tail;
+              t.b = b_at + j * g.b_col;
+              t.b_row = g.b_row;
+              if (pack_b || (!kMaskedLoads && t.tail < L && !turn)) {
+                T* const strip = strip_at() + (pack_b ? (s - first) * strip_size : 0);
+                if (i == 0 && s >= copied) {
+                  const int64_t with = s + kStripsAtOnce;
+                  const bool alike =
+                      with <= end && strips.length(with - 1) == vecs && cols - j >= kStripsAtOnce * vecs * L;
+                  copied = s + make_strips(t, vecs, alike, strip, strip_size);
                 }
-                t.bias = bias && last && stop == g.k ? bias + col + j : nullptr;
+                t.b = strip;
+                t.b_row = vecs * L;
               }
-              Fetch fetch;
-              t.fetch = nullptr;
-              if (shares && t.tail == L) {  // the part of this group in the next strip, or the first of the next chunk
+              if (shares) {  // the part of this group in the next strip, or the first of the next chunk
                 const bool right = s + 1 < strips.count;
-                if (right || !last) {
+                t.fetch = nullptr;
+                if (t.tail == L && (right || !last)) {
                   const int64_t to_come = right ? s + 1 : 0;
                   const int64_t k = right ? t.k : chunks.length(q + 1), to = strips.begin(to_come) * L;
                   fetch = lines_of_b(b_at + (right ? 0 : t.k) * g.b_row + to * g.b_col, k,
@@ -211,20 +223,11 @@ struct Call {
                   t.fetch = &fetch;
                 }
               }
-              // The first chain grows in C itself, later ones beside it, to be added when they are whole.
-              t.out = c + (row + r) * g.c_row + col + j;
-              t.out_row = g.c_row;
-              if (start > 0 && !last) {
-                t.out = partial_at() + r * kColBlock + j;
-                t.out_row = kColBlock;
-              }
-              t.sum = start > 0 ? partial_at() + r * kColBlock + j : t.out;
-              t.sum_row = start > 0 ? kColBlock : t.out_row;
-              t.add = start > 0 && last;
-              // Below; to the right, the next tile is in lines that follow.
-              const bool below = end - first == 1 && i + 1 < groups.count && groups.length(i + 1) == n_rows;
-              t.next = t.resume && below ? t.sum + n_rows * t.sum_row : nullptr;
-              (turn ? kTiles<T>.turned[n_rows - 1][vecs - 1] : kTiles<T>.fn[n_rows - 1][vecs - 1])(t);
+              t.out = out + j;
+              t.sum = sum + j;
+              if (bias_at) t.bias = bias_at + j;
+              if (below) t.next = t.sum + n_rows * t.sum_row;
+              tiles[vecs - 1](t);
             }
           }
         }

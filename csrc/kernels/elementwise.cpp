@@ -378,43 +378,43 @@ struct Run {
 
 // Whether an output lies in the place of an input that is read after the output has been written.
 inline bool overtakes(const EwList& list, void* const* args) {
-  for (int k = list.n_in; k < list.n_in + list.n_out && list.n_instr > 1; ++k) {
+  if (list.n_instr == 1) return false;
+  for (int k = list.n_in; k < list.n_in + list.n_out; ++k) {
     for (int i = 0; i < list.n_in; ++i)
       if (args[i] == args[k] && read_after_write(list, i, k + list.n_temp)) return true;
   }
   return false;
 }
 
-// At most one dimension, operands of the list's type, contiguous or one value: what most lists are. False if it is not
-// so. A single element is a row.
-bool one_row(const EwList& list, void* const* args, int64_t lo, int64_t hi) {
+// Whether a list is as most are: at most one dimension, operands of the list's type, contiguous (`moves` says which) or
+// one value. A single element is a row.
+inline bool is_row(const EwList& list, int64_t lo, int64_t hi, uint64_t& moves) {
   const bool single = lo == 0 && hi == 1;  // whatever the strides
   if (list.n_dims > 1 && !single) return false;
-  uint64_t moves = 0;  // inputs that are contiguous
-  for (int k = 0; k < list.n_in + list.n_out; ++k) {
-    const EwArg& arg = list.arg[k];
-    if (arg.dtype != list.compute) return false;
-    if (k >= list.n_in || single) continue;
-    const bool as_is = list.n_dims == 0 || arg.stride[0] == 1;
-    if (!as_is && arg.stride[0] != 0) return false;
-    moves |= static_cast<uint64_t>(as_is) << k;
+  moves = 0;
+  const EwArg* arg = list.arg;
+  for (int k = 0; k < list.n_in + list.n_out; ++k, ++arg) {
+    const uint64_t stride = single ? 0 : static_cast<uint64_t>(arg->stride[0]);
+    if (arg->dtype != list.compute || stride > 1) return false;
+    moves |= stride << k;
   }
-  const int64_t item = static_cast<int64_t>(size_of(list.compute));
-  if ((hi - lo) * item <= kFewBytes) {
-    list_few(list, args, moves, lo, hi - lo);
-    return true;
-  }
+  return true;
+}
+
+// Such a list, by blocks. False if an output lies in the way.
+__attribute__((noinline)) bool one_row(const EwList& list, void* const* args, uint64_t moves, int64_t lo, int64_t hi) {
   if (overtakes(list, args)) return false;
+  const int64_t skipped = lo * static_cast<int64_t>(size_of(list.compute));
   ListRun run;
   list_begin(run, list);
   for (int k = 0; k < list.n_in; ++k) {
     if (moves >> k & 1)
-      run.reg[k] = {static_cast<char*>(args[k]) + lo * item, -1};
+      run.reg[k] = {static_cast<char*>(args[k]) + skipped, -1};
     else
       list_fill(run, k, args[k], hi - lo);
   }
   for (int k = list.n_in; k < list.n_in + list.n_out; ++k)
-    run.reg[k + list.n_temp] = {static_cast<char*>(args[k]) + lo * item, -1};
+    run.reg[k + list.n_temp] = {static_cast<char*>(args[k]) + skipped, -1};
   list_run(run, hi - lo);
   return true;
 }
@@ -455,7 +455,14 @@ __attribute__((noinline)) void any_shape(const EwList& list, void* const* args, 
 }  // namespace
 
 void elementwise(const EwList& list, void* const* args, int64_t lo, int64_t hi) {
-  if (lo >= hi || one_row(list, args, lo, hi) || many_rows(list, args, lo, hi)) return;
+  if (lo >= hi) return;
+  if (uint64_t moves; is_row(list, lo, hi, moves)) {
+    if ((hi - lo) * static_cast<int64_t>(size_of(list.compute)) <= kFewBytes)
+      return list_few(list, args, moves, lo, hi - lo);
+    if (one_row(list, args, moves, lo, hi)) return;
+  } else if (many_rows(list, args, lo, hi)) {
+    return;
+  }
   with_number(list.compute, [&](auto zero) { any_shape<decltype(zero)>(list, args, lo, hi); });
 }
 

@@ -382,31 +382,29 @@ void run_list(ListRun& run, int64_t n) {
   if (i < n) run_loops<T>(run, i, n - i);
 }
 
+// What an element alone has stored the next list finds before it has reached L1.
 template <class T>
-inline void run_vector(const EwList& list, Vec<T>* reg) {
-  for (const EwInstr *o = list.instr, *end = o + list.n_instr; o < end; ++o)
-    reg[o->dst] = kOne<T>[static_cast<int>(o->op)](reg[o->a], reg[o->b], reg[o->c]);
+inline Vec<T> load_few(const T* p, int64_t n) {
+  return n == 1 ? v_set(*p) : load_last(p, n, n == kLanes<T>);
+}
+template <class T>
+inline void store_few(T* p, Vec<T> v, int64_t n) {
+  n == 1 ? v_store_one(p, v) : store_last(p, v, n, n == kLanes<T>);
 }
 
 template <class T>
 void run_few(const EwList& list, void* const* args, uint64_t moves, int64_t lo, int64_t n) {
   Vec<T> reg[kListRegisters];
-  Vec<T>* const made = reg + list.n_in + list.n_temp;
-  void* const* const out = args + list.n_in;
-  if (n == 1) {  // what an element alone has stored the next list finds before it has reached L1
-    for (int k = 0; k < list.n_in; ++k) reg[k] = v_set(static_cast<const T*>(args[k])[moves >> k & 1 ? lo : 0]);
-    run_vector<T>(list, reg);
-    for (int k = 0; k < list.n_out; ++k) v_store_one(static_cast<T*>(out[k]) + lo, made[k]);
-    return;
-  }
-  for (int k = 0; k < list.n_in; ++k)
-    if (!(moves >> k & 1)) reg[k] = v_set(*static_cast<const T*>(args[k]));
-  for (int64_t end = lo + n; lo < end; lo += kLanes<T>) {
+  for (const int64_t end = lo + n; lo < end; lo += kLanes<T>) {
     const int64_t count = min_of(kLanes<T>, end - lo);
-    for (int k = 0; k < list.n_in; ++k)
-      if (moves >> k & 1) reg[k] = load_last(static_cast<const T*>(args[k]) + lo, count, count == kLanes<T>);
-    run_vector<T>(list, reg);
-    for (int k = 0; k < list.n_out; ++k) store_last(static_cast<T*>(out[k]) + lo, made[k], count, count == kLanes<T>);
+    for (int k = 0; k < list.n_in; ++k) {
+      const T* const p = static_cast<const T*>(args[k]);
+      reg[k] = moves >> k & 1 ? load_few(p + lo, count) : v_set(*p);
+    }
+    for (const EwInstr *o = list.instr, *last = o + list.n_instr; o < last; ++o)
+      reg[o->dst] = kOne<T>[static_cast<int>(o->op)](reg[o->a], reg[o->b], reg[o->c]);
+    for (int k = 0; k < list.n_out; ++k)
+      store_few(static_cast<T*>(args[list.n_in + k]) + lo, reg[list.n_in + list.n_temp + k], count);
   }
 }
 

@@ -122,6 +122,10 @@ class RandomProgram:
         return made
 
     def __call__(self, *inputs: bs.Tensor) -> list[bs.Tensor]:
+        return self.sweep(self.forward(*inputs), *inputs)
+
+    def forward(self, *inputs: bs.Tensor) -> list[bs.Tensor]:
+        """The loss and two values."""
         choose = self.choose = random.Random(self.seed)
         self.pool = [*inputs, self.parameter * 1.0]
         for _ in range(self.length):
@@ -137,10 +141,16 @@ class RandomProgram:
         labels = bs.tensor(self.index)
         loss = nn.functional.cross_entropy(self.pool[-1], labels) + self.pool[-2].square().mean()
         loss = loss + inputs[0].mean()  # else there may be no history
+        values = [self.pool[-1], self.pool[len(self.pool) // 2]]
+        self.pool = []
+        return [loss, *values]
+
+    def sweep(self, made: list[bs.Tensor], *inputs: bs.Tensor) -> list[bs.Tensor]:
+        """What forward() gave, and derivatives of the loss; a step along one of them."""
         sources = [*inputs, self.parameter]
-        made = bs.grad(loss, sources, allow_unused=True, create_graph=self.second)
-        step = made[2]
-        outputs = [loss, self.pool[-1], self.pool[len(self.pool) // 2], *(g for g in made if g is not None)]
+        firsts = bs.grad(made[0], sources, allow_unused=True, create_graph=self.second)
+        step = firsts[2]
+        outputs = [*made, *(g for g in firsts if g is not None)]
         if self.second:
             outputs += self.derivatives(outputs[3:], sources)
         with bs.no_grad():

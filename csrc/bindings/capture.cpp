@@ -23,7 +23,47 @@ void guard(py::object object, py::object name) {
   for (const Guard& g : *guards_of_capture)
     if (g.object.is(object) && g.name.equal(name)) return;
   py::object value = object.attr(name);
-  guards_of_capture->push_back({Guard::Kind::attribute, object, name, value, name});
+  guards_of_capture->push_back({Guard::Kind::attribute, object, name, value, py::str("")});
+}
+
+// Of a function that may run eagerly: what becomes of a capture that fails.
+class Fallback {
+ public:
+  explicit Fallback(Compiled* self) : self_(self) {
+    static PyObject* const keep = imported("backsweep._compile", "keep_generators");
+    if (self->fallback) restore_ = owned(PyObject_CallNoArgs(keep));
+  }
+  // Whether the call runs eagerly, from the start; Python's and NumPy's generators are as before the capture (ours
+  // are slots, which a capture does not write).
+  bool takes(const py::error_already_set& error) {
+    static PyObject* const graph_error = imported("backsweep._core", "GraphError");
+    static PyObject* const warn = imported("backsweep._compile", "warn_of_fallback");
+    if (!restore_ || !error.matches(graph_error)) return false;
+    restore_();
+    owned(PyObject_CallFunctionObjArgs(warn, self_->fn, error.value().ptr(),
+                                       error.trace() ? error.trace().ptr() : Py_None, nullptr));
+    return true;
+  }
+
+ private:
+  Compiled* self_;
+  py::object restore_;
+};
+
+// From here on a tensor is needed for its spec alone.
+void let_go_of_arguments(const std::shared_ptr<Entry>& entry) {
+  py::object gone;
+  for (Leaf& leaf : entry->leaves) {
+    if (leaf.tensor) {
+      leaf.object = py::object();
+    } else if (!is_tensor(leaf.object.ptr())) {
+      if (!gone)
+        gone = py::cpp_function([e = std::weak_ptr<Entry>(entry)](py::handle) {
+          if (const auto held = e.lock()) held->give_up();
+        });
+      leaf.hold_weakly(gone);
+    }
+  }
 }
 
 }  // namespace
@@ -32,10 +72,11 @@ py::object placeholder() { return owned(PyObject_CallNoArgs(reinterpret_cast<PyO
 bool is_placeholder(PyObject* o) { return Py_TYPE(o) == placeholder_type; }
 
 bool Entry::guards_hold(py::object* changed) {
+  if (eager) return true;
   const auto hold = [&](std::vector<Guard>& some) {
     return std::all_of(some.begin(), some.end(), [&](Guard& g) {
       const bool holds = g.holds();
-      if (!holds) *changed = g.label;
+      if (!holds) *changed = g.label();
       return holds;
     });
   };
@@ -45,6 +86,13 @@ bool Entry::guards_hold(py::object* changed) {
   if (!traced->program()->fits_slots() || !hold(structure)) return false;
   epoch = now;
   return true;
+}
+
+void Entry::give_up() {
+  guards.clear();
+  structure.clear();
+  traced.reset();
+  result = py::object();
 }
 
 std::shared_ptr<Entry> capture(Compiled* self, py::handle args, py::handle kwargs, std::vector<Leaf> leaves,
@@ -76,8 +124,16 @@ std::shared_ptr<Entry> capture(Compiled* self, py::handle args, py::handle kwarg
     };
     py::object call_args = map_leaves(args, symbol);
     py::object call_kwargs = kwargs && !kwargs.is_none() ? map_leaves(kwargs, symbol) : py::object(py::dict());
-    py::object result =
-        owned(unless_python_ends([&] { return PyObject_Call(self->fn, call_args.ptr(), call_kwargs.ptr()); }));
+    let_go_of_arguments(entry);
+    Fallback fallback(self);
+    py::object result;
+    try {
+      result = owned(unless_python_ends([&] { return PyObject_Call(self->fn, call_args.ptr(), call_kwargs.ptr()); }));
+    } catch (py::error_already_set& error) {
+      if (!fallback.takes(error)) throw;
+      entry->eager = true;
+      return entry;
+    }
     watch.take(entry->guards, entry->structure);
     auto take = [&](py::handle o) -> py::object {
       if (!is_tensor(o.ptr()) || slot_of(o.ptr())) return py::reinterpret_borrow<py::object>(o);
@@ -88,9 +144,6 @@ std::shared_ptr<Entry> capture(Compiled* self, py::handle args, py::handle kwarg
     entry->result = map_leaves(result, take);
   }
   entry->traced = Traced::make(std::move(cap), std::move(outputs), self->keep_grads);
-  // A tensor leaf is needed for its spec alone from here on.
-  for (Leaf& leaf : entry->leaves)
-    if (leaf.tensor) leaf.object = py::object();
   return entry;
 }
 

@@ -61,7 +61,8 @@ PyObject* bind_method(PyObject* self, PyObject* instance, PyObject*) {
 PyObject* programs(PyObject* o, void*) {
   return guarded([&] {
     py::list made;
-    for (const auto& e : *as_compiled(o)->entries) made.append(describe(e->traced->program()));
+    for (const auto& e : *as_compiled(o)->entries)
+      if (e->traced) made.append(describe(e->traced->program()));
     return made.release().ptr();
   });
 }
@@ -71,6 +72,24 @@ PyObject* program(PyObject* o, PyObject* args, PyObject* kwargs) {
     const py::object named = kwargs ? py::reinterpret_borrow<py::object>(kwargs) : py::none();
     return describe(program_of_call(as_compiled(o), args, named)).release().ptr();
   });
+}
+
+PyObject* cache_info(PyObject* o, PyObject*) {
+  return guarded([&] {
+    static PyObject* const type = imported("backsweep._compile", "CacheInfo");
+    const Compiled& c = *as_compiled(o);
+    const auto used =
+        std::count_if(c.entries->begin(), c.entries->end(), [](const auto& e) { return e->traced || e->eager; });
+    return py::handle(type)(c.hits, c.misses, c.reshaped, c.cache_size, used).release().ptr();
+  });
+}
+
+PyObject* cache_clear(PyObject* o, PyObject*) {
+  Compiled* self = as_compiled(o);
+  const std::vector<std::shared_ptr<Entry>> gone = std::move(*self->entries);  // what goes may call Python
+  self->entries->clear();
+  self->hits = self->misses = self->reshaped = 0;
+  Py_RETURN_NONE;
 }
 
 PyObject* wrapped(PyObject* o, void*) { return Py_NewRef(as_compiled(o)->fn); }
@@ -84,6 +103,10 @@ PyMethodDef compiled_methods[] = {
     {"program", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(program)), METH_VARARGS | METH_KEYWORDS,
      "The program that a call with these arguments runs: captured and planned if it is new, not run.\n\nIts memory is "
      "known from then on: `step.program(x, y).memory.peak`."},
+    {"cache_info", cache_info, METH_NOARGS,
+     "How many calls found a program (hits), captured one (misses) or made one for new sizes without running Python "
+     "(reshaped); how many programs are kept at most (maxsize), and are there (currsize)."},
+    {"cache_clear", cache_clear, METH_NOARGS, "Forget all programs, and what cache_info has counted."},
     {nullptr, nullptr, 0, nullptr}};
 PyMemberDef members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(Compiled, vectorcall), READONLY, nullptr},
                          {"__dictoffset__", T_PYSSIZET, offsetof(Compiled, dict), READONLY, nullptr},
@@ -103,11 +126,8 @@ PyType_Spec spec{
     "backsweep._core.CompiledFunction", sizeof(Compiled), 0,
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
 
-py::object compile(py::object fn, bool keep_grads) {
-  if (fn.is_none()) {
-    // @bs.compile(keep_grads=True)
-    return py::cpp_function([keep_grads](py::object f) { return compile(f, keep_grads); });
-  }
+py::object compile(py::object fn, bool keep_grads, int64_t cache_size, bool fallback) {
+  if (cache_size < 1) throw ValueError(cat("[compile] cache_size is ", cache_size, "; it must be 1 or more"));
   if (!PyCallable_Check(fn.ptr())) throw py::type_error(cat("[compile] ", type_name(fn.ptr()), " is not callable"));
   py::object made = py::reinterpret_steal<py::object>(compiled_type->tp_alloc(compiled_type, 0));
   if (!made) throw py::error_already_set();
@@ -115,6 +135,8 @@ py::object compile(py::object fn, bool keep_grads) {
   self->vectorcall = call_compiled;
   self->fn = fn.inc_ref().ptr();
   self->keep_grads = keep_grads;
+  self->fallback = fallback;
+  self->cache_size = static_cast<size_t>(cache_size);
   self->entries = new std::vector<std::shared_ptr<Entry>>;
   for (const char* name : {"__name__", "__qualname__", "__doc__", "__module__"})
     if (py::hasattr(fn, name)) py::setattr(made, name, fn.attr(name));
@@ -123,8 +145,10 @@ py::object compile(py::object fn, bool keep_grads) {
 
 }  // namespace
 
+bool is_compiled(PyObject* o) { return Py_TYPE(o) == compiled_type; }
+
 std::shared_ptr<Program> program_for(py::handle fn, const std::vector<Spec>& args) {
-  if (Py_TYPE(fn.ptr()) != compiled_type)
+  if (!is_compiled(fn.ptr()))
     throw GraphError(cat("[Trainer] step is ", type_name(fn.ptr()), ", not a compiled function"));
   Compiled* self = as_compiled(fn.ptr());
   std::vector<Leaf> leaves;
@@ -139,30 +163,27 @@ std::shared_ptr<Program> program_for(py::handle fn, const std::vector<Spec>& arg
   py::object changed;
   for (size_t k = 0; k < self->entries->size(); ++k) {  // guards run Python, which may add entries
     const std::shared_ptr<Entry> e = (*self->entries)[k];
-    if (e->flat && e->recording == recording() && e->leaves.size() == leaves.size() &&
+    if (e->flat && e->traced && e->recording == recording() && e->leaves.size() == leaves.size() &&
         std::equal(leaves.begin(), leaves.end(), e->leaves.begin(),
                    [](const Leaf& a, const Leaf& b) { return a.matches(b); }) &&
-        e->guards_hold(&changed))
+        e->guards_hold(&changed)) {
+      ++self->hits;
       return e->traced->plain_program();
+    }
   }
   std::string nesting;
   describe_nesting(positional, nesting);
   std::shared_ptr<Entry> entry = capture(self, positional, py::none(), std::move(leaves), std::move(nesting), true);
   remember(self, entry, changed);
+  if (entry->eager) throw GraphError("[Trainer] step cannot be captured");
   return entry->traced->plain_program();
 }
 
 void register_compiled(py::module_& m) {
   compiled_type = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)));
   m.attr("CompiledFunction") = py::handle(reinterpret_cast<PyObject*>(compiled_type));
-  m.def("compile", &compile, py::arg("fn") = py::none(), py::kw_only(), py::arg("keep_grads") = false,
-        "Compile a function of tensors: the first call with new shapes captures the ops that it uses, forward, "
-        "backward and "
-        "update, as one program, which later calls run without Python.\n\nTensors (and NumPy arrays) among the "
-        "arguments are "
-        "inputs; other arguments, and what the function reads from elsewhere, are fixed at capture, except parameters, "
-        "buffers "
-        "and hyperparameters, which are read at each call. .grad is kept only with keep_grads=True.");
+  m.def("compiled", &compile, py::arg("fn"), py::kw_only(), py::arg("keep_grads") = false, py::arg("cache_size") = 64,
+        py::arg("fallback") = false, "The compiled form of a callable; bs.compile says what it is.");
 }
 
 }  // namespace bs::bindings

@@ -23,7 +23,10 @@ struct Entry {
   std::shared_ptr<Traced> traced;
   py::object result;    // what the function returned; placeholders stand for outputs
   bool single = false;  // it is one tensor
+  bool eager = false;   // it cannot be captured: the function itself runs, and nothing above is there
 
+  // Gives up what it holds: an object that was an argument is gone, so no call fits.
+  void give_up();
   // Whether all is as the captured function saw it; if not, `changed` becomes the label of what is not.
   bool guards_hold(py::object* changed);
 };
@@ -34,6 +37,10 @@ struct Compiled {
   PyObject* dict;
   PyObject* weakrefs;
   bool keep_grads;
+  bool fallback;      // what cannot be captured runs eagerly
+  size_t cache_size;  // signatures kept: the least recently used one goes
+  // Calls that found a program, that captured one, and that made one for new sizes without Python.
+  int64_t hits, misses, reshaped;
   std::vector<std::shared_ptr<Entry>>* entries;  // most recently used first
   PyObject* changed;                             // label of the guard that failed last, or null
   int recaptured;                                // how often in a row for its sake
@@ -61,6 +68,8 @@ std::shared_ptr<Program> program_of_call(Compiled* self, py::handle args, py::ha
 PyObject* call_compiled(PyObject* o, PyObject* const* args, size_t nargsf, PyObject* names);
 
 // ---- compiled.cpp ----
+
+bool is_compiled(PyObject* o);
 
 // The program of a compiled function for plain tensor arguments of these specs, captured if it is new. Throws
 // GraphError if `fn` is no compiled function.

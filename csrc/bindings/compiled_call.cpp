@@ -15,7 +15,6 @@ namespace {
 // Longer programs run without the interpreter's lock; handing it over costs about 0.1 us.
 constexpr double kReleaseNanoseconds = 5e3;
 constexpr int kRecapturesBeforeWarning = 8;
-constexpr size_t kMaxEntries = 64;  // signatures kept per function: the least recently used one goes
 
 // The arguments are `args`; or, where no result carries a derivative, the memory `data` says enough.
 py::object run(Entry& entry, std::span<const Tensor> args, std::span<char* const> data) {
@@ -41,6 +40,7 @@ py::object run(Entry& entry, std::span<const Tensor> args, std::span<char* const
 void use(Compiled* self, size_t k) {
   auto& e = *self->entries;
   self->recaptured = 0;
+  ++self->hits;
   if (k > 0)
     std::rotate(e.begin(), e.begin() + static_cast<std::ptrdiff_t>(k), e.begin() + static_cast<std::ptrdiff_t>(k) + 1);
 }
@@ -53,7 +53,7 @@ bool call_flat(Compiled* self, PyObject* const* args, size_t n, py::object* resu
   auto& entries = *self->entries;
   for (size_t k = 0; k < entries.size(); ++k) {
     std::shared_ptr<Entry> entry = entries[k];
-    if (!entry->flat || entry->leaves.size() != n || entry->recording != recording()) continue;
+    if (!entry->flat || entry->eager || entry->leaves.size() != n || entry->recording != recording()) continue;
     char* inputs[kFlatArgs];
     std::vector<Tensor> tensors;
     bool fits = true;
@@ -127,6 +127,10 @@ std::shared_ptr<Entry> find_entry(Compiled* self, py::handle args, py::handle kw
 py::object call_any(Compiled* self, py::handle args, py::handle kwargs) {
   std::vector<Tensor> tensors;
   std::shared_ptr<Entry> entry = find_entry(self, args, kwargs, tensors);
+  if (entry->eager) {
+    PyObject* named = kwargs.is_none() ? nullptr : kwargs.ptr();
+    return owned(unless_python_ends([&] { return PyObject_Call(self->fn, args.ptr(), named); }));
+  }
   std::vector<char*> inputs;
   for (const Tensor& t : tensors) inputs.push_back(t.data());
   return run(*entry, tensors, inputs);
@@ -138,12 +142,16 @@ std::shared_ptr<Program> program_of_call(Compiled* self, py::handle args, py::ha
   if (current_capture())
     throw GraphError("[program] a program is planned outside of functions that are being captured");
   std::vector<Tensor> tensors;
-  return find_entry(self, args, kwargs, tensors)->traced->program();
+  const std::shared_ptr<Entry> entry = find_entry(self, args, kwargs, tensors);
+  if (entry->eager) throw GraphError("[program] this call cannot be captured: it runs eagerly");
+  return entry->traced->program();
 }
 
 void remember(Compiled* self, std::shared_ptr<Entry> entry, const py::object& changed) {
+  std::erase_if(*self->entries, [](const auto& e) { return !e->traced && !e->eager; });
   self->entries->insert(self->entries->begin(), std::move(entry));
-  if (self->entries->size() > kMaxEntries) self->entries->pop_back();
+  if (self->entries->size() > self->cache_size) self->entries->pop_back();
+  ++self->misses;
   if (changed) {
     self->recaptured = self->changed && changed.equal(py::handle(self->changed)) ? self->recaptured + 1 : 1;
     Py_XSETREF(self->changed, changed.inc_ref().ptr());

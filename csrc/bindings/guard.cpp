@@ -125,6 +125,8 @@ bool Guard::holds() {
   return false;
 }
 
+py::object Guard::label() const { return owned(PyUnicode_Concat(where.ptr(), name.ptr())); }
+
 int Guard::visit(visitproc visit, void* arg) const {
   Py_VISIT(object.ptr());
   Py_VISIT(value.ptr());

@@ -26,10 +26,13 @@ struct Guard {
     array,      // the bytes are `value`
   };
   Kind kind;
-  py::object object, name, value, label;
+  py::object object, name, value;
+  py::object where;      // before the name, in a warning
   unsigned version = 0;  // of a type, when its attributes were last compared
 
   bool holds();
+  // What it is about, for a warning.
+  py::object label() const;
   int visit(visitproc visit, void* arg) const;
 };
 

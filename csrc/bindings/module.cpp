@@ -12,9 +12,10 @@
 #include "kernels/kernels.h"
 
 namespace bs::bindings {
-void register_compiled(py::module_& m);  // compiled.cpp
-void register_function(py::module_& m);  // function.cpp
-void register_train(py::module_& m);     // train.cpp
+void register_compiled(py::module_& m);         // compiled.cpp
+void register_compiled_module(py::module_& m);  // compiled_module.cpp
+void register_function(py::module_& m);         // function.cpp
+void register_train(py::module_& m);            // train.cpp
 }  // namespace bs::bindings
 
 // Free-threaded Python: imports take the GIL back, since the free list, the generator's read-advance-write and the
@@ -34,6 +35,7 @@ PYBIND11_MODULE(_core_of_main, m) {
   register_info(m);
   register_compiled(m);
   register_program(m);
+  register_compiled_module(m);
   register_capture(m);
   register_function(m);
   register_train(m);

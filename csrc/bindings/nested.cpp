@@ -1,39 +1,56 @@
 #include "bindings/nested.h"
 
-#include <cstring>
-
 #include "base/error.h"
+#include "bindings/guard.h"
 
 namespace bs::bindings {
+namespace {
+
+bool hashable(PyObject* o) { return Py_TYPE(o)->tp_hash && Py_TYPE(o)->tp_hash != PyObject_HashNotImplemented; }
+
+}  // namespace
 
 bool Leaf::matches(const Leaf& o) const {
   if (tensor != o.tensor) return false;
   if (tensor) return spec.dtype == o.spec.dtype && spec.shape == o.spec.shape && requires_grad == o.requires_grad;
-  if (object.is(o.object)) return true;
-  // Of floats the bits count: 0.0 is not -0.0, and NaN is NaN.
-  if (PyFloat_CheckExact(object.ptr()) && PyFloat_CheckExact(o.object.ptr())) {
-    const double a = PyFloat_AS_DOUBLE(object.ptr()), b = PyFloat_AS_DOUBLE(o.object.ptr());
-    return std::memcmp(&a, &b, sizeof a) == 0;
-  }
-  if (Py_TYPE(object.ptr()) != Py_TYPE(o.object.ptr()) || is_tensor(object.ptr()))
-    return false;  // 1 is not True or 1.0
+  if (o.weak) return !object.is_none() && o.object().is(object);
+  if (same(object.ptr(), o.object.ptr())) return true;  // 1 is not True or 1.0
+  if (Py_TYPE(object.ptr()) != Py_TYPE(o.object.ptr()) || is_tensor(object.ptr()) || PyFloat_Check(object.ptr()) ||
+      !hashable(object.ptr()))
+    return false;
   const int equal = PyObject_RichCompareBool(object.ptr(), o.object.ptr(), Py_EQ);
   if (equal < 0) throw py::error_already_set();
   return equal == 1;
 }
 
+void Leaf::hold_weakly(const py::object& gone) {
+  PyTypeObject* type = Py_TYPE(object.ptr());
+  const bool by_identity = type->tp_richcompare == PyBaseObject_Type.tp_richcompare || !hashable(object.ptr());
+  if (tensor || weak || !by_identity || !PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE)) return;
+  PyObject* reference = PyWeakref_NewRef(object.ptr(), gone.ptr());
+  if (!reference) return PyErr_Clear();  // its class has no place for one
+  object = py::reinterpret_steal<py::object>(reference);
+  weak = true;
+}
+
 void check_constant(py::handle o) {
   if (PyTuple_Check(o.ptr()) || PyList_Check(o.ptr()) || PyDict_Check(o.ptr()) || PyAnySet_Check(o.ptr()) ||
-      PyObject_HasAttrString(o.ptr(), "__dataclass_fields__") || PyObject_Hash(o.ptr()) == -1) {
-    PyErr_Clear();
+      (!hashable(o.ptr()) && !PyType_HasFeature(Py_TYPE(o.ptr()), Py_TPFLAGS_HEAPTYPE)))
     throw py::type_error(
         cat("[compile] an argument is a ", type_name(o.ptr()),
             ": arguments are tensors, arrays, plain tuples, lists and dicts of them, or constants that "
             "do not change (numbers, strings, modules)"));
-  }
 }
 
-bool is_container(PyObject* o) { return PyTuple_CheckExact(o) || PyList_CheckExact(o) || PyDict_CheckExact(o); }
+bool is_named_tuple(PyObject* o) {
+  return PyTuple_Check(o) && !PyTuple_CheckExact(o) && PyObject_HasAttrString(o, "_fields");
+}
+
+bool is_mapping(PyObject* o) { return PyDict_CheckExact(o) || PyODict_CheckExact(o); }
+
+bool is_container(PyObject* o) {
+  return PyTuple_CheckExact(o) || PyList_CheckExact(o) || is_mapping(o) || is_named_tuple(o);
+}
 
 void describe_nesting(py::handle o, std::string& text) {
   Deeper deeper;
@@ -41,11 +58,13 @@ void describe_nesting(py::handle o, std::string& text) {
     text += '.';
     return;
   }
-  text += PyTuple_CheckExact(o.ptr()) ? '(' : PyList_CheckExact(o.ptr()) ? '[' : '{';
-  if (PyDict_CheckExact(o.ptr())) {
-    for (auto [key, value] : py::reinterpret_borrow<py::dict>(o)) {
-      text += py::cast<std::string>(py::repr(key)) + ':';
-      describe_nesting(value, text);
+  // Of named tuples and OrderedDicts the type counts.
+  if (is_named_tuple(o.ptr()) || PyODict_CheckExact(o.ptr())) text += cat(static_cast<const void*>(Py_TYPE(o.ptr())));
+  text += PyTuple_Check(o.ptr()) ? '(' : PyList_CheckExact(o.ptr()) ? '[' : '{';
+  if (is_mapping(o.ptr())) {
+    for (py::handle item : py::list(o.attr("items")())) {
+      text += py::cast<std::string>(py::repr(item[py::int_(0)])) + ':';
+      describe_nesting(item[py::int_(1)], text);
     }
   } else {
     for (py::handle item : py::reinterpret_borrow<py::object>(o)) describe_nesting(item, text);

@@ -7,6 +7,7 @@ optimizers, `bs.compile` makes static programs, `bs.fit` trains.
 from typing import TYPE_CHECKING
 
 from backsweep import _core, nn, optim
+from backsweep._compile import compile
 from backsweep._core import (
     Buffer,
     CompiledFunction,
@@ -21,7 +22,6 @@ from backsweep._core import (
     asarray,
     bfloat16,
     bool_,
-    compile,
     default_generator,
     enable_grad,
     eye,

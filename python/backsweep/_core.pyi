@@ -37,6 +37,9 @@ class CompiledFunction(Generic[P, R]):
     @property
     def programs(self) -> list[Program]: ...
     def program(self, *args: P.args, **kwargs: P.kwargs) -> Program: ...
+    def cache_info(self) -> Any: ...
+    def cache_clear(self) -> None: ...
+    options: dict[str, Any]
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
 
 class DType:
@@ -1106,18 +1109,14 @@ def ceil(input: TensorLike) -> Tensor:
 def chunk(input: TensorLike, chunks: int, dim: int = 0, *, axis: int = ...) -> tuple[Tensor, ...]:
     """At most `chunks` parts of the axis dim, all of one size (the last may be smaller). Views."""
 
-@overload
-def compile(fn: Callable[P, R], *, keep_grads: bool = False) -> CompiledFunction[P, R]: ...
-@overload
-def compile(
-    fn: None = None,
+def compiled(
+    fn: Callable[P, R],
     *,
     keep_grads: bool = False,
-) -> Callable[[Callable[P, R]], CompiledFunction[P, R]]:
-    """Compile a function of tensors: the first call with new shapes captures the ops that it uses, forward, backward and update, as one program, which later calls run without Python.
-
-    Tensors (and NumPy arrays) among the arguments are inputs; other arguments, and what the function reads from elsewhere, are fixed at capture, except parameters, buffers and hyperparameters, which are read at each call. .grad is kept only with keep_grads=True.
-    """
+    cache_size: int = 64,
+    fallback: bool = False,
+) -> CompiledFunction[P, R]:
+    """The compiled form of a callable; bs.compile says what it is."""
 
 def concat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int = ...) -> Tensor:
     """The tensors one after another along the axis dim, in the dtype that they promote to. Sizes of the other axes are equal; vectors of size 0 are left out."""
@@ -1578,7 +1577,7 @@ __all__ = [
     "cat",
     "ceil",
     "chunk",
-    "compile",
+    "compiled",
     "concat",
     "concatenate",
     "contiguous",

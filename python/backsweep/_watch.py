@@ -27,7 +27,7 @@ from backsweep import _core
 from backsweep._core import Tensor
 from backsweep._structure import ABSENT, Structure
 
-__all__ = ["Watch", "watch_modules"]
+__all__ = ["Watch", "of_library", "watch_modules"]
 
 # Larger ones are told apart by identity alone: they would be compared at each call.
 _MOST_ITEMS = 256
@@ -43,7 +43,7 @@ class Seen(NamedTuple):
     object: Any
     name: str
     value: Any
-    label: str
+    where: str  # and the name are its text in a warning
 
 
 class _Local(threading.local):
@@ -106,7 +106,7 @@ class Watch:
                 self._meet_class(type(value))
 
     def _meet_function(self, fn: FunctionType) -> None:
-        if _of_library(fn.__code__.co_filename):  # it holds functions of users, as value_and_grad does
+        if of_library(fn.__code__.co_filename):  # it holds functions of users, as value_and_grad does
             for held in map(_content, fn.__closure__ or ()):
                 if callable(held):
                     self.meet(held)
@@ -141,8 +141,8 @@ class Watch:
         for item in items:
             self.meet(item)
 
-    def _compare(self, kind: str, value: Any, copy: Any, label: str) -> None:
-        self.seen.append(Seen(kind, value, "", copy, label))
+    def _compare(self, kind: str, value: Any, copy: Any, where: str) -> None:
+        self.seen.append(Seen(kind, value, "", copy, where))
 
     # ---- Globals and closures ------------------------------------------------------------------------------
 
@@ -150,13 +150,13 @@ class Watch:
         """Note what a function that is about to run reads by name; called once for each code."""
         code = frame.f_code
         self._ran.add(code)
-        if _of_library(code.co_filename) or str(frame.f_globals.get("__name__")).startswith("namedtuple_"):
+        if of_library(code.co_filename) or str(frame.f_globals.get("__name__")).startswith("namedtuple_"):
             return
         names, chains = _reads(code)
         for name in names:
             value = frame.f_globals.get(name, ABSENT)
             if value is not ABSENT and not isinstance(value, ModuleType):
-                self._note_item(frame.f_globals, name, value, f"the global {name}")
+                self._note_item(frame.f_globals, name, value, "the global ")
         for fn in self._functions.get(code, ()):
             self._note_closure(fn)
         if chains:
@@ -171,7 +171,7 @@ class Watch:
                 continue
             self._noted.add((id(cell), ""))
             self._met[id(cell)] = cell
-            self.seen.append(Seen("cell", cell, "", value, f"the variable {name} of an enclosing function"))
+            self.seen.append(Seen("cell", cell, name, value, "the enclosing function's "))
             self.meet(value)
 
     def _follow(self, value: Any, attributes: tuple[str, ...]) -> None:
@@ -181,7 +181,7 @@ class Watch:
                 if _library_module(value) or name not in vars(value):
                     return
                 source, value = value, vars(value)[name]
-                self._note_item(vars(source), name, value, f"{source.__name__}.{name}")
+                self._note_item(vars(source), name, value, source.__name__ + ".")
             elif isinstance(value, type) and _watchable(value):
                 found = _class_attribute(value, name)
                 self._types.setdefault(value, {})[name] = found
@@ -190,11 +190,11 @@ class Watch:
             else:
                 return
 
-    def _note_item(self, table: dict[str, Any], name: str, value: Any, label: str) -> None:
+    def _note_item(self, table: dict[str, Any], name: str, value: Any, where: str) -> None:
         if (id(table), name) not in self._noted:
             self._noted.add((id(table), name))
             self._met.setdefault(id(table), table)
-            self.seen.append(Seen("item", table, name, value, label))
+            self.seen.append(Seen("item", table, name, value, where))
             if value is not ABSENT:
                 self.meet(value)
 
@@ -218,21 +218,20 @@ class Watch:
                 self._meet_items(table)
             return
         cls = type(owner)
-        label = f"{cls.__name__}.{name}"
         found = _class_attribute(cls, name)
         if hasattr(type(found), "__set__") or hasattr(type(found), "__delete__"):
             self._types.setdefault(cls, {})[name] = found
             if isinstance(found, property):
                 self.meet(found.fget)
             elif value is not ABSENT:
-                self.seen.append(Seen("member", owner, name, value, label))
+                self.seen.append(Seen("member", owner, name, value, cls.__name__ + "."))
                 self.meet(value)
             return
         here = ABSENT if table is None else table.get(name, ABSENT)
         if structure is not None:
-            self.structure.append(Seen("item", structure.watch(name, here), name, here, label))
+            self.structure.append(Seen("item", structure.watch(name, here), name, here, cls.__name__ + "."))
         elif table is not None:
-            self.seen.append(Seen("item", table, name, here, label))
+            self.seen.append(Seen("item", table, name, here, cls.__name__ + "."))
         if here is ABSENT:
             self._types.setdefault(cls, {})[name] = found
         if structure is not None:
@@ -262,7 +261,10 @@ def _instance_dict(owner: Any) -> dict[str, Any] | None:
 
 
 def _class_attribute(cls: type, name: str) -> Any:
-    return next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), ABSENT)
+    for base in cls.__mro__:
+        if name in base.__dict__:
+            return base.__dict__[name]
+    return ABSENT
 
 
 # ---- What code reads by name -------------------------------------------------------------------------------
@@ -302,7 +304,8 @@ _INSTALLED = ("site-packages", "dist-packages")
 
 
 @functools.lru_cache(maxsize=4096)
-def _of_library(file: str) -> bool:
+def of_library(file: str) -> bool:
+    """Whether a file of code is none of users'."""
     if file.startswith("<frozen") or not file.startswith(_LIBRARIES):
         return file.startswith("<frozen")
     prefix = max((folder for folder in _LIBRARIES if file.startswith(folder)), key=len)
@@ -314,7 +317,7 @@ def _library_module(module: ModuleType) -> bool:
     file = getattr(module, "__file__", None)
     if file is None:
         return module.__name__ in sys.builtin_module_names
-    return _of_library(file) or not file.endswith(".py")
+    return of_library(file) or not file.endswith(".py")
 
 
 def _watchable(cls: type) -> bool:

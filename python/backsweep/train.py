@@ -336,7 +336,7 @@ def _compiled_steps(model: Module, loss: Loss, optimizer: Optimizer) -> _Steps:
     known = _steps.get(optimizer)
     if known is not None and known[0]() is model and known[1] == loss:
         return known[2]
-    made = _Steps(*map(_core.compile, _steps_of(model, loss, optimizer)))
+    made = _Steps(*map(_core.compiled, _steps_of(model, loss, optimizer)))
     _steps[optimizer] = (ref(model), loss, made)
     return made
 
@@ -404,7 +404,7 @@ def _compiled_forward(model: Module) -> CompiledFunction[..., Any]:
         assert module is not None  # predict holds it
         return module(x)
 
-    return _core.compile(forward)
+    return _core.compiled(forward)
 
 
 # ---- The progress bar --------------------------------------------------------------------------------------

@@ -47,6 +47,9 @@ class CompiledFunction(Generic[P, R]):
     @property
     def programs(self) -> list[Program]: ...
     def program(self, *args: P.args, **kwargs: P.kwargs) -> Program: ...
+    def cache_info(self) -> Any: ...
+    def cache_clear(self) -> None: ...
+    options: dict[str, Any]
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...""",
     "Program": """\
 class Program:
@@ -103,10 +106,9 @@ CLASSES["enable_grad"] = CLASSES["no_grad"].replace("no_grad", "enable_grad")
 BASES = {"ShapeError": "ValueError", "DTypeError": "TypeError", "GraphError": "RuntimeError"}
 
 FUNCTIONS = {
-    "compile": [
-        "(fn: Callable[P, R], *, keep_grads: bool = False) -> CompiledFunction[P, R]",
-        "(fn: None = None, *, keep_grads: bool = False)"
-        " -> Callable[[Callable[P, R]], CompiledFunction[P, R]]",
+    "compiled": [
+        "(fn: Callable[P, R], *, keep_grads: bool = False, cache_size: int = 64, fallback: bool = False)"
+        " -> CompiledFunction[P, R]",
     ],
     "grad": [
         f"(outputs: Tensor | Sequence[Tensor], inputs: {inputs}, "

@@ -370,7 +370,19 @@ class Module:
         own: dict[str, Any] = {table: dict(self.__dict__[table]) for table in _TABLES}
         own |= {"_transient": set(self._transient), "_structure": Structure(self.training)}
         made.__dict__.update(self.__dict__, **own)
+        if "forward" in made.__dict__:  # compiled in place, or replaced
+            from backsweep._compile import compiled_copy
+
+            made.__dict__["forward"] = compiled_copy(made.__dict__["forward"], made)
         return made
+
+    # ---- Compiling ----------------------------------------------------------------------------------------
+
+    def compile(self, **options: Any) -> None:
+        """Compile what calls of this module run, in place; `options` are those of `bs.compile`."""
+        from backsweep._compile import compile_in_place  # which needs modules
+
+        compile_in_place(self, options)
 
     # ---- Text ----------------------------------------------------------------------------------------------
 

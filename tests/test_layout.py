@@ -23,7 +23,7 @@ LEVELS = [
     ["_*"],
     ["*"],
     ["nn", "optim", "data", "datasets"],
-    ["train", "_samples"],
+    ["train", "_samples", "_eager"],
     ["inspect", "interop", "distributed"],
     ["__init__", "__main__", "_stubs"],
 ]

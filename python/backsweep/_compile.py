@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, NamedTuple, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, overload
 from weakref import WeakKeyDictionary, ref
 
 import numpy as np
@@ -17,14 +17,17 @@ import numpy as np
 from backsweep import _core
 from backsweep._arguments import flag, whole
 from backsweep._core import CompiledFunction
+from backsweep._structure import Structure
 from backsweep._watch import of_library
-from backsweep.nn.module import Module
+
+if TYPE_CHECKING:
+    from backsweep.nn.module import Module
 
 __all__ = ["CacheInfo", "compile", "compile_in_place", "compiled_copy"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-M = TypeVar("M", bound=Module)
+M = TypeVar("M", bound="Module")
 
 
 class CacheInfo(NamedTuple):
@@ -118,7 +121,7 @@ def _disabled(other: dict[str, Any]) -> bool:
 def _compiled(fn: Any, options: dict[str, Any]) -> Any:
     if isinstance(fn, (staticmethod, classmethod)):
         return type(fn)(_compiled(fn.__func__, options))
-    if isinstance(fn, Module):
+    if isinstance(getattr(fn, "_structure", None), Structure):
         return _compiled_module(fn, options)
     if isinstance(fn, CompiledFunction):
         fn = fn.__wrapped__

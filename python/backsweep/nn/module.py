@@ -10,6 +10,7 @@ import numpy as np
 
 from backsweep import _core
 from backsweep._arguments import flag
+from backsweep._compile import compile_in_place, compiled_copy
 from backsweep._core import Buffer, DType, DTypeError, GraphError, Parameter, ShapeError, Tensor
 from backsweep._structure import ABSENT, Structure
 from backsweep._watch import watch_modules
@@ -371,8 +372,6 @@ class Module:
         own |= {"_transient": set(self._transient), "_structure": Structure(self.training)}
         made.__dict__.update(self.__dict__, **own)
         if "forward" in made.__dict__:  # compiled in place, or replaced
-            from backsweep._compile import compiled_copy
-
             made.__dict__["forward"] = compiled_copy(made.__dict__["forward"], made)
         return made
 
@@ -380,8 +379,6 @@ class Module:
 
     def compile(self, **options: Any) -> None:
         """Compile what calls of this module run, in place; `options` are those of `bs.compile`."""
-        from backsweep._compile import compile_in_place  # which needs modules
-
         compile_in_place(self, options)
 
     # ---- Text ----------------------------------------------------------------------------------------------

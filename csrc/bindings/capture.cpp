@@ -19,7 +19,10 @@ PyType_Slot placeholder_slots[] = {{0, nullptr}};
 PyType_Spec placeholder_spec{"backsweep._core._Output", sizeof(PyObject), 0, Py_TPFLAGS_DEFAULT, placeholder_slots};
 
 void guard(py::object object, py::object name) {
-  if (!guards_of_capture) throw GraphError("[guard] nothing is being captured");
+  if (!guards_of_capture) {
+    if (current_capture()) return;  // a derivative is traced, of what has its guards
+    throw GraphError("[guard] nothing is being captured");
+  }
   for (const Guard& g : *guards_of_capture)
     if (g.object.is(object) && g.name.equal(name)) return;
   py::object value = object.attr(name);

@@ -1,9 +1,12 @@
-// What bs.Function is made of: derivatives stated in Python, and call-backs into NumPy.
+// What bs.Function and checkpoints are made of: derivatives stated in Python, call-backs into NumPy, functions that run
+// again.
 #include <pybind11/stl.h>
 
 #include <cstring>
 
+#include "autodiff/checkpoint.h"
 #include "base/error.h"
+#include "bindings/compiled.h"
 #include "bindings/dtype.h"
 #include "bindings/gil.h"
 #include "bindings/tensor.h"
@@ -90,11 +93,58 @@ std::vector<Tensor> host_call(py::object function, const std::vector<Tensor>& in
   return ops::host_call(host, inputs);
 }
 
+// A function and its arguments, in which placeholders stand for tensors: these are kept by the node that needs them.
+struct PythonCall {
+  std::shared_ptr<PyObject> function, args, kwargs;
+
+  // The tensors of what it gives, whose `nesting` has placeholders for them, unless null.
+  std::vector<Tensor> operator()(std::span<const Tensor> tensors, py::object* nesting) const {
+    GilAcquire gil;
+    size_t next = 0;
+    const auto put = [&](py::handle o) {
+      return is_placeholder(o.ptr()) ? py::reinterpret_steal<py::object>(wrap(tensors[next++]))
+                                     : py::reinterpret_borrow<py::object>(o);
+    };
+    const py::object positional = map_leaves(args.get(), put), named = map_leaves(kwargs.get(), put);
+    const py::object result =
+        owned(unless_python_ends([&] { return PyObject_Call(function.get(), positional.ptr(), named.ptr()); }));
+    std::vector<Tensor> made;
+    const auto take = [&](py::handle o) { return take_tensor(o, made); };
+    py::object nested = map_leaves(result, take);
+    if (nesting) *nesting = std::move(nested);
+    return made;
+  }
+
+  static py::object take_tensor(py::handle o, std::vector<Tensor>& taken) {
+    if (!is_tensor(o.ptr()) || slot_of(o.ptr())) return py::reinterpret_borrow<py::object>(o);
+    taken.push_back(unwrap(o.ptr()));
+    return placeholder();
+  }
+};
+
+py::object run_checkpoint(py::object function, py::tuple args, py::dict kwargs) {
+  std::vector<Tensor> tensors;
+  const auto take = [&](py::handle o) { return PythonCall::take_tensor(o, tensors); };
+  py::object positional = map_leaves(args, take), named = map_leaves(kwargs, take), nesting;
+  const PythonCall call{hold(std::move(function)), hold(std::move(positional)), hold(std::move(named))};
+  const std::vector<Tensor> made = checkpoint(
+      [call, first = &nesting](std::span<const Tensor> in) mutable { return call(in, std::exchange(first, nullptr)); },
+      tensors);
+  size_t next = 0;
+  const auto put = [&](py::handle o) {
+    return is_placeholder(o.ptr()) ? py::reinterpret_steal<py::object>(wrap(made[next++]))
+                                   : py::reinterpret_borrow<py::object>(o);
+  };
+  return map_leaves(nesting, put);
+}
+
 }  // namespace
 
 void register_function(py::module_& m) {
   m.def("custom", &custom, py::arg("backward"), py::arg("inputs"), py::arg("outputs"),
         "The outputs as given, with backward(grads, inputs, outputs) -> gradients as their derivative by the inputs.");
+  m.def("checkpoint", &run_checkpoint, py::arg("function"), py::arg("args"), py::arg("kwargs"),
+        "function(*args, **kwargs), whose derivative runs it again.");
   m.def("host_call", &host_call, py::arg("function"), py::arg("inputs"), py::arg("shapes"), py::arg("dtypes"),
         "function(*arrays) -> arrays of these shapes and dtypes; inside a program it is called at each run.");
 }

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "graph/apply.h"
+#include "graph/slot_scope.h"
 
 namespace bs {
 namespace {
@@ -50,7 +51,10 @@ void Slot::set(Tensor value) {
   std::swap(value_, value);
 }
 
-Tensor Slot::read() { return capture ? capture->read_slot(*this) : value(); }
+Tensor Slot::read() {
+  if (SlotScope* scope = SlotScope::current()) return scope->read(*this);
+  return capture ? capture->read_slot(*this) : value();
+}
 
 void Slot::write(const Tensor& value) {
   if (!(value.shape() == spec().shape))
@@ -59,6 +63,7 @@ void Slot::write(const Tensor& value) {
   if (value.dtype() != spec().dtype)
     throw DTypeError(cat("[assign] a ", name_of(value.dtype()), " value does not fit a ", name_of(spec().dtype),
                          " slot: cast it first, with .to(bs.", name_of(spec().dtype), ")"));
+  if (SlotScope* scope = SlotScope::current()) return scope->write(*this, value);
   if (capture) {
     capture->write_slot(*this, value);
     return;

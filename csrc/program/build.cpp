@@ -189,6 +189,7 @@ struct Builder {
     }
     if (n->op->view || same_elements(*n, in)) return views(*n, in);
     Step& s = step(n->op, n->attrs, std::move(in));
+    s.apart = n->apart;
     s.out.reserve(n->n_outputs);
     for (int i = 0; i < static_cast<int>(n->n_outputs); ++i) ids.push_back(output(s, n->out(i).spec));
     applied.push_back(n);

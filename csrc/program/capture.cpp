@@ -1,5 +1,6 @@
 #include "program/capture.h"
 
+#include "autodiff/checkpoint.h"
 #include "base/error.h"
 #include "ops/ops.h"
 
@@ -41,12 +42,7 @@ Tensor Capture::read_slot(Slot& slot) { return use(slot).current; }
 
 void Capture::write_slot(Slot& slot, const Tensor& value) {
   SlotUse& u = use(slot);
-  RecordingGuard off(false);
-  // What was written is a new leaf: it collects gradients of its own and hides how it was made.
-  Tensor leaf = value.symbolic() ? ops::detach(value) : value.alias();
-  leaf.node()->cell = slot.cell;
-  leaf.node()->requires_grad = static_cast<bool>(slot.cell);
-  u.current = leaf;
+  u.current = leaf_of(slot, value);
   u.written = true;
 }
 

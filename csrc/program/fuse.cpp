@@ -41,6 +41,12 @@ class Fuser {
     return draft_list(groups_, of, both_, head, draft_);
   }
 
+  // Whether step s, which reads what `maker` makes, is computed again and that is not: it comes late.
+  bool comes_again(int maker, int s) {
+    const uint32_t apart = groups_.step(s).apart;
+    return apart != 0 && groups_.step(maker).apart != apart;
+  }
+
   // Group a makes what group b reads.
   void try_join(int a, int b) {
     if (a == b) return;
@@ -55,6 +61,7 @@ class Fuser {
         // A view of a member's output needs all of it in memory.
         if (w.home == Home::view && makes(groups_.value(w.base).maker)) return;
         if (!makes(w.maker)) continue;
+        if (comes_again(w.maker, s)) return;
         // A value that crosses inside must have the list's arithmetic, or be a truth value.
         if (w.spec.dtype != dtype && w.spec.dtype != DType::b8) return;
         // A truth value that a copy makes is 0 or 1 only once it is stored.
@@ -89,7 +96,8 @@ class Fuser {
     if (groups_.writes_slot(groups_[a]) || groups_.writes_slot(groups_[b])) return false;
     for (int s : groups_[b].members)
       for (int v : groups_.step(s).in)
-        if (v != result && groups_.root(v).maker == head) return false;  // a view of it, or another output
+        if (groups_.root(v).maker == head && (v != result || comes_again(head, s)))
+          return false;  // a view, another output
     if (groups_.kept_apart(a, b) || !fits(a, b, head)) return false;
     groups_.join(a, b, head);
     return true;

@@ -52,7 +52,10 @@ struct Step {
   std::vector<int64_t> pieces;
   int64_t unit = 1;  // elements of a list's loop per unit of place.extent
   double cost = 0;   // nanoseconds on one thread
-  int rank = -1;     // where fuse() has put it: placement moves it
+  // As its node's. What is computed again has its turn when that comes in the order of capture, and not when its inputs
+  // are there: these are kept from the first time.
+  uint32_t apart = 0;
+  int rank = -1;  // where fuse() has put it: placement moves it
   // Steps of a phase that hand shards to each other are cut at the same fractions: at multiples of `cut_granule` of
   // [0, cut), where `cut` divides place.extent.
   int64_t cut = 1, cut_granule = 1;

@@ -32,6 +32,7 @@ Step make_step(Groups& groups, const Group& g, ListDraft& draft) {
   write_list(groups, draft, *list);
   auto &in = draft.in, &out = draft.out;
   Step made;
+  made.apart = groups.step(g.first()).apart;
   if (g.head >= 0) {
     const bool inside = kept_inside(groups, g);
     made = std::move(groups.step(g.head));

@@ -6,7 +6,7 @@ optimizers, `bs.compile` makes static programs, `bs.fit` trains.
 
 from typing import TYPE_CHECKING
 
-from backsweep import _core, nn, optim
+from backsweep import _core, nn, optim, utils
 from backsweep._compile import compile
 from backsweep._core import (
     Buffer,
@@ -111,6 +111,7 @@ __all__ = [
     "summary",
     "tensor",
     "uint8",
+    "utils",
     "value_and_grad",
     "zeros",
     "zeros_like",

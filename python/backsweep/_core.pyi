@@ -1106,6 +1106,9 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int = ...) -> Tensor:
 def ceil(input: TensorLike) -> Tensor:
     """the least whole number >= x; derivative 0"""
 
+def checkpoint(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """function(*args, **kwargs), whose derivative runs it again."""
+
 def chunk(input: TensorLike, chunks: int, dim: int = 0, *, axis: int = ...) -> tuple[Tensor, ...]:
     """At most `chunks` parts of the axis dim, all of one size (the last may be smaller). Views."""
 
@@ -1576,6 +1579,7 @@ __all__ = [
     "cast",
     "cat",
     "ceil",
+    "checkpoint",
     "chunk",
     "compiled",
     "concat",

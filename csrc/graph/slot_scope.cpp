@@ -1,0 +1,50 @@
+#include "graph/slot_scope.h"
+
+namespace bs {
+namespace {
+
+thread_local SlotScope* innermost = nullptr;
+
+// What lies in the scope does as if the scope were not there.
+struct Outside {
+  SlotScope* const inside = innermost;
+  explicit Outside(SlotScope* outer) { innermost = outer; }
+  ~Outside() { innermost = inside; }
+};
+
+}  // namespace
+
+SlotScope::SlotScope(const std::vector<Read>* before, LeafOf leaf_of)
+    : leaf_of_(leaf_of), outer_(innermost), capture_(current_capture()) {
+  if (before)
+    for (const Read& r : *before) values_.emplace(r.slot.get(), r.value);
+  innermost = this;
+}
+
+SlotScope::~SlotScope() { innermost = outer_; }
+
+SlotScope* SlotScope::current() { return innermost && innermost->capture_ == current_capture() ? innermost : nullptr; }
+
+Tensor SlotScope::read(Slot& slot) {
+  const auto [it, added] = values_.try_emplace(&slot);
+  if (leaf_of_ && !added) return it->second;
+  Outside outside(outer_);
+  Tensor value = slot.read();
+  if (leaf_of_)
+    it->second = value;
+  else if (added)
+    noted_.push_back({Ref<Slot>::share(&slot), value});
+  return value;
+}
+
+void SlotScope::write(Slot& slot, const Tensor& value) {
+  Tensor& seen = values_[&slot];
+  if (leaf_of_) {
+    seen = leaf_of_(slot, value);
+    return;
+  }
+  Outside outside(outer_);
+  slot.write(value);
+}
+
+}  // namespace bs

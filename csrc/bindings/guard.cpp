@@ -51,7 +51,7 @@ bool same_class(PyObject* cls, PyObject* names, unsigned* version) {
   return true;
 }
 
-Guard::Kind kind_of(const std::string& name) {
+Guard::Kind kind_of(PyObject* name) {
   using K = Guard::Kind;
   for (auto [known, kind] : {std::pair{"member", K::member},
                              {"item", K::item},
@@ -61,8 +61,8 @@ Guard::Kind kind_of(const std::string& name) {
                              {"dict", K::dict},
                              {"set", K::set},
                              {"array", K::array}})
-    if (name == known) return kind;
-  throw GraphError(cat("[compile] no kind of guard: ", name));
+    if (PyUnicode_CompareWithASCIIString(name, known) == 0) return kind;
+  throw GraphError("[compile] no such kind of guard");
 }
 
 }  // namespace
@@ -194,7 +194,7 @@ void Watch::take(std::vector<Guard>& seen, std::vector<Guard>& structure) {
   const auto read = [&](const char* list, std::vector<Guard>& to) {
     for (py::handle one : watch_.attr(list)) {
       const auto fields = py::reinterpret_borrow<py::tuple>(one);
-      Guard g{kind_of(py::cast<std::string>(fields[0])), fields[1], fields[2], fields[3], fields[4]};
+      Guard g{kind_of(PyTuple_GET_ITEM(one.ptr(), 0)), fields[1], fields[2], fields[3], fields[4]};
       const bool container = g.kind >= Guard::Kind::list;
       if (!container || g.holds()) to.push_back(std::move(g));
     }

@@ -14,7 +14,7 @@ import functools
 import sys
 import sysconfig
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from enum import Enum
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType, MethodType, ModuleType, SimpleNamespace
@@ -62,8 +62,14 @@ class Watch:
         self._noted: set[tuple[int, str]] = set()  # read, or written by the captured code
         self._met: dict[int, Any] = {}  # what the code can reach, by id; held, so that ids stay
         self._types: dict[type, dict[str, Any]] = {}
+        self._classes: set[type] = set()  # of objects that were met
         self._functions: dict[CodeType, list[FunctionType]] = {}
         self._ran: set[CodeType] = set()
+        self._owners: list[Any] = []  # modules, classes and functions of users
+        self._loaded: frozenset[str] = frozenset()  # names of attributes that the code reads
+        self._stored: frozenset[str] = frozenset()  # and sets
+        self._found: dict[tuple[type, str], tuple[Any, bool]] = {}  # attributes of classes
+        self.busy = False  # looking itself
         self._before = _local.watch
         _local.watch = self
         _begin()
@@ -75,6 +81,9 @@ class Watch:
         _local.watch = self._before
         _end()
         for cls, names in self._types.items():
+            # What the code counts in a class is its own.
+            for name in self._stored.intersection(names):
+                del names[name]
             self.seen.append(Seen("type", cls, "", names, f"an attribute of the class {cls.__name__}"))
 
     # ---- What the code can reach ---------------------------------------------------------------------------
@@ -99,10 +108,16 @@ class Watch:
                 self._compare("array", value, value.tobytes(), "an array")
         elif isinstance(value, SimpleNamespace):
             self._meet_items(vars(value))
-        elif not isinstance(value, (type, ModuleType)):
+        elif isinstance(value, ModuleType):
+            if not _library_module(value):
+                self._meet_owner(value)
+        elif isinstance(value, type):
+            if _watchable(value):
+                self._meet_owner(value)
+        else:
             if isinstance(value, (list, tuple, dict, set, frozenset)):
                 self._meet_items(value)
-            if _watchable(type(value)):
+            if type(value) not in self._classes and _watchable(type(value)):
                 self._meet_class(type(value))
 
     def _meet_function(self, fn: FunctionType) -> None:
@@ -111,15 +126,18 @@ class Watch:
                 if callable(held):
                     self.meet(held)
             return
+        for held in (*(fn.__defaults__ or ()), *(fn.__kwdefaults__ or {}).values()):
+            self.meet(held)
+        if vars(fn):
+            self._meet_owner(fn)
         self._functions.setdefault(fn.__code__, []).append(fn)
         if fn.__code__ in self._ran:
             self._note_closure(fn)
 
     def _meet_class(self, cls: type) -> None:
-        if id(cls) in self._met:
-            return
-        self._met[id(cls)] = cls
+        self._classes.add(cls)
         _hook(cls)
+        self.meet(cls)
         for base in filter(_watchable, cls.__mro__):
             for value in vars(base).values():
                 if isinstance(value, (FunctionType, staticmethod, classmethod)):
@@ -130,8 +148,8 @@ class Watch:
         if len(value) > _MOST_ITEMS:
             return
         if isinstance(value, dict):
-            self._compare("dict", value, dict(value), "a dict")
-            items = list(value.values())
+            self._compare("dict", value, dict(dict.items(value)), "a dict")
+            items = list(dict.values(value))
         else:
             items = list(value)
             if isinstance(value, list):
@@ -152,43 +170,57 @@ class Watch:
         self._ran.add(code)
         if of_library(code.co_filename) or str(frame.f_globals.get("__name__")).startswith("namedtuple_"):
             return
-        names, chains = _reads(code)
-        for name in names:
+        self.busy = True
+        reads = _reads(code)
+        for name in reads.names:
             value = frame.f_globals.get(name, ABSENT)
-            if value is not ABSENT and not isinstance(value, ModuleType):
+            if isinstance(value, ModuleType):
+                self.meet(value)
+            elif value is not ABSENT:
                 self._note_item(frame.f_globals, name, value, "the global ")
         for fn in self._functions.get(code, ()):
             self._note_closure(fn)
-        if chains:
-            scope = frame.f_locals
-            for base, attributes in chains:
-                self._follow(scope.get(base, frame.f_globals.get(base)), attributes)
+        self._stored |= reads.stored
+        new = reads.loaded - self._loaded
+        self._loaded |= new
+        for owner in tuple(self._owners):
+            self._note_attributes(owner, new)
+        self.busy = False
 
     def _note_closure(self, fn: FunctionType) -> None:
         for name, cell in zip(fn.__code__.co_freevars, fn.__closure__ or (), strict=True):
             value = _content(cell)
-            if name == "__class__" or isinstance(value, ModuleType) or (id(cell), "") in self._noted:
+            if name == "__class__" or (id(cell), "") in self._noted:
                 continue
             self._noted.add((id(cell), ""))
+            if isinstance(value, ModuleType):
+                self.meet(value)
+                continue
             self._met[id(cell)] = cell
             self.seen.append(Seen("cell", cell, name, value, "the enclosing function's "))
             self.meet(value)
 
-    def _follow(self, value: Any, attributes: tuple[str, ...]) -> None:
-        """Note `value.a.b` as long as they are attributes of users' modules and classes."""
-        for name in attributes:
+    def _meet_owner(self, owner: Any) -> None:
+        """Take in a module, a class or a function of users: code reads its attributes without our notice."""
+        self._owners.append(owner)
+        self._note_attributes(owner, self._loaded)
+
+    def _note_attributes(self, owner: Any, names: Set[str]) -> None:
+        """Note attributes of an owner that have a name which the code reads, of whatever it is."""
+        if isinstance(owner, type):
+            for name in names:
+                found = _class_attribute(owner, name, _watchable)
+                if found is not ABSENT and name not in self._types.get(owner, ()):
+                    self._types.setdefault(owner, {})[name] = found
+                    self.meet(found)
+            return
+        table = vars(owner)
+        for name in names & table.keys() if table else ():
+            value = table[name]
             if isinstance(value, ModuleType):
-                if _library_module(value) or name not in vars(value):
-                    return
-                source, value = value, vars(value)[name]
-                self._note_item(vars(source), name, value, source.__name__ + ".")
-            elif isinstance(value, type) and _watchable(value):
-                found = _class_attribute(value, name)
-                self._types.setdefault(value, {})[name] = found
-                value = found
                 self.meet(value)
             else:
-                return
+                self._note_item(table, name, value, owner.__name__ + ".")
 
     def _note_item(self, table: dict[str, Any], name: str, value: Any, where: str) -> None:
         if (id(table), name) not in self._noted:
@@ -200,12 +232,16 @@ class Watch:
 
     # ---- Attributes ----------------------------------------------------------------------------------------
 
-    def read(self, owner: Any, name: str, value: Any) -> None:
+    def note(self, owner: Any, name: str, value: Any) -> None:
         """Note that the code has read an attribute; `value` is ABSENT where there is none."""
-        if (id(owner), name) in self._noted:
-            return
+        if (id(owner), name) not in self._noted:
+            self.busy = True
+            self._read(owner, name, value)
+            self.busy = False
+
+    def _read(self, owner: Any, name: str, value: Any) -> None:
         table: dict[str, Any] | None = _instance_dict(owner)
-        kept = None if table is None else table.get("_structure")
+        kept = None if table is None else dict.get(table, "_structure")
         structure = kept if isinstance(kept, Structure) else None  # of a module
         if structure is None and id(owner) not in self._met:
             return  # made by the captured code
@@ -218,8 +254,13 @@ class Watch:
                 self._meet_items(table)
             return
         cls = type(owner)
-        found = _class_attribute(cls, name)
-        if hasattr(type(found), "__set__") or hasattr(type(found), "__delete__"):
+        known = self._found.get((cls, name))
+        if known is None:
+            found = _class_attribute(cls, name)
+            known = found, hasattr(type(found), "__set__") or hasattr(type(found), "__delete__")
+            self._found[cls, name] = known
+        found, first = known  # whether it comes before what the object has
+        if first:
             self._types.setdefault(cls, {})[name] = found
             if isinstance(found, property):
                 self.meet(found.fget)
@@ -227,14 +268,14 @@ class Watch:
                 self.seen.append(Seen("member", owner, name, value, cls.__name__ + "."))
                 self.meet(value)
             return
-        here = ABSENT if table is None else table.get(name, ABSENT)
+        here = ABSENT if table is None else dict.get(table, name, ABSENT)
         if structure is not None:
             self.structure.append(Seen("item", structure.watch(name, here), name, here, cls.__name__ + "."))
         elif table is not None:
             self.seen.append(Seen("item", table, name, here, cls.__name__ + "."))
         if here is ABSENT:
             self._types.setdefault(cls, {})[name] = found
-        if structure is not None:
+        if structure is not None and cls not in self._classes:
             self._meet_class(cls)
         if value is not ABSENT:
             self.meet(value)
@@ -260,38 +301,43 @@ def _instance_dict(owner: Any) -> dict[str, Any] | None:
     return table
 
 
-def _class_attribute(cls: type, name: str) -> Any:
+def _class_attribute(cls: type, name: str, of: Callable[[type], bool] | None = None) -> Any:
     for base in cls.__mro__:
         if name in base.__dict__:
-            return base.__dict__[name]
+            return base.__dict__[name] if of is None or of(base) else ABSENT
     return ABSENT
 
 
 # ---- What code reads by name -------------------------------------------------------------------------------
 
 
+class _Reads(NamedTuple):
+    """What code, and code inside it, reads and writes by name."""
+
+    names: frozenset[str]  # globals
+    loaded: frozenset[str]  # attributes, and what may be names of some: getattr(settings, "scale")
+    stored: frozenset[str]  # attributes
+
+
 @functools.lru_cache(maxsize=1024)
-def _reads(code: CodeType) -> tuple[tuple[str, ...], tuple[tuple[str, tuple[str, ...]], ...]]:
-    """Give the globals that code reads, and `base.a.b` as (base, (a, b)); of functions inside it too."""
-    names: dict[str, None] = {}
-    chains: dict[tuple[str, tuple[str, ...]], None] = {}
-    base = ""
-    attributes: tuple[str, ...] = ()
+def _reads(code: CodeType) -> _Reads:
+    names, loaded, stored = set(), set(), set()
     for step in dis.get_instructions(code):
-        if step.opname in ("LOAD_ATTR", "LOAD_METHOD") and base:
-            attributes = (*attributes, step.argval)
-            continue
-        if base and attributes:
-            chains[base, attributes] = None
-        base, attributes = "", ()
         if step.opname == "LOAD_GLOBAL":
-            names[step.argval] = None
-        if step.opname in ("LOAD_GLOBAL", "LOAD_DEREF", "LOAD_FAST"):
-            base = step.argval
+            names.add(step.argval)
+        elif step.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+            loaded.add(step.argval)
+        elif step.opname == "STORE_ATTR":
+            stored.add(step.argval)
     for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            names.update(dict.fromkeys(_reads(constant)[0]))
-    return tuple(names), tuple(chains)
+        if isinstance(constant, str) and constant.isidentifier():
+            loaded.add(constant)
+        elif isinstance(constant, CodeType):
+            inside = _reads(constant)
+            names |= inside.names
+            loaded |= inside.loaded
+            stored |= inside.stored
+    return _Reads(frozenset(names), frozenset(loaded), frozenset(stored))
 
 
 # Of Python's own, of this package, and of NumPy; what is installed beside them is users'.
@@ -390,14 +436,14 @@ def _hook(cls: type) -> None:
 def _noting(read: Callable[[Any, str], Any], write: Callable[[Any, str, Any], None]) -> tuple[Any, Any]:
     def __getattribute__(self: Any, name: str) -> Any:
         watch = _local.watch
-        if watch is None or (name not in _STRUCTURAL and name.startswith("__")):
+        if watch is None or watch.busy or (name not in _STRUCTURAL and name.startswith("__")):
             return read(self, name)
         try:
             value = read(self, name)
         except AttributeError:
-            watch.read(self, name, ABSENT)
+            watch.note(self, name, ABSENT)
             raise
-        watch.read(self, name, value)
+        watch.note(self, name, value)
         return value
 
     def __setattr__(self: Any, name: str, value: Any) -> None:

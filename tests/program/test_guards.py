@@ -43,6 +43,34 @@ class Slotted:
         self.scale = 1.0
 
 
+class Table(dict):  # type: ignore[type-arg]
+    """Its items are its attributes."""
+
+    def __init__(self, **items: Any) -> None:
+        super().__init__(**items)
+        self.__dict__ = self
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return Table(**self)
+
+
+class Items(dict):  # type: ignore[type-arg]
+    def __getattr__(self, name: str) -> Any:
+        if name in self:
+            return self[name]
+        raise AttributeError(name)
+
+
+class Proxy:
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.inner, name)
+
+
 class Halved:
     def __init__(self) -> None:
         self.whole = 2.0
@@ -71,6 +99,10 @@ class Reading(nn.Module):
 
 def attribute(value: Any) -> Callable[[Any], None]:
     return lambda it: setattr(it, "scale", value)
+
+
+def grow(it: Any) -> None:
+    it.scale += 1.0
 
 
 def replace(model: Any, value: Any) -> None:
@@ -137,6 +169,21 @@ READS: dict[str, tuple[Any, Callable[[Any], Any], list[Callable[[Any], Any]]]] =
         lambda it: it(3.0),
         [lambda m: attribute(2.0)(m.it.args[0])],
     ),
+    "items as attributes": (Table(scale=1.0), lambda it: it.scale, [lambda m: m.it.update(scale=2.0)]),
+    "items by __getattr__": (Items(scale=1.0), lambda it: it.scale, [lambda m: m.it.update(scale=2.0)]),
+    "proxy": (Proxy(Settings()), lambda it: it.scale, [lambda m: attribute(2.0)(m.it.inner)]),
+    "class": (type("Scales", (), {"scale": 1.0}), lambda it: it.scale, [lambda m: grow(m.it)]),
+    "class of an object": (
+        type("Scaled", (), {"scale": 1.0})(),
+        lambda it: type(it).scale * it.__class__.scale,
+        [lambda m: grow(type(m.it))],
+    ),
+    "getattr of a class": (
+        [type("Scales", (), {"scale": 1.0})],
+        lambda it: getattr(it[0], "scale"),  # noqa: B009
+        [lambda m: grow(m.it[0])],
+    ),
+    "NumPy's numbers": (np.float64(1.5), lambda it: float(it), [lambda m: replace(m, np.float64(2.5))]),
     "removed": (
         Settings(),
         lambda it: it.scale,
@@ -323,6 +370,22 @@ def test_closures() -> None:
     settings.scale = 4.0
     check(f, X)
     settings = Settings(7.0)
+    check(f, X)
+    assert len(f.programs) == 4
+
+
+def test_defaults_and_attributes_of_functions() -> None:
+    def fn(x: bs.Tensor, settings: Any = {"scale": 2.0}, *, more: Any = [1.0]) -> bs.Tensor:  # noqa: B006
+        return x * settings["scale"] * more[0] * fn.factor  # type: ignore[attr-defined]
+
+    fn.factor = 3.0  # type: ignore[attr-defined]
+    f = bs.compile(fn)
+    check(f, X)
+    fn.__defaults__[0]["scale"] = 4.0  # type: ignore[index]
+    check(f, X)
+    fn.__kwdefaults__["more"][0] = 5.0
+    check(f, X)
+    fn.factor = 6.0  # type: ignore[attr-defined]
     check(f, X)
     assert len(f.programs) == 4
 

@@ -30,8 +30,8 @@ from backsweep._structure import ABSENT, Structure
 __all__ = ["Watch", "of_library", "watch_modules"]
 
 # Larger ones are told apart by identity alone: they would be compared at each call.
-_MOST_ITEMS = 256
-_MOST_BYTES = 1 << 16
+_MOST_ITEMS, _MOST_ITEMS_IN_ALL = 256, 1024
+_MOST_BYTES, _MOST_BYTES_IN_ALL = 1 << 16, 1 << 18
 _CONSTANTS = (int, float, complex, str, bytes, type(None), Tensor, np.generic, np.dtype, Enum, BaseException)
 _STRUCTURAL = {"training", "_parameters", "_buffers", "_modules", "_transient", "__dict__"}
 
@@ -69,12 +69,17 @@ class Watch:
         self._loaded: frozenset[str] = frozenset()  # names of attributes that the code reads
         self._stored: frozenset[str] = frozenset()  # and sets
         self._found: dict[tuple[type, str], tuple[Any, bool]] = {}  # attributes of classes
+        self._items_left, self._bytes_left = _MOST_ITEMS_IN_ALL, _MOST_BYTES_IN_ALL
         self.busy = False  # looking itself
         self._before = _local.watch
         _local.watch = self
         _begin()
-        for thing in (fn, *constants):
-            self.meet(thing)
+        try:
+            for thing in (fn, *constants):
+                self.meet(thing)
+        except BaseException:
+            self.end()
+            raise
 
     def end(self) -> None:
         """Stop watching."""
@@ -104,7 +109,8 @@ class Watch:
             for part in (value.func, *value.args, *value.keywords.values()):
                 self.meet(part)
         elif isinstance(value, np.ndarray):
-            if value.nbytes <= _MOST_BYTES and not value.dtype.hasobject:
+            if value.nbytes <= min(_MOST_BYTES, self._bytes_left) and not value.dtype.hasobject:
+                self._bytes_left -= value.nbytes
                 self._compare("array", value, value.tobytes(), "an array")
         elif isinstance(value, SimpleNamespace):
             self._meet_items(vars(value))
@@ -145,8 +151,9 @@ class Watch:
 
     def _meet_items(self, value: Any) -> None:
         self._met[id(value)] = value
-        if len(value) > _MOST_ITEMS:
+        if len(value) > min(_MOST_ITEMS, self._items_left):
             return
+        self._items_left -= len(value)
         if isinstance(value, dict):
             self._compare("dict", value, dict(dict.items(value)), "a dict")
             items = list(dict.values(value))

@@ -83,7 +83,8 @@ PyObject* array(PyObject* self, const Arguments& v) {
 
 // The op's name of the function, where NumPy's is not PyTorch's.
 const char* op_name_of(const char* ufunc) {
-  static constexpr const char* names[][2] = {{"power", "pow"}, {"equal", "eq"}, {"rint", "round"}};
+  static constexpr const char* names[][2] = {
+      {"power", "pow"}, {"equal", "eq"}, {"rint", "round"}, {"invert", "bitwise_not"}};
   for (const auto& [theirs, ours] : names)
     if (std::strcmp(ufunc, theirs) == 0) return ours;
   return ufunc;
@@ -110,6 +111,21 @@ PyObject* array_ufunc(PyObject*, PyObject* const* args, Py_ssize_t n, PyObject* 
     throw py::type_error(cat("[np.", name, "] NumPy's function does not take a tensor ",
                              shown ? cat("with out= and the like: use y = bs.", op->name, "(...)")
                                    : std::string("here: give it x.numpy(), which has no history")));
+  });
+}
+
+// As PyTorch: a single number by Python's rules.
+PyObject* format(PyObject* self, PyObject* text) {
+  return guarded([&]() -> PyObject* {
+    const Spec& spec = spec_of(self);
+    const bool plain = PyUnicode_GetLength(text) == 0;
+    if (spec.shape.size() == 0 && !(plain && unwrap(self).symbolic())) {
+      const py::object number = owned(element(unwrap_value(self), "format"));
+      return checked(PyObject_Format(number.ptr(), text));
+    }
+    if (plain) return checked(PyObject_Str(self));
+    throw py::type_error(cat("[format] a tensor of shape ", str(spec.shape), " is no number that ",
+                             py::cast<std::string>(py::repr(text)), " can show: take x.item(), or format x.numpy()"));
   });
 }
 
@@ -242,6 +258,7 @@ PyMethodDef tensor_methods[] = {
     {"tolist", tolist, METH_NOARGS, "tolist()\n--\n\nThe elements as nested lists of Python numbers."},
     {"numpy", numpy, METH_NOARGS,
      "numpy()\n--\n\nA read-only NumPy view. Its values stay, whatever happens to the tensor or parameter."},
+    {"__format__", format, METH_O, nullptr},
     {"__array__", BS_METHOD(kArray, array)},
     {"__array_ufunc__", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(array_ufunc)),
      METH_FASTCALL | METH_KEYWORDS, nullptr},

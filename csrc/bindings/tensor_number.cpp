@@ -1,4 +1,4 @@
-// Operators of Tensor: + - * / // % @ **, comparisons, float(x), int(x), bool(x).
+// Operators of Tensor: + - * / // % @ ** ~ & | ^, comparisons, float(x), int(x), bool(x).
 #include "base/error.h"
 #include "bindings/op_call.h"
 #include "bindings/tensor.h"
@@ -9,7 +9,8 @@ namespace {
 
 // Looked up once; null where the registry has no such op, and then Python says that the operator is not supported.
 struct Known {
-  const Op *add, *sub, *mul, *div, *floor_divide, *remainder, *matmul, *pow, *neg, *abs, *eq, *ne, *lt, *le, *gt, *ge;
+  const Op *add, *sub, *mul, *div, *floor_divide, *remainder, *matmul, *pow, *neg, *abs, *bitwise_not, *bitwise_and,
+      *bitwise_or, *bitwise_xor, *eq, *ne, *lt, *le, *gt, *ge;
 } known;
 
 // An operand that is neither tensor nor number: a NumPy array or scalar.
@@ -67,6 +68,9 @@ BS_BINARY(div)
 BS_BINARY(floor_divide)
 BS_BINARY(remainder)
 BS_BINARY(matmul)
+BS_BINARY(bitwise_and)
+BS_BINARY(bitwise_or)
+BS_BINARY(bitwise_xor)
 #undef BS_BINARY
 
 PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) {
@@ -79,6 +83,7 @@ PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) {
 }
 
 PyObject* negative(PyObject* a) { return unary(known.neg, "neg", a); }
+PyObject* inverted(PyObject* a) { return unary(known.bitwise_not, "bitwise_not", a); }
 PyObject* absolute(PyObject* a) { return unary(known.abs, "abs", a); }
 PyObject* positive(PyObject* a) {
   return guarded([&] {
@@ -159,6 +164,10 @@ void prepare_number_slots() {
   BS_FIND(pow)
   BS_FIND(neg)
   BS_FIND(abs)
+  BS_FIND(bitwise_not)
+  BS_FIND(bitwise_and)
+  BS_FIND(bitwise_or)
+  BS_FIND(bitwise_xor)
   BS_FIND(eq)
   BS_FIND(ne)
   BS_FIND(lt)
@@ -180,6 +189,10 @@ PyType_Slot tensor_number_slots[] = {BS_SLOT(Py_nb_add, add),
                                      BS_SLOT(Py_nb_negative, negative),
                                      BS_SLOT(Py_nb_positive, positive),
                                      BS_SLOT(Py_nb_absolute, absolute),
+                                     BS_SLOT(Py_nb_invert, inverted),
+                                     BS_SLOT(Py_nb_and, bitwise_and),
+                                     BS_SLOT(Py_nb_or, bitwise_or),
+                                     BS_SLOT(Py_nb_xor, bitwise_xor),
                                      BS_SLOT(Py_nb_float, as_float),
                                      BS_SLOT(Py_nb_int, as_int),
                                      BS_SLOT(Py_nb_index, as_index),

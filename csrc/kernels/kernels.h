@@ -40,10 +40,13 @@ enum class EwTypes : uint8_t {
   POWERS,   // any dtype, but bools become int64
   TEST,     // any dtype in, bool out
   SELECT,   // a bool, then any dtype
+  BITS,     // integers and bools; bools alone are combined by other rows
   DIVIDE,   // any dtypes but bools alone; what integers give by 0 means nothing, and is refused above
 };
 // Whether the row's formula is for floats alone.
 static constexpr bool of_floats(EwTypes t) { return t == EwTypes::FLOATS || t == EwTypes::REALS; }
+// Whether it is for integers alone.
+static constexpr bool of_integers(EwTypes t) { return t == EwTypes::BITS; }
 
 // dst = op(a, b, c). Operands are register numbers: 0 .. n_in-1 are the inputs, n_in .. n_in+n_temp-1 temporaries,
 // n_in+n_temp .. + n_out-1 the outputs (an output register may be read by later instructions of the list). Operands

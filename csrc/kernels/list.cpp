@@ -119,7 +119,7 @@ Vec<T> one(Vec<T> x, Vec<T> y, Vec<T> z) {
 
 // Of floats integers become floats.
 template <class T, class Row>
-constexpr bool kTakes = !of_floats(Row::types) || !kIsInteger<T>;
+constexpr bool kTakes = kIsInteger<T> ? !of_floats(Row::types) : !of_integers(Row::types);
 
 template <class T, class Row>
 constexpr auto one_of() {
@@ -248,7 +248,7 @@ constexpr Entry<T> entry_of() {
   e.arity = Row::arity;
   e.through_memory = kThroughMemory<Row>;
   if constexpr (kTakes<T, Row>) e.loop = &loop<T, Row>;
-  if constexpr (kIsInteger<T>) {  // loops only
+  if constexpr (kIsInteger<T> || !kTakes<T, Row>) {  // loops only
   } else if constexpr (kThroughMemory<Row>) {
     for (int form = 0; form < kForms; ++form)
       for (int t = 0; t < kTargets; ++t)

@@ -8,12 +8,35 @@
 namespace bs::kernels::BS_ISA {
 namespace {
 
-// Rounded towards 0. No lane divides by 0 or the least integer by -1, at which processors stop.
+// The compiler's division of vectors is lane by lane; that of 32 bits goes by float64, cut to an integer: a quotient
+// that is no integer is further from the next one than rounding goes.
+inline __attribute__((noinline)) Vec<int64_t> divided(Vec<int64_t> x, Vec<int64_t> y) { return x / y; }
+inline Vec<int32_t> divided(Vec<int32_t> x, Vec<int32_t> y) {
+  typedef int32_t Half __attribute__((vector_size(kVecBytes / 2)));
+  Half a[2], b[2];
+  memcpy(a, &x, sizeof(x));
+  memcpy(b, &y, sizeof(y));
+  for (int i = 0; i < 2; ++i)
+    a[i] = __builtin_convertvector(
+        __builtin_convertvector(a[i], Vec<double>) / __builtin_convertvector(b[i], Vec<double>), Half);
+  memcpy(&x, a, sizeof(x));
+  return x;
+}
+
+// Rounded towards 0. No lane divides by 0, or the least integer by -1, at which processors stop.
 template <class V>
 inline V quotient_of_integers(V x, V y) {
   const V one = V{} + 1;
-  const V q = x / v_select((y == 0) | (y == -1), one, y);
+  const V q = divided(x, v_select((y == 0) | (y == -1), one, y));
   return v_select(y == -1, -x, v_select(y == 0, V{}, q));
+}
+
+// Lane by lane where `far` is set.
+template <class V>
+__attribute__((noinline)) V fmod_of_lanes(V made, V x, V y, MaskOf<V> far) {
+  for (int i = 0; i < kLanes<typename Real<V>::T>; ++i)
+    if (far[i]) made[i] = Real<V>::fmod_scalar(x[i], y[i]);
+  return made;
 }
 
 // As C's fmod. With q = |x| / |y| rounded, and then cut, |x| - q |y| is a number; q may be one too large, never too
@@ -27,13 +50,9 @@ inline V fmod_of_floats(V x, V y) {
   const V r = v_sub_product(a, q, b);
   const MaskOf<V> number = (a < R::kInfinity) & (b > 0), less = a < b;
   const V rest = v_select(less, a, v_select(r < 0, r + b, r));
-  V made = v_signed(v_select(number, rest, v_set(R::kNaN)), x);
+  const V made = v_signed(v_select(number, rest, v_set(R::kNaN)), x);
   const MaskOf<V> far = number & ~less & ~((q < R::kInteger) & (a < R::kSplitHigh));
-  if (__builtin_expect(v_any(far), 0)) {
-    for (int i = 0; i < kLanes<typename R::T>; ++i)
-      if (far[i]) made[i] = R::fmod_scalar(x[i], y[i]);
-  }
-  return made;
+  return __builtin_expect(v_any(far), 0) ? fmod_of_lanes(made, x, y, far) : made;
 }
 
 template <class V>

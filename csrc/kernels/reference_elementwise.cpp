@@ -129,11 +129,11 @@ V value_of(Ew op, V x, V y, V z) {
   const auto v_floor_divide = [](V a, V b) { return floor_divide_as<T>(a, b); };
   const auto v_trunc_divide = [](V a, V b) { return trunc_divide_as<T>(a, b); };
   switch (op) {
-#define BS_ROW(name, types, value)                                           \
-  case Ew::name:                                                             \
-    if constexpr (!of_floats(EwTypes::types) || std::is_same_v<V, double>) { \
-      return value;                                                          \
-    }                                                                        \
+#define BS_ROW(name, types, value)                                                                         \
+  case Ew::name:                                                                                           \
+    if constexpr (std::is_same_v<V, double> ? !of_integers(EwTypes::types) : !of_floats(EwTypes::types)) { \
+      return value;                                                                                        \
+    }                                                                                                      \
     break;
 #define BS_EW1(name, types, value, ...) BS_ROW(name, types, value)
 #define BS_EW2(name, types, value, ...) BS_ROW(name, types, value)

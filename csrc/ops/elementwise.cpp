@@ -54,8 +54,23 @@ constexpr double kSqrtPi = 1.7724538509055160273, kSqrtHalf = 0.7071067811865475
 
 const Op* table[static_cast<int>(Ew::count_)];
 
-// Of bools a sum is whether any is true: registers hold 0 or 1, never 2.
-Ew instruction(Ew code, DType out) { return code == Ew::add && out == DType::b8 ? Ew::maximum : code; }
+// Of bools a sum is whether any is true: registers hold 0 or 1, never 2 or -1.
+Ew instruction(Ew code, DType out) {
+  if (out != DType::b8) return code;
+  switch (code) {
+    case Ew::add:
+    case Ew::bitwise_or:
+      return Ew::maximum;
+    case Ew::bitwise_and:
+      return Ew::mul;
+    case Ew::bitwise_xor:
+      return Ew::ne;
+    case Ew::bitwise_not:
+      return Ew::logical_not;
+    default:
+      return code;
+  }
+}
 
 DType result_dtype(Types types, const Specs& in) {
   const DType t = promote(in, types == Types::SELECT ? 1 : 0);
@@ -79,12 +94,15 @@ void check_dtypes(const Specs& in) {
     constexpr bool minus = code == Ew::sub || code == Ew::neg;
     for (int i = 0; i < in.size(); ++i)
       if (in[i].dtype == DType::b8)
-        refuse(i, minus
-                      ? "the opposite of a mask is mask == 0, where two differ a != b; or cast it, as in x.to(bs.int64)"
-                      : "cast it first, as in x.to(bs.int64)");
+        refuse(i, minus ? "the opposite of a mask is ~mask, where two differ a ^ b; or cast it, as in x.to(bs.int64)"
+                        : "cast it first, as in x.to(bs.int64)");
   }
   if constexpr (code == Ew::pow || types == Types::DIVIDE) {
     if (promote(in) == DType::b8) refuse(0, "cast it first, as in x.to(bs.int64)");
+  }
+  if constexpr (types == Types::BITS) {
+    for (int i = 0; i < in.size(); ++i)
+      if (is_float(in[i].dtype)) refuse(i, "floats have no bits to combine; compare first, as in x != 0");
   }
   if constexpr (types == Types::SELECT) {
     if (in[0].dtype != DType::b8)
@@ -334,7 +352,7 @@ Op make(const char* name, const char* doc, int n_in, Types types, Ew code, const
   op.place = place;
   op.strided = IN_0 | IN_1 | IN_2;
   op.elementwise = static_cast<int>(code);
-  op.grad = types == Types::TEST ? nullptr : grad;
+  op.grad = types == Types::TEST || types == Types::BITS ? nullptr : grad;
   op.reads = reads;
   return op;
 }

@@ -123,7 +123,7 @@ void choose_instructions(Random& random, Case& c) {
   const auto choose_op = [&](bool rough) {
     for (;;) {
       const int op = static_cast<int>(random.integer(0, static_cast<int>(std::size(kRows)) - 1));
-      if (!floats && kernels::of_floats(kRows[op].types)) continue;
+      if (floats ? kernels::of_integers(kRows[op].types) : kernels::of_floats(kRows[op].types)) continue;
       if ((floats && rough_op(op)) == rough) return static_cast<Ew>(op);
     }
   };

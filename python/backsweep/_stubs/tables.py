@@ -230,16 +230,17 @@ OPERATORS = {
     "__bool__": "(self) -> bool",
     "__len__": "(self) -> int",
     "__iter__": "(self) -> Iterator[Tensor]",
+    "__format__": "(self, format_spec: str, /) -> str",
     "__getitem__": "(self, key: Any, /) -> Tensor",
     "__hash__": "(self) -> int",
     "__array__": "(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]",
     "__deepcopy__": "(self: Self, memo: dict[int, Any], /) -> Self",
     "_replace": "(self: Self, value: TensorLike, /) -> Self",
 }
-OPERATORS |= dict.fromkeys(("__neg__", "__pos__", "__abs__"), "(self) -> Tensor")
+OPERATORS |= dict.fromkeys(("__neg__", "__pos__", "__abs__", "__invert__"), "(self) -> Tensor")
 OPERATORS |= {
     f"__{r}{name}__": "(self, other: TensorLike, /) -> Tensor"
-    for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "matmul", "pow")
+    for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "matmul", "pow", "and", "or", "xor")
     for r in ("", "r")
 } | {f"__{name}__": "(self, other: TensorLike, /) -> Tensor" for name in ("lt", "le", "gt", "ge")}
 # Of parameters and buffers in place; other tensors get a new object.

@@ -47,13 +47,13 @@ void adam_as(const Adam& s, const T* p, const T* grad, const T* mean, const T* s
     }
     const Vec<T> m = v_fma(part.load(mean + i), beta1, g * fresh1);
     const Vec<T> v = v_fma(g * fresh2, g, part.load(square + i) * beta2);
-    part.store(mean_out + i, m);
-    part.store(square_out + i, v);
     Vec<T> bound = v;
     if constexpr (amsgrad) {
-      bound = v_max(part.load(most + i), v);
+      bound = v_max(part.load(most + i), v);  // before any store: any output may lie over it
       part.store(most_out + i, bound);
     }
+    part.store(mean_out + i, m);
+    part.store(square_out + i, v);
     part.store(p_out + i, v_fma(m / v_fma(v_sqrt(bound), scale, eps), rate, x));
   });
 }

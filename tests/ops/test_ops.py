@@ -107,7 +107,7 @@ def test_promotion(name: str) -> None:
     """Of two dtypes the higher kind counts, then the wider; one without axes only if its kind is higher."""
     oracle = ORACLES[name]
     kinds = {"float64": 2, "float32": 2, "int64": 1, "int32": 1, "bool": 0}
-    head = [bs.tensor([True, False])] if oracle.bools else []
+    head = [bs.tensor([True, False])] * (len(REGISTRY[name]["inputs"]) - 2 if oracle.bools else 0)
     for a in kinds:
         for b in kinds:
             for flat in (False, True):
@@ -124,6 +124,7 @@ def test_promotion(name: str) -> None:
                 refused = oracle.of_bools == "refuse" and (
                     want == "bool" or ("bool" in (a, b) and name == "sub")
                 )
+                refused |= oracle.of_floats == "refuse" and kinds[want] == 2
                 if refused or (oracle.ints == "refuse" and kinds[want] < 2):
                     with pytest.raises(bs.DTypeError, match=rf"^\[{name}\]"):
                         call(name, [*head, x, y, *tail], {})

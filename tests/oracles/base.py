@@ -48,7 +48,7 @@ class Oracle:
 
     `value` takes the inputs and the attributes and gives an array, or a tuple of them. `ints` says what
     integers become: "float" (float32), "same", "bool", "int64" or "refuse" (DTypeError); `of_bools` what
-    bools become where they do not go the same way. Float results lie within `ulp` units in the last place: of
+    bools become where they do not go the same way, `of_floats` whether floats are refused. Float results lie within `ulp` units in the last place: of
     each number for elementwise ops, of the largest for others.
     """
 
@@ -56,6 +56,7 @@ class Oracle:
     cases: Callable[[Draw], Sequence[Case]] | None = None
     ints: str = "refuse"
     of_bools: str = ""
+    of_floats: str = ""
     ulp: float = 4.0
     bools: tuple[int, ...] = ()  # elementwise: inputs that are conditions
     wrong: Sequence[Wrong] = field(default=())

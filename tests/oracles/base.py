@@ -48,8 +48,8 @@ class Oracle:
 
     `value` takes the inputs and the attributes and gives an array, or a tuple of them. `ints` says what
     integers become: "float" (float32), "same", "bool", "int64" or "refuse" (DTypeError); `of_bools` what
-    bools become where they do not go the same way, `of_floats` whether floats are refused. Float results lie within `ulp` units in the last place: of
-    each number for elementwise ops, of the largest for others.
+    bools become where they do not go the same way, `of_floats` whether floats are refused. Float results lie
+    within `ulp` units in the last place: of each number for elementwise ops, of the largest for others.
     """
 
     value: Callable[..., Any]

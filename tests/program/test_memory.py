@@ -10,6 +10,7 @@ import pytest
 import backsweep as bs
 from backsweep import _core
 from backsweep.nn import functional as F
+from driver import call, cases
 from programs import batch, equal, everything, model_and_optimizer, training_step
 
 MIB = 2**20
@@ -145,3 +146,22 @@ def test_a_layer_norm_keeps_its_weight_for_all_rows() -> None:
 
     for a, b in zip(bs.compile(f)(x, w), f(x, w), strict=True):
         equal(a, b)
+
+
+@pytest.mark.parametrize("name", ["sgd", "sgd_momentum", "adam", "amsgrad"])
+def test_updates_write_over_any_of_their_inputs(name: str) -> None:
+    """A moment may come to lie where the gradient or the largest squares were."""
+    for case in cases(name):
+        if case.inputs[0].ndim == 0 or case.large:
+            continue
+        given = [bs.tensor(x) for x in case.inputs]
+
+        for dies in (lambda i: True, lambda i: i not in (2, 3), lambda i: i % 2 == 0):
+
+            @bs.compile
+            def f(*inputs: bs.Tensor, attrs: Any = case.attrs, dies: Any = dies) -> tuple[bs.Tensor, ...]:
+                made = [x * 0.5 + 0.25 if x.ndim and dies(i) else x for i, x in enumerate(inputs)]
+                return tuple(bs.tanh(y) for y in call(name, made, attrs))
+
+            for mine, want in zip(f(*given), f.__wrapped__(*given), strict=True):
+                equal(mine, want)

@@ -30,9 +30,6 @@ struct Walk {
 };
 constexpr uint32_t kNone = 0xffffffffu;
 
-// Whether the derivative of a node reads values.
-bool reads_values(const Op& op) { return op.compose || op.reads.in.any() || op.reads.out.any(); }
-
 [[noreturn]] void refuse_spent(const Op& op) {
   throw GraphError(
       cat("[", op.name,
@@ -318,6 +315,8 @@ std::vector<Tensor> seeds(const char* name, std::span<const Tensor> outputs, std
 }
 
 }  // namespace
+
+bool reads_values(const Op& op) { return op.compose || op.reads.in.any() || op.reads.out.any(); }
 
 std::vector<Tensor> gradients(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs,
                               std::span<const Tensor> inputs, bool create_graph, bool retain,

@@ -24,4 +24,7 @@ std::vector<Tensor> gradients(std::span<const Tensor> outputs, std::span<const T
 // Adds the gradients of root by all leaves that collect them to their cells.
 void backward(const Tensor& root, const Tensor& gradient, bool create_graph, bool retain);
 
+// Whether the derivative of a node of this op reads values, so that a sweep gives them up.
+bool reads_values(const Op& op);
+
 }  // namespace bs

@@ -18,6 +18,35 @@ PyTypeObject* placeholder_type = nullptr;
 PyType_Slot placeholder_slots[] = {{0, nullptr}};
 PyType_Spec placeholder_spec{"backsweep._core._Output", sizeof(PyObject), 0, Py_TPFLAGS_DEFAULT, placeholder_slots};
 
+class GuardScope {
+ public:
+  explicit GuardScope(std::vector<Guard>* g) { guards_of_capture = g; }
+  ~GuardScope() { guards_of_capture = before_; }
+  GuardScope(const GuardScope&) = delete;
+  GuardScope& operator=(const GuardScope&) = delete;
+
+ private:
+  std::vector<Guard>* before_ = guards_of_capture;
+};
+
+// What rules of units have read.
+struct Guards : Reliance {
+  std::vector<Guard> list;
+
+  ~Guards() override {
+    if (interpreter_ends()) {
+      new std::vector<Guard>(std::move(list));
+      return;
+    }
+    GilAcquire gil;
+    list.clear();
+  }
+  bool holds() override {
+    GilAcquire gil;
+    return std::all_of(list.begin(), list.end(), [](Guard& g) { return g.holds(); });
+  }
+};
+
 void guard(py::object object, py::object name) {
   if (!guards_of_capture) {
     if (current_capture()) return;  // a derivative is traced, of what has its guards
@@ -74,6 +103,21 @@ void let_go_of_arguments(const std::shared_ptr<Entry>& entry) {
 py::object placeholder() { return owned(PyObject_CallNoArgs(reinterpret_cast<PyObject*>(placeholder_type))); }
 bool is_placeholder(PyObject* o) { return Py_TYPE(o) == placeholder_type; }
 
+py::object call_rule(const py::object& fn, const py::tuple& args) {
+  const auto call = [&] {
+    return owned(unless_python_ends([&] { return PyObject_CallObject(fn.ptr(), args.ptr()); }));
+  };
+  auto* capture = dynamic_cast<Capture*>(current_capture());
+  if (!capture || !capture->traces_derivative) return call();
+  auto guards = std::make_shared<Guards>();
+  GuardScope scope(&guards->list);
+  Watch watch(fn, py::tuple());
+  py::object result = call();
+  watch.take(guards->list, guards->list);
+  capture->reliances.push_back(std::move(guards));
+  return result;
+}
+
 bool Entry::guards_hold(py::object* changed) {
   if (eager) return true;
   const auto hold = [&](std::vector<Guard>& some) {
@@ -110,11 +154,7 @@ std::shared_ptr<Entry> capture(Compiled* self, py::handle args, py::handle kwarg
   std::vector<Tensor> outputs;
   {
     CaptureScope scope(cap);
-    struct GuardScope {
-      std::vector<Guard>* before = guards_of_capture;
-      explicit GuardScope(std::vector<Guard>* g) { guards_of_capture = g; }
-      ~GuardScope() { guards_of_capture = before; }
-    } guard_scope(&entry->structure);
+    GuardScope guard_scope(&entry->structure);
     py::list constants;
     for (const Leaf& leaf : entry->leaves)
       if (!leaf.tensor) constants.append(leaf.object);
@@ -146,7 +186,10 @@ std::shared_ptr<Entry> capture(Compiled* self, py::handle args, py::handle kwarg
     entry->single = is_tensor(result.ptr()) && !slot_of(result.ptr());
     entry->result = map_leaves(result, take);
   }
-  entry->traced = Traced::make(std::move(cap), std::move(outputs), self->keep_grads);
+  std::shared_ptr<Traced> like;
+  for (const auto& e : *self->entries)
+    if (!like && e->traced && e->traced->carries() && e->nesting == entry->nesting) like = e->traced;
+  entry->traced = Traced::make(std::move(cap), std::move(outputs), self->keep_grads, like.get());
   return entry;
 }
 

@@ -87,13 +87,17 @@ void name_arguments(py::module_& m) {
   }
 }
 
-void release_object(void* owner) {
+bool interpreter_ends() {
 #if PY_VERSION_HEX >= 0x030D0000
   const bool ending = Py_IsFinalizing();
 #else
   const bool ending = _Py_IsFinalizing();
 #endif
-  if (!Py_IsInitialized() || ending) return;  // the process ends: there is no interpreter to give it back to
+  return !Py_IsInitialized() || ending;
+}
+
+void release_object(void* owner) {
+  if (interpreter_ends()) return;  // there is nobody to give it back to
   GilAcquire gil;
   PyObject *kind, *value, *trace;  // a destructor must not disturb an error in flight
   PyErr_Fetch(&kind, &value, &trace);

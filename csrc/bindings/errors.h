@@ -42,6 +42,9 @@ inline PyObject* imported(const char* module, const char* name) {
 // str(type(o)) without the module: for messages.
 inline const char* type_name(PyObject* o) { return Py_TYPE(o)->tp_name; }
 
+// Whether there is no interpreter any more, or soon none: objects stay as they are.
+bool interpreter_ends();
+
 // Drops a reference to a Python object from any thread, with or without the GIL. Does nothing once the interpreter
 // ends.
 void release_object(void* object);

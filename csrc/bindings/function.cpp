@@ -9,6 +9,7 @@
 #include "bindings/compiled.h"
 #include "bindings/dtype.h"
 #include "bindings/gil.h"
+#include "bindings/guard.h"
 #include "bindings/tensor.h"
 #include "ops/custom.h"
 
@@ -33,7 +34,7 @@ std::vector<Tensor> custom(py::object backward, const std::vector<Tensor>& input
   rule->backward = [fn](std::span<const Tensor> grads, std::span<const Tensor> in, std::span<const Tensor> out) {
     GilAcquire gil;
     const py::tuple args = py::make_tuple(wrap_all(grads), wrap_all(in), wrap_all(out));
-    py::sequence made = call_python(fn, args);
+    py::sequence made = call_rule(py::reinterpret_borrow<py::object>(fn.get()), args);
     if (py::len(made) != in.size())
       throw GraphError(cat("[custom] backward gave ", py::len(made), " gradients for ", in.size(), " inputs"));
     std::vector<Tensor> result;

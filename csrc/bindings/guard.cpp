@@ -53,7 +53,8 @@ bool same_class(PyObject* cls, PyObject* names, unsigned* version) {
 
 Guard::Kind kind_of(PyObject* name) {
   using K = Guard::Kind;
-  for (auto [known, kind] : {std::pair{"member", K::member},
+  for (auto [known, kind] : {std::pair{"attribute", K::attribute},
+                             {"member", K::member},
                              {"item", K::item},
                              {"cell", K::cell},
                              {"type", K::type},

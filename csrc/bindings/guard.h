@@ -59,4 +59,8 @@ class Watch {
   std::unique_ptr<Eyes> eyes_;
 };
 
+// fn(*args), a rule of a user's unit. While a compiled function's derivative is traced on this thread, what it reads
+// decides whether the trace is used again.
+py::object call_rule(const py::object& fn, const py::tuple& args);
+
 }  // namespace bs::bindings

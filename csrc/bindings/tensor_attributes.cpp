@@ -92,6 +92,7 @@ void change_requires_grad(PyObject* self, bool on) {
     throw GraphError(
         "[requires_grad] this tensor was computed from one that requires gradients: use detach() for a tensor that "
         "does not");
+  bump_structure_epoch();  // a program may know it as a constant
   if (!on) {
     p->t.node()->requires_grad = false;
     p->t.node()->cell = Ref<GradCell>();

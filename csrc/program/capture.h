@@ -1,12 +1,19 @@
 // Capture: while one is current on a thread, slots and gradients read as symbols, and ops on symbols record nodes.
 #pragma once
 
+#include <memory>
 #include <unordered_map>
 #include <vector>
 
 #include "graph/slot.h"
 
 namespace bs {
+
+// What the host language has told that was captured, beside the graph: it may be used again as long as this holds.
+struct Reliance {
+  virtual ~Reliance() = default;
+  virtual bool holds() = 0;
+};
 
 class Capture : public CaptureHooks {
  public:
@@ -37,6 +44,9 @@ class Capture : public CaptureHooks {
   std::vector<SlotUse> slots;
   std::vector<CellUse> cells;
   std::vector<Tensor> effects;
+  // Of a derivative (traced.h): rules that the host language runs while it is traced add to it what they have read.
+  bool traces_derivative = false;
+  std::vector<std::shared_ptr<Reliance>> reliances;
 
  private:
   SlotUse& use(Slot& slot);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <set>
 #include <unordered_map>
 #include <unordered_set>
@@ -46,23 +47,26 @@ std::vector<Tensor> read_of_older(std::span<const Tensor> roots, uint64_t begin)
 // Not in the registry: no call by name could say what it is to run.
 void differentiate(GradCall& call) {
   const auto object = [&](int i) { return call.attrs().get<std::shared_ptr<Object>>(i); };
-  std::static_pointer_cast<Traced>(object(0))->differentiate(call,
-                                                             std::static_pointer_cast<const Traced::Kept>(object(1)));
+  std::static_pointer_cast<Traced>(object(0))->differentiate(
+      call, std::static_pointer_cast<const Traced::Kept>(object(1)), static_cast<int>(call.attrs().get<int64_t>(2)));
 }
 namespace {
 const Op compiled_op{
     .name = "compile",
     .doc = "A call of a compiled function: the results that depend on something that requires a gradient.",
     .inputs = {{"operands", false, true}},
-    .attrs = {{"function", AttrType::object, true}, {"kept", AttrType::object, true}},
+    .attrs = {{"function", AttrType::object, true},
+              {"kept", AttrType::object, true},
+              {"group", AttrType::integer, true}},
     .grad = differentiate,
     .grad_takes = ALL_OUTPUTS,
     .reads = ALL_INPUTS,
 };
 }  // namespace
 
-std::shared_ptr<Traced> Traced::make(Capture capture, std::vector<Tensor> outputs, bool keep_grads) {
+std::shared_ptr<Traced> Traced::make(Capture capture, std::vector<Tensor> outputs, bool keep_grads, Traced* like) {
   std::shared_ptr<Traced> t(new Traced(std::move(capture), std::move(outputs), keep_grads));
+  if (like) t->adopt(*like);
   const std::shared_ptr<const Plan> p = t->plan({});
   if (t->carries()) return t;
   t->program_ = p->program;
@@ -85,7 +89,8 @@ void Traced::find_carried() {
   for (const Tensor& t : outputs_)
     if (t.requires_grad()) roots.push_back(t);
   std::unordered_set<const Node*> spent;
-  for (const Node* n : all_below(roots)) {
+  const std::vector<Node*> nodes = all_below(roots);
+  for (const Node* n : nodes) {
     if (!n->requires_grad || n->cell) continue;  // a written value is a leaf, however it was made
     bool is = n->spent != Spent::no;
     for (int i = 0; !is && i < all_inputs(*n); ++i) is = spent.count(n->in(i).node);
@@ -93,6 +98,50 @@ void Traced::find_carried() {
   }
   for (size_t i = 0; i < outputs_.size(); ++i)
     if (outputs_[i].requires_grad()) (spent.count(outputs_[i].node()) ? severed_ : carried_).push_back(i);
+  find_groups(nodes);
+}
+
+// Results are in one group if some node that both lead to has a derivative that reads values: the first sweep takes
+// them.
+void Traced::find_groups(std::span<Node* const> nodes) {
+  NodeTable reads;  // what reads values, or leads to what does: the result that has led there first, or -1
+  for (const Node* n : nodes) {
+    if (!n->requires_grad || n->cell) continue;
+    bool is = reads_values(*n->op);
+    for (int i = 0; !is && i < all_inputs(*n); ++i) is = n->in(i).node && reads.find(n->in(i).node);
+    if (is) reads.add(n, -1);
+  }
+  const int n = static_cast<int>(carried_.size());
+  std::vector<int> same(carried_.size());  // an earlier result of the same group, or itself
+  std::iota(same.begin(), same.end(), 0);
+  const auto first = [&](int k) {
+    while (same[static_cast<size_t>(k)] != k) k = same[static_cast<size_t>(k)];
+    return k;
+  };
+  std::vector<const Node*> stack;
+  for (int k = 0; k < n; ++k) {
+    const auto visit = [&](const Node* node) {
+      int* const led = node ? reads.find(node) : nullptr;
+      if (!led || *led == k) return;
+      if (*led < 0) {
+        *led = k;
+        stack.push_back(node);
+        return;
+      }
+      const int a = first(*led), b = first(k);
+      same[static_cast<size_t>(std::max(a, b))] = std::min(a, b);
+    };
+    visit(outputs_[carried_[static_cast<size_t>(k)]].node());
+    while (!stack.empty()) {
+      const Node* node = stack.back();
+      stack.pop_back();
+      for (int i = 0; i < all_inputs(*node); ++i) visit(node->in(i).node);
+    }
+  }
+  for (int k = 0; k < n; ++k) {
+    const int f = first(k);
+    group_.push_back(f == k ? n_groups_++ : group_[static_cast<size_t>(f)]);
+  }
 }
 
 void Traced::find_operands() {
@@ -211,22 +260,24 @@ std::vector<Tensor> Traced::call(std::span<const Tensor> args, const std::shared
   };
   const bool record =
       std::any_of(operands_.begin(), operands_.end(), [&](const Operand& o) { return value(o).node()->requires_grad; });
-  if (record && carries()) {
-    Ref<Node> node = Node::make(&compiled_op, static_cast<int>(operands_.size() + p->kept->values.size()),
-                                static_cast<int>(carried_.size()));
+  // The nodes do not hold their results: what is kept is a leaf of its own.
+  std::vector<Tensor> kept(given_values.begin(), given_values.end());
+  for (size_t i = 0; record && i < p->from.size(); ++i) kept.push_back(results[p->from[i]].alias());
+  for (int group = 0; record && group < n_groups_; ++group) {
+    std::vector<size_t> of_group;
+    for (size_t k = 0; k < carried_.size(); ++k)
+      if (group_[k] == group) of_group.push_back(carried_[k]);
+    Ref<Node> node =
+        Node::make(&compiled_op, static_cast<int>(operands_.size() + kept.size()), static_cast<int>(of_group.size()));
     node->attrs = Attrs::make({std::static_pointer_cast<Object>(shared_from_this()),
-                               std::static_pointer_cast<Object>(std::const_pointer_cast<Kept>(p->kept))});
+                               std::static_pointer_cast<Object>(std::const_pointer_cast<Kept>(p->kept)),
+                               static_cast<int64_t>(group)});
     node->requires_grad = true;
     int edge = 0;
-    for (const Operand& o : operands_) node->connect(edge++, value(o), o.argument >= 0 || o.slot >= 0);
-    for (const Tensor& t : given_values) node->connect(edge++, t, true);
-    for (size_t i = 0; i < p->from.size(); ++i) {
-      const Tensor& t = results[p->from[i]];
-      // The node does not hold itself: what is a result too is a leaf of its own here.
-      node->connect(edge++, p->from[i] < outputs_.size() ? t.alias() : t, true);
-    }
-    for (size_t k = 0; k < carried_.size(); ++k) {
-      Tensor& t = results[carried_[k]];
+    for (const Operand& o : operands_) node->connect(edge++, value(o), o.value.symbolic());
+    for (const Tensor& t : kept) node->connect(edge++, t, true);
+    for (size_t k = 0; k < of_group.size(); ++k) {
+      Tensor& t = results[of_group[k]];
       Output& o = node->out(static_cast<int>(k));
       o.spec = t.spec();
       o.buffer = t.out().buffer;
@@ -239,72 +290,85 @@ std::vector<Tensor> Traced::call(std::span<const Tensor> args, const std::shared
 
 // ---- Derivatives -----------------------------------------------------------------------------------------------
 
-void Traced::differentiate(GradCall& call, const std::shared_ptr<const Kept>& kept) {
+void Traced::differentiate(GradCall& call, const std::shared_ptr<const Kept>& kept, int group) {
   const bool create_graph = recording();
-  const Derivative d = derivative(call, create_graph);
-  if (!d.traced) return;
+  std::vector<bool> key{create_graph};
   std::vector<Tensor> args, values;
-  for (size_t i = 0; i < operands_.size(); ++i)
+  for (size_t i = 0; i < operands_.size(); ++i) {
+    key.push_back(call.needs(static_cast<int>(i)));
     if (operands_[i].value.symbolic()) args.push_back(call.in(static_cast<int>(i)));
-  for (const Tensor& g : call.grads()) {
+  }
+  bool symbolic = false;
+  int of_group = 0;
+  for (size_t k = 0; k < carried_.size(); ++k) {
+    const Tensor g = group_[k] == group ? call.grad(of_group++) : Tensor();
+    key.push_back(static_cast<bool>(g));
+    key.push_back(create_graph && g && g.requires_grad());
     if (!g) continue;
     if (create_graph && g.node()->severed) refuse_severed("grad");
+    symbolic |= g.symbolic();
     args.push_back(ops::contiguous(g));
   }
+  const Derivative d = derivative(key);
+  if (!d.traced) return;
   for (size_t i = 0; i < kept->values.size(); ++i) values.push_back(call.in(static_cast<int>(operands_.size() + i)));
-  std::vector<Tensor> made = d.traced->call(args, kept, values);
+  std::vector<Tensor> made = symbolic ? d.traced->replay(args, *kept, values) : d.traced->call(args, kept, values);
   for (size_t i = 0; i < made.size(); ++i) call.set(d.operands[i], std::move(made[i]));
 }
 
-Traced::Derivative Traced::derivative(const GradCall& call, bool create_graph) {
-  std::vector<bool> key{create_graph};
-  for (size_t i = 0; i < operands_.size(); ++i) key.push_back(call.needs(static_cast<int>(i)));
-  for (const Tensor& g : call.grads()) {
-    key.push_back(static_cast<bool>(g));
-    key.push_back(create_graph && g && g.requires_grad());
-  }
-  const auto known = [&]() -> const Derivative* {
-    for (const Derivative& d : derivatives_)
-      if (d.key == key) return &d;
-    return nullptr;
+bool Traced::Derivative::holds() const {
+  return std::all_of(reliances.begin(), reliances.end(), [](const auto& r) { return r->holds(); });
+}
+
+Traced::Derivative Traced::derivative(const std::vector<bool>& key) {
+  const auto known = [&] {
+    return std::find_if(derivatives_.begin(), derivatives_.end(), [&](const Derivative& d) { return d.key == key; });
   };
+  Derivative d;
   {
     std::lock_guard guard(lock_);
-    if (const Derivative* d = known()) return *d;
+    if (const auto it = known(); it != derivatives_.end()) d = *it;
   }
-  // Without the lock: it may call Python.
-  Derivative made = trace(call, create_graph);
-  made.key = std::move(key);
+  // Without the lock: these may call Python.
+  if (!d.key.empty() && d.holds()) return d;
+  Derivative made = trace(key);
   if (made.traced) want(read_of_older(made.traced->outputs_, made.traced->begin_));
   std::lock_guard guard(lock_);
-  if (!known()) derivatives_.push_back(made);
+  if (const auto it = known(); it != derivatives_.end())
+    std::swap(*it, d = made);
+  else
+    derivatives_.push_back(made);
   return made;
 }
 
-Traced::Derivative Traced::trace(const GradCall& call, bool create_graph) {
+Traced::Derivative Traced::trace(const std::vector<bool>& key) {
   Capture capture;
   CaptureScope scope(capture);
+  capture.traces_derivative = true;
   Derivative made;
+  made.key = key;
+  const bool create_graph = key[0];
   std::vector<Tensor> outputs, grads, wanted, ends;
   std::vector<int> operands;
   std::unordered_set<const GradCell*> cells;
+  size_t at = 1;
   for (size_t i = 0; i < operands_.size(); ++i) {
     const Tensor& t = operands_[i].value;
     (t.symbolic() ? capture.inputs : ends).push_back(t);
     const GradCell* cell = t.node()->cell.get();
     // Of several values of a parameter one gets the gradient by all.
-    if (!call.needs(static_cast<int>(i)) || (cell && !cells.insert(cell).second)) continue;
+    if (!key[at++] || (cell && !cells.insert(cell).second)) continue;
     wanted.push_back(t);
     operands.push_back(static_cast<int>(i));
   }
-  for (size_t k = 0; k < carried_.size(); ++k) {
-    const Tensor& g = call.grad(static_cast<int>(k));
-    if (!g) continue;
+  for (size_t k = 0; k < carried_.size(); ++k, at += 2) {
+    if (!key[at]) continue;
     outputs.push_back(outputs_[carried_[k]]);
-    grads.push_back(capture.input(outputs.back().spec(), create_graph && g.requires_grad()));
+    grads.push_back(capture.input(outputs.back().spec(), key[at + 1]));
   }
   const uint64_t begin = grads.front().node()->sequence;
   std::vector<Tensor> results, all = gradients(outputs, grads, wanted, create_graph, true, ends);
+  made.reliances = std::move(capture.reliances);
   for (size_t i = 0; i < all.size(); ++i) {
     if (!all[i]) continue;
     results.push_back(std::move(all[i]));
@@ -315,6 +379,45 @@ Traced::Derivative Traced::trace(const GradCall& call, bool create_graph) {
   made.traced->begin_ = begin;
   made.traced->parent_ = weak_from_this();
   return made;
+}
+
+void Traced::adopt(Traced& like) {
+  if (like.operands_.size() != operands_.size() || like.carried_.size() != carried_.size()) return;
+  std::vector<Derivative> others;
+  {
+    std::lock_guard guard(like.lock_);
+    others = like.derivatives_;
+  }
+  for (const Derivative& other : others) {
+    if (!other.traced || !other.reliances.empty()) continue;
+    if (const Derivative d = derivative(other.key); d.traced) d.traced->adopt(*other.traced);
+  }
+}
+
+std::vector<Tensor> Traced::replay(std::span<const Tensor> args, const Kept& given,
+                                   std::span<const Tensor> given_values) {
+  std::map<Id, Tensor> values;
+  for (size_t i = 0; i < args.size(); ++i) values[id(capture_.inputs[i])] = args[i];
+  // What is kept has no history.
+  for (size_t i = 0; !recording() && i < given_values.size(); ++i) values[id(given.values[i])] = given_values[i];
+  for (const Capture::SlotUse& s : capture_.slots) values[id(s.symbol)] = s.slot->read();
+  const auto value = [&](const Tensor& t) { return t.symbolic() ? values.at(id(t)) : t; };
+  NodeTable entered;
+  const auto enter = [&](const Node* n, int output) {
+    return !values.count({n, output}) && !entered.find(n) && entered.add(n, 1);
+  };
+  for (const Node* n : symbolic_nodes(outputs_, enter, all_inputs)) {
+    std::vector<Tensor> in;
+    for (int i = 0; i < all_inputs(*n); ++i) {
+      const Edge& e = n->in(i);
+      in.push_back(e.node ? value(Tensor(e.node, static_cast<int>(e.output))) : Tensor());
+    }
+    std::vector<Tensor> made = apply_all(*n->op, in, n->attrs);
+    for (size_t k = 0; k < made.size(); ++k) values.try_emplace({n, static_cast<int>(k)}, std::move(made[k]));
+  }
+  std::vector<Tensor> results;
+  for (const Tensor& t : outputs_) results.push_back(value(t));
+  return results;
 }
 
 void Traced::want(const std::vector<Tensor>& values) {

@@ -1,6 +1,7 @@
 // A captured function as an op: the results of a call carry their derivative, which is a captured function too.
 //
-// Those that depend on something that requires a gradient are the outputs of one node. Its inputs are what they depend
+// Those that depend on something that requires a gradient are the outputs of one node; of several, where their
+// derivatives read nothing in common, so that they can be swept one after the other. Its inputs are what they depend
 // on, the *operands*: arguments, slots as they were when the program began, and tensors that the capture met. The rule
 // of the node traces the sweep over the symbolic graph, once for each set of outputs that have gradients and of
 // operands that are asked for. What that gives is a Traced of the operands and of the gradients, so its results carry
@@ -21,8 +22,10 @@ namespace bs {
 
 class Traced : public Object, public std::enable_shared_from_this<Traced> {
  public:
-  // Of what a capture has recorded; with keep_grads as Program's.
-  static std::shared_ptr<Traced> make(Capture capture, std::vector<Tensor> outputs, bool keep_grads);
+  // Of what a capture has recorded; with keep_grads as Program's. The derivatives that `like` has been asked for, the
+  // same function with arguments of other sizes, are traced at once.
+  static std::shared_ptr<Traced> make(Capture capture, std::vector<Tensor> outputs, bool keep_grads,
+                                      Traced* like = nullptr);
   Traced(const Traced&) = delete;
   Traced& operator=(const Traced&) = delete;
 
@@ -54,13 +57,18 @@ class Traced : public Object, public std::enable_shared_from_this<Traced> {
     Tensor value;  // symbol, or a tensor that the capture met
   };
   struct Derivative {
+    // Whether it has a history; of each operand, whether it is asked for; of each output, whether it has a gradient,
+    // and whether that requires one.
     std::vector<bool> key;
     std::vector<int> operands;       // of each result of `traced`, which are the gradients that are not zero
     std::shared_ptr<Traced> traced;  // null where all are zero
+    std::vector<std::shared_ptr<Reliance>> reliances;
+    bool holds() const;
   };
 
   Traced(Capture capture, std::vector<Tensor> outputs, bool keep_grads);
   void find_carried();
+  void find_groups(std::span<Node* const> nodes);
   void find_operands();
   std::shared_ptr<const Plan> plan(const std::shared_ptr<const Kept>& given);
   std::shared_ptr<const Plan> make_plan(const std::shared_ptr<const Kept>& given, const std::vector<Tensor>& wanted);
@@ -68,9 +76,12 @@ class Traced : public Object, public std::enable_shared_from_this<Traced> {
                            std::span<const Tensor> given_values);
   // The rule of its nodes.
   friend void differentiate(GradCall& call);
-  void differentiate(GradCall& call, const std::shared_ptr<const Kept>& kept);
-  Derivative derivative(const GradCall& call, bool create_graph);
-  Derivative trace(const GradCall& call, bool create_graph);
+  void differentiate(GradCall& call, const std::shared_ptr<const Kept>& kept, int group);
+  Derivative derivative(const std::vector<bool>& key);
+  Derivative trace(const std::vector<bool>& key);
+  void adopt(Traced& like);
+  // The results by ops, into the graph of the capture that is current.
+  std::vector<Tensor> replay(std::span<const Tensor> args, const Kept& given, std::span<const Tensor> given_values);
   // From the next call on, these come with a node.
   void want(const std::vector<Tensor>& values);
 
@@ -78,7 +89,9 @@ class Traced : public Object, public std::enable_shared_from_this<Traced> {
   std::vector<Tensor> outputs_;
   std::shared_ptr<Program> program_;  // where nothing is carried: always the same
   const bool keep_grads_;
-  std::vector<size_t> carried_;    // results that are outputs of the node
+  std::vector<size_t> carried_;  // results that are outputs of nodes
+  std::vector<int> group_;       // of each of these: its node
+  int n_groups_ = 0;
   std::vector<size_t> severed_;    // results
   std::vector<Operand> operands_;  // arguments come first, then slots
   uint64_t begin_ = 0;             // of a derivative: nodes from this number on are its own

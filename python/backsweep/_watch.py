@@ -95,7 +95,13 @@ class Watch:
 
     def meet(self, value: Any) -> None:
         """Take in a value that the code has got from outside."""
-        if id(value) in self._met or isinstance(value, _CONSTANTS):
+        if id(value) in self._met:
+            return
+        if type(value) is Tensor:  # a constant, but a leaf may begin to collect gradients
+            self._met[id(value)] = value
+            label = "requires_grad of a tensor"
+            self.structure.append(Seen("attribute", value, "requires_grad", value.requires_grad, label))
+        if isinstance(value, _CONSTANTS):
             return
         self._met[id(value)] = value
         if isinstance(value, FunctionType):

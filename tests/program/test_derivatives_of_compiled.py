@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import threading
 import weakref
@@ -184,6 +185,66 @@ def test_a_parameter_that_the_function_writes() -> None:
     assert [bits(t) for t in run(bs.compile)] == [bits(t) for t in run(lambda f: f)]
 
 
+def test_a_leaf_that_begins_to_collect_gradients() -> None:
+    w, v = bs.tensor([1.0, 2.0]), bs.tensor([3.0, 4.0])
+    twice = [v]
+    f = bs.compile(lambda x: x * w * (twice[0] * 2.0))
+    x = bs.tensor([5.0, 6.0], requires_grad=True)
+    f(x)
+    w.requires_grad_()
+    f(x).sum().backward()
+    assert array(w.grad).tolist() == [30.0, 48.0]
+    v.requires_grad_()
+    f(x).sum().backward()
+    assert array(v.grad).tolist() == [10.0, 24.0]
+    w.requires_grad_(False)
+    v.requires_grad = False
+    assert not f(x.detach()).requires_grad
+
+
+def test_a_result_differentiated_inside_another_function() -> None:
+    x = leaf(1.0, 2.0, 3.0)
+    f = bs.compile(lambda a: a * a * a.exp())
+    for _ in range(2):
+        y, eager = f(x), x * x * x.exp()
+        for of in (lambda y, s: (y * s).sum(), lambda y, s: (y * y).sum()):
+
+            @bs.compile
+            def inner(s: bs.Tensor, y: bs.Tensor = y, of: Any = of) -> bs.Tensor:
+                g = bs.grad(of(y, s), x, retain_graph=True, create_graph=True)
+                return g * s + bs.grad(g.sum(), x, retain_graph=True)
+
+            for values in ((1.0, 2.0, 3.0), (3.0, -1.0, 0.5)):
+                s = bs.tensor(np.array(values))
+                g = bs.grad(of(eager, s), x, create_graph=True, retain_graph=True)
+                want = g * s + bs.grad(g.sum(), x, retain_graph=True)
+                np.testing.assert_allclose(array(inner(s)), array(want), rtol=1e-12)
+
+
+def test_other_sizes() -> None:
+    """A size that comes later has its derivatives at once, and the same bits."""
+    model, _ = model_and_optimizer()
+    net = bs.compile(lambda x: model(x))
+    parameters = list(model.parameters())
+    for n in (8, 5, 1, 13, 8):
+        x, y = batch(n)
+        for order in (False, True):
+
+            def loss(net: Any, x: bs.Tensor = x, y: bs.Tensor = y, order: bool = order) -> bs.Tensor:
+                made = F.cross_entropy(net(x), y)
+                return (
+                    sum(g.square().sum() for g in bs.grad(made, parameters, create_graph=True))
+                    if order
+                    else made
+                )
+
+            got, want = ([array(g) for g in bs.grad(loss(f), parameters)] for f in (net, model))
+            for g, w in zip(got, want, strict=True):
+                np.testing.assert_allclose(
+                    g, w, rtol=1e-4, atol=1e-5
+                ) if order else np.testing.assert_array_equal(g, w)
+
+
 def test_a_value_that_was_written_is_all_that_is_read() -> None:
     p = nn.Parameter(bs.tensor([1.0, 2.0]))
 
@@ -316,6 +377,37 @@ def test_a_second_sweep_says_what_to_do() -> None:
         assert array(x.grad).tolist() == [4.0, 8.0]
         with pytest.raises(bs.GraphError, match=SPENT):
             y.backward()
+
+
+def test_results_that_share_nothing_are_swept_one_by_one() -> None:
+    """As the losses of an actor and a critic. What two of them read is spent by the first sweep."""
+
+    def apart(a: bs.Tensor, b: bs.Tensor) -> tuple[bs.Tensor, ...]:
+        return a.exp(), a + b * b, a * 2.0 + 1.0, b.sin()
+
+    def shared(a: bs.Tensor, b: bs.Tensor) -> tuple[bs.Tensor, ...]:
+        h = a * b
+        return h.exp(), a * a, h + 1.0, b.sin()
+
+    def run(f: Callable[..., Any], order: tuple[int, ...]) -> list[Any]:
+        a, b = leaf(1.0, 2.0), leaf(3.0, 4.0)
+        outputs, made = f(a, b), []  # made: what was not spent
+        for k in order:
+            with contextlib.suppress(bs.GraphError):
+                outputs[k].sum().backward()
+                made.append(k)
+        return [*made, *(None if t.grad is None else bits(t.grad) for t in (a, b))]
+
+    for fn in (apart, shared):
+        f = bs.compile(fn)
+        for order in ((0, 1, 2, 3), (3, 1, 0, 2), (2, 0, 1)):
+            assert run(f, order) == run(fn, order)
+    assert run(bs.compile(shared), (0, 2, 1)) == run(shared, (0, 2, 1))
+    x = leaf(1.0, 2.0)
+    f = bs.compile(lambda a, b: (a * b, a))
+    gx, gw = bs.grad(f(x, x.exp())[0].sum(), [x, x], create_graph=True)
+    gx.sum().backward(retain_graph=True)
+    gw.sum().backward()
 
 
 def test_two_passes_before_one_sweep() -> None:
@@ -479,6 +571,31 @@ def test_units_of_ones_own() -> None:
         return [g, bs.grad(g.sum(), x)]
 
     same(run)
+
+
+def test_what_a_rule_reads_may_change() -> None:
+    class Scaled(bs.Function):
+        factor = 2.0
+
+        def forward(self, x: bs.Tensor) -> bs.Tensor:
+            return x * 1.0
+
+        def backward(self, grad: bs.Tensor, x: bs.Tensor, y: bs.Tensor) -> bs.Tensor:
+            return grad * self.factor * scales[0]
+
+    scales = [1.0]
+    unit = Scaled()
+    f = bs.compile(lambda x: unit(x))
+    x = leaf(1.0, 2.0)
+
+    def gradient() -> Any:
+        return array(bs.grad(f(x).sum(), x)).tolist()
+
+    assert [gradient(), gradient()] == [[2.0, 2.0]] * 2
+    unit.factor = 3.0
+    assert [gradient(), gradient()] == [[3.0, 3.0]] * 2
+    scales[0] = 2.0
+    assert [gradient(), gradient()] == [[6.0, 6.0]] * 2
 
 
 def test_a_unit_on_numpy_arrays_runs_once_a_call() -> None:

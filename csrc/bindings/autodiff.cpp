@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "bindings/arguments.h"
 #include "bindings/gil.h"
+#include "bindings/size.h"
 #include "bindings/tensor.h"
 #include "graph/apply.h"
 
@@ -56,7 +57,15 @@ py::object grad(py::object outputs, py::object inputs, py::object grad_outputs, 
       throw ValueError(cat("[grad] there are ", out.size(), " outputs and ", seeds.size(), " grad_outputs"));
   }
   std::vector<Tensor> result;
-  {
+  if (Tape* tape = Tape::current()) {
+    std::vector<Tensor> all = out;
+    all.insert(all.end(), in.begin(), in.end());
+    all.insert(all.end(), seeds.begin(), seeds.end());
+    const size_t n = out.size(), m = in.size();
+    result = tape->record(all, [n, m, create, retain](std::span<const Tensor> given) {
+      return gradients(given.first(n), given.subspan(n + m), given.subspan(n, m), create, retain);
+    });
+  } else {
     // Always: a sweep may call back into Python while it holds a lock that another thread's sweep waits for.
     GilRelease release;
     result = gradients(out, seeds, in, create, retain);

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "bindings/compiled.h"
 #include "bindings/gil.h"
+#include "bindings/size.h"
 #include "graph/apply.h"
 
 namespace bs::bindings {
@@ -139,6 +140,7 @@ void Entry::give_up() {
   guards.clear();
   structure.clear();
   traced.reset();
+  tape.reset();
   result = py::object();
 }
 
@@ -150,7 +152,12 @@ std::shared_ptr<Entry> capture(Compiled* self, py::handle args, py::handle kwarg
   entry->flat = flat;
   entry->recording = recording();
   entry->epoch = structure_epoch();
+  struct Recording {
+    std::shared_ptr<Tape> tape = std::make_shared<Tape>();
+    ~Recording() { tape->end(); }  // Sizes that somebody keeps keep the tape
+  } recorded;
   Capture cap;
+  cap.tape = recorded.tape.get();
   std::vector<Tensor> outputs;
   {
     CaptureScope scope(cap);
@@ -179,18 +186,41 @@ std::shared_ptr<Entry> capture(Compiled* self, py::handle args, py::handle kwarg
     }
     watch.take(entry->guards, entry->structure);
     auto take = [&](py::handle o) -> py::object {
-      if (!is_tensor(o.ptr()) || slot_of(o.ptr())) return py::reinterpret_borrow<py::object>(o);
+      if (!is_tensor(o.ptr()) || slot_of(o.ptr())) return without_size(o.ptr());
       outputs.push_back(unwrap(o.ptr()));
       return placeholder();
     };
     entry->single = is_tensor(result.ptr()) && !slot_of(result.ptr());
     entry->result = map_leaves(result, take);
+    recorded.tape->results(outputs);
+    cap.tape = nullptr;
+    if (!recorded.tape->given_up()) entry->tape = recorded.tape;
   }
   std::shared_ptr<Traced> like;
   for (const auto& e : *self->entries)
     if (!like && e->traced && e->traced->carries() && e->nesting == entry->nesting) like = e->traced;
   entry->traced = Traced::make(std::move(cap), std::move(outputs), self->keep_grads, like.get());
   return entry;
+}
+
+std::shared_ptr<Entry> replay(Compiled* self, const Entry& entry, const std::vector<Leaf>& leaves) {
+  Capture cap;
+  for (const Leaf& leaf : leaves)
+    if (leaf.tensor) cap.input(leaf.spec, leaf.requires_grad);
+  if (!entry.tape->may_fit(cap.inputs)) return nullptr;
+  std::optional<std::vector<Tensor>> outputs;
+  try {
+    CaptureScope scope(cap);
+    outputs = entry.tape->replay(cap.inputs);
+  } catch (const std::exception&) {
+    return nullptr;  // the function itself may go another way, or says better what is wrong
+  }
+  if (!outputs) return nullptr;
+  auto made = std::make_shared<Entry>(entry);
+  made->leaves = leaves;
+  let_go_of_arguments(made);
+  made->traced = Traced::make(std::move(cap), std::move(*outputs), self->keep_grads);
+  return made;
 }
 
 void register_capture(py::module_& m) {

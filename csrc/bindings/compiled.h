@@ -21,9 +21,10 @@ struct Entry {
   std::vector<Guard> structure;  // compared when the structure epoch has moved
   uint64_t epoch = 0;            // when `structure` was last seen to hold
   std::shared_ptr<Traced> traced;
-  py::object result;    // what the function returned; placeholders stand for outputs
-  bool single = false;  // it is one tensor
-  bool eager = false;   // it cannot be captured: the function itself runs, and nothing above is there
+  std::shared_ptr<const Tape> tape;  // what gives `traced` for other sizes, if anything does
+  py::object result;                 // what the function returned; placeholders stand for outputs
+  bool single = false;               // it is one tensor
+  bool eager = false;                // it cannot be captured: the function itself runs, and nothing above is there
 
   // Gives up what it holds: an object that was an argument is gone, so no call fits.
   void give_up();
@@ -52,6 +53,8 @@ inline Compiled* as_compiled(PyObject* o) { return reinterpret_cast<Compiled*>(o
 // Runs fn on symbols for its tensor leaves. `args` and `kwargs` give the nesting.
 std::shared_ptr<Entry> capture(Compiled* self, py::handle args, py::handle kwargs, std::vector<Leaf> leaves,
                                std::string nesting, bool flat);
+// An entry for other leaves, alike but for their sizes, without running the function: null where that would show.
+std::shared_ptr<Entry> replay(Compiled* self, const Entry& entry, const std::vector<Leaf>& leaves);
 // Stands for output k in Entry::result, k ascending.
 py::object placeholder();
 bool is_placeholder(PyObject* o);

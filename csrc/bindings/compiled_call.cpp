@@ -75,6 +75,25 @@ bool call_flat(Compiled* self, PyObject* const* args, size_t n, py::object* resu
   return false;
 }
 
+// An entry that is captured for other sizes, played again for these; null where there is none.
+std::shared_ptr<Entry> find_alike(Compiled* self, const std::vector<Leaf>& leaves, const std::string& nesting) {
+  std::vector<const Tape*> tried;
+  for (size_t k = 0; k < self->entries->size(); ++k) {  // guards run Python, which may add entries
+    const std::shared_ptr<Entry> entry = (*self->entries)[k];
+    py::object changed;
+    if (!entry->tape || entry->recording != recording() || entry->nesting != nesting ||
+        entry->leaves.size() != leaves.size() ||
+        std::find(tried.begin(), tried.end(), entry->tape.get()) != tried.end() ||
+        !std::equal(leaves.begin(), leaves.end(), entry->leaves.begin(),
+                    [](const Leaf& a, const Leaf& b) { return a.alike(b); }) ||
+        !entry->guards_hold(&changed))
+      continue;
+    tried.push_back(entry->tape.get());
+    if (std::shared_ptr<Entry> made = replay(self, *entry, leaves)) return made;
+  }
+  return nullptr;
+}
+
 // The entry for any arguments, captured if there is none; and these, contiguous.
 std::shared_ptr<Entry> find_entry(Compiled* self, py::handle args, py::handle kwargs, std::vector<Tensor>& tensors) {
   std::vector<Leaf> leaves;
@@ -115,6 +134,10 @@ std::shared_ptr<Entry> find_entry(Compiled* self, py::handle args, py::handle kw
       continue;
     if (!entry->guards_hold(&changed)) continue;
     use(self, k);
+    return entry;
+  }
+  if (std::shared_ptr<Entry> entry = find_alike(self, leaves, nesting)) {
+    remember(self, entry, {});
     return entry;
   }
   const bool flat = (!kwargs || kwargs.is_none()) && py::len(args) <= kFlatArgs &&

@@ -8,6 +8,7 @@
 #include "bindings/info.h"
 #include "bindings/op_call.h"
 #include "bindings/random.h"
+#include "bindings/size.h"
 #include "bindings/tensor.h"
 #include "kernels/kernels.h"
 
@@ -26,6 +27,7 @@ PYBIND11_MODULE(_core_of_main, m) {
   if (const char* error = bs::kernels::selection_error()) throw py::import_error(error);
   register_errors(m);
   register_dtypes(m);
+  register_size(m);
   register_tensor(m);
   register_ops(m);
   register_convert(m);

@@ -18,6 +18,8 @@ struct Leaf {
 
   // Whether an argument that is `o` may stand for this one. `o` holds what it was weakly, or not.
   bool matches(const Leaf& o) const;
+  // matches(), for tensors of other sizes too.
+  bool alike(const Leaf& o) const;
   // Objects that are told apart by identity (`self` of a method) are not kept alive: when one goes, `gone` is called.
   void hold_weakly(const py::object& gone);
 };

@@ -148,7 +148,8 @@ const char* keyword_of(const Op& op) {
 // Applies Op::keyword to the input that it is about; what it gives takes that input's place.
 py::object with_keyword(const Op& op, PyObject* input, int position, PyObject* value) {
   if (op.keyword != Keyword::alpha)
-    return owned(wrap(ops::cast(input_tensor(op, position, input), dtype_argument(op.name, value))));
+    return owned(wrap(taped(input_tensor(op, position, input),
+                            [t = dtype_argument(op.name, value)](const Tensor& x) { return ops::cast(x, t); })));
   const char* name = op.inputs[static_cast<size_t>(position)].name;
   const py::object alpha = number_argument(value, op.name, "alpha");
   if (is_number(input)) return owned(PyNumber_Multiply(input, alpha.ptr()));
@@ -158,22 +159,49 @@ py::object with_keyword(const Op& op, PyObject* input, int position, PyObject* v
         cat("[", op.name, "] ", name, " is bool, which alpha cannot multiply: cast it, as in ", name, ".to(bs.int64)"));
   if (PyFloat_Check(alpha.ptr()) && !is_float(x.dtype()))
     throw DTypeError(cat("[", op.name, "] alpha is a float, ", name, " is ", name_of(x.dtype()), ": give an int"));
-  return owned(wrap(ops::mul(x, scalar_tensor(alpha.ptr(), weak_dtype(x.dtype(), alpha.ptr()), op.name))));
+  const Tensor factor = scalar_tensor(alpha.ptr(), weak_dtype(x.dtype(), alpha.ptr()), op.name);
+  return owned(wrap(taped(x, [factor](const Tensor& t) { return ops::mul(t, factor); })));
 }
 
-Ref<Attrs> parse_attrs(const Op& op, const Arguments& given) {
+bool takes_integers(AttrType t) {
+  return t == AttrType::integer || t == AttrType::dims || t == AttrType::integers || t == AttrType::sizes;
+}
+
+// `o`, the number k of an attribute or all of it, with ints for the sizes that the capture tracks: a replay has others.
+py::object without_sizes(PyObject* o, size_t attribute, int k, Operands* in) {
+  if (const Ref<Size> size = tracked_size(o)) {
+    in->sizes.push_back({attribute, k, Extent(size)});
+    return py::int_(size->value);
+  }
+  if (!PyTuple_Check(o) && !PyList_Check(o)) return py::reinterpret_borrow<py::object>(o);
+  py::list items;
+  for (py::handle item : py::reinterpret_borrow<py::object>(o))
+    items.append(PyTuple_Check(item.ptr()) || PyList_Check(item.ptr())
+                     ? py::reinterpret_borrow<py::object>(item)
+                     : without_sizes(item.ptr(), attribute, static_cast<int>(py::len(items)), in));
+  return PyTuple_Check(o) ? py::object(py::tuple(items)) : py::object(items);
+}
+
+Ref<Attrs> parse_attrs(const Op& op, const Arguments& given, Operands* in) {
   std::vector<Attr> values;
   values.reserve(op.attrs.size());
   int i = static_cast<int>(op.inputs.size());
   for (const AttrSchema& schema : op.attrs) {
     PyObject* o = given[i++];
+    py::object plain;
+    const auto item = [&](PyObject* item, int k) {
+      if (live_sizes > 0 && takes_integers(schema.type)) plain = without_sizes(item, values.size(), k, in);
+      return plain ? plain.ptr() : item;
+    };
     if (schema.variadic && !given.rest.empty()) {
       Dims d;
-      d.push(int_argument(o, op.name, schema.name));
-      for (PyObject* more : given.rest) d.push(int_argument(more, op.name, schema.name));
+      d.push(int_argument(item(o, 0), op.name, schema.name));
+      for (PyObject* more : given.rest) d.push(int_argument(item(more, d.size()), op.name, schema.name));
       values.push_back(d);
+    } else if (o) {
+      values.push_back(parse_attr(op, schema, item(o, 0)));
     } else {
-      values.push_back(o ? parse_attr(op, schema, o) : schema.default_value);
+      values.push_back(schema.default_value);
     }
   }
   return Attrs::make(std::move(values));
@@ -208,7 +236,7 @@ Ref<Attrs> parse(const Signature& s, Arguments& given, Operands* in) {
   if (!op.attrs.empty()) {
     bool any = !s.defaults;
     for (int k = 0; k < static_cast<int>(op.attrs.size()); ++k) any |= given[n_inputs + k] != nullptr;
-    attrs = any ? parse_attrs(op, given) : s.defaults;
+    attrs = any ? parse_attrs(op, given, in) : s.defaults;
   }
   if (s.weak) {
     push_weak(op, given, n, in);

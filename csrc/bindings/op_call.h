@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bindings/gil.h"
+#include "bindings/size.h"
 #include "bindings/tensor.h"
 #include "graph/apply.h"
 #include "graph/op.h"
@@ -54,6 +55,13 @@ class Operands {
       owned_.set(i);
     }
   }
+  // An attribute, or its number k, that is given by a size.
+  struct OfSize {
+    size_t attribute;
+    int k;
+    Extent extent;
+  };
+  std::vector<OfSize> sizes;
   // One that is empty so far.
   void replace(int i, Tensor t) { *at(i) = std::move(t); }
   const Tensor& operator[](int i) const { return span()[static_cast<size_t>(i)]; }
@@ -83,9 +91,18 @@ class Operands {
 // Whether this may take longer than some 20 us, from sizes alone: cheap to ask, and safe to answer too often.
 bool is_long(const Op& op, std::span<const Tensor> in);
 
+// As call(), on the tape.
+std::vector<Tensor> record(Tape& tape, const Op& op, const Operands& in, Ref<Attrs> attrs, bool all);
+
 // apply() or apply_all() without the GIL where is_long().
 template <auto apply_op = static_cast<Tensor (*)(const Op&, std::span<const Tensor>, Ref<Attrs>)>(apply)>
 auto call(const Op& op, Operands& in, Ref<Attrs> attrs = {}) {
+  if (Tape* tape = Tape::current()) {
+    if constexpr (std::is_same_v<decltype(apply_op(op, in.span(), {})), Tensor>)
+      return std::move(record(*tape, op, in, std::move(attrs), false)[0]);
+    else
+      return record(*tape, op, in, std::move(attrs), true);
+  }
   if (is_long(op, in.span())) {
     in.own();
     GilRelease release;

@@ -22,10 +22,21 @@ PyObject* rebuild = nullptr;  // _core._op
 
 const Signature& signature_of(PyObject* self) { return *reinterpret_cast<OpFunction*>(self)->signature; }
 
+// Sizes among the inputs are numbers like others.
+void inputs_as_numbers(const Op& op, Arguments& given, std::vector<py::object>& numbers) {
+  for (int i = 0; i < static_cast<int>(op.inputs.size()); ++i) {
+    if (!given.has(i) || !is_size(given[i])) continue;
+    numbers.push_back(without_size(given[i]));
+    given.set(i, numbers.back().ptr());
+  }
+}
+
 PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   return guarded([&] {
     const Signature& s = signature_of(self);
     Arguments given(s.parameters, args, PyVectorcall_NARGS(nargsf), kwnames);
+    std::vector<py::object> numbers;
+    if (live_sizes > 0) inputs_as_numbers(s.op, given, numbers);
     if (s.op.with_number && given.has(0) && is_number(given[1]) && !is_number(given[0])) {
       const Tensor x = to_tensor(given[0], s.op.name, s.op.inputs[0].name);
       if (Tensor made = with_number(s.op, x, given[1])) return wrap(std::move(made));
@@ -136,10 +147,36 @@ const Op& need_op(const char* name, const char* user) {
   return *op;
 }
 
+std::vector<Tensor> record(Tape& tape, const Op& op, const Operands& in, Ref<Attrs> attrs, bool all) {
+  const auto again = [&op, attrs, all, sizes = in.sizes](std::span<const Tensor> inputs) {
+    Ref<Attrs> own = attrs;
+    if (!sizes.empty()) {
+      own = Attrs::make(attrs->values);
+      for (const Operands::OfSize& s : sizes) {
+        Attr& a = own->values[s.attribute];
+        if (auto* dims = std::get_if<Dims>(&a))
+          (*dims)[s.k] = s.extent.now();
+        else if (auto* many = std::get_if<std::vector<int64_t>>(&a))
+          (*many)[static_cast<size_t>(s.k)] = s.extent.now();
+        else
+          a = s.extent.now();
+      }
+    }
+    return all ? apply_all(op, inputs, own) : std::vector<Tensor>{apply(op, inputs, own)};
+  };
+  return tape.record(in.span(), again, !in.sizes.empty());
+}
+
 Tensor with_number(const Op& op, const Tensor& x, PyObject* n) {
   const Number number{double_of(n, op.name), PyBool_Check(n)    ? Number::boolean
                                              : PyFloat_Check(n) ? Number::real
                                                                 : Number::whole};
+  if (Tape* tape = Tape::current()) {
+    // Which of them has a simpler op, the number alone says.
+    return tape->record({&x, 1}, [&op, number](std::span<const Tensor> in) {
+      return std::vector<Tensor>{op.with_number(in[0], number)};
+    })[0];
+  }
   if (!is_long(op, {&x, 1})) return op.with_number(x, number);
   GilRelease release;
   return op.with_number(x, number);

@@ -23,7 +23,7 @@ Tensor next_key() {
   static const Op& advance = need_op("advance_key", "random");
   RecordingGuard off(false);
   Tensor key = generator->read();
-  generator->write(apply(advance, {key}));
+  generator->write(taped(key, [](const Tensor& k) { return apply(advance, {k}); }));
   return key;
 }
 

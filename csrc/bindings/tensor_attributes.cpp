@@ -11,8 +11,10 @@ namespace {
 PyObject* get_shape(PyObject* self, void*) {
   return guarded([&] {
     const Dims& shape = spec_of(self).shape;
+    const bool slot = slot_of(self);  // which keeps its sizes
     py::object t = owned(PyTuple_New(shape.size()));
-    for (int i = 0; i < shape.size(); ++i) PyTuple_SET_ITEM(t.ptr(), i, checked(PyLong_FromLongLong(shape[i])));
+    for (int i = 0; i < shape.size(); ++i)
+      PyTuple_SET_ITEM(t.ptr(), i, slot ? checked(PyLong_FromLongLong(shape[i])) : size_of_axis(as_tensor(self)->t, i));
     return t.release().ptr();
   });
 }
@@ -33,9 +35,15 @@ int set_requires_grad(PyObject* self, PyObject* value, void*) {
   });
 }
 
+// A replay has the cells of slots, but not those of leaves that the captured function made.
+void own_cell(PyObject* self) {
+  if (Tape* tape = Tape::current(); tape && !slot_of(self)) tape->give_up();
+}
+
 PyObject* get_grad(PyObject* self, void*) {
   return guarded([&] {
     GradCell* cell = is_leaf(self) ? cell_of(self) : nullptr;
+    own_cell(self);
     return wrap_or_none(cell ? read_grad(*cell) : Tensor());
   });
 }
@@ -43,6 +51,7 @@ PyObject* get_grad(PyObject* self, void*) {
 int set_grad(PyObject* self, PyObject* value, void*) {
   return guarded([&] {
     GradCell* cell = is_leaf(self) ? cell_of(self) : nullptr;
+    own_cell(self);
     if (!value || value == Py_None) {
       if (cell) write_grad(*cell, Tensor());
       return 0;
@@ -53,6 +62,7 @@ int set_grad(PyObject* self, PyObject* value, void*) {
           "requires_grad_()");
     if (!is_tensor(value)) throw py::type_error(cat("[grad] a gradient is a tensor or None, not ", type_name(value)));
     Tensor g = unwrap(value);
+    fix_sizes(g);
     const Spec& spec = spec_of(self);
     if (!(g.shape() == spec.shape))
       throw ShapeError(cat("[grad] the gradient is ", str(g.shape()), ", the tensor is ", str(spec.shape)));
@@ -68,11 +78,12 @@ PyObject* get_T(PyObject* self, void*) {
     Tensor x = unwrap(self);
     const int n = x.shape().size();
     if (n < 2) return wrap(std::move(x));
-    if (n == 2) return wrap(ops::transpose(x, 0, 1));
+    if (n == 2) return wrap(taped(x, [](const Tensor& t) { return ops::transpose(t, 0, 1); }));
     Dims order;
     for (int i = n - 1; i >= 0; --i) order.push(i);
-    const Tensor in[1] = {x};
-    return wrap(apply(need_op("permute", "T"), in, Attrs::make({order})));
+    Operands in;
+    in.push(x);
+    return wrap(call(need_op("permute", "T"), in, Attrs::make({order})));
   });
 }
 
@@ -93,14 +104,16 @@ void change_requires_grad(PyObject* self, bool on) {
         "[requires_grad] this tensor was computed from one that requires gradients: use detach() for a tensor that "
         "does not");
   bump_structure_epoch();  // a program may know it as a constant
-  if (!on) {
-    p->t.node()->requires_grad = false;
-    p->t.node()->cell = Ref<GradCell>();
-    return;
-  }
-  // The flag belongs to the node: one with siblings, or one that a capture recorded, gets a leaf of its own.
-  if (p->t.node()->op || p->t.node()->n_outputs > 1) p->t = detached(p->t);
-  with_requires_grad(p->t, "requires_grad");
+  p->t = taped(p->t, [on](const Tensor& t) {
+    if (!on) {
+      t.node()->requires_grad = false;
+      t.node()->cell = Ref<GradCell>();
+      return t;
+    }
+    // The flag belongs to the node: one with siblings, or one that a capture recorded, gets a leaf of its own.
+    const bool shared = t.node()->op || t.node()->n_outputs > 1;
+    return with_requires_grad(shared ? detached(t) : t, "requires_grad");
+  });
 }
 
 PyGetSetDef tensor_getset[] = {

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "bindings/dtype.h"
+#include "bindings/size.h"
 #include "bindings/tensor.h"
 #include "ops/ops.h"
 
@@ -105,7 +106,9 @@ Tensor new_tensor(PyObject* data, const py::object& dtype, const char* op) {
   }
   if (is_tensor(data)) {
     Tensor t = unwrap(data);
-    return asked && want != t.dtype() ? detached(ops::cast(t, want)) : detached(t);
+    return taped(t, [want = asked ? want : t.dtype()](const Tensor& x) {
+      return detached(want != x.dtype() ? ops::cast(x, want) : x);
+    });
   }
   if (is_number(data) && !is_numpy_scalar(data)) return scalar_tensor(data, asked ? want : number_dtype(data), op);
   if (PyList_Check(data) || PyTuple_Check(data)) return from_sequence(data, asked, op);
@@ -199,6 +202,7 @@ Tensor from_array(py::array a, const DType* asked, bool share, const char* op) {
 
 Tensor to_tensor(PyObject* o, const char* op, const char* argument) {
   if (is_tensor(o)) return unwrap(o);
+  if (is_size(o)) return to_tensor(without_size(o).ptr(), op, argument);
   if (PyFloat_CheckExact(o) || PyLong_Check(o)) return scalar_tensor(o, number_dtype(o), op);
   if (py::isinstance<py::array>(o)) return from_array(py::reinterpret_borrow<py::array>(o), nullptr, false, op);
   if (PyList_Check(o) || PyTuple_Check(o)) return from_sequence(o, nullptr, op);
@@ -271,6 +275,7 @@ bool flag_argument(PyObject* o, const char* op, const char* argument) {
 
 py::object number_argument(PyObject* o, const char* op, const char* argument) {
   if (is_number(o) && !is_numpy_scalar(o)) return py::reinterpret_borrow<py::object>(o);
+  if (is_size(o)) return without_size(o);
   if (is_tensor(o)) return py::reinterpret_steal<py::object>(element(unwrap_value(o), op));
   if (is_numpy_scalar(o) || py::isinstance<py::array>(o)) {
     py::object item = py::reinterpret_steal<py::object>(PyObject_CallMethod(o, "item", nullptr));

@@ -7,6 +7,7 @@
 #include "bindings/arguments.h"
 #include "bindings/dtype.h"
 #include "bindings/gil.h"
+#include "bindings/size.h"
 #include "bindings/tensor.h"
 #include "graph/op.h"
 #include "ops/ops.h"
@@ -17,22 +18,32 @@ namespace {
 PyObject* dim(PyObject* self, PyObject*) { return PyLong_FromLong(spec_of(self).shape.size()); }
 
 PyObject* numel(PyObject* self, PyObject*) {
-  return guarded([&] { return PyLong_FromLongLong(bs::numel(spec_of(self).shape)); });
+  return guarded([&] {
+    if (!slot_of(self)) return count_of_elements(as_tensor(self)->t);
+    return PyLong_FromLongLong(bs::numel(spec_of(self).shape));
+  });
 }
 
 constexpr char kSize[] = "size(dim=None)\n--\n\nThe shape, or the size of one axis.";
 PyObject* size(PyObject* self, const Arguments& v) {
   if (!v.has(0)) return PyObject_GetAttrString(self, "shape");
   const Dims& shape = spec_of(self).shape;
-  return PyLong_FromLongLong(shape[ops::normal_dim("size", int_argument(v[0], "size", "dim"), shape.size())]);
+  const int axis = ops::normal_dim("size", int_argument(v[0], "size", "dim"), shape.size());
+  return slot_of(self) ? PyLong_FromLongLong(shape[axis]) : size_of_axis(as_tensor(self)->t, axis);
 }
 
-PyObject* is_contiguous(PyObject* self, PyObject*) { return PyBool_FromLong(spec_of(self).contiguous()); }
+// Relies on the sizes, of which more than one number is made.
+const Spec& fixed_spec(PyObject* self) {
+  if (!slot_of(self)) fix_sizes(as_tensor(self)->t);
+  return spec_of(self);
+}
+
+PyObject* is_contiguous(PyObject* self, PyObject*) { return PyBool_FromLong(fixed_spec(self).contiguous()); }
 
 constexpr char kStride[] =
     "stride(dim=None)\n--\n\nElements of memory from one position to the next, along each axis or one.";
 PyObject* stride(PyObject* self, const Arguments& v) {
-  const Dims strides = spec_of(self).full_strides();
+  const Dims strides = fixed_spec(self).full_strides();
   if (v.has(0))
     return PyLong_FromLongLong(strides[ops::normal_dim("stride", int_argument(v[0], "stride", "dim"), strides.size())]);
   py::object t = owned(PyTuple_New(strides.size()));
@@ -50,7 +61,7 @@ PyObject* requires_grad_(PyObject* self, const Arguments& v) {
 // ---- reading values ------------------------------------------------------------------------------------------
 
 PyObject* detach(PyObject* self, PyObject*) {
-  return guarded([&] { return wrap(detached(unwrap(self))); });
+  return guarded([&] { return wrap(taped(unwrap(self), detached)); });
 }
 
 PyObject* item(PyObject* self, PyObject*) {
@@ -133,7 +144,7 @@ PyObject* format(PyObject* self, PyObject* text) {
 
 PyObject* cast_to(PyObject* self, DType dtype) {
   if (spec_of(self).dtype == dtype) return Py_NewRef(self);
-  return wrap(ops::cast(unwrap(self), dtype));
+  return wrap(taped(unwrap(self), [dtype](const Tensor& t) { return ops::cast(t, dtype); }));
 }
 template <DType dtype>
 PyObject* as(PyObject* self, PyObject*) {
@@ -213,7 +224,13 @@ PyObject* backward(PyObject* self, const Arguments& v) {
   if (v.has(0)) gradient = to_tensor(v[0], "backward", "gradient");
   const bool create_graph = v.has(2) && flag_argument(v[2], "backward", "create_graph");
   const bool retain = v.has(1) ? flag_argument(v[1], "backward", "retain_graph") : create_graph;
-  {
+  if (Tape* tape = Tape::current()) {
+    const Tensor in[] = {root, gradient};
+    tape->record(in, [create_graph, retain](std::span<const Tensor> given) {
+      bs::backward(given[0], given[1], create_graph, retain);
+      return std::vector<Tensor>();
+    });
+  } else {
     // Always: a sweep may call back into Python while it holds a lock that another thread's sweep waits for.
     GilRelease release;
     bs::backward(root, gradient, create_graph, retain);
@@ -231,6 +248,7 @@ PyObject* tensor_repr(PyObject* self) {
     std::string dtype = py::cast<std::string>(py::repr(dtype_object(t.dtype())));
     std::string flag = requires_grad(self) ? ", requires_grad=True" : "";
     if (t.symbolic()) {
+      fix_sizes(t);
       if (Py_TYPE(self) == tensor_type) type = "Tensor";
       return py::str(cat(type, "(symbolic, shape=", str(t.shape()), ", dtype=", dtype, flag, ")")).release().ptr();
     }

@@ -22,9 +22,10 @@ void write(Slot& slot, Tensor value, const char* op) {
     if (!broadcast(value.shape(), spec.shape, &both) || !(both == spec.shape))
       throw ShapeError(cat("[", op, "] a value of shape ", str(value.shape()), " does not broadcast to ",
                            str(spec.shape), ", the shape of what is written"));
-    value = ops::expand(value, spec.shape);
+    value = taped(value, [shape = spec.shape](const Tensor& t) { return ops::expand(t, shape); });
   }
-  if (value.dtype() != spec.dtype) value = ops::cast(value, spec.dtype);
+  if (value.dtype() != spec.dtype)
+    value = taped(value, [dtype = spec.dtype](const Tensor& t) { return ops::cast(t, dtype); });
   slot.write(value);
 }
 
@@ -42,9 +43,11 @@ PyObject* update(PyObject* self, PyObject* other, PyObject* alpha, const char* o
   Tensor y = operand(other, slot.spec(), op);
   if (alpha) {
     if (!is_number(alpha)) throw py::type_error(cat("[", op, "] alpha is a number, not ", type_name(alpha)));
-    y = ops::mul(y, scalar_tensor(alpha, weak_dtype(y.dtype(), alpha), op));
+    const Tensor factor = scalar_tensor(alpha, weak_dtype(y.dtype(), alpha), op);
+    y = taped(y, [factor](const Tensor& t) { return ops::mul(t, factor); });
   }
-  Tensor value = build(slot.read(), y);
+  const Tensor both[] = {slot.read(), y};
+  Tensor value = taped(both, [build](std::span<const Tensor> in) { return build(in[0], in[1]); });
   if (is_float(value.dtype()) && !is_float(slot.spec().dtype))
     throw DTypeError(cat("[", op, "] the result is ", name_of(value.dtype()), ", what is written is ",
                          name_of(slot.spec().dtype), ": cast the operand first"));

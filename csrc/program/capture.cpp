@@ -26,6 +26,7 @@ Tensor Capture::input(const Spec& spec, bool requires_grad) {
     input_cells_.push_back(cell);
   }
   inputs.push_back(symbol(spec, cell));
+  if (tape) tape->input(inputs.back());
   return inputs.back();
 }
 
@@ -38,9 +39,21 @@ Capture::SlotUse& Capture::use(Slot& slot) {
   return slots[it->second];
 }
 
-Tensor Capture::read_slot(Slot& slot) { return use(slot).current; }
+Tensor Capture::read_slot(Slot& slot) {
+  const Tensor value = use(slot).current;
+  if (Tape* t = Tape::current(); t && !t->has(value))
+    t->note({}, [s = Ref<Slot>::share(&slot)](auto) { return std::vector<Tensor>{s->read()}; }, {&value, 1});
+  return value;
+}
 
 void Capture::write_slot(Slot& slot, const Tensor& value) {
+  if (Tape* t = Tape::current())
+    t->note({&value, 1},
+            [s = Ref<Slot>::share(&slot)](std::span<const Tensor> in) {
+              s->write(in[0]);
+              return std::vector<Tensor>();
+            },
+            {});
   SlotUse& u = use(slot);
   u.current = leaf_of(slot, value);
   u.written = true;
@@ -58,10 +71,20 @@ Capture::CellUse& Capture::use(GradCell& cell, bool assume_empty) {
 Tensor Capture::read_grad(GradCell& cell) {
   CellUse& u = use(cell, true);
   u.read = true;
+  if (Tape* t = Tape::current(); t && !(u.current && t->has(u.current)))
+    t->note({}, [c = Ref<GradCell>::share(&cell)](auto) { return std::vector<Tensor>{bs::read_grad(*c)}; },
+            {&u.current, 1});
   return u.current;
 }
 
 void Capture::write_grad(GradCell& cell, const Tensor& grad) {
+  if (Tape* t = Tape::current())
+    t->note({&grad, 1},
+            [c = Ref<GradCell>::share(&cell)](std::span<const Tensor> in) {
+              bs::write_grad(*c, in[0]);
+              return std::vector<Tensor>();
+            },
+            {});
   CellUse& u = use(cell, false);
   u.current = grad;
   u.written = true;
@@ -76,6 +99,11 @@ void Capture::accumulate_grad(GradCell& cell, const Tensor& grad) {
   CellUse& u = use(cell, true);
   u.current = u.current ? ops::add(u.current, grad) : grad;
   u.written = true;
+}
+
+void Capture::effect(const Tensor& applied) {
+  if (Tape* t = Tape::current()) t->give_up();  // it has no closure
+  effects.push_back(applied);
 }
 
 }  // namespace bs

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "graph/slot.h"
+#include "program/tape.h"
 
 namespace bs {
 
@@ -25,7 +26,9 @@ class Capture : public CaptureHooks {
   Tensor read_grad(GradCell& cell) override;
   void write_grad(GradCell& cell, const Tensor& grad) override;
   void accumulate_grad(GradCell& cell, const Tensor& grad) override;
-  void effect(const Tensor& applied) override { effects.push_back(applied); }
+  void effect(const Tensor& applied) override;
+
+  Tape* tape = nullptr;  // on which the captured function is recorded, if on any
 
   struct SlotUse {
     Ref<Slot> slot;

@@ -218,6 +218,7 @@ std::shared_ptr<Entry> replay(Compiled* self, const Entry& entry, const std::vec
   if (!outputs) return nullptr;
   auto made = std::make_shared<Entry>(entry);
   made->leaves = leaves;
+  made->resting = false;
   let_go_of_arguments(made);
   made->traced = Traced::make(std::move(cap), std::move(*outputs), self->keep_grads);
   return made;

@@ -173,6 +173,7 @@ std::shared_ptr<Program> program_for(py::handle fn, const std::vector<Spec>& arg
   }
   std::string nesting;
   describe_nesting(positional, nesting);
+  if (const std::shared_ptr<Entry> alike = find_alike(self, leaves, nesting)) return alike->traced->plain_program();
   std::shared_ptr<Entry> entry = capture(self, positional, py::none(), std::move(leaves), std::move(nesting), true);
   remember(self, entry, changed);
   if (entry->eager) throw GraphError("[Trainer] step cannot be captured");

@@ -24,6 +24,7 @@ struct Entry {
   std::shared_ptr<const Tape> tape;  // what gives `traced` for other sizes, if anything does
   py::object result;                 // what the function returned; placeholders stand for outputs
   bool single = false;               // it is one tensor
+  bool resting = false;              // its programs have given up their arenas
   bool eager = false;                // it cannot be captured: the function itself runs, and nothing above is there
 
   // Gives up what it holds: an object that was an argument is gone, so no call fits.
@@ -62,6 +63,8 @@ void register_capture(py::module_& m);
 
 // ---- compiled_call.cpp ----
 
+// An entry that is captured for other sizes, played again for these: null where there is none.
+std::shared_ptr<Entry> find_alike(Compiled* self, const std::vector<Leaf>& leaves, const std::string& nesting);
 // Adds an entry; the one that was used least recently may go. Warns if a guard fails at every call: `changed` is the
 // label of the one that did now.
 void remember(Compiled* self, std::shared_ptr<Entry> entry, const py::object& changed);

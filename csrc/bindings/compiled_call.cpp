@@ -37,6 +37,24 @@ py::object run(Entry& entry, std::span<const Tensor> args, std::span<char* const
   return map_leaves(entry.result, put);
 }
 
+// Programs for many sizes need not all keep the memory that they work in. Those that were used last do, up to this many
+// bytes, or two of them.
+constexpr int64_t kArenaBytes = int64_t{64} << 20;
+
+void bound_arenas(Compiled* self) {
+  int64_t bytes = 0, most = kArenaBytes;
+  for (const auto& e : *self->entries) {
+    if (!e->traced || e->resting) continue;
+    const int64_t own = e->traced->arena_bytes();
+    most = std::max(most, 2 * own);
+    bytes += own;
+    if (bytes <= most) continue;
+    bytes -= own;
+    e->resting = true;
+    e->traced->rest();
+  }
+}
+
 // Moves entry k to the front.
 void use(Compiled* self, size_t k) {
   auto& e = *self->entries;
@@ -44,6 +62,17 @@ void use(Compiled* self, size_t k) {
   ++self->hits;
   if (k > 0)
     std::rotate(e.begin(), e.begin() + static_cast<std::ptrdiff_t>(k), e.begin() + static_cast<std::ptrdiff_t>(k) + 1);
+  if (!e[0]->resting) return;
+  e[0]->resting = false;
+  bound_arenas(self);
+}
+
+// In front of the others.
+void add(Compiled* self, std::shared_ptr<Entry> entry) {
+  std::erase_if(*self->entries, [](const auto& e) { return !e->traced && !e->eager; });
+  self->entries->insert(self->entries->begin(), std::move(entry));
+  if (self->entries->size() > self->cache_size) self->entries->pop_back();
+  bound_arenas(self);
 }
 
 constexpr size_t kFlatArgs = 16;
@@ -75,7 +104,8 @@ bool call_flat(Compiled* self, PyObject* const* args, size_t n, py::object* resu
   return false;
 }
 
-// An entry that is captured for other sizes, played again for these; null where there is none.
+}  // namespace
+
 std::shared_ptr<Entry> find_alike(Compiled* self, const std::vector<Leaf>& leaves, const std::string& nesting) {
   std::vector<const Tape*> tried;
   for (size_t k = 0; k < self->entries->size(); ++k) {  // guards run Python, which may add entries
@@ -89,10 +119,16 @@ std::shared_ptr<Entry> find_alike(Compiled* self, const std::vector<Leaf>& leave
         !entry->guards_hold(&changed))
       continue;
     tried.push_back(entry->tape.get());
-    if (std::shared_ptr<Entry> made = replay(self, *entry, leaves)) return made;
+    std::shared_ptr<Entry> made = replay(self, *entry, leaves);
+    if (!made) continue;
+    add(self, made);
+    ++self->reshaped;
+    return made;
   }
   return nullptr;
 }
+
+namespace {
 
 // The entry for any arguments, captured if there is none; and these, contiguous.
 std::shared_ptr<Entry> find_entry(Compiled* self, py::handle args, py::handle kwargs, std::vector<Tensor>& tensors) {
@@ -136,10 +172,7 @@ std::shared_ptr<Entry> find_entry(Compiled* self, py::handle args, py::handle kw
     use(self, k);
     return entry;
   }
-  if (std::shared_ptr<Entry> entry = find_alike(self, leaves, nesting)) {
-    remember(self, entry, {});
-    return entry;
-  }
+  if (std::shared_ptr<Entry> entry = find_alike(self, leaves, nesting)) return entry;
   const bool flat = (!kwargs || kwargs.is_none()) && py::len(args) <= kFlatArgs &&
                     std::all_of(leaves.begin(), leaves.end(), [](const Leaf& l) { return l.tensor; }) &&
                     std::none_of(args.begin(), args.end(), [](py::handle a) { return is_container(a.ptr()); });
@@ -172,9 +205,7 @@ std::shared_ptr<Program> program_of_call(Compiled* self, py::handle args, py::ha
 }
 
 void remember(Compiled* self, std::shared_ptr<Entry> entry, const py::object& changed) {
-  std::erase_if(*self->entries, [](const auto& e) { return !e->traced && !e->eager; });
-  self->entries->insert(self->entries->begin(), std::move(entry));
-  if (self->entries->size() > self->cache_size) self->entries->pop_back();
+  add(self, std::move(entry));
   ++self->misses;
   if (changed) {
     self->recaptured = self->changed && changed.equal(py::handle(self->changed)) ? self->recaptured + 1 : 1;

@@ -3,6 +3,18 @@
 
 namespace bs {
 
+int64_t Program::arena_bytes() const {
+  std::lock_guard guard(plan_lock_);
+  return arena_bytes_;
+}
+
+void Program::rest() {
+  std::unique_lock guard(lock_, std::try_to_lock);
+  if (!guard) return;
+  members_ = 0;
+  arena_ = Ref<Buffer>();
+}
+
 void Program::lay_out(int members) {
   std::lock_guard guard(plan_lock_);
   members_ = 0;

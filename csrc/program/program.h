@@ -69,6 +69,10 @@ class Program {
   // Whether the slots still have the dtypes, and still collect gradients or not, as at capture.
   bool fits_slots() const;
 
+  int64_t arena_bytes() const;
+  // Gives the memory of the arena up, unless the program runs just now: the next run lays it out anew.
+  void rest();
+
   const std::vector<Spec>& output_specs() const { return output_specs_; }
   double cost() const { return cost_; }
   bool calls_host() const { return calls_host_; }

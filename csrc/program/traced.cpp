@@ -234,6 +234,31 @@ std::shared_ptr<Program> Traced::plain_program() {
   return p->from.empty() ? p->program : make_plan({}, {})->program;
 }
 
+std::vector<std::shared_ptr<Program>> Traced::programs() {
+  std::vector<std::shared_ptr<Program>> made;
+  std::vector<std::shared_ptr<Traced>> derivatives;
+  if (program_) made.push_back(program_);
+  {
+    std::lock_guard guard(lock_);
+    for (const auto& p : plans_) made.push_back(p->program);
+    for (const Derivative& d : derivatives_)
+      if (d.traced) derivatives.push_back(d.traced);
+  }
+  for (const auto& d : derivatives)
+    for (auto& p : d->programs()) made.push_back(std::move(p));
+  return made;
+}
+
+int64_t Traced::arena_bytes() {
+  int64_t bytes = 0;
+  for (const auto& p : programs()) bytes += p->arena_bytes();
+  return bytes;
+}
+
+void Traced::rest() {
+  for (const auto& p : programs()) p->rest();
+}
+
 std::vector<Tensor> Traced::run(std::span<char* const> args) {
   std::vector<Tensor> results = program_->run(args);
   for (size_t i : severed_) results[i].node()->severed = results[i].node()->requires_grad = true;

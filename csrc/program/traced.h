@@ -39,6 +39,10 @@ class Traced : public Object, public std::enable_shared_from_this<Traced> {
   std::shared_ptr<Program> program() { return carries() ? plan({})->program : program_; }
   std::shared_ptr<Program> plain_program();
 
+  // Of all programs that it has made, those of derivatives too: bytes of their arenas, and Program::rest().
+  int64_t arena_bytes();
+  void rest();
+
  private:
   // Values of the graph that come with a node, after its operands. Those that a node of a derivative has been given
   // come first.
@@ -67,6 +71,7 @@ class Traced : public Object, public std::enable_shared_from_this<Traced> {
   };
 
   Traced(Capture capture, std::vector<Tensor> outputs, bool keep_grads);
+  std::vector<std::shared_ptr<Program>> programs();
   void find_carried();
   void find_groups(std::span<Node* const> nodes);
   void find_operands();

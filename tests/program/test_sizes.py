@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import backsweep as bs
-from backsweep import Tensor, nn
+from backsweep import Tensor, _core, nn
 from backsweep.nn import functional as F
 
 D = 6
@@ -371,3 +371,27 @@ def test_sizes_that_grow_in_a_loop_become_numbers() -> None:
     for n in (3, 4):
         assert leaves(compiled(floats(n))) == leaves(fn(floats(n)))
     assert len(captures) == 2
+
+
+# ---- Memory ------------------------------------------------------------------------------------------------
+
+
+def test_a_stream_of_sizes_is_played_again_in_bounded_memory() -> None:
+    """Programs of 3 MiB each: at most 64 MiB of arenas, and 64 programs, whatever the number of sizes."""
+
+    @bs.compile
+    def fn(x: Tensor) -> Tensor:
+        return bs.sum(bs.softmax(bs.exp(x) @ bs.exp(x).T, 1))
+
+    def held(sizes: range) -> int:
+        for n in sizes:
+            fn(bs.ones(n, 8))
+        return int(_core.allocated_bytes())
+
+    first = held(range(800, 850))
+    assert held(range(850, 950)) < first + (24 << 20)
+    want = fn.cache_info()
+    assert (want.misses, want.reshaped, want.currsize) == (1, 149, 64)
+    # An arena that was given up is laid out anew.
+    assert leaves(fn(bs.ones(887, 8))) == leaves(bs.compile(fn.__wrapped__)(bs.ones(887, 8)))
+    assert fn.cache_info().hits == 1

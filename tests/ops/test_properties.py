@@ -29,7 +29,7 @@ FLOATS = st.sampled_from(("float32", "float64"))
 # Around the lanes of vectors and their multiples, as well as small ones.
 SIZES = st.one_of(st.integers(1, 9), st.sampled_from((1, 15, 16, 17, 31, 33, 64, 65, 100)))
 SMALL = st.lists(st.integers(0, 5), max_size=3).map(tuple)
-TESTS = ("eq", "ne", "lt", "le", "gt", "ge")
+TESTS = ("eq", "ne", "lt", "le", "gt", "ge", "logical_not")
 
 
 class Operands:

@@ -14,6 +14,7 @@ A new row is one entry of ROWS; a new kind of network is one class beside Mlp.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import math
 import os
@@ -196,8 +197,7 @@ def backsweep_step(row: Row, how: str, threads: int) -> tuple[Call, int]:
         optimizer.step()
         return loss
 
-    run: Any = bs.compile(step) if how == "compiled" else step
-    return lambda: run(x, y), 1
+    return functools.partial(bs.compile(step) if how == "compiled" else step, x, y), 1
 
 
 def torch_step(row: Row, how: str, threads: int) -> tuple[Call, int]:

@@ -20,7 +20,7 @@ std::string size(int64_t bytes) {
 std::string str(const Program::MemoryUse& m) {
   return cat("peak ", size(m.peak()), ": arena ", size(m.arena), " (scratch ", size(m.scratch), "), arguments ",
              size(m.arguments), ", slots ", size(m.slots), ", new values ", size(m.new_values), ", outputs ",
-             size(m.outputs), ", constants ", size(m.constants));
+             size(m.outputs), ", constants ", size(m.constants), ", steps ", size(m.steps));
 }
 
 std::string str(const Program& program) {
@@ -48,6 +48,7 @@ void register_program(py::module_& m) {
       .def_readonly("new_values", &Use::new_values, "New values of slots that cannot be written over the old ones.")
       .def_readonly("outputs", &Use::outputs, "Results, and gradients that are kept.")
       .def_readonly("constants", &Use::constants, "Tensors that the function met while it was captured.")
+      .def_readonly("steps", &Use::steps, "What the program itself takes.")
       .def_property_readonly("peak", &Use::peak)
       .def("__repr__", [](const Use& use) { return cat("<ProgramMemory: ", str(use), ">"); });
   py::class_<Phase>(m, "ProgramPhase", "Steps that run without waiting for other threads.")

@@ -93,6 +93,11 @@ Program::MemoryUse Program::memory_use() const {
   for (auto [slot, value] : ir_.commits)
     if (slots_[static_cast<size_t>(slot)].shadow) use.new_values += ir_.bytes(value);
   for (int v : ir_.outputs) use.outputs += ir_.bytes(v);
+  const auto bytes = [](const auto& v) { return static_cast<int64_t>(v.size() * sizeof(v[0])); };
+  use.steps = bytes(ir_.values) + bytes(ir_.steps) + bytes(calls_) + bytes(views_) + bytes(slot_patches_) +
+              bytes(argument_patches_);
+  for (const Step& s : ir_.steps)
+    use.steps += bytes(s.in) + bytes(s.out) + bytes(s.pieces) + (s.list ? static_cast<int64_t>(sizeof *s.list) : 0);
   return use;
 }
 

@@ -78,8 +78,8 @@ class Program {
   bool calls_host() const { return calls_host_; }
   // Bytes that a run needs, each once. `scratch` is part of the arena: the most that steps work in at one time.
   struct MemoryUse {
-    int64_t arena, scratch, arguments, slots, new_values, outputs, constants;
-    int64_t peak() const { return arena + arguments + slots + new_values + outputs + constants; }
+    int64_t arena, scratch, arguments, slots, new_values, outputs, constants, steps;
+    int64_t peak() const { return arena + arguments + slots + new_values + outputs + constants + steps; }
   };
   // What people are shown: as planned for the number of threads of the last run, or before it of the making.
   struct Plan {

@@ -17,6 +17,7 @@ import numpy as np
 from backsweep import _core
 from backsweep._arguments import flag, whole
 from backsweep._core import CompiledFunction
+from backsweep._recompute import Recomputing, chosen
 from backsweep._structure import Structure
 from backsweep._watch import of_library
 
@@ -42,18 +43,42 @@ class CacheInfo(NamedTuple):
 
 @overload
 def compile(
-    fn: M, *, keep_grads: bool = ..., cache_size: int = ..., fallback: bool = ..., **other: Any
+    fn: M,
+    *,
+    keep_grads: bool = ...,
+    cache_size: int = ...,
+    fallback: bool = ...,
+    recompute: Any = ...,
+    **other: Any,
 ) -> M: ...
 @overload
 def compile(
-    fn: Callable[P, R], *, keep_grads: bool = ..., cache_size: int = ..., fallback: bool = ..., **other: Any
+    fn: Callable[P, R],
+    *,
+    keep_grads: bool = ...,
+    cache_size: int = ...,
+    fallback: bool = ...,
+    recompute: Any = ...,
+    **other: Any,
 ) -> CompiledFunction[P, R]: ...
 @overload
 def compile(
-    fn: None = None, *, keep_grads: bool = ..., cache_size: int = ..., fallback: bool = ..., **other: Any
+    fn: None = None,
+    *,
+    keep_grads: bool = ...,
+    cache_size: int = ...,
+    fallback: bool = ...,
+    recompute: Any = ...,
+    **other: Any,
 ) -> Callable[[Callable[P, R]], CompiledFunction[P, R]]: ...
 def compile(
-    fn: Any = None, *, keep_grads: bool = False, cache_size: int = 64, fallback: bool = False, **other: Any
+    fn: Any = None,
+    *,
+    keep_grads: bool = False,
+    cache_size: int = 64,
+    fallback: bool = False,
+    recompute: Any = (),
+    **other: Any,
 ) -> Any:
     """Compile a function of tensors, a method or a module.
 
@@ -77,6 +102,9 @@ def compile(
         Whether a call that cannot be captured, as it reads a value, runs op by op instead, from the start,
         with the generators as they were. A warning names the line: what comes before it has run twice, once
         on symbols. Calls with such arguments go on so.
+    recompute : Module, class of modules, or sequence of them, optional
+        Modules whose calls are checkpoints (`utils.checkpoint`): what lies inside them is not kept for the
+        derivative but computed again. Memory for time; results are the same to the bit.
     fullgraph, dynamic, mode, options, backend
         PyTorch's, for the sake of its programs. A capture is always whole, sizes need no mark, and there is
         one compiler: `backend` may be None or "inductor".
@@ -104,6 +132,7 @@ def compile(
         "keep_grads": flag("compile", "keep_grads", keep_grads),
         "cache_size": whole("compile", "cache_size", cache_size),
         "fallback": flag("compile", "fallback", fallback),
+        "recompute": chosen(recompute),
     }
     return (lambda f: _compiled(f, options)) if fn is None else _compiled(fn, options)
 
@@ -123,13 +152,21 @@ def _compiled(fn: Any, options: dict[str, Any]) -> Any:
         return type(fn)(_compiled(fn.__func__, options))
     if isinstance(getattr(fn, "_structure", None), Structure):
         return _compiled_module(fn, options)
-    if isinstance(fn, CompiledFunction):
-        fn = fn.__wrapped__
+    fn = _original(fn)
     if isinstance(fn, type):
         raise TypeError(f"[compile] {fn.__name__} is a class: compile its objects or its methods")
-    made = _core.compiled(fn, **options)
+    modules = options.get("recompute", ())
+    core = {name: value for name, value in options.items() if name != "recompute"}
+    made = _core.compiled(Recomputing(fn, modules) if modules else fn, **core)
     made.options = options
     return made
+
+
+def _original(fn: Any) -> Any:
+    """Give the function that was given to bs.compile, or what is no compiled function."""
+    while isinstance(fn, (CompiledFunction, Recomputing)):
+        fn = fn.__wrapped__
+    return fn
 
 
 # ---- What the core calls -----------------------------------------------------------------------------------
@@ -178,7 +215,7 @@ def _reduce(fn: CompiledFunction[..., Any]) -> Any:
     found: Any = sys.modules.get(getattr(fn, "__module__", ""))
     for part in name.split("."):
         found = getattr(found, part, None)
-    return name if found is fn else (_compiled, (fn.__wrapped__, getattr(fn, "options", {})))
+    return name if found is fn else (_compiled, (_original(fn), getattr(fn, "options", {})))
 
 
 copyreg.pickle(CompiledFunction, _reduce)
@@ -213,7 +250,7 @@ def compile_in_place(module: Module, options: dict[str, Any]) -> None:
 
 def compiled_copy(forward: Any, module: Module) -> Any:
     """Give what a copy of a module that was compiled in place has as `forward`."""
-    if isinstance(forward, CompiledFunction) and isinstance(forward.__wrapped__, _Forward):
+    if isinstance(_original(forward), _Forward):
         return _compiled(_Forward(module), getattr(forward, "options", {}))
     return forward
 
@@ -226,7 +263,7 @@ _classes: WeakKeyDictionary[type, ref[type]] = WeakKeyDictionary()
 
 def _compiled_module(module: Module, options: dict[str, Any]) -> Module:
     if isinstance(module, _Compiled):
-        module = _original(module)
+        module = _original_module(module)
     cls = _class_of(type(module))
     made: Any = _Compiled.__new__(cls)
     object.__setattr__(made, "__dict__", module.__dict__)
@@ -234,8 +271,8 @@ def _compiled_module(module: Module, options: dict[str, Any]) -> Module:
     return made  # type: ignore[no-any-return]
 
 
-def _original(made: Any) -> Any:
-    return made._compiled.__wrapped__.__self__
+def _original_module(made: Any) -> Any:
+    return _original(made._compiled).__self__
 
 
 def _class_of(cls: type) -> type:
@@ -267,12 +304,12 @@ def _compiled_attribute(before: Callable[[Any, str], Any] | None) -> Callable[[A
 
 
 def _reduce_module(self: Any, protocol: Any) -> tuple[Any, ...]:
-    return _compiled, (_original(self), self._compiled.options)
+    return _compiled, (_original_module(self), self._compiled.options)
 
 
 def _copy_module(self: Any) -> Any:
-    return _compiled(copy.copy(_original(self)), self._compiled.options)
+    return _compiled(copy.copy(_original_module(self)), self._compiled.options)
 
 
 def _deepcopy_module(self: Any, memo: dict[int, Any]) -> Any:
-    return _compiled(copy.deepcopy(_original(self), memo), self._compiled.options)
+    return _compiled(copy.deepcopy(_original_module(self), memo), self._compiled.options)

@@ -25,6 +25,7 @@ import numpy as np
 
 from backsweep import _core
 from backsweep._core import Tensor
+from backsweep._recompute import Recomputing
 from backsweep._structure import ABSENT, Structure
 
 __all__ = ["Watch", "of_library", "watch_modules"]
@@ -109,7 +110,7 @@ class Watch:
         elif isinstance(value, MethodType):
             self.meet(value.__func__)
             self.meet(value.__self__)
-        elif isinstance(value, (staticmethod, classmethod, _core.CompiledFunction)):
+        elif isinstance(value, (staticmethod, classmethod, _core.CompiledFunction, Recomputing)):
             self.meet(value.__wrapped__)
         elif isinstance(value, functools.partial):
             for part in (value.func, *value.args, *value.keywords.values()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ def test_memory_is_told_by_what_it_is_for() -> None:
     assert memory.slots == square and memory.new_values == square
     assert memory.outputs == rows + 4
     assert memory.arena >= rows and 0 <= memory.scratch <= memory.arena
-    assert memory.peak == memory.arena + 2 * rows + 4 + 2 * square + memory.outputs
+    assert memory.peak == memory.arena + 2 * rows + 4 + 2 * square + memory.outputs + memory.steps
     assert f"{memory.peak / MIB:.2f} MiB" in repr(memory)
 
 
@@ -165,3 +166,33 @@ def test_updates_write_over_any_of_their_inputs(name: str) -> None:
 
             for mine, want in zip(f(*given), f.__wrapped__(*given), strict=True):
                 equal(mine, want)
+
+
+# ---- Flat --------------------------------------------------------------------------------------------------
+
+
+def test_steps_and_kept_losses_are_flat() -> None:
+    model, optimizer = model_and_optimizer()
+    step = bs.compile(training_step(model, optimizer))
+    data = batch()
+    step(*data)
+    nodes, held = _core.live_nodes(), _core.allocated_bytes()
+    losses = [step(*data) for _ in range(2000)]
+    assert _core.live_nodes() <= nodes + 2 * len(losses)
+    assert _core.allocated_bytes() <= held + 1024 * len(losses)
+    del losses
+    assert _core.live_nodes() == nodes and _core.allocated_bytes() == held
+
+
+def test_models_made_and_dropped_are_flat() -> None:
+    def train() -> tuple[int, int]:
+        model, optimizer = model_and_optimizer()
+        step = bs.compile(training_step(model, optimizer))
+        step(*batch())
+        bs.compile(model)(batch()[0]).sum().backward()
+        del model, optimizer, step
+        gc.collect()
+        return _core.live_nodes(), _core.allocated_bytes()
+
+    first = train()
+    assert [train() for _ in range(25)] == [first] * 25

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -219,6 +221,20 @@ def test_sequential(segments: int) -> None:
     all_alike(run)
 
 
+def test_batches_of_several_sizes() -> None:
+    def run(checkpoints: bool, compiled: bool) -> list[Any]:
+        model = network()
+
+        def gradient(x: bs.Tensor) -> tuple[bs.Tensor, ...]:
+            y = called(checkpoints, model, x)
+            return bs.grad(y.square().mean(), [x, *model.parameters()])
+
+        gradient = bs.compile(gradient) if compiled else gradient
+        return [g for n in (16, 4, 7, 16) for g in gradient(tensor(n, 8))]
+
+    all_alike(run)
+
+
 def test_a_compiled_function_inside_draws_the_same_again() -> None:
     def run(checkpoints: bool, compiled: bool) -> list[Any]:
         model = network()
@@ -344,3 +360,82 @@ def test_an_error_in_the_second_run_passes_through() -> None:
 def test_segments_must_be_there() -> None:
     with pytest.raises(ValueError, match=r"\[checkpoint_sequential\]"):
         checkpoint_sequential(network(), 7, tensor(4, 8))
+
+
+# ---- recompute= of bs.compile ------------------------------------------------------------------------------
+
+
+class Block(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm, self.up, self.down = (
+            nn.LayerNorm(width),
+            nn.Linear(width, 2 * width),
+            nn.Linear(2 * width, width),
+        )
+        self.drop = nn.Dropout(0.2)
+
+    def forward(self, x: bs.Tensor) -> bs.Tensor:
+        return x + self.drop(self.down(F.gelu(self.up(self.norm(x)))))
+
+
+def trained(recompute: Callable[[nn.Sequential], Any] | None) -> tuple[list[Any], int]:
+    """Losses and parameters, and the bytes of the arena."""
+    bs.manual_seed(0)
+    model = nn.Sequential(*(Block(32) for _ in range(6)))
+    optimizer = bs.optim.Adam(model.parameters())
+
+    def step(x: bs.Tensor) -> bs.Tensor:
+        optimizer.zero_grad()
+        loss = model(x).square().mean()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    step = bs.compile(step, recompute=recompute(model)) if recompute else bs.compile(step)
+    x = tensor(512, 32, requires_grad=False)
+    found = [bits(step(x)) for _ in range(3)] + [bits(p) for p in model.parameters()]
+    return found, step.programs[0].memory.arena
+
+
+@pytest.mark.parametrize(
+    "recompute", [lambda model: Block, lambda model: list(model), lambda model: [model[0], nn.Linear]]
+)
+def test_modules_that_a_program_computes_again(recompute: Callable[[nn.Sequential], Any]) -> None:
+    want, most = trained(None)
+    found, arena = trained(recompute)
+    assert found == want and arena < 0.9 * most
+
+
+def test_blocks_computed_again_need_less_than_half() -> None:
+    assert trained(lambda model: Block)[1] < 0.5 * trained(None)[1]
+
+
+def test_a_compiled_module_computes_again() -> None:
+    def run(checkpoints: bool, compiled: bool) -> list[Any]:
+        bs.manual_seed(0)
+        model: Any = nn.Sequential(*(Block(8) for _ in range(3)))
+        if compiled:
+            model = bs.compile(model, recompute=Block if checkpoints else ())
+        x = tensor(4, 8)
+        y = model(x)
+        return [y, *bs.grad(y.square().sum(), [x, *model.parameters()])]
+
+    all_alike(run)
+
+
+def test_what_is_computed_again_goes_with_copies() -> None:
+    model = nn.Sequential(*(Block(8) for _ in range(3)))
+    f = bs.compile(model, recompute=Block)
+    x = tensor(4, 8, requires_grad=False)
+    for other in (copy.deepcopy(f), pickle.loads(pickle.dumps(f))):
+        assert other.options["recompute"] == (Block,)
+        equal(other.eval()(x), f.eval()(x))
+    calls = Block.__call__
+    assert calls is nn.Module.__call__ and calls.__module__ == "backsweep.nn.module"  # as it was
+
+
+@pytest.mark.parametrize("wrong", [1000, "Block", [int], [bs.ones(3)]])
+def test_only_modules_are_computed_again(wrong: Any) -> None:
+    with pytest.raises(TypeError, match=r"\[compile\] recompute"):
+        bs.compile(lambda x: x, recompute=wrong)

@@ -78,7 +78,9 @@ class ProgramMemory:
     @property
     def outputs(self) -> int: ...
     @property
-    def constants(self) -> int: ...""",
+    def constants(self) -> int: ...
+    @property
+    def steps(self) -> int: ...""",
     "ProgramPhase": """\
 class ProgramPhase:
     @property

@@ -12,6 +12,7 @@ from backsweep import _core
 from backsweep._arguments import flag
 from backsweep._compile import compile_in_place, compiled_copy
 from backsweep._core import Buffer, DType, DTypeError, GraphError, Parameter, ShapeError, Tensor
+from backsweep._recompute import recompute_calls_of
 from backsweep._structure import ABSENT, Structure
 from backsweep._watch import watch_modules
 
@@ -396,6 +397,7 @@ class Module:
 
 
 watch_modules(Module)
+recompute_calls_of(Module)
 
 
 def _as_tensor(value: Any, slot: Tensor) -> Tensor:

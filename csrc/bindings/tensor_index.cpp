@@ -39,13 +39,16 @@ struct Item {
 Item slice_item(PyObject* key) {
   const auto* given = reinterpret_cast<PySliceObject*>(key);
   const Ref<Size> start = tracked_size(given->start), stop = tracked_size(given->stop);
-  const auto plain = [](const Ref<Size>& size, PyObject* o) {
-    return size ? py::object(py::int_(size->value)) : py::reinterpret_borrow<py::object>(o);
-  };
-  const py::object first = plain(start, given->start), last = plain(stop, given->stop);
-  const py::object numbers = owned(PySlice_New(first.ptr(), last.ptr(), given->step));
+  py::object numbers;
+  if (start || stop) {
+    const auto plain = [](const Ref<Size>& size, PyObject* o) {
+      return size ? py::object(py::int_(size->value)) : py::reinterpret_borrow<py::object>(o);
+    };
+    const py::object first = plain(start, given->start), last = plain(stop, given->stop);
+    numbers = owned(PySlice_New(first.ptr(), last.ptr(), given->step));
+  }
   Py_ssize_t from, to, step;
-  if (PySlice_Unpack(numbers.ptr(), &from, &to, &step) < 0) {
+  if (PySlice_Unpack(numbers ? numbers.ptr() : key, &from, &to, &step) < 0) {
     const bool zero = PyErr_ExceptionMatches(PyExc_ValueError);
     if (!zero && !PyErr_ExceptionMatches(PyExc_TypeError)) throw py::error_already_set();
     PyErr_Clear();

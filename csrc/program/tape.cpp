@@ -84,10 +84,9 @@ int64_t Extent::now() const {
   return *v;
 }
 
-Tape* Tape::current() {
+Tape* Tape::of_capture() {
   // Captures are all that implements the hooks.
-  const auto* capture = static_cast<Capture*>(current_capture());
-  Tape* tape = capture ? capture->tape : nullptr;
+  Tape* tape = static_cast<Capture*>(current_capture())->tape;
   return tape && !tape->given_up_ && !tape->inside_ ? tape : nullptr;
 }
 

@@ -54,7 +54,7 @@ class Tape : public std::enable_shared_from_this<Tape> {
 
   // That of the capture which runs on this thread; null where there is none, it has been given up, or a closure is
   // being recorded, which does all that happens inside it.
-  static Tape* current();
+  static Tape* current() { return current_capture() ? of_capture() : nullptr; }
 
   // An argument of the captured function.
   void input(const Tensor& symbol) { n_inputs_ = add(symbol) + 1; }
@@ -112,6 +112,7 @@ class Tape : public std::enable_shared_from_this<Tape> {
     bool of_inputs;
   };
 
+  static Tape* of_capture();
   static Kind kind_of(const Tensor& t) { return t ? Kind{t.dtype(), t.shape().size()} : Kind{}; }
   int add(const Tensor& t);
   // -1 where it is not on the tape.

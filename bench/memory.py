@@ -1,6 +1,6 @@
 """Measure the memory of training steps, of backsweep and of PyTorch, and compare it with what programs tell.
 
-usage: python bench/memory.py [--threads N] [--only ROW,..] [--check]
+usage: python bench/memory.py [--threads N] [--only ROW ..] [--check]
 
 Each engine runs a row of bench/steps.py, or a network of bench/phases.py, in a process of its own: model,
 data and a few steps. The growth is that of the process's peak of resident memory over what it was after the
@@ -110,7 +110,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--threads", type=int, default=1)
     names = [name for name, row in steps.ROWS.items() if not row.infer] + list(phases.NETWORKS)
-    parser.add_argument("--only", type=lambda s: s.split(","), default=names, help="rows, by name")
+    parser.add_argument("--only", nargs="+", default=names, metavar="ROW", help="rows, by name")
     parser.add_argument("--check", action="store_true", help="fail where a target is missed")
     parser.add_argument("--one", nargs=2, metavar=("ROW", "ENGINE"), help=argparse.SUPPRESS)
     args = parser.parse_args()

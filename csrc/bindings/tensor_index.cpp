@@ -133,8 +133,8 @@ Tensor get(const Tensor& x, std::span<const Item> items, int used) {
   }
   keep(r.shape().size());
   Tensor y = ops::reshape(r, shape);
-  // x[:] is a tensor of its own: its flags are not x's.
-  return y.same(x) ? bs::apply(*find_op("view"), {x}, Attrs::make({x.shape()})) : y;
+  if (!y.same(x)) return y;
+  return bs::apply(*find_op("view"), {x}, Attrs::make({x.shape()}));  // x[:] has flags of its own
 }
 
 Tensor get(const Tensor& x, PyObject* key) {

@@ -15,7 +15,7 @@ namespace bs::bindings {
 struct Entry {
   std::vector<Leaf> leaves;
   std::string nesting;
-  bool flat = false;  // only positional plain tensors
+  bool flat = false;  // only positional arguments, and no containers
   bool recording = true;
   std::vector<Guard> guards;     // compared at each call
   std::vector<Guard> structure;  // compared when the structure epoch has moved

@@ -77,28 +77,37 @@ void add(Compiled* self, std::shared_ptr<Entry> entry) {
 
 constexpr size_t kFlatArgs = 16;
 
-// All arguments are plain tensors with values: no Python objects are made on the way.
+// A plain tensor whose memory a program can read.
+bool is_input(PyObject* o) {
+  return is_tensor(o) && !as_tensor(o)->slot && as_tensor(o)->t.has_value() && as_tensor(o)->t.spec().contiguous();
+}
+
+// Positional arguments, each a plain tensor or the constant of an entry itself (`self` of a method): no Python objects
+// are made on the way.
 bool call_flat(Compiled* self, PyObject* const* args, size_t n, py::object* result) {
   py::object changed;
   auto& entries = *self->entries;
   for (size_t k = 0; k < entries.size(); ++k) {
     std::shared_ptr<Entry> entry = entries[k];
-    if (!entry->flat || entry->eager || entry->leaves.size() != n || entry->recording != recording()) continue;
+    if (!entry->flat || !entry->traced || entry->leaves.size() != n || entry->recording != recording()) continue;
     char* inputs[kFlatArgs];
     std::vector<Tensor> tensors;
+    size_t taken = 0;
     bool fits = true;
     for (size_t i = 0; fits && i < n; ++i) {
-      const Tensor& t = as_tensor(args[i])->t;
       const Leaf& leaf = entry->leaves[i];
+      fits = leaf.tensor ? is_input(args[i]) : leaf.is_same(args[i]);
+      if (!fits || !leaf.tensor) continue;
+      const Tensor& t = as_tensor(args[i])->t;
       fits = t.dtype() == leaf.spec.dtype && t.shape() == leaf.spec.shape && t.requires_grad() == leaf.requires_grad;
       if (!fits) break;
       if (t.node()->severed && recording()) refuse_severed("compile");
-      inputs[i] = t.data();
+      inputs[taken++] = t.data();
       if (entry->traced->carries()) tensors.push_back(t);
     }
     if (!fits || !entry->guards_hold(&changed)) continue;
     use(self, k);
-    *result = run(*entry, tensors, std::span<char* const>(inputs, n));
+    *result = run(*entry, tensors, std::span<char* const>(inputs, taken));
     return true;
   }
   return false;
@@ -174,7 +183,6 @@ std::shared_ptr<Entry> find_entry(Compiled* self, py::handle args, py::handle kw
   }
   if (std::shared_ptr<Entry> entry = find_alike(self, leaves, nesting)) return entry;
   const bool flat = (!kwargs || kwargs.is_none()) && py::len(args) <= kFlatArgs &&
-                    std::all_of(leaves.begin(), leaves.end(), [](const Leaf& l) { return l.tensor; }) &&
                     std::none_of(args.begin(), args.end(), [](py::handle a) { return is_container(a.ptr()); });
   std::shared_ptr<Entry> entry = capture(self, args, kwargs, std::move(leaves), std::move(nesting), flat);
   remember(self, entry, changed);
@@ -226,13 +234,8 @@ PyObject* call_compiled(PyObject* o, PyObject* const* args, size_t nargsf, PyObj
   if (current_capture() || SlotScope::current()) return PyObject_Vectorcall(self->fn, args, nargsf, names);
   return guarded([&]() -> PyObject* {
     const size_t n = static_cast<size_t>(PyVectorcall_NARGS(nargsf));
-    bool flat = !names && n <= kFlatArgs;
-    for (size_t i = 0; flat && i < n; ++i) {
-      flat = is_tensor(args[i]) && !as_tensor(args[i])->slot && as_tensor(args[i])->t.has_value() &&
-             as_tensor(args[i])->t.spec().contiguous();
-    }
     py::object result;
-    if (flat && call_flat(self, args, n, &result)) return result.release().ptr();
+    if (!names && n <= kFlatArgs && call_flat(self, args, n, &result)) return result.release().ptr();
     py::tuple positional(n);
     for (size_t i = 0; i < n; ++i) positional[i] = py::reinterpret_borrow<py::object>(args[i]);
     py::object named = py::none();

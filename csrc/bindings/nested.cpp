@@ -10,16 +10,20 @@ bool hashable(PyObject* o) { return Py_TYPE(o)->tp_hash && Py_TYPE(o)->tp_hash !
 
 }  // namespace
 
+bool Leaf::is_same(PyObject* argument) const {
+  if (weak) return argument != Py_None && object().is(py::handle(argument));
+  return same(object.ptr(), argument);
+}
+
 bool Leaf::matches(const Leaf& o) const { return alike(o) && (!tensor || spec.shape == o.spec.shape); }
 
 bool Leaf::alike(const Leaf& o) const {
   if (tensor != o.tensor) return false;
   if (tensor)
     return spec.dtype == o.spec.dtype && spec.shape.size() == o.spec.shape.size() && requires_grad == o.requires_grad;
-  if (o.weak) return !object.is_none() && o.object().is(object);
-  if (same(object.ptr(), o.object.ptr())) return true;  // 1 is not True or 1.0
-  if (Py_TYPE(object.ptr()) != Py_TYPE(o.object.ptr()) || is_tensor(object.ptr()) || PyFloat_Check(object.ptr()) ||
-      !hashable(object.ptr()))
+  if (o.is_same(object.ptr())) return true;  // 1 is not True or 1.0
+  if (o.weak || Py_TYPE(object.ptr()) != Py_TYPE(o.object.ptr()) || is_tensor(object.ptr()) ||
+      PyFloat_Check(object.ptr()) || !hashable(object.ptr()))
     return false;
   const int equal = PyObject_RichCompareBool(object.ptr(), o.object.ptr(), Py_EQ);
   if (equal < 0) throw py::error_already_set();

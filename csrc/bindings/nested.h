@@ -20,6 +20,8 @@ struct Leaf {
   bool matches(const Leaf& o) const;
   // matches(), for tensors of other sizes too.
   bool alike(const Leaf& o) const;
+  // The same for this leaf of an entry, which is no tensor, and an argument; false also where only == can tell.
+  bool is_same(PyObject* argument) const;
   // Objects that are told apart by identity (`self` of a method) are not kept alive: when one goes, `gone` is called.
   void hold_weakly(const py::object& gone);
 };

@@ -312,4 +312,5 @@ def _copy_module(self: Any) -> Any:
 
 
 def _deepcopy_module(self: Any, memo: dict[int, Any]) -> Any:
-    return _compiled(copy.deepcopy(_original_module(self), memo), self._compiled.options)
+    made = copy.deepcopy(_original_module(self), memo)
+    return _compiled(made, copy.deepcopy(self._compiled.options, memo))

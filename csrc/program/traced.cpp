@@ -16,9 +16,6 @@
 namespace bs {
 namespace {
 
-// Of a derivative: for values kept by so many versions of what it is derived from.
-constexpr size_t kMaxPlans = 4;
-
 int all_inputs(const Node& n) { return static_cast<int>(n.n_inputs); }
 std::vector<Node*> all_below(std::span<const Tensor> roots) {
   NodeTable seen;
@@ -73,7 +70,7 @@ std::shared_ptr<Traced> Traced::make(Capture capture, std::vector<Tensor> output
   // The graph has served.
   t->capture_ = Capture();
   t->outputs_.clear();
-  t->plans_.clear();
+  t->plan_.reset();
   return t;
 }
 
@@ -183,20 +180,17 @@ void Traced::find_operands() {
   for (Tensor& t : met) operands_.push_back({-1, -1, std::move(t)});
 }
 
+// The last one is held: more is kept only until all derivatives have been asked for.
 std::shared_ptr<const Traced::Plan> Traced::plan(const std::shared_ptr<const Kept>& given) {
   std::vector<Tensor> wanted;
   {
     std::lock_guard guard(lock_);
-    for (const auto& p : plans_)
-      if (p->given == given && p->wanted == wanted_.size()) return p;
+    if (plan_ && plan_->given == given && plan_->wanted == wanted_.size()) return plan_;
     wanted = wanted_;
   }
-  const std::shared_ptr<const Plan> made = make_plan(given, wanted);
-  std::vector<std::shared_ptr<const Plan>> gone;
+  std::shared_ptr<const Plan> made = make_plan(given, wanted), last = made;
   std::lock_guard guard(lock_);
-  std::vector<std::shared_ptr<const Plan>> plans{made};
-  for (auto& p : plans_) (p->given == given || plans.size() == kMaxPlans ? gone : plans).push_back(std::move(p));
-  plans_ = std::move(plans);
+  std::swap(plan_, last);
   return made;
 }
 

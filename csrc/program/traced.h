@@ -104,7 +104,7 @@ class Traced : public Object, public std::enable_shared_from_this<Traced> {
 
   std::mutex lock_;  // of the following; nothing is built, and nothing goes, while it is held
   std::vector<Tensor> wanted_;
-  std::vector<std::shared_ptr<const Plan>> plans_;  // newest first
+  std::shared_ptr<const Plan> plan_;
   std::vector<Derivative> derivatives_;
 };
 

@@ -79,6 +79,37 @@ def test_training_with_an_eager_loss_and_step() -> None:
     assert runs[0] == runs[1]
 
 
+def test_a_compiled_module_with_all_else_around_it() -> None:
+    runs = []
+    for compiled in (False, True):
+        model, optimizer = model_and_optimizer(p=0.3)
+        net = bs.compile(model) if compiled else model
+        made: list[Any] = []
+        for i in range(8):
+            net.train(i % 3 != 2)
+            x, y = batch(8 - i % 2, seed=i)
+            optimizer.zero_grad()
+            loss = F.cross_entropy(net(x), y)
+            loss.backward()
+            optimizer.step()
+            made.append(bits(loss))
+        runs.append(made + [bits(p) for p in net.parameters()])
+    assert runs[0] == runs[1]
+
+
+def test_checkpoints_inside() -> None:
+    model, _ = model_and_optimizer(p=0.3)
+    parameters = list(model.parameters())
+    net = bs.compile(lambda x: bs.utils.checkpoint.checkpoint(lambda h: model(h), x * 2.0) * 0.5)
+    x, y = batch()
+    for seed in range(3):
+        bs.manual_seed(seed)
+        want = bs.grad(F.cross_entropy(model(x * 2.0) * 0.5, y), parameters)
+        bs.manual_seed(seed)
+        got = bs.grad(F.cross_entropy(net(x), y), parameters)
+        assert [bits(g) for g in got] == [bits(g) for g in want]
+
+
 def test_a_compiled_net_and_a_compiled_step() -> None:
     runs = []
     for compiled in (False, True):

@@ -220,7 +220,7 @@ std::shared_ptr<Entry> replay(Compiled* self, const Entry& entry, const std::vec
   made->leaves = leaves;
   made->resting = false;
   let_go_of_arguments(made);
-  made->traced = Traced::make(std::move(cap), std::move(*outputs), self->keep_grads);
+  made->traced = Traced::make(std::move(cap), std::move(*outputs), self->keep_grads, entry.traced.get());
   return made;
 }
 

@@ -234,7 +234,7 @@ std::vector<std::shared_ptr<Program>> Traced::programs() {
   if (program_) made.push_back(program_);
   {
     std::lock_guard guard(lock_);
-    for (const auto& p : plans_) made.push_back(p->program);
+    if (plan_) made.push_back(plan_->program);
     for (const Derivative& d : derivatives_)
       if (d.traced) derivatives.push_back(d.traced);
   }

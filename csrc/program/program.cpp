@@ -34,7 +34,7 @@ Program::Program(const Capture& capture, std::span<const Tensor> inputs, const s
   ir_ = build_ir(capture, inputs, roots);
   fuse(ir_);
   place_for(num_threads());
-  for (const auto& s : capture.slots) slots_.push_back({s.slot, s.slot->cell.get(), s.slot->spec().dtype});
+  for (const auto& s : capture.slots) slots_.push_back({s.slot, s.symbol.node()->cell, s.symbol.dtype()});
   for (auto [slot, value] : ir_.commits) slots_[static_cast<size_t>(slot)].written = true;
   for (const Step& s : ir_.steps) {
     cost_ += s.cost;
@@ -132,7 +132,7 @@ void Program::find_shadows() {
 
 bool Program::fits_slots() const {
   return std::all_of(slots_.begin(), slots_.end(), [](const SlotBinding& s) {
-    return s.slot->cell.get() == s.cell && s.slot->spec().dtype == s.dtype;
+    return s.slot->cell.get() == s.cell.get() && s.slot->spec().dtype == s.dtype;
   });
 }
 

@@ -99,7 +99,7 @@ class Program {
   };
   struct SlotBinding {
     Ref<Slot> slot;
-    const GradCell* cell;  // at capture, and so is the next
+    Ref<GradCell> cell;  // at capture, and so is the next: a program may be made later
     DType dtype;
     bool written = false;
     bool shadow = false;  // the new value must not overwrite the old one

@@ -55,13 +55,14 @@ void bound_arenas(Compiled* self) {
   }
 }
 
-// Moves entry k to the front.
-void use(Compiled* self, size_t k) {
+// Moves an entry to the front. Guards may have let other threads in: it may be elsewhere by now, or gone.
+void use(Compiled* self, const std::shared_ptr<Entry>& entry) {
   auto& e = *self->entries;
   self->recaptured = 0;
   ++self->hits;
-  if (k > 0)
-    std::rotate(e.begin(), e.begin() + static_cast<std::ptrdiff_t>(k), e.begin() + static_cast<std::ptrdiff_t>(k) + 1);
+  const auto at = std::find(e.begin(), e.end(), entry);
+  if (at == e.end()) return;
+  std::rotate(e.begin(), at, at + 1);
   if (!e[0]->resting) return;
   e[0]->resting = false;
   bound_arenas(self);
@@ -106,7 +107,7 @@ bool call_flat(Compiled* self, PyObject* const* args, size_t n, py::object* resu
       if (entry->traced->carries()) tensors.push_back(t);
     }
     if (!fits || !entry->guards_hold(&changed)) continue;
-    use(self, k);
+    use(self, entry);
     *result = run(*entry, tensors, std::span<char* const>(inputs, taken));
     return true;
   }
@@ -139,8 +140,14 @@ std::shared_ptr<Entry> find_alike(Compiled* self, const std::vector<Leaf>& leave
 
 namespace {
 
-// The entry for any arguments, captured if there is none; and these, contiguous.
-std::shared_ptr<Entry> find_entry(Compiled* self, py::handle args, py::handle kwargs, std::vector<Tensor>& tensors) {
+// The tensors among the arguments, contiguous.
+struct Given {
+  std::vector<Tensor> tensors;
+  std::vector<size_t> arrays;  // those that lie in memory of NumPy's
+};
+
+// The entry for any arguments, captured if there is none.
+std::shared_ptr<Entry> find_entry(Compiled* self, py::handle args, py::handle kwargs, Given& given) {
   std::vector<Leaf> leaves;
   auto collect = [&](py::handle o) -> py::object {
     Leaf leaf;
@@ -155,7 +162,8 @@ std::shared_ptr<Entry> find_entry(Compiled* self, py::handle args, py::handle kw
       leaf.requires_grad = t.requires_grad();
       if (t.node()->severed && recording()) refuse_severed("compile");
       if (!t.spec().contiguous()) t = apply(*find_op("contiguous"), {t});
-      tensors.push_back(std::move(t));
+      if (array) given.arrays.push_back(given.tensors.size());
+      given.tensors.push_back(std::move(t));
     } else if (!is_tensor(o.ptr())) {
       check_constant(o);
     }
@@ -178,7 +186,7 @@ std::shared_ptr<Entry> find_entry(Compiled* self, py::handle args, py::handle kw
                     [](const Leaf& a, const Leaf& b) { return a.matches(b); }))
       continue;
     if (!entry->guards_hold(&changed)) continue;
-    use(self, k);
+    use(self, entry);
     return entry;
   }
   if (std::shared_ptr<Entry> entry = find_alike(self, leaves, nesting)) return entry;
@@ -190,15 +198,18 @@ std::shared_ptr<Entry> find_entry(Compiled* self, py::handle args, py::handle kw
 }
 
 py::object call_any(Compiled* self, py::handle args, py::handle kwargs) {
-  std::vector<Tensor> tensors;
-  std::shared_ptr<Entry> entry = find_entry(self, args, kwargs, tensors);
+  Given given;
+  std::shared_ptr<Entry> entry = find_entry(self, args, kwargs, given);
   if (entry->eager) {
     PyObject* named = kwargs.is_none() ? nullptr : kwargs.ptr();
     return owned(unless_python_ends([&] { return PyObject_Call(self->fn, args.ptr(), named); }));
   }
+  // An array may be written before its derivative reads it.
+  if (entry->traced->carries())
+    for (size_t i : given.arrays) given.tensors[i] = copy_of(given.tensors[i]);
   std::vector<char*> inputs;
-  for (const Tensor& t : tensors) inputs.push_back(t.data());
-  return run(*entry, tensors, inputs);
+  for (const Tensor& t : given.tensors) inputs.push_back(t.data());
+  return run(*entry, given.tensors, inputs);
 }
 
 }  // namespace
@@ -206,8 +217,8 @@ py::object call_any(Compiled* self, py::handle args, py::handle kwargs) {
 std::shared_ptr<Program> program_of_call(Compiled* self, py::handle args, py::handle kwargs) {
   if (current_capture())
     throw GraphError("[program] a program is planned outside of functions that are being captured");
-  std::vector<Tensor> tensors;
-  const std::shared_ptr<Entry> entry = find_entry(self, args, kwargs, tensors);
+  Given given;
+  const std::shared_ptr<Entry> entry = find_entry(self, args, kwargs, given);
   if (entry->eager) throw GraphError("[program] this call cannot be captured: it runs eagerly");
   return entry->traced->program();
 }

@@ -8,6 +8,33 @@ namespace {
 
 bool hashable(PyObject* o) { return Py_TYPE(o)->tp_hash && Py_TYPE(o)->tp_hash != PyObject_HashNotImplemented; }
 
+py::object attributes(PyObject* o) {
+  PyTypeObject* type = Py_TYPE(o);
+  if (!PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) || type->tp_dictoffset == 0) return {};
+  return owned(PyObject_GenericGetDict(o, nullptr));
+}
+
+// Equal, and so are their attributes: a function may read what == leaves out.
+bool equal_constants(PyObject* a, PyObject* b) {
+  if (same(a, b)) return true;  // 1 is not True or 1.0
+  if (Py_TYPE(a) != Py_TYPE(b) || is_tensor(a) || PyFloat_Check(a) || !hashable(a)) return false;
+  const int equal = PyObject_RichCompareBool(a, b, Py_EQ);
+  if (equal < 0) throw py::error_already_set();
+  if (equal == 0) return false;
+  const py::object of_a = attributes(a), of_b = attributes(b);
+  if (!of_a || !of_b) return true;
+  if (PyDict_Size(of_a.ptr()) != PyDict_Size(of_b.ptr())) return false;
+  Deeper deeper;
+  Py_ssize_t at = 0;
+  PyObject *name, *value;
+  while (PyDict_Next(of_a.ptr(), &at, &name, &value)) {
+    PyObject* const other = PyDict_GetItemWithError(of_b.ptr(), name);
+    if (!other && PyErr_Occurred()) throw py::error_already_set();
+    if (!other || !equal_constants(value, other)) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 bool Leaf::is_same(PyObject* argument) const {
@@ -21,13 +48,7 @@ bool Leaf::alike(const Leaf& o) const {
   if (tensor != o.tensor) return false;
   if (tensor)
     return spec.dtype == o.spec.dtype && spec.shape.size() == o.spec.shape.size() && requires_grad == o.requires_grad;
-  if (o.is_same(object.ptr())) return true;  // 1 is not True or 1.0
-  if (o.weak || Py_TYPE(object.ptr()) != Py_TYPE(o.object.ptr()) || is_tensor(object.ptr()) ||
-      PyFloat_Check(object.ptr()) || !hashable(object.ptr()))
-    return false;
-  const int equal = PyObject_RichCompareBool(object.ptr(), o.object.ptr(), Py_EQ);
-  if (equal < 0) throw py::error_already_set();
-  return equal == 1;
+  return o.weak ? o.is_same(object.ptr()) : equal_constants(object.ptr(), o.object.ptr());
 }
 
 void Leaf::hold_weakly(const py::object& gone) {

@@ -141,7 +141,9 @@ void Slot::replace(const Tensor& value) {
 
 void Slot::set_requires_grad(bool on) {
   if (on == static_cast<bool>(cell)) return;
-  cell = on ? GradCell::make() : Ref<GradCell>();
+  std::swap(cell, resting_);
+  if (on && !cell) cell = GradCell::make();
+  (on ? cell : resting_)->set({}, false);
   set(leaf(spec_, buffer(), cell));
   bump_structure_epoch();
 }

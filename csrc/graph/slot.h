@@ -44,6 +44,7 @@ class Slot : public Counted {
   Ref<Buffer> buffer() const { return value().out().buffer; }
   const Spec& spec() const { return spec_; }
   Ref<GradCell> cell;  // null if it collects no gradients
+  // One that begins to collect gradients again does so in the cell that it had: programs that know it fit again.
   void set_requires_grad(bool on);
 
  private:
@@ -55,6 +56,7 @@ class Slot : public Counted {
   mutable std::mutex lock_;  // around value_: programs commit without the interpreter's lock
   Tensor value_;
   Spec spec_;
+  Ref<GradCell> resting_;  // while no gradients are collected
 };
 
 // What a capture does with slots, gradients and reads of values: implemented by program/.

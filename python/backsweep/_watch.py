@@ -34,6 +34,7 @@ __all__ = ["Watch", "of_library", "watch_modules"]
 _MOST_ITEMS, _MOST_ITEMS_IN_ALL = 256, 1024
 _MOST_BYTES, _MOST_BYTES_IN_ALL = 1 << 16, 1 << 18
 _CONSTANTS = (int, float, complex, str, bytes, type(None), Tensor, np.generic, np.dtype, Enum, BaseException)
+_HOOKS = ("__getattribute__", "__setattr__")
 _STRUCTURAL = {"training", "_parameters", "_buffers", "_modules", "_transient", "__dict__"}
 
 
@@ -150,11 +151,13 @@ class Watch:
     def _meet_class(self, cls: type) -> None:
         self._classes.add(cls)
         _hook(cls)
-        self.meet(cls)
-        for base in filter(_watchable, cls.__mro__):
-            for value in vars(base).values():
+        for base in filter(_watchable, cls.__mro__):  # super() reads of a base
+            self.meet(base)
+            for name, value in vars(base).items():
                 if isinstance(value, (FunctionType, staticmethod, classmethod)):
                     self.meet(value)
+                    if name.startswith("__") and name not in _HOOKS:  # what syntax calls: x(), x[i], +
+                        self._types.setdefault(base, {})[name] = value
 
     def _meet_items(self, value: Any) -> None:
         self._met[id(value)] = value
@@ -168,7 +171,7 @@ class Watch:
             items = list(value)
             if isinstance(value, list):
                 self._compare("list", value, tuple(items), "a list")
-            elif isinstance(value, set) and all(isinstance(item, _CONSTANTS[:5]) for item in items):
+            elif isinstance(value, set):
                 self._compare("set", value, frozenset(items), "a set")
         for item in items:
             self.meet(item)
@@ -428,7 +431,7 @@ def _end() -> None:
             return
         while _hooked:
             cls, own = _hooked.popitem()
-            for name in ("__getattribute__", "__setattr__"):
+            for name in _HOOKS:
                 if name in own:
                     type.__setattr__(cls, name, own[name])
                 else:
@@ -437,7 +440,7 @@ def _end() -> None:
 
 def _hook(cls: type) -> None:
     with _lock:
-        own = {name: vars(cls)[name] for name in ("__getattribute__", "__setattr__") if name in vars(cls)}
+        own = {name: vars(cls)[name] for name in _HOOKS if name in vars(cls)}
         if cls in _hooked or (not own and any(base in _hooked for base in cls.__mro__)):
             return
         attributes: Any = cls

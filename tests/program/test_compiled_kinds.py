@@ -9,7 +9,7 @@ import pickle
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -332,6 +332,34 @@ def test_static_arguments() -> None:
     options.scale = 5.0
     equal(f(X, options), X * 5.0)
     equal(f(X, Options(5.0)), X * 5.0)  # another one, which may change
+
+
+class Named:
+    """Equal to all of its name."""
+
+    def __init__(self, scale: float) -> None:
+        self.name, self.scale = "a", scale
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Named) and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+@dataclass(frozen=True)
+class Partly:
+    inner: Frozen
+    scale: float = field(compare=False)
+
+
+def test_arguments_that_are_equal_in_part() -> None:
+    f = bs.compile(lambda x, how: x * how.scale)
+    for how in (Named(2.0), Named(3.0), Partly(Frozen(), 4.0), Partly(Frozen(), 5.0), Named(2.0)):
+        equal(f(X, how), X * how.scale)
+    n = len(f.programs)
+    equal(f(X, Partly(Frozen(), 5.0)), X * 5.0)
+    assert len(f.programs) == n
 
 
 def test_named_tuples_and_ordered_dicts() -> None:

@@ -122,6 +122,46 @@ def test_a_parameter_written_between_the_call_and_the_sweep() -> None:
         assert array(p.grad).tolist() == [2.0, 4.0]
 
 
+def test_an_array_written_between_the_call_and_the_sweep() -> None:
+    p = nn.Parameter(bs.tensor([1.0, 2.0]))
+    f = bs.compile(lambda x, k: p * x * x[::-1] * k)
+    for _ in range(3):
+        p.grad = None
+        x = np.array([3.0, 4.0], np.float32)
+        y = f(x, 2)
+        x[:] = 9.0
+        y.sum().backward()
+        assert array(p.grad).tolist() == [24.0, 24.0]
+
+
+def test_parameters_frozen_and_trained_in_turn_find_their_programs() -> None:
+    model = nn.Linear(2, 2)
+    net = bs.compile(model)
+    for i in range(6):
+        model.requires_grad_(i % 2 == 0)
+        assert all(p.grad is None for p in model.parameters())
+        y = net(bs.ones(2)).sum()
+        assert y.requires_grad == (i % 2 == 0)
+        if y.requires_grad:
+            y.backward()
+            assert array(model.weight.grad).tolist() == [[1.0, 1.0], [1.0, 1.0]]
+    assert net.cache_info().misses == 2
+
+
+def test_parameters_frozen_after_a_sweep() -> None:
+    """The program that gives what the derivative reads is made after the capture: it is as old as that."""
+    for flags in (((0, 1, 0, 1), (1, 0, 1, 1)), ((1, 0, 1, 1), (0, 1, 0, 1), (1, 1, 1, 1), (0, 0, 0, 0))):
+        model = nn.Sequential(nn.Linear(5, 7), nn.Tanh(), nn.Linear(7, 3))
+        net = bs.compile(model)
+        x = leaf(1.0, 2.0, 3.0, 4.0, 5.0).float()
+        for now in flags:
+            for p, flag in zip(model.parameters(), now, strict=True):
+                p.requires_grad, p.grad = bool(flag), None
+            want = bs.grad(model(x).exp().sum(), [x, *(p for p in model.parameters() if p.requires_grad)])
+            got = bs.grad(net(x).exp().sum(), [x, *(p for p in model.parameters() if p.requires_grad)])
+            assert [bits(g) for g in got] == [bits(g) for g in want]
+
+
 def wide(n: int = 256) -> tuple[nn.Module, bs.Tensor]:
     bs.manual_seed(0)
     model = nn.Sequential(

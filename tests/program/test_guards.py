@@ -178,6 +178,17 @@ READS: dict[str, tuple[Any, Callable[[Any], Any], list[Callable[[Any], Any]]]] =
         lambda it: getattr(it[0], "scale"),  # noqa: B009
         [lambda m: grow(m.it[0])],
     ),
+    "call of an object": (
+        type("Called", (), {"__call__": lambda self, x: x})(),
+        lambda it: it(3.0),
+        [lambda m: setattr(type(m.it), "__call__", lambda self, x: x + 2.0)],
+    ),
+    "item of an object": (
+        type("Indexed", (), {"__getitem__": lambda self, i: i})(),
+        lambda it: it[3],
+        [lambda m: setattr(type(m.it), "__getitem__", lambda self, i: i + 2)],
+    ),
+    "set of members": ({Shape.ROUND}, lambda it: float(Shape.ROUND in it), [lambda m: m.it.clear()]),
     "NumPy's numbers": (np.float64(1.5), lambda it: float(it), [lambda m: replace(m, np.float64(2.5))]),
     "removed": (
         Settings(),
@@ -273,3 +284,5 @@ def test_what_super_calls_reads() -> None:
     assert f(X).tolist() == [3.0, -6.0, 9.0]
     net.scale = 2.0
     assert f(X).tolist() == [6.0, -12.0, 18.0]
+    Base.forward = lambda self, x: -x  # type: ignore[method-assign]
+    assert f(X).tolist() == [-1.0, 2.0, -3.0]

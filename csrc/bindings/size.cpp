@@ -22,6 +22,8 @@ PySize* as_size(PyObject* o) { return reinterpret_cast<PySize*>(o); }
 
 PyObject* wrap_size(Ref<Size> size, std::shared_ptr<Tape> tape) {
   auto* self = reinterpret_cast<PySize*>(checked(size_type->tp_alloc(size_type, 0)));
+  ++size->handles;
+  tape->give(size);
   new (&self->size) Ref<Size>(std::move(size));
   new (&self->tape) std::shared_ptr<Tape>(std::move(tape));
   ++live_sizes;
@@ -30,6 +32,7 @@ PyObject* wrap_size(Ref<Size> size, std::shared_ptr<Tape> tape) {
 
 void dealloc(PyObject* o) {
   PyTypeObject* type = Py_TYPE(o);
+  --as_size(o)->size->handles;
   as_size(o)->size.~Ref<Size>();
   as_size(o)->tape.~shared_ptr<Tape>();
   type->tp_free(o);
@@ -40,16 +43,23 @@ void dealloc(PyObject* o) {
 // The value, on which the program now relies.
 PyObject* as_int(PyObject* o) { return PyLong_FromLongLong(as_size(o)->tape->fix(as_size(o)->size)); }
 
-// A Size or an int of 64 bits as a size; else empty.
-Ref<Size> operand(PyObject* o) {
-  if (is_size(o)) return as_size(o)->size;
+// A Size or an int of 64 bits as a size; else empty. One that an earlier capture has left is a number.
+Ref<Size> operand(PyObject* o, const Tape* tape) {
+  if (is_size(o)) {
+    const PySize* s = as_size(o);
+    return s->tape.get() == tape ? s->size : Size::number(s->tape->fix(s->size));
+  }
   if (!PyLong_CheckExact(o)) return {};
   int overflow = 0;
   const long long v = PyLong_AsLongLongAndOverflow(o, &overflow);
   return overflow ? Ref<Size>() : Size::number(v);
 }
 
-const std::shared_ptr<Tape>& tape_of(PyObject* a, PyObject* b) { return as_size(is_size(a) ? a : b)->tape; }
+// That of the capture which runs, if one of them is of it.
+const std::shared_ptr<Tape>& tape_of(PyObject* a, PyObject* b) {
+  const bool first = is_size(a) && (!is_size(b) || !as_size(a)->tape->ended());
+  return as_size(first ? a : b)->tape;
+}
 
 using Binary = PyObject* (*)(PyObject*, PyObject*);
 
@@ -88,9 +98,10 @@ PyObject* binary(PyObject* a, PyObject* b) {
 template <Size::Kind kind, Binary op>
 PyObject* arithmetic(PyObject* a, PyObject* b) {
   return guarded([&]() -> PyObject* {
-    const Ref<Size> x = operand(a), y = operand(b);
+    const std::shared_ptr<Tape> tape = tape_of(a, b);
+    const Ref<Size> x = operand(a, tape.get()), y = operand(b, tape.get());
     if (x && y)
-      if (Ref<Size> made = Size::computed(kind, x, y)) return wrap_size(std::move(made), tape_of(a, b));
+      if (Ref<Size> made = Size::computed(kind, x, y)) return wrap_size(std::move(made), tape);
     return binary<op>(a, b);
   });
 }
@@ -126,9 +137,10 @@ PyObject* compare(PyObject* a, PyObject* b, int how) {
         [](int64_t x, int64_t y) { return x < y; },  [](int64_t x, int64_t y) { return x <= y; },
         [](int64_t x, int64_t y) { return x == y; }, [](int64_t x, int64_t y) { return x != y; },
         [](int64_t x, int64_t y) { return x > y; },  [](int64_t x, int64_t y) { return x >= y; }};
-    const Ref<Size> x = operand(a), y = operand(b);
+    const std::shared_ptr<Tape> tape = tape_of(a, b);
+    const Ref<Size> x = operand(a, tape.get()), y = operand(b, tape.get());
     if (!x || !y) return PyObject_RichCompare(without_size(a).ptr(), without_size(b).ptr(), how);
-    as_size(a)->tape->relies_on(x, y, kCompare[how]);
+    tape->relies_on(x, y, kCompare[how]);
     return PyBool_FromLong(kCompare[how](x->value, y->value));
   });
 }
@@ -171,6 +183,34 @@ template <const auto& name>
 PyObject* as_int_does(PyObject* o, PyObject* args) {
   return guarded([&] { return PyObject_Call(without_size(o).attr(name).ptr(), args, nullptr); });
 }
+// NumPy's functions of arrays and Sizes take ints, which have no dtype of their own there, as other numbers have.
+py::object without_sizes(py::handle o) {
+  if (py::isinstance<py::list>(o) || py::isinstance<py::tuple>(o)) {
+    py::list made;
+    for (py::handle item : o) made.append(without_sizes(item));
+    return py::isinstance<py::list>(o) ? py::object(made) : py::object(py::tuple(made));
+  }
+  if (!py::isinstance<py::dict>(o)) return without_size(o.ptr());
+  py::dict made;
+  for (auto [key, value] : py::reinterpret_borrow<py::dict>(o)) made[key] = without_sizes(value);
+  return made;
+}
+PyObject* call_ufunc(PyObject*, PyObject* args, PyObject* kwargs) {
+  return guarded([&] {
+    const auto given = py::reinterpret_borrow<py::tuple>(args);  // the ufunc, its method's name, inputs
+    const py::object method = given[0].attr(given[1]);
+    const py::object inputs = without_sizes(given[py::slice(2, static_cast<py::ssize_t>(given.size()), 1)]);
+    const py::object named = kwargs ? without_sizes(kwargs) : py::object();
+    return PyObject_Call(method.ptr(), inputs.ptr(), named.ptr());
+  });
+}
+PyObject* call_numpy(PyObject*, PyObject* args) {
+  return guarded([&] {
+    const auto given = py::reinterpret_borrow<py::tuple>(args);  // the function, types, inputs, named ones
+    const py::object inputs = without_sizes(given[2]), named = without_sizes(given[3]);
+    return PyObject_Call(given[0].ptr(), inputs.ptr(), named.ptr());
+  });
+}
 constexpr char kRound[] = "__round__", kTrunc[] = "__trunc__";
 // NumPy makes an array of it as of an int.
 PyObject* array(PyObject* o, PyObject* args, PyObject* kwargs) {
@@ -190,6 +230,9 @@ PyMethodDef methods[] = {{"__format__", format, METH_O, nullptr},
                          {kTrunc, as_int_does<kTrunc>, METH_VARARGS, nullptr},
                          {"__array__", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(array)),
                           METH_VARARGS | METH_KEYWORDS, nullptr},
+                         {"__array_ufunc__", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(call_ufunc)),
+                          METH_VARARGS | METH_KEYWORDS, nullptr},
+                         {"__array_function__", call_numpy, METH_VARARGS, nullptr},
                          {nullptr, nullptr, 0, nullptr}};
 
 #define BS_SLOT(slot, ...) {slot, reinterpret_cast<void*>(__VA_ARGS__)}

@@ -213,9 +213,12 @@ void Tape::results(std::span<const Tensor> results) {
 }
 
 void Tape::end() {
+  for (const Ref<Size>& s : given_)
+    if (s->handles > 0) fix(s);
   ended_ = true;
   tensors_.clear();
   places_.clear();
+  given_.clear();
 }
 
 bool Tape::holds(const Condition& c, std::span<const Tensor> tensors) const {

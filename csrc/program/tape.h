@@ -23,6 +23,7 @@ struct Size : Counted {
   int64_t value = 0;         // at capture
   int parts = 1;             // sizes and numbers that it was computed of
   bool fixed = false;        // it is a condition that the value stays
+  int handles = 0;           // objects of the host language that hold it
 
   static Ref<Size> of(int tensor, int dim, int64_t value);
   static Ref<Size> number(int64_t value);
@@ -75,11 +76,16 @@ class Tape : public std::enable_shared_from_this<Tape> {
   void relies_on(const Ref<Size>& a, const Ref<Size>& b, bool (*compare)(int64_t, int64_t));
   // It relies on all sizes of t.
   void fix(const Tensor& t);
+  // The host language has got s, and may keep it where later calls read it.
+  void give(const Ref<Size>& s) {
+    if (!ended_) given_.push_back(s);
+  }
 
   // What the captured function has returned.
   void results(std::span<const Tensor> results);
-  // It has ended: nothing more is noted.
+  // It has ended: nothing more is noted. Sizes that are still held stay as they are, so it relies on them.
   void end();
+  bool ended() const { return ended_; }
 
   // Whether conditions hold that depend on the arguments alone: few inputs need a replay to see that they do not.
   bool may_fit(std::span<const Tensor> inputs) const;
@@ -131,6 +137,7 @@ class Tape : public std::enable_shared_from_this<Tape> {
   // While it is recorded: of all tensors on it, by node and output.
   std::vector<Tensor> tensors_;
   std::unordered_map<const Node*, std::vector<int>> places_;
+  std::vector<Ref<Size>> given_;
 };
 
 }  // namespace bs

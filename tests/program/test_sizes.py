@@ -313,6 +313,8 @@ str(n); repr(n); f"{n:03d}"; "%d" % n; "{}".format(n); [0] * n; "ab" * n; list(r
 round(n); math.sqrt(n); math.trunc(n); math.floor(n); math.ceil(n); math.gcd(n, 14); math.prod((n, n, 2))
 sum((n, n)); max(n, 3); sorted([n, 9, 1]); {7: "a"}.get(n); n.bit_length(); n.real; n * 1.5; n + True
 n * 10**30; (n * 2**40) * (n * 2**40); np.zeros((n, 2)).shape; np.float64(2) * n; np.asarray(n).dtype.name
+(np.ones(2, "f4") * n).dtype.name; (n - np.ones(2, "f4")).tolist(); np.add.reduce([n, n]); np.float32(2) * n
+np.where(np.ones(2) > 0, np.ones(2, "f4"), n).dtype.name; np.clip(np.ones(2, "f4"), 0, n).dtype.name
 """
 
 
@@ -358,6 +360,56 @@ def test_sizes_are_integral_numbers_inside_and_ints_outside() -> None:
     assert leaves(floats(3) * kept[0]) == leaves(floats(3) * 3)
     assert leaves(bs.mul(labels(4), kept[0])) == leaves(labels(4) * 3)
     assert bs.zeros(kept[0], 2).shape == (3, 2)
+
+
+class Grows(nn.Module):
+    """Keeps the largest size that it has met, and what it has made for that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.most = 0
+        self.scales = bs.zeros(0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[0] > self.most:
+            self.most = x.shape[0]
+            self.scales = bs.arange(self.most) + self.most
+        return x * self.scales[: x.shape[0]].reshape(-1, 1) + self.most
+
+
+class First(nn.Module):
+    """Keeps the first size that it has met where no guard looks: in a list that it changes itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.sizes:
+            self.sizes.append(x.shape[0])
+        first = self.sizes[0]
+        sign = 1.0 if x.shape[0] >= first else -1.0
+        return x[:first].sum() * sign + x * first - (first - x.shape[0])
+
+
+class Last(nn.Module):
+    """Compares a size with one that an earlier call has left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.size = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        same, self.size = self.size == x.shape[0], x.shape[0]
+        return x * 2.0 if same else x * 3.0
+
+
+@pytest.mark.parametrize("of", [Grows, First, Last])
+def test_sizes_that_earlier_calls_have_kept(of: Callable[[], nn.Module]) -> None:
+    """They are numbers: those of the calls that kept them, whatever is played again."""
+    eager, compiled = of(), bs.compile(of())
+    for n in (4, 2, 7, 7, 5, 9, 4):
+        assert leaves(compiled(floats(n, D))) == leaves(eager(floats(n, D)))
 
 
 def test_sizes_that_grow_in_a_loop_become_numbers() -> None:

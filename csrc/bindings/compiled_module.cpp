@@ -60,6 +60,13 @@ int caller_set(PyObject* o, PyObject* fn, void*) {
   return 0;
 }
 
+// Classes of compiled modules are none that people write: hooks of theirs for subclasses (registries, say) do not run.
+PyObject* caller_init_subclass(PyObject*, PyObject*, PyObject*) { Py_RETURN_NONE; }
+
+PyMethodDef caller_methods[] = {
+    {"__init_subclass__", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(caller_init_subclass)),
+     METH_VARARGS | METH_KEYWORDS | METH_CLASS, "Runs no hook of another base."},
+    {nullptr, nullptr, 0, nullptr}};
 PyGetSetDef caller_getset[] = {
     {"_compiled", caller_get, caller_set, "The compiled function that a call runs.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
@@ -71,6 +78,7 @@ PyType_Slot caller_slots[] = {{Py_tp_call, reinterpret_cast<void*>(PyVectorcall_
                               {Py_tp_traverse, reinterpret_cast<void*>(caller_traverse)},
                               {Py_tp_clear, reinterpret_cast<void*>(caller_clear)},
                               {Py_tp_getset, caller_getset},
+                              {Py_tp_methods, caller_methods},
                               {Py_tp_members, caller_members},
                               {0, nullptr}};
 PyType_Spec caller_spec{"backsweep._core._CompiledModule", sizeof(Caller), 0,

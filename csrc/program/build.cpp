@@ -172,7 +172,10 @@ struct Builder {
   }
 
   void node(Node* n) {
-    if (!n->op) throw GraphError("[compile] a tensor of another capture is used: it has no value here");
+    if (!n->op)
+      throw GraphError(
+          "[compile] a tensor of another capture is used, where it has no value: what an earlier call has left in an "
+          "attribute or a global is an argument and a result, or kept in a Buffer");
     std::vector<int> in;
     in.reserve(n->n_inputs);
     for (int i = 0; i < inputs_shown(*n); ++i) {

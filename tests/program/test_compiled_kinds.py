@@ -112,6 +112,23 @@ def test_a_compiled_module_is_a_module_of_its_class(way: str) -> None:
         made.nothing  # noqa: B018
 
 
+def test_hooks_for_subclasses_are_not_run() -> None:
+    registry = {}
+
+    class Registered(nn.Module):
+        def __init_subclass__(cls, *, name: str) -> None:
+            registry[name] = cls
+
+        def forward(self, x: bs.Tensor) -> Any:
+            return x + x
+
+    class Net(Registered, name="net"):
+        pass
+
+    equal(bs.compile(Net())(X), X + X)
+    assert registry == {"net": Net}
+
+
 def test_it_shares_all_with_the_module() -> None:
     net, made = compiled_net("compiled")
     made.extra = nn.Linear(1, 1)

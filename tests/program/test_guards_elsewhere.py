@@ -251,6 +251,22 @@ def test_attributes_that_the_function_sets_and_reads() -> None:
     assert len(f.programs) == 1
 
 
+def test_a_tensor_left_by_an_earlier_call_is_an_error_that_says_what_to_do() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.state: Any = None
+
+        def forward(self, x: bs.Tensor) -> Any:
+            self.state = x if self.state is None else x + self.state
+            return self.state
+
+    f = bs.compile(Net())
+    f(X)
+    with pytest.raises(bs.GraphError, match=r"earlier call has left in an attribute.*Buffer"):
+        f(X)
+
+
 def test_numbers_kept_by_the_function() -> None:
     """A cache of masks, say, as many models have one."""
 

@@ -116,6 +116,24 @@ def test_second_derivatives() -> None:
     all_alike(run)
 
 
+def test_a_weight_that_is_used_inside_and_outside() -> None:
+    """Parts of its gradient from inside are added up first: the same up to rounding, compiled to the bit."""
+
+    def run(checkpoints: bool, compiled: bool) -> bs.Tensor:
+        w = tensor(8, 8, seed=1)
+
+        def gradient(x: bs.Tensor) -> bs.Tensor:
+            h = called(checkpoints, lambda h: bs.tanh(h @ w) @ w, x @ w)
+            return bs.grad(bs.tanh(h @ w).sum(), w)
+
+        return (bs.compile(gradient) if compiled else gradient)(tensor(9, 8))
+
+    found = [run(*mode) for mode in MODES]
+    assert bits(found[0]) == bits(found[2])
+    assert bits(found[1]) == bits(found[3])
+    np.testing.assert_allclose(found[1].numpy(), found[0].numpy(), rtol=1e-5, atol=1e-5)
+
+
 def test_checkpoints_in_checkpoints() -> None:
     def run(checkpoints: bool, compiled: bool) -> list[Any]:
         w = [tensor(8, 8, seed=k) for k in range(3)]

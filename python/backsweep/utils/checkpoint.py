@@ -22,7 +22,9 @@ def checkpoint(
     """Call `function(*args, **kwargs)` and keep none of what lies between its arguments and results.
 
     Derivatives run the function again, with parameters, buffers and generators as they were, and sweep
-    through that: they are those of the function, to the bit and of any order, whatever is written meanwhile.
+    through that: they are those of the function, of any order, whatever is written meanwhile. They are so to
+    the bit, but where a tensor is used inside and outside as well, as a shared weight is, or is reached in
+    several ways by a second derivative: then what comes from inside is added up first.
     What the second run writes is dropped, so running statistics count once. Parameters and tensors that the
     function finds elsewhere than in its arguments get their gradients as well.
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -53,3 +56,13 @@ def everything(model: nn.Module, optimizer: bs.optim.SGD) -> list[Any]:
     """Bits of all that a step may change."""
     buffers = [b for state in optimizer.state.values() for b in state.values()]
     return [bits(t) for t in (*model.parameters(), *buffers, _core.default_generator)]
+
+
+def bench_phases() -> ModuleType:
+    """bench/phases.py: a GPT block and recurrent layers in plain operations, and what is asked of them."""
+    path = Path(__file__).resolve().parents[1] / "bench" / "phases.py"
+    spec = importlib.util.spec_from_file_location("bench_phases", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -199,7 +199,7 @@ std::shared_ptr<Entry> capture(Compiled* self, py::handle args, py::handle kwarg
   std::shared_ptr<Traced> like;
   for (const auto& e : *self->entries)
     if (!like && e->traced && e->traced->carries() && e->nesting == entry->nesting) like = e->traced;
-  entry->traced = Traced::make(std::move(cap), std::move(outputs), self->keep_grads, like.get());
+  entry->traced = Traced::make(std::move(cap), std::move(outputs), self->keep_grads, self->budget, like.get());
   return entry;
 }
 
@@ -220,7 +220,7 @@ std::shared_ptr<Entry> replay(Compiled* self, const Entry& entry, const std::vec
   made->leaves = leaves;
   made->resting = false;
   let_go_of_arguments(made);
-  made->traced = Traced::make(std::move(cap), std::move(*outputs), self->keep_grads, entry.traced.get());
+  made->traced = Traced::make(std::move(cap), std::move(*outputs), self->keep_grads, self->budget, entry.traced.get());
   return made;
 }
 

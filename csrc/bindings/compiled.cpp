@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 
 #include "base/error.h"
 #include "graph/apply.h"
@@ -126,7 +127,7 @@ PyType_Spec spec{
     "backsweep._core.CompiledFunction", sizeof(Compiled), 0,
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
 
-py::object compile(py::object fn, bool keep_grads, int64_t cache_size, bool fallback) {
+py::object compile(py::object fn, bool keep_grads, int64_t cache_size, bool fallback, std::optional<int64_t> budget) {
   if (cache_size < 1) throw ValueError(cat("[compile] cache_size is ", cache_size, "; it must be 1 or more"));
   if (!PyCallable_Check(fn.ptr())) throw py::type_error(cat("[compile] ", type_name(fn.ptr()), " is not callable"));
   py::object made = py::reinterpret_steal<py::object>(compiled_type->tp_alloc(compiled_type, 0));
@@ -136,6 +137,7 @@ py::object compile(py::object fn, bool keep_grads, int64_t cache_size, bool fall
   self->fn = fn.inc_ref().ptr();
   self->keep_grads = keep_grads;
   self->fallback = fallback;
+  self->budget = budget.value_or(kNoBudget);
   self->cache_size = static_cast<size_t>(cache_size);
   self->entries = new std::vector<std::shared_ptr<Entry>>;
   for (const char* name : {"__name__", "__qualname__", "__doc__", "__module__"})
@@ -184,7 +186,8 @@ void register_compiled(py::module_& m) {
   compiled_type = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)));
   m.attr("CompiledFunction") = py::handle(reinterpret_cast<PyObject*>(compiled_type));
   m.def("compiled", &compile, py::arg("fn"), py::kw_only(), py::arg("keep_grads") = false, py::arg("cache_size") = 64,
-        py::arg("fallback") = false, "The compiled form of a callable; bs.compile says what it is.");
+        py::arg("fallback") = false, py::arg("budget") = py::none(),
+        "The compiled form of a callable; bs.compile says what it is.");
 }
 
 }  // namespace bs::bindings

@@ -39,6 +39,7 @@ struct Compiled {
   PyObject* dict;
   PyObject* weakrefs;
   bool keep_grads;
+  int64_t budget;     // of bytes, for each program
   bool fallback;      // what cannot be captured runs eagerly
   size_t cache_size;  // signatures kept: the least recently used one goes
   // Calls that found a program, that captured one, and that made one for new sizes without Python.

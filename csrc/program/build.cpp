@@ -290,21 +290,9 @@ struct Builder {
   }
 
   void drop_unread(const std::vector<Tensor>& roots) {
-    std::vector<bool> read(ir.values.size(), false);
-    const auto mark = [&](int v) { read[static_cast<size_t>(ir.root(v))] = true; };
-    for (const Tensor& t : roots) mark(value(t));
-    std::vector<Step> steps;
-    for (size_t k = ir.steps.size(); k-- > 0;) {
-      Step& s = ir.steps[k];
-      if (!s.op->effect &&
-          std::none_of(s.out.begin(), s.out.end(), [&](int v) { return read[static_cast<size_t>(v)]; }))
-        continue;
-      for (int v : s.in) mark(v);
-      steps.push_back(std::move(s));
-    }
-    std::reverse(steps.begin(), steps.end());
-    ir.steps = std::move(steps);
-    ir.number_makers();
+    std::vector<int> read;
+    for (const Tensor& t : roots) read.push_back(value(t));
+    ir.drop_unread(read);
   }
 
   // v, or a copy of it, as a value that a step makes and that nothing else claims.

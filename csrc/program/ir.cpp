@@ -1,5 +1,6 @@
 #include "program/ir.h"
 
+#include <algorithm>
 #include <sstream>
 
 #include "ops/loop.h"
@@ -38,6 +39,23 @@ std::string str(const Ir& ir, const std::vector<Phase>& phases) {
     }
   }
   return text.str();
+}
+
+void Ir::drop_unread(std::span<const int> wanted) {
+  std::vector<bool> read(values.size(), false);
+  const auto mark = [&](int v) { read[static_cast<size_t>(root(v))] = true; };
+  for (int v : wanted) mark(v);
+  std::vector<Step> kept;
+  for (size_t k = steps.size(); k-- > 0;) {
+    Step& s = steps[k];
+    if (!s.op->effect && std::none_of(s.out.begin(), s.out.end(), [&](int v) { return read[static_cast<size_t>(v)]; }))
+      continue;
+    for (int v : s.in) mark(v);
+    kept.push_back(std::move(s));
+  }
+  std::reverse(kept.begin(), kept.end());
+  steps = std::move(kept);
+  number_makers();
 }
 
 }  // namespace bs

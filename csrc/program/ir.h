@@ -81,6 +81,8 @@ struct Ir {
     for (size_t s = 0; s < steps.size(); ++s)
       for (int v : steps[s].out) values[static_cast<size_t>(v)].maker = static_cast<int>(s);
   }
+  // Steps go that make nothing that another reads or that is among `wanted`. Before fusing.
+  void drop_unread(std::span<const int> wanted);
   // The value that holds v's memory.
   int root(int v) const { return values[static_cast<size_t>(v)].base >= 0 ? values[static_cast<size_t>(v)].base : v; }
   const Spec& spec(int v) const { return values[static_cast<size_t>(v)].spec; }

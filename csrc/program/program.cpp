@@ -6,11 +6,12 @@
 #include <unordered_set>
 
 #include "base/parallel.h"
+#include "program/recompute.h"
 
 namespace bs {
 
 Program::Program(const Capture& capture, std::span<const Tensor> inputs, const std::vector<Tensor>& outputs,
-                 bool keep_grads)
+                 bool keep_grads, int64_t budget)
     : n_results_(outputs.size()) {
   std::vector<Tensor> roots = outputs;
   for (const auto& c : capture.cells) {
@@ -31,21 +32,78 @@ Program::Program(const Capture& capture, std::span<const Tensor> inputs, const s
     s.shape = t.shape();
     output_specs_.push_back(s);
   }
-  ir_ = build_ir(capture, inputs, roots);
-  fuse(ir_);
-  place_for(num_threads());
+  Ir ir = build_ir(capture, inputs, roots);
   for (const auto& s : capture.slots) slots_.push_back({s.slot, s.symbol.node()->cell, s.symbol.dtype()});
-  for (auto [slot, value] : ir_.commits) slots_[static_cast<size_t>(slot)].written = true;
-  for (const Step& s : ir_.steps) {
-    cost_ += s.cost;
-    calls_host_ |= s.op && s.op->host;
-  }
+  for (auto [slot, value] : ir.commits) slots_[static_cast<size_t>(slot)].written = true;
+  for (const Step& s : ir.steps) calls_host_ |= s.op->host;
   bound_.resize(slots_.size());
   lock_order_.resize(slots_.size());
   std::iota(lock_order_.begin(), lock_order_.end(), size_t{0});
   std::sort(lock_order_.begin(), lock_order_.end(),
             [&](size_t a, size_t b) { return std::less<>()(slots_[a].slot.get(), slots_[b].slot.get()); });
+  if (budget == kNoBudget)
+    set(std::move(ir));
+  else
+    fit(std::move(ir), budget);
   make_ready();
+}
+
+// Places the steps of what build_ir() has made.
+void Program::set(Ir ir) {
+  fuse(ir);
+  ir_ = std::move(ir);
+  placed_for_ = members_ = 0;
+  place_for(num_threads());
+  cost_ = 0;
+  for (const Step& s : ir_.steps) cost_ += s.cost;
+}
+
+// Of the layouts for one thread and for several.
+int64_t Program::planned_peak() {
+  int64_t peak = 0;
+  const bool parallel = std::any_of(phases_.begin(), phases_.end(), [](const Phase& p) { return p.parallel; });
+  for (int members = 1; members <= placed_for_; members += placed_for_ - 1) {
+    if (members > 1 && !parallel) break;
+    lay_out(members);
+    peak = std::max(peak, memory_use().peak());
+  }
+  return peak;
+}
+
+// Each level leaves less alive at one time, in the order that was planned; but what is repeated changes that. So where
+// the last level needs too much, some before it are tried; and then what is best so far is where to start from.
+void Program::fit(Ir ir, int64_t budget) {
+  constexpr int kPasses = 6, kTries = 8;
+  constexpr double kWorth = 0.99;
+  set(copy_of(ir));
+  const int64_t all = planned_peak();
+  int64_t least = all;
+  for (int pass = 0; least > budget; ++pass) {
+    const Recompute recompute(std::move(ir), ir_);
+    int planned = 0, best = 0;
+    const auto peak = [&](int levels) {
+      set(recompute.ir(planned = levels));
+      return planned_peak();
+    };
+    const int64_t before = least;
+    const int step = std::max(recompute.levels() / kTries, 1);
+    for (int levels = recompute.levels(); levels > 0 && least > budget; levels -= step)
+      if (const int64_t bytes = peak(levels); bytes < least) {
+        least = bytes;
+        best = levels;
+      }
+    if (least > budget && (pass + 1 == kPasses || static_cast<double>(least) > kWorth * static_cast<double>(before)))
+      throw BudgetError(cat("[compile] recompute is ", budget, " bytes, but the program needs at least ", least,
+                            " of them at one time, and ", all,
+                            " if nothing is computed again: give more, or make the batch smaller"));
+    if (least <= budget)
+      for (int too_much = 0; best - too_much > 1;) {
+        const int middle = too_much + (best - too_much) / 2;
+        (peak(middle) <= budget ? best : too_much) = middle;
+      }
+    ir = recompute.ir(best);
+    if (planned != best) set(copy_of(ir));
+  }
 }
 
 // Phases and layout for the number of threads that there are now; how many of them run it.

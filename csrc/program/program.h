@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/error.h"
 #include "graph/slot.h"
 #include "program/capture.h"
 #include "program/ir.h"
@@ -30,12 +31,20 @@ class Running {
   bool locks_;
 };
 
+constexpr int64_t kNoBudget = INT64_MAX;
+// A program cannot do with the memory that it was granted.
+struct BudgetError : ValueError {
+  using ValueError::ValueError;
+};
+
 class Program {
  public:
   // Plans what `outputs` and the written slots of the capture need, given the values of `inputs`: symbols, or any other
   // values of the graph. With keep_grads the gradients that the captured function left in cells are kept too; else
-  // their cells are stale after a run.
-  Program(const Capture& capture, std::span<const Tensor> inputs, const std::vector<Tensor>& outputs, bool keep_grads);
+  // their cells are stale after a run. Where a run needs more than `budget` bytes, on one thread or on as many as there
+  // are now, steps are repeated (recompute.h) until it does not, and BudgetError is thrown if it always does.
+  Program(const Capture& capture, std::span<const Tensor> inputs, const std::vector<Tensor>& outputs, bool keep_grads,
+          int64_t budget = kNoBudget);
 
   // Runs on the data of the arguments (contiguous, of the captured specs). Slots change only if all went well.
   // Returns the outputs in fresh buffers. Thread-safe: one run at a time. Must be called without the interpreter's lock
@@ -116,6 +125,9 @@ class Program {
     std::vector<int> homes;  // of members: see share_out()
   };
 
+  void set(Ir ir);
+  int64_t planned_peak();
+  void fit(Ir ir, int64_t budget);
   int make_ready();
   void place_for(int threads);
   void lay_out(int members);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/error.h"
 #include "graph/apart.h"
 #include "graph/apply.h"
 #include "program/capture.h"

@@ -61,8 +61,9 @@ const Op compiled_op{
 };
 }  // namespace
 
-std::shared_ptr<Traced> Traced::make(Capture capture, std::vector<Tensor> outputs, bool keep_grads, Traced* like) {
-  std::shared_ptr<Traced> t(new Traced(std::move(capture), std::move(outputs), keep_grads));
+std::shared_ptr<Traced> Traced::make(Capture capture, std::vector<Tensor> outputs, bool keep_grads, int64_t budget,
+                                     Traced* like) {
+  std::shared_ptr<Traced> t(new Traced(std::move(capture), std::move(outputs), keep_grads, budget));
   if (like) t->adopt(*like);
   const std::shared_ptr<const Plan> p = t->plan({});
   if (t->carries()) return t;
@@ -74,8 +75,8 @@ std::shared_ptr<Traced> Traced::make(Capture capture, std::vector<Tensor> output
   return t;
 }
 
-Traced::Traced(Capture capture, std::vector<Tensor> outputs, bool keep_grads)
-    : capture_(std::move(capture)), outputs_(std::move(outputs)), keep_grads_(keep_grads) {
+Traced::Traced(Capture capture, std::vector<Tensor> outputs, bool keep_grads, int64_t budget)
+    : capture_(std::move(capture)), outputs_(std::move(outputs)), keep_grads_(keep_grads), budget_(budget) {
   find_carried();
   if (carries()) find_operands();
 }
@@ -175,6 +176,7 @@ void Traced::find_operands() {
     if (n->op && n->op->host)
       for (int i = 0; i < static_cast<int>(n->n_outputs); ++i) wanted_.emplace_back(n, i);
   }
+  n_unrepeatable_ = wanted_.size();
   for (size_t i = 0; i < known.size(); ++i)
     if (reached[i]) operands_.push_back(std::move(known[i]));
   for (Tensor& t : met) operands_.push_back({-1, -1, std::move(t)});
@@ -188,17 +190,24 @@ std::shared_ptr<const Traced::Plan> Traced::plan(const std::shared_ptr<const Kep
     if (plan_ && plan_->given == given && plan_->wanted == wanted_.size()) return plan_;
     wanted = wanted_;
   }
-  std::shared_ptr<const Plan> made = make_plan(given, wanted), last = made;
+  std::shared_ptr<const Plan> made;
+  try {
+    made = make_plan(given, wanted, wanted.size());
+  } catch (const BudgetError&) {
+    if (wanted.size() == n_unrepeatable_) throw;
+    made = make_plan(given, std::span<const Tensor>(wanted).first(n_unrepeatable_), wanted.size());
+  }
+  std::shared_ptr<const Plan> last = made;
   std::lock_guard guard(lock_);
   std::swap(plan_, last);
   return made;
 }
 
 std::shared_ptr<const Traced::Plan> Traced::make_plan(const std::shared_ptr<const Kept>& given,
-                                                      const std::vector<Tensor>& wanted) {
+                                                      std::span<const Tensor> wanted, size_t n_wanted) {
   auto made = std::make_shared<Plan>();
   made->given = given;
-  made->wanted = wanted.size();
+  made->wanted = n_wanted;
   auto kept = std::make_shared<Kept>();
   std::vector<Tensor> inputs = capture_.inputs, outputs = outputs_;
   if (given) {
@@ -218,14 +227,14 @@ std::shared_ptr<const Traced::Plan> Traced::make_plan(const std::shared_ptr<cons
   }
   made->kept = std::move(kept);
   RecordingGuard off(false);
-  made->program = std::make_shared<Program>(capture_, inputs, outputs, keep_grads_);
+  made->program = std::make_shared<Program>(capture_, inputs, outputs, keep_grads_, budget_);
   return made;
 }
 
 std::shared_ptr<Program> Traced::plain_program() {
   if (!carries()) return program_;
   const auto p = plan({});
-  return p->from.empty() ? p->program : make_plan({}, {})->program;
+  return p->from.empty() ? p->program : make_plan({}, {}, 0)->program;
 }
 
 std::vector<std::shared_ptr<Program>> Traced::programs() {
@@ -394,7 +403,7 @@ Traced::Derivative Traced::trace(const std::vector<bool>& key) {
     made.operands.push_back(operands[i]);
   }
   if (results.empty()) return made;
-  made.traced.reset(new Traced(std::move(capture), std::move(results), false));
+  made.traced.reset(new Traced(std::move(capture), std::move(results), false, budget_));
   made.traced->begin_ = begin;
   made.traced->parent_ = weak_from_this();
   return made;

@@ -23,8 +23,9 @@ namespace bs {
 class Traced : public Object, public std::enable_shared_from_this<Traced> {
  public:
   // Of what a capture has recorded; with keep_grads as Program's. The derivatives that `like` has been asked for, the
-  // same function with arguments of other sizes, are traced at once.
-  static std::shared_ptr<Traced> make(Capture capture, std::vector<Tensor> outputs, bool keep_grads,
+  // same function with arguments of other sizes, are traced at once. Each program, those of derivatives too, is planned
+  // within the budget; what would make the function's need more is not kept, but made again by the derivative's.
+  static std::shared_ptr<Traced> make(Capture capture, std::vector<Tensor> outputs, bool keep_grads, int64_t budget,
                                       Traced* like = nullptr);
   Traced(const Traced&) = delete;
   Traced& operator=(const Traced&) = delete;
@@ -52,7 +53,7 @@ class Traced : public Object, public std::enable_shared_from_this<Traced> {
   // How a call runs that is given some kept values.
   struct Plan {
     std::shared_ptr<const Kept> given, kept;
-    size_t wanted;                     // how many of wanted_ are among them
+    size_t wanted;                     // for how many of wanted_ it is made
     std::vector<size_t> from;          // of each that was not given: the output of the program
     std::shared_ptr<Program> program;  // its inputs: the arguments, and what is given
   };
@@ -70,13 +71,15 @@ class Traced : public Object, public std::enable_shared_from_this<Traced> {
     bool holds() const;
   };
 
-  Traced(Capture capture, std::vector<Tensor> outputs, bool keep_grads);
+  Traced(Capture capture, std::vector<Tensor> outputs, bool keep_grads, int64_t budget);
   std::vector<std::shared_ptr<Program>> programs();
   void find_carried();
   void find_groups(std::span<Node* const> nodes);
   void find_operands();
   std::shared_ptr<const Plan> plan(const std::shared_ptr<const Kept>& given);
-  std::shared_ptr<const Plan> make_plan(const std::shared_ptr<const Kept>& given, const std::vector<Tensor>& wanted);
+  // `wanted` is all or part of the first n_wanted of wanted_.
+  std::shared_ptr<const Plan> make_plan(const std::shared_ptr<const Kept>& given, std::span<const Tensor> wanted,
+                                        size_t n_wanted);
   std::vector<Tensor> call(std::span<const Tensor> args, const std::shared_ptr<const Kept>& given,
                            std::span<const Tensor> given_values);
   // The rule of its nodes.
@@ -94,6 +97,7 @@ class Traced : public Object, public std::enable_shared_from_this<Traced> {
   std::vector<Tensor> outputs_;
   std::shared_ptr<Program> program_;  // where nothing is carried: always the same
   const bool keep_grads_;
+  const int64_t budget_;
   std::vector<size_t> carried_;  // results that are outputs of nodes
   std::vector<int> group_;       // of each of these: its node
   int n_groups_ = 0;
@@ -104,6 +108,7 @@ class Traced : public Object, public std::enable_shared_from_this<Traced> {
 
   std::mutex lock_;  // of the following; nothing is built, and nothing goes, while it is held
   std::vector<Tensor> wanted_;
+  size_t n_unrepeatable_ = 0;  // of these: what cannot be made again, first
   std::shared_ptr<const Plan> plan_;
   std::vector<Derivative> derivatives_;
 };

@@ -102,9 +102,12 @@ def compile(
         Whether a call that cannot be captured, as it reads a value, runs op by op instead, from the start,
         with the generators as they were. A warning names the line: what comes before it has run twice, once
         on symbols. Calls with such arguments go on so.
-    recompute : Module, class of modules, or sequence of them, optional
-        Modules whose calls are checkpoints (`utils.checkpoint`): what lies inside them is not kept for the
-        derivative but computed again. Memory for time; results are the same to the bit.
+    recompute : int, or Module, class of modules, or sequence of them, optional
+        Memory for time; results are the same to the bit. Modules: their calls are checkpoints
+        (`utils.checkpoint`), so what lies inside them is not kept for the derivative but computed again. An
+        integer: the bytes that a program may need (`program(*args).memory.peak`). What is cheapest to
+        compute again is, until it needs no more, for as many threads as there are when it is planned; a
+        ValueError says what it needs at least if it always does.
     fullgraph, dynamic, mode, options, backend
         PyTorch's, for the sake of its programs. A capture is always whole, sizes need no mark, and there is
         one compiler: `backend` may be None or "inductor".
@@ -155,9 +158,12 @@ def _compiled(fn: Any, options: dict[str, Any]) -> Any:
     fn = _original(fn)
     if isinstance(fn, type):
         raise TypeError(f"[compile] {fn.__name__} is a class: compile its objects or its methods")
-    modules = options.get("recompute", ())
-    core = {name: value for name, value in options.items() if name != "recompute"}
-    made = _core.compiled(Recomputing(fn, modules) if modules else fn, **core)
+    core = dict(options)
+    again = core.pop("recompute", ())
+    if isinstance(again, int):
+        made = _core.compiled(fn, **core, budget=again)
+    else:
+        made = _core.compiled(Recomputing(fn, again) if again else fn, **core)
     made.options = options
     return made
 

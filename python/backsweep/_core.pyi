@@ -1165,6 +1165,7 @@ def compiled(
     keep_grads: bool = False,
     cache_size: int = 64,
     fallback: bool = False,
+    budget: int | None = None,
 ) -> CompiledFunction[P, R]:
     """The compiled form of a callable; bs.compile says what it is."""
 

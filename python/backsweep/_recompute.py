@@ -1,13 +1,15 @@
-"""`recompute=` of bs.compile: modules whose calls are checkpoints while a function is captured."""
+"""`recompute=` of bs.compile: modules whose calls are checkpoints in a capture, or bytes, for the core."""
 
 from __future__ import annotations
 
 import functools
 import threading
 from collections.abc import Callable, Iterable
+from numbers import Integral
 from typing import Any
 
 from backsweep import _core
+from backsweep._arguments import whole
 from backsweep._structure import Structure
 
 __all__ = ["Recomputing", "chosen", "recompute_calls_of"]
@@ -28,14 +30,16 @@ def recompute_calls_of(cls: type) -> None:
     _of.append((cls, vars(cls)["__call__"]))
 
 
-def chosen(modules: Any) -> tuple[Any, ...]:
-    """Check the argument; TypeError for what is neither module nor class of modules."""
+def chosen(modules: Any) -> int | tuple[Any, ...]:
+    """Check the argument; TypeError for what is no budget, and neither module nor class of modules."""
+    if not isinstance(modules, bool) and isinstance(modules, Integral):
+        return whole("compile", "recompute", int(modules))
     found = tuple(modules) if isinstance(modules, Iterable) and not _is_module(modules) else (modules,)
     for module in found:
         if not _is_module(module):
             raise TypeError(
-                "[compile] recompute takes modules and classes of modules, or a list of them, "
-                f"not {type(module).__name__}"
+                "[compile] recompute takes modules and classes of modules, or a list of them, or a number of "
+                f"bytes, not {type(module).__name__}"
             )
     return found
 

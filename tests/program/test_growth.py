@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import time
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 import backsweep as bs
-from programs import steps
+from programs import bench_phases, steps
 
 LENGTHS = (16, 32, 64)
-
-
-def bench_phases() -> ModuleType:
-    """bench/phases.py: a GPT block and recurrent layers in plain operations, and what is asked of them."""
-    path = Path(__file__).resolve().parents[2] / "bench" / "phases.py"
-    spec = importlib.util.spec_from_file_location("bench_phases", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 bench = bench_phases()

@@ -453,7 +453,7 @@ def test_what_is_computed_again_goes_with_copies() -> None:
     assert calls is nn.Module.__call__ and calls.__module__ == "backsweep.nn.module"  # as it was
 
 
-@pytest.mark.parametrize("wrong", [1000, "Block", [int], [bs.ones(3)]])
+@pytest.mark.parametrize("wrong", [True, 1e6, "Block", [int], [1000], [bs.ones(3)]])
 def test_only_modules_are_computed_again(wrong: Any) -> None:
     with pytest.raises(TypeError, match=r"\[compile\] recompute"):
         bs.compile(lambda x: x, recompute=wrong)

@@ -109,8 +109,8 @@ BASES = {"ShapeError": "ValueError", "DTypeError": "TypeError", "GraphError": "R
 
 FUNCTIONS = {
     "compiled": [
-        "(fn: Callable[P, R], *, keep_grads: bool = False, cache_size: int = 64, fallback: bool = False)"
-        " -> CompiledFunction[P, R]",
+        "(fn: Callable[P, R], *, keep_grads: bool = False, cache_size: int = 64, fallback: bool = False,"
+        " budget: int | None = None) -> CompiledFunction[P, R]",
     ],
     "grad": [
         f"(outputs: Tensor | Sequence[Tensor], inputs: {inputs}, "

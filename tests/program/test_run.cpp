@@ -53,7 +53,7 @@ struct Network {
       w->write(op("tanh", {op("matmul", {w->read(), w->read()})}));
       s->write(op("tanh", {s->read()}));
     }
-    program = std::make_unique<Program>(capture, outputs, false);
+    program = std::make_unique<Program>(capture, capture.inputs, outputs, false);
   }
   std::vector<Tensor> run(const Tensor& x) {
     char* const inputs[] = {x.data()};
@@ -115,7 +115,7 @@ int products(F f) {
     spec.shape = Dims{kSize, kSize};
     y = f(capture.input(spec, false), w->read());
   }
-  const std::string text = Program(capture, {y}, false).plan().text;
+  const std::string text = Program(capture, capture.inputs, {y}, false).plan().text;
   int count = 0, turned = 0;
   for (size_t at = 0; (at = text.find("= copy", at)) != std::string::npos; ++at) ++turned;
   EXPECT(turned == (text.find("= linear") != std::string::npos));  // the weight, once for all
@@ -193,7 +193,7 @@ void parts_have_units() {
       spec.shape = Dims{kSize, kSize};
       y = apply(coarse, {capture.input(spec, false)});
     }
-    Program program(capture, {y}, false);
+    Program program(capture, capture.inputs, {y}, false);
     char* const inputs[] = {x.data()};
     calls = without = 0;
     EXPECT(equal(program.run(inputs)[0], x));

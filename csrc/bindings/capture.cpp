@@ -119,11 +119,20 @@ py::object call_rule(const py::object& fn, const py::tuple& args) {
   return result;
 }
 
+// Longer programs run without the interpreter's lock; handing it over costs about 0.1 us.
+constexpr double kReleaseNanoseconds = 5e3;
+
+void Entry::set_traced(std::shared_ptr<Traced> made) {
+  traced = std::move(made);
+  const std::shared_ptr<Program> program = traced->program();
+  brief = program->cost() <= kReleaseNanoseconds && !program->calls_host();
+}
+
 bool Entry::guards_hold(py::object* changed) {
   if (eager) return true;
   const auto hold = [&](std::vector<Guard>& some) {
     return std::all_of(some.begin(), some.end(), [&](Guard& g) {
-      const bool holds = g.holds();
+      const bool holds = g.untouched() || g.holds();
       if (!holds) *changed = g.label();
       return holds;
     });
@@ -199,7 +208,7 @@ std::shared_ptr<Entry> capture(Compiled* self, py::handle args, py::handle kwarg
   std::shared_ptr<Traced> like;
   for (const auto& e : *self->entries)
     if (!like && e->traced && e->traced->carries() && e->nesting == entry->nesting) like = e->traced;
-  entry->traced = Traced::make(std::move(cap), std::move(outputs), self->keep_grads, self->budget, like.get());
+  entry->set_traced(Traced::make(std::move(cap), std::move(outputs), self->keep_grads, self->budget, like.get()));
   return entry;
 }
 
@@ -220,7 +229,8 @@ std::shared_ptr<Entry> replay(Compiled* self, const Entry& entry, const std::vec
   made->leaves = leaves;
   made->resting = false;
   let_go_of_arguments(made);
-  made->traced = Traced::make(std::move(cap), std::move(*outputs), self->keep_grads, self->budget, entry.traced.get());
+  made->set_traced(
+      Traced::make(std::move(cap), std::move(*outputs), self->keep_grads, self->budget, entry.traced.get()));
   return made;
 }
 

@@ -21,6 +21,7 @@ struct Entry {
   std::vector<Guard> structure;  // compared when the structure epoch has moved
   uint64_t epoch = 0;            // when `structure` was last seen to hold
   std::shared_ptr<Traced> traced;
+  bool brief = false;                // its programs are short and call nothing back: they keep the interpreter's lock
   std::shared_ptr<const Tape> tape;  // what gives `traced` for other sizes, if anything does
   py::object result;                 // what the function returned; placeholders stand for outputs
   bool single = false;               // it is one tensor
@@ -29,6 +30,7 @@ struct Entry {
 
   // Gives up what it holds: an object that was an argument is gone, so no call fits.
   void give_up();
+  void set_traced(std::shared_ptr<Traced> made);
   // Whether all is as the captured function saw it; if not, `changed` becomes the label of what is not.
   bool guards_hold(py::object* changed);
 };

@@ -13,8 +13,6 @@
 namespace bs::bindings {
 namespace {
 
-// Longer programs run without the interpreter's lock; handing it over costs about 0.1 us.
-constexpr double kReleaseNanoseconds = 5e3;
 constexpr int kRecapturesBeforeWarning = 8;
 
 // The arguments are `args`; or, where no result carries a derivative, the memory `data` says enough.
@@ -22,10 +20,10 @@ py::object run(Entry& entry, std::span<const Tensor> args, std::span<char* const
   const std::shared_ptr<Traced> traced = entry.traced;
   std::vector<Tensor> results;
   const auto go = [&] { results = traced->carries() ? traced->call(args) : traced->run(data); };
-  if (const auto program = traced->program(); program->cost() > kReleaseNanoseconds || program->calls_host()) {
-    GilRelease release;
+  if (entry.brief) {
     go();
   } else {
+    GilRelease release;
     go();
   }
   if (entry.single) return py::reinterpret_steal<py::object>(wrap(std::move(results[0])));

@@ -41,10 +41,7 @@ PyObject* or_absent(PyObject* borrowed) {
 
 bool same_class(PyObject* cls, PyObject* names, unsigned* version) {
   auto* type = reinterpret_cast<PyTypeObject*>(cls);
-  // A change of the class or of a base gives it another version, or 0 until the next look.
-#if PY_VERSION_HEX < 0x030B0000
-  if (!PyType_HasFeature(type, Py_TPFLAGS_VALID_VERSION_TAG)) *version = 0;
-#endif
+  if (!kTypesHaveVersions && !PyType_HasFeature(type, Py_TPFLAGS_VALID_VERSION_TAG)) *version = 0;
   if (*version && type->tp_version_tag == *version) return true;
   Py_ssize_t at = 0;
   PyObject *name, *value;

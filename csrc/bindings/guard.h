@@ -13,6 +13,9 @@ namespace bs::bindings {
 // The same object, or numbers, strings, or tuples of these of one type that are equal: of floats the bits count.
 bool same(PyObject* a, PyObject* b);
 
+// A change of a class or of a base gives the class another version, or 0 until the next look.
+constexpr bool kTypesHaveVersions = PY_VERSION_HEX >= 0x030B0000;
+
 struct Guard {
   enum class Kind : uint8_t {
     attribute,  // object.name, compared by ==
@@ -30,6 +33,13 @@ struct Guard {
   py::object where;      // before the name, in a warning
   unsigned version = 0;  // of a type, when its attributes were last compared
 
+  // Whether it holds by a look at pointers alone, as nearly all do at nearly all calls.
+  bool untouched() const {
+    if (kind == Kind::cell) return PyCell_GET(object.ptr()) == value.ptr();
+    if (kind == Kind::type && kTypesHaveVersions)
+      return version != 0 && reinterpret_cast<PyTypeObject*>(object.ptr())->tp_version_tag == version;
+    return false;
+  }
   bool holds();
   // What it is about, for a warning.
   py::object label() const;

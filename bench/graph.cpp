@@ -69,7 +69,7 @@ std::unique_ptr<Program> product_program(int64_t length) {
     for (int64_t i = 0; i < length; ++i) z = ops::matmul(z, w);
     out = z;
   }
-  return std::make_unique<Program>(capture, std::vector<Tensor>{out}, false);
+  return std::make_unique<Program>(capture, capture.inputs, std::vector<Tensor>{out}, false);
 }
 
 void program_run(State& state) {

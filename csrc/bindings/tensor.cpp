@@ -155,7 +155,8 @@ bool requires_grad(PyObject* o) {
 bool is_leaf(PyObject* o) {
   const PyTensor* p = as_tensor(o);
   const Node* n = p->slot ? nullptr : p->t.node();
-  return !n || (!n->op && !n->severed) || !p->t.requires_grad();
+  // In a capture a leaf may be what detach() made.
+  return !n || (!n->op && !n->severed) || n->cell || !p->t.requires_grad();
 }
 
 GradCell* cell_of(PyObject* o) {

@@ -120,6 +120,34 @@ def test_an_optimizer_over_a_part_of_the_model() -> None:
         want = losses
 
 
+def test_leaves_made_inside_collect_gradients() -> None:
+    """Whether detach() made them, which records in a capture, or nothing that is recorded."""
+
+    def detached(x: bs.Tensor) -> bs.Tensor:
+        return x.detach().requires_grad_()
+
+    def flagged(x: bs.Tensor) -> bs.Tensor:
+        z = bs.exp(x).detach()
+        z.requires_grad = True
+        return z
+
+    def created(x: bs.Tensor) -> bs.Tensor:
+        return bs.zeros(*x.shape, requires_grad=True)
+
+    def run(leaf: bs.Tensor, x: bs.Tensor) -> bs.Tensor | None:
+        assert leaf.is_leaf
+        assert leaf.grad is None
+        for _ in range(2):
+            bs.square(leaf * x + leaf).mean().backward()
+        return leaf.grad
+
+    for make in (detached, flagged, created):
+        compiled = bs.compile(lambda x, make=make: run(make(x), x))
+        for n in (3, 5):
+            x = bs.arange(n) * 0.5
+            assert bits(compiled(x)) == bits(run(make(x), x))
+
+
 def test_loops_keep_no_gradients() -> None:
     p = nn.Parameter(bs.ones(2))
 

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "bindings/arguments.h"
 #include "graph/apply.h"
+#include "graph/slot.h"
 #include "ops/ops.h"
 
 namespace bs::bindings {
@@ -143,7 +144,10 @@ Tensor with_requires_grad(Tensor leaf, const char* op) {
     throw DTypeError(cat("[", op, "] only float tensors have gradients, this one is ", name_of(leaf.dtype()),
                          ": cast it first, with .float()"));
   leaf.node()->requires_grad = true;
-  if (!leaf.node()->cell) leaf.node()->cell = GradCell::make();
+  if (!leaf.node()->cell) {
+    leaf.node()->cell = GradCell::make();
+    if (CaptureHooks* capture = current_capture()) capture->own_cell(*leaf.node()->cell);
+  }
   return leaf;
 }
 

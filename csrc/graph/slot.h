@@ -68,6 +68,8 @@ class CaptureHooks {
   virtual Tensor read_grad(GradCell& cell) = 0;
   virtual void write_grad(GradCell& cell, const Tensor& grad) = 0;
   virtual void accumulate_grad(GradCell& cell, const Tensor& grad) = 0;
+  // The cell of a leaf that the captured function makes: it is empty whenever the function begins.
+  virtual void own_cell(GradCell& cell) = 0;
   // A symbolic application of an op with an effect: kept, and in this order, whether or not its outputs are used.
   virtual void effect(const Tensor& applied) = 0;
 };

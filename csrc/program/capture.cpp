@@ -68,6 +68,8 @@ Capture::CellUse& Capture::use(GradCell& cell, bool assume_empty) {
   return cells[it->second];
 }
 
+void Capture::own_cell(GradCell& cell) { use(cell, false); }
+
 Tensor Capture::read_grad(GradCell& cell) {
   CellUse& u = use(cell, true);
   u.read = true;

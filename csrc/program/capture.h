@@ -26,6 +26,7 @@ class Capture : public CaptureHooks {
   Tensor read_grad(GradCell& cell) override;
   void write_grad(GradCell& cell, const Tensor& grad) override;
   void accumulate_grad(GradCell& cell, const Tensor& grad) override;
+  void own_cell(GradCell& cell) override;
   void effect(const Tensor& applied) override;
 
   Tape* tape = nullptr;  // on which the captured function is recorded, if on any

@@ -264,7 +264,7 @@ std::vector<Tensor> sweep(std::span<const Tensor> outputs, std::span<const Tenso
       // As the leaf lies: p.grad.view(-1) is a view.
       if (!inputs && node->cell) accumulate_grad(*node->cell, ops::contiguous(own[0]));
       Mask needed;
-      const uint32_t* source = &w.source[w.first_edge[i]];
+      const uint32_t* source = w.source.data() + w.first_edge[i];
       const int n_inputs = static_cast<int>(node->n_inputs);
       for (int e = 0; e < n_inputs; ++e) {
         if (source[e] == kNone || !w.relevant[source[e]]) continue;

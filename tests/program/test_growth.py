@@ -83,14 +83,17 @@ def test_planning_takes_linear_time(gates: int) -> None:
 
 
 def test_many_nodes_are_planned_at_once() -> None:
-    """A chain of 100,000 nodes, tried again and again by fusing: half a second, at most thrice that."""
+    """A chain of 100,000 nodes, tried again and again by fusing, takes four times what a quarter of it does."""
 
-    @bs.compile
-    def chain(x: bs.Tensor) -> bs.Tensor:
-        for _ in range(50_000):
-            x = x * 1.001 + 0.5
-        return x
+    def seconds(n: int) -> float:
+        @bs.compile
+        def chain(x: bs.Tensor) -> bs.Tensor:
+            for _ in range(n):
+                x = x * 1.001 + 0.5
+            return x
 
-    begin = time.process_time()
-    chain(bs.ones(8))
-    assert time.process_time() - begin < 1.5
+        begin = time.process_time()
+        chain(bs.ones(8))
+        return time.process_time() - begin
+
+    assert seconds(50_000) < 8 * seconds(12_500)

@@ -83,7 +83,7 @@ def test_planning_takes_linear_time(gates: int) -> None:
 
 
 def test_many_nodes_are_planned_at_once() -> None:
-    """A chain of 100,000 nodes, tried again and again by fusing, takes four times what a quarter of it does."""
+    """A chain of 100,000 nodes, tried again and again by fusing, takes four times what a quarter takes."""
 
     def seconds(n: int) -> float:
         @bs.compile

@@ -12,6 +12,9 @@
 namespace bs::bindings {
 namespace {
 
+// Longer programs run without the interpreter's lock; handing it over costs about 0.1 us.
+constexpr double kReleaseNanoseconds = 5e3;
+
 // Guards of the capture that runs on this thread.
 thread_local std::vector<Guard>* guards_of_capture = nullptr;
 
@@ -119,9 +122,6 @@ py::object call_rule(const py::object& fn, const py::tuple& args) {
   return result;
 }
 
-// Longer programs run without the interpreter's lock; handing it over costs about 0.1 us.
-constexpr double kReleaseNanoseconds = 5e3;
-
 void Entry::set_traced(std::shared_ptr<Traced> made) {
   traced = std::move(made);
   const std::shared_ptr<Program> program = traced->program();
@@ -132,7 +132,7 @@ bool Entry::guards_hold(py::object* changed) {
   if (eager) return true;
   const auto hold = [&](std::vector<Guard>& some) {
     return std::all_of(some.begin(), some.end(), [&](Guard& g) {
-      const bool holds = g.untouched() || g.holds();
+      const bool holds = g.holds();
       if (!holds) *changed = g.label();
       return holds;
     });

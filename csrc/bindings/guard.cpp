@@ -93,7 +93,7 @@ PyObject* absent() {
   return made;
 }
 
-bool Guard::holds() {
+bool Guard::compare() {
   PyObject* const o = object.ptr();
   switch (kind) {
     case Kind::attribute:

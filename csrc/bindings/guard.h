@@ -33,17 +33,20 @@ struct Guard {
   py::object where;      // before the name, in a warning
   unsigned version = 0;  // of a type, when its attributes were last compared
 
-  // Whether it holds by a look at pointers alone, as nearly all do at nearly all calls.
+  // Nearly all hold at nearly all calls by a look at pointers alone.
+  bool holds() { return untouched() || compare(); }
+  // What it is about, for a warning.
+  py::object label() const;
+  int visit(visitproc visit, void* arg) const;
+
+ private:
   bool untouched() const {
     if (kind == Kind::cell) return PyCell_GET(object.ptr()) == value.ptr();
     if (kind == Kind::type && kTypesHaveVersions)
       return version != 0 && reinterpret_cast<PyTypeObject*>(object.ptr())->tp_version_tag == version;
     return false;
   }
-  bool holds();
-  // What it is about, for a warning.
-  py::object label() const;
-  int visit(visitproc visit, void* arg) const;
+  bool compare();
 };
 
 // Stands for what is not there.

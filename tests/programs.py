@@ -66,3 +66,15 @@ def bench_phases() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def leaf(*values: float) -> bs.Tensor:
+    return bs.tensor(np.array(values), requires_grad=True)
+
+
+def same(fn: Callable[..., Any], *args: Any, calls: int = 3) -> None:
+    """What fn gives for f, it gives for bs.compile(f); the first time without what later calls keep."""
+    want = [bits(t) for t in fn(lambda f: f, *args)]
+    compiled: dict[Any, Any] = {}
+    for _ in range(calls):
+        assert [bits(t) for t in fn(lambda f: compiled.setdefault(f.__code__, bs.compile(f)), *args)] == want

@@ -16,20 +16,7 @@ import backsweep as bs
 from backsweep import _core, nn
 from backsweep.nn import functional as F
 from driver import array, bits
-from programs import batch, model_and_optimizer
-
-
-def leaf(*values: float) -> bs.Tensor:
-    return bs.tensor(np.array(values), requires_grad=True)
-
-
-def same(fn: Callable[..., Any], *args: Any, calls: int = 3) -> None:
-    """What fn gives for f, it gives for bs.compile(f); the first time without what later calls keep."""
-    want = [bits(t) for t in fn(lambda f: f, *args)]
-    compiled: dict[Any, Any] = {}
-    for _ in range(calls):
-        assert [bits(t) for t in fn(lambda f: compiled.setdefault(f.__code__, bs.compile(f)), *args)] == want
-
+from programs import batch, leaf, model_and_optimizer, same, training_step
 
 # ---- Freed and spent ---------------------------------------------------------------------------------------
 
@@ -184,16 +171,7 @@ def test_losses_that_are_kept_keep_no_activations() -> None:
 
 def test_losses_of_compiled_steps_hold_nothing() -> None:
     """What was swept inside has no node."""
-    model, optimizer = model_and_optimizer()
-
-    @bs.compile
-    def step(x: bs.Tensor, y: bs.Tensor) -> bs.Tensor:
-        loss = F.cross_entropy(model(x), y)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss
-
+    step = bs.compile(training_step(*model_and_optimizer()))
     x, y = batch()
     losses = [step(x, y) for _ in range(3)]
     nodes, held = _core.live_nodes(), _core.allocated_bytes()

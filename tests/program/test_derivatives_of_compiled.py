@@ -11,20 +11,7 @@ import backsweep as bs
 from backsweep import _core, nn
 from backsweep.nn import functional as F
 from driver import array, bits
-from programs import batch, model_and_optimizer
-
-
-def leaf(*values: float) -> bs.Tensor:
-    return bs.tensor(np.array(values), requires_grad=True)
-
-
-def same(fn: Callable[..., Any], *args: Any, calls: int = 3) -> None:
-    """What fn gives for f, it gives for bs.compile(f); the first time without what later calls keep."""
-    want = [bits(t) for t in fn(lambda f: f, *args)]
-    compiled: dict[Any, Any] = {}
-    for _ in range(calls):
-        assert [bits(t) for t in fn(lambda f: compiled.setdefault(f.__code__, bs.compile(f)), *args)] == want
-
+from programs import batch, leaf, model_and_optimizer, same
 
 # ---- First derivatives -------------------------------------------------------------------------------------
 

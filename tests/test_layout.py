@@ -70,7 +70,7 @@ def test_includes_point_upward_only() -> None:
 @pytest.mark.parametrize(
     ("what", "pattern", "place"),
     [
-        ("pybind11 and Python.h", r"#\s*include\s*[<\"](pybind11/|Python\.h)", "csrc/bindings/"),
+        ("pybind11 and Python.h", r"#\s*include\s*[<\"](pybind11/|Python\.h)", "csrc/bindings/pybind.h"),
         ("OpenMP", r"#\s*pragma\s+omp\b|_Pragma\s*\(\s*\"omp\b|#\s*include\s*<omp\.h>", "csrc/base/parallel"),
     ],
 )

@@ -1,10 +1,8 @@
 // bs.float32 and friends: one Python object per element type.
 #pragma once
 
-#include <pybind11/numpy.h>
-#include <pybind11/pybind11.h>
-
 #include "base/dtype.h"
+#include "bindings/pybind.h"
 
 namespace bs::bindings {
 

@@ -1,9 +1,9 @@
 // From C++ exceptions to Python's: one translation for pybind11 functions and for hand-written slots.
 #pragma once
 
-#include <pybind11/pybind11.h>
-
 #include <string>
+
+#include "bindings/pybind.h"
 
 namespace bs::bindings {
 

@@ -1,6 +1,5 @@
 // What bs.Function and checkpoints are made of: derivatives stated in Python, call-backs into NumPy, functions that run
 // again.
-#include <pybind11/stl.h>
 
 #include <cstring>
 
@@ -10,6 +9,7 @@
 #include "bindings/dtype.h"
 #include "bindings/gil.h"
 #include "bindings/guard.h"
+#include "bindings/pybind.h"
 #include "bindings/tensor.h"
 #include "ops/custom.h"
 

@@ -1,8 +1,9 @@
 // The interpreter's lock: giving it up around work, and taking it for a call-back.
 #pragma once
 
-#include <pybind11/pybind11.h>
 #include <unistd.h>
+
+#include "bindings/pybind.h"
 
 namespace bs::bindings {
 

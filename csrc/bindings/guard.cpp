@@ -1,11 +1,10 @@
 #include "bindings/guard.h"
 
-#include <pybind11/numpy.h>
-
 #include <cstring>
 #include <unordered_set>
 
 #include "base/error.h"
+#include "bindings/pybind.h"
 
 namespace bs::bindings {
 namespace {

@@ -1,7 +1,5 @@
 #include "bindings/info.h"
 
-#include <pybind11/stl.h>
-
 #include <algorithm>
 #include <climits>
 
@@ -10,6 +8,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "bindings/op_args.h"
+#include "bindings/pybind.h"
 #include "graph/op.h"
 #include "graph/slot.h"
 #include "kernels/kernels.h"

@@ -1,12 +1,11 @@
 // The Python module backsweep._core: a table of contents.
-#include <pybind11/pybind11.h>
-
 #include "bindings/autodiff.h"
 #include "bindings/compiled.h"
 #include "bindings/dtype.h"
 #include "bindings/errors.h"
 #include "bindings/info.h"
 #include "bindings/op_call.h"
+#include "bindings/pybind.h"
 #include "bindings/random.h"
 #include "bindings/size.h"
 #include "bindings/tensor.h"

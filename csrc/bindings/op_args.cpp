@@ -1,12 +1,11 @@
 #include "bindings/op_args.h"
 
-#include <pybind11/stl.h>
-
 #include <algorithm>
 
 #include "base/error.h"
 #include "bindings/dtype.h"
 #include "bindings/op_call.h"
+#include "bindings/pybind.h"
 #include "bindings/random.h"
 #include "ops/ops.h"
 

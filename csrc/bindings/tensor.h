@@ -4,10 +4,8 @@
 // value, which under bs.compile is the capture's symbol for it.
 #pragma once
 
-#include <pybind11/numpy.h>
-#include <pybind11/pybind11.h>
-
 #include "bindings/errors.h"
+#include "bindings/pybind.h"
 #include "graph/slot.h"
 #include "graph/tensor.h"
 

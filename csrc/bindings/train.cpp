@@ -1,10 +1,8 @@
 // Trainer: epochs of a compiled step that run without Python.
-#include <pybind11/numpy.h>
-#include <pybind11/stl.h>
-
 #include "base/error.h"
 #include "bindings/compiled.h"
 #include "bindings/gil.h"
+#include "bindings/pybind.h"
 #include "bindings/random.h"
 #include "graph/apply.h"
 #include "train/epoch.h"

@@ -83,6 +83,23 @@ Py_ssize_t Parameters::bind_any(PyObject* const* args, Py_ssize_t n, PyObject* k
   return n - fit;
 }
 
+bool Parameters::try_bind(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, PyObject** bound) const {
+  if (n > most_ && !variadic) return false;
+  std::fill_n(bound, all.size(), nullptr);
+  for (Py_ssize_t i = 0; i < std::min(n, most_); ++i) bound[positional[static_cast<size_t>(i)]] = args[i];
+  const Py_ssize_t n_kw = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
+  for (Py_ssize_t k = 0; k < n_kw; ++k) {
+    PyObject* name = PyTuple_GET_ITEM(kwnames, k);
+    const int i = position_of(name);
+    if (i < 0 && takes_out && PyUnicode_CompareWithASCIIString(name, "out") == 0) continue;
+    if (i < 0 || bound[i]) return false;
+    bound[i] = args[n + k];
+  }
+  for (size_t i = 0; i < all.size(); ++i)
+    if (!bound[i] && all[i].required) return false;
+  return true;
+}
+
 Arguments::Arguments(const Parameters& p, PyObject* args, PyObject* kwargs) {
   const Py_ssize_t n = PyTuple_GET_SIZE(args);
   PyObject* const* given = reinterpret_cast<PyTupleObject*>(args)->ob_item;

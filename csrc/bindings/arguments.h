@@ -39,6 +39,8 @@ struct Parameters {
     for (Py_ssize_t i = 0; i < n; ++i) bound[positional[static_cast<size_t>(i)]] = args[i];
     return 0;
   }
+  // As bind(), but says whether they fit instead of throwing.
+  bool try_bind(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, PyObject** bound) const;
 
  private:
   int n_ = 0;

@@ -254,6 +254,25 @@ Ref<Attrs> parse(const Signature& s, Arguments& given, Operands* in) {
   return attrs;
 }
 
+bool Signature::fits(PyObject* const* args, Py_ssize_t n, PyObject* kwnames) const {
+  PyObject* bound[Parameters::kMost];
+  if (!parameters.try_bind(args, n, kwnames, bound)) return false;
+  const size_t n_inputs = op.inputs.size();
+  for (size_t i = 0; i < n_inputs; ++i) {
+    if (!bound[i] || bound[i] == Py_None) continue;
+    const bool number = is_number(bound[i]) || is_size(bound[i]);
+    if (PyUnicode_Check(bound[i]) || (number && !op.inputs[i].weak)) return false;
+  }
+  for (size_t k = 0; k < op.attrs.size(); ++k) {
+    PyObject* o = bound[n_inputs + k];
+    const AttrType type = op.attrs[k].type;
+    if (!o || o == Py_None) continue;
+    if (is_tensor(o) || PyUnicode_Check(o) != (type == AttrType::word)) return false;
+    if (takes_integers(type) && (PyBool_Check(o) || PyFloat_Check(o))) return false;
+  }
+  return true;
+}
+
 py::object default_object(const AttrSchema& schema) {
   const Attr& a = schema.default_value;
   if (const auto* v = std::get_if<int64_t>(&a)) {

@@ -16,11 +16,16 @@ struct Signature {
 
   const Op& op;
   Parameters parameters;
-  int keyword = -1;     // the place of what Op::keyword names, or -1
-  bool many = false;    // its input is a sequence of tensors
-  bool weak = false;    // it has inputs where Python numbers take the dtype of the others
-  bool drawn = false;   // it has inputs that are drawn where they are left out
-  Ref<Attrs> defaults;  // shared by calls that give no attribute; null where one is required
+  int keyword = -1;                              // the place of what Op::keyword names, or -1
+  bool many = false;                             // its input is a sequence of tensors
+  bool weak = false;                             // it has inputs where Python numbers take the dtype of the others
+  bool drawn = false;                            // it has inputs that are drawn where they are left out
+  Ref<Attrs> defaults;                           // shared by calls that give no attribute; null where one is required
+  std::vector<const Signature*> overloads = {};  // of Op::overloads
+  PyObject* named = nullptr;                     // the class of its results where they are a named tuple
+
+  // Whether the arguments are such as it takes, by their names, their number, and whether they are tensors.
+  bool fits(PyObject* const* args, Py_ssize_t n, PyObject* kwnames) const;
 };
 
 // Fills `in` and gives the attributes of one call, whose arguments it may change. Throws TypeError "[op] ..." for what

@@ -4,6 +4,8 @@
 #include <structmember.h>
 
 #include <cstddef>
+#include <map>
+#include <string>
 
 #include "base/error.h"
 #include "bindings/op_args.h"
@@ -14,7 +16,7 @@ namespace {
 
 struct OpFunction {
   PyObject_HEAD vectorcallfunc vectorcall;
-  const Signature* signature;  // lives as long as the process
+  Signature* signature;  // lives as long as the process
 };
 
 PyTypeObject* type = nullptr;
@@ -31,9 +33,27 @@ void inputs_as_numbers(const Op& op, Arguments& given, std::vector<py::object>& 
   }
 }
 
+// Of the ops that the name stands for, the one that the arguments fit; where none does, the first says what is wrong.
+const Signature& choose(const Signature& first, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  if (first.overloads.empty() || first.fits(args, n, kwnames)) return first;
+  for (const Signature* s : first.overloads)
+    if (s->fits(args, n, kwnames)) return *s;
+  return first;
+}
+
+// Several results as Python has them.
+PyObject* wrap_all(const Signature& s, std::vector<Tensor> outputs) {
+  py::object t = owned(PyTuple_New(static_cast<Py_ssize_t>(outputs.size())));
+  for (size_t i = 0; i < outputs.size(); ++i)
+    PyTuple_SET_ITEM(t.ptr(), static_cast<Py_ssize_t>(i), wrap(std::move(outputs[i])));
+  if (!s.named) return t.release().ptr();
+  const py::object args = owned(PyTuple_Pack(1, t.ptr()));
+  return checked(PyTuple_Type.tp_new(reinterpret_cast<PyTypeObject*>(s.named), args.ptr(), nullptr));
+}
+
 PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   return guarded([&] {
-    const Signature& s = signature_of(self);
+    const Signature& s = choose(signature_of(self), args, PyVectorcall_NARGS(nargsf), kwnames);
     Arguments given(s.parameters, args, PyVectorcall_NARGS(nargsf), kwnames);
     std::vector<py::object> numbers;
     if (live_sizes > 0) inputs_as_numbers(s.op, given, numbers);
@@ -44,11 +64,7 @@ PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObj
     Operands in;
     Ref<Attrs> attrs = parse(s, given, &in);
     if (!s.op.count_outputs && s.op.outputs.size() == 1) return wrap(call(s.op, in, std::move(attrs)));
-    std::vector<Tensor> outputs = call<apply_all>(s.op, in, std::move(attrs));
-    py::object t = owned(PyTuple_New(static_cast<Py_ssize_t>(outputs.size())));
-    for (size_t i = 0; i < outputs.size(); ++i)
-      PyTuple_SET_ITEM(t.ptr(), static_cast<Py_ssize_t>(i), wrap(std::move(outputs[i])));
-    return t.release().ptr();
+    return wrap_all(s, call<apply_all>(s.op, in, std::move(attrs)));
   });
 }
 
@@ -60,10 +76,7 @@ PyObject* compose(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject*
     Arguments given(s.parameters, args, n, kwnames);
     Operands in;
     Ref<Attrs> attrs = parse(s, given, &in);
-    std::vector<Tensor> made = s.op.compose(attrs.get(), in.span());
-    py::tuple t(made.size());
-    for (size_t i = 0; i < made.size(); ++i) t[i] = owned(wrap(std::move(made[i])));
-    return t.release().ptr();
+    return wrap_all(s, s.op.compose(attrs.get(), in.span()));
   });
 }
 
@@ -108,11 +121,23 @@ PyType_Spec spec = {
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_DISALLOW_INSTANTIATION,
     slots};
 
+// The class of its results: a named tuple.
+PyObject* make_named(const Op& op, py::module_& types) {
+  py::tuple fields(op.outputs.size());
+  for (size_t i = 0; i < op.outputs.size(); ++i) fields[i] = op.outputs[i];
+  py::object made = py::module_::import("collections")
+                        .attr("namedtuple")(op.name, fields, py::arg("module") = types.attr("__name__"));
+  types.attr(op.name) = made;
+  return made.release().ptr();
+}
+
 // A callable; kept for good.
-py::object make_function(const Op& op, bool method) {
+py::object make_function(const Op& op, bool method, py::module_& types) {
   auto* self = reinterpret_cast<OpFunction*>(checked(type->tp_alloc(type, 0)));
   self->vectorcall = vectorcall;
-  self->signature = new Signature(op, method);
+  auto* s = new Signature(op, method);
+  self->signature = s;
+  if (op.named) s->named = make_named(op, types);
   return py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(self));
 }
 
@@ -193,19 +218,24 @@ void register_ops(py::module_& m) {
     return ops.attr(name.c_str());
   });
   rebuild = py::object(m.attr("_op")).release().ptr();
+  py::module_ types = m.def_submodule("return_types", "The named tuples that ops with several results give.");
+  std::map<std::string, Signature*> signatures;
   for (const Op* op : all_ops()) {
-    const py::object f = make_function(*op, false);
+    const py::object f = make_function(*op, false, types);
+    signatures[op->name] = reinterpret_cast<OpFunction*>(f.ptr())->signature;
     ops.attr(op->name) = f;
     if (op->visibility == Visibility::hidden) continue;
     const auto publish = [&](const char* name) {
       m.attr(name) = f;
       // A method written by hand goes first: detach() of a plain tensor makes no node.
       if (op->visibility == Visibility::method && !own.contains(name))
-        tensor.attr(name) = op->self ? make_function(*op, true) : f;
+        tensor.attr(name) = op->self ? make_function(*op, true, types) : f;
     };
     publish(op->name);
     for (const char* name : op->also) publish(name);
   }
+  for (auto& [name, s] : signatures)
+    for (const char* other : s->op.overloads) s->overloads.push_back(signatures.at(other));
 }
 
 }  // namespace bs::bindings

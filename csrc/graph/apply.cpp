@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 
 #include "base/error.h"
 #include "base/parallel.h"
@@ -128,11 +129,33 @@ std::vector<Tensor> in_computing_types(const Op& op, std::span<const Tensor> giv
   return out;
 }
 
+// "[inner] text" in the name of the op that the user has called.
+std::string in_name_of(const Op& op, const char* text) {
+  const char* end = text[0] == '[' ? std::strchr(text, ']') : nullptr;
+  return cat("[", op.name, "] ", end ? end + (end[1] == ' ' ? 2 : 1) : text);
+}
+
+// The results of an op that is nothing but its composition.
+std::vector<Tensor> composed(const Op& op, const Attrs* attrs, std::span<const Tensor> in) {
+  try {
+    return op.compose(attrs, in);
+  } catch (const ShapeError& e) {
+    throw ShapeError(in_name_of(op, e.what()));
+  } catch (const DTypeError& e) {
+    throw DTypeError(in_name_of(op, e.what()));
+  } catch (const IndexError& e) {
+    throw IndexError(in_name_of(op, e.what()));
+  } catch (const ValueError& e) {
+    throw ValueError(in_name_of(op, e.what()));
+  }
+}
+
 Applied apply_op(const Op& op, std::span<const Tensor> given, Ref<Attrs> attrs) {
   if (op.instead && attrs) {
     if (Tensor made = op.instead(*attrs, given)) return {{}, {std::move(made)}};
     attrs = {};
   }
+  if (!op.infer) return {{}, composed(op, attrs.get(), given)};
   const int n = static_cast<int>(given.size());
   Few<const Spec*, kFewOperands> in(n);
   bool symbolic = false, needs_grad = false, all_ready = true, storage = false;

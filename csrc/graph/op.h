@@ -264,6 +264,11 @@ struct Op {
   std::vector<const char*> also = {};  // names that Python has it under besides; PyTorch's
   Visibility visibility = Visibility::hidden;
   int self = 0;  // the input that the tensor is whose method is called
+  // Other ops that its Python name stands for, as max(x, 1) and max(x, y): the first one that the arguments fit is
+  // called, this one before them.
+  std::vector<const char*> overloads = {};
+  bool named = false;        // Python has the outputs as a named tuple
+  bool underscored = false;  // Python also has the method name_, which puts the result into the tensor
   Keyword keyword = Keyword::none;
   // What op(x, n) is for a number n where a simpler op gives it, as x ** 2 is a square; else empty. Of two inputs.
   Tensor (*with_number)(const Tensor& x, const Number& n) = nullptr;
@@ -274,7 +279,8 @@ struct Op {
   int (*count_outputs)(const Attrs* attrs, const Specs& in) = nullptr;
 
   // Shapes and dtypes in, those of the outputs out: the only place that checks them. Throws ShapeError, DTypeError,
-  // IndexError or ValueError whose text begins with "[name]".
+  // IndexError or ValueError whose text begins with "[name]". Null where `compose` is all there is: the ops in it
+  // check, and what they throw is thrown in this op's name.
   void (*infer)(const Attrs* attrs, const Specs& in, Spec* out) = nullptr;
 
   // A view: its outputs share the first input's buffer (or each that of its own input). infer() sets strides;

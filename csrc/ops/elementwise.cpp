@@ -336,6 +336,7 @@ Op make(const char* name, const char* doc, int n_in, Types types, Ew code, const
   op.inputs = inputs_of(code, n_in, types);
   op.also = also_of(code);
   op.visibility = is_helper(code) ? Visibility::hidden : Visibility::method;
+  op.underscored = types != Types::SELECT;
   op.self = types == Types::SELECT ? 1 : 0;
   op.with_number = code == Ew::pow ? power_by_number : nullptr;
   op.keyword = code == Ew::add || code == Ew::sub ? Keyword::alpha : Keyword::none;

@@ -1,8 +1,6 @@
 // bs.compile: the type of compiled functions.
 #include "bindings/compiled.h"
 
-#include <structmember.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <optional>

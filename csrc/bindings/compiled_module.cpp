@@ -1,6 +1,5 @@
 // The base of compiled modules: it calls a compiled function. A subclass of it and of a class of modules is called as
 // fast as the function is; a __call__ in Python, or one found in a slot, takes 0.1 us.
-#include <structmember.h>
 
 #include <cstddef>
 

@@ -1,7 +1,4 @@
 // One Python callable per op of the registry: a function of the module, and where the op says so a method of Tensor.
-#include <Python.h>
-// After Python.h.
-#include <structmember.h>
 
 #include <cstddef>
 #include <map>

@@ -1,7 +1,5 @@
 #include "bindings/tensor.h"
 
-#include <structmember.h>
-
 #include <cstddef>
 #include <new>
 #include <vector>

@@ -13,6 +13,26 @@ import backsweep as bs
 # Asserts in helper modules say what they compared, as those in tests do.
 pytest.register_assert_rewrite("driver", "oracles", "programs", "random_programs")
 
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--without-compositions",
+        action="store_true",
+        help="leave out tests of ops that are made of other ops: for sanitizers, which have seen those others",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--without-compositions"):
+        return
+    made = {op["name"] for op in bs._core.registry() if not op["has_forward"] and not op["view"]}
+    out = [i for i in items if getattr(i, "callspec", None) and made & set(map(str, i.callspec.params.values()))]
+    config.hook.pytest_deselected(items=out)
+    gone = set(map(id, out))
+    items[:] = [i for i in items if id(i) not in gone]
+
+
 # The same examples in every run; no deadline, since machines are slow at times.
 hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("fixed")

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SEED = 1
 QEMU = ("qemu-aarch64", "-L", "/usr/aarch64-linux-gnu")
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("programs")]  # which one process builds
 
 
 def build(folder: Path, *options: str) -> Path:

@@ -39,9 +39,10 @@ NOT_UNIQUE = {"linalg.eigh", "linalg.svd", "svd", "pca_lowrank", "svd_lowrank", 
 
 
 def GRAD(y, x, **k):
-    if hasattr(bs,"autograd"): return bs.autograd.grad(y, x, **k)
-    r=bs.grad(y, x, create_graph=k.get("create_graph",False), allow_unused=True)
-    return r if isinstance(r,(tuple,list)) else (r,)
+    if hasattr(bs, "autograd"):
+        return bs.autograd.grad(y, x, **k)
+    r = bs.grad(y, x, create_graph=k.get("create_graph", False), allow_unused=True)
+    return r if isinstance(r, (tuple, list)) else (r,)
 
 
 class Skip(Exception):  # noqa: N818
@@ -75,7 +76,18 @@ def method_of(name: str) -> Callable[..., Any] | None:
 
 DTYPES = {
     getattr(torch, name): getattr(bs, name)
-    for name in ("float32", "float64", "float16", "bfloat16", "int8", "int16", "int32", "int64", "uint8", "bool")
+    for name in (
+        "float32",
+        "float64",
+        "float16",
+        "bfloat16",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "bool",
+    )
 }
 
 
@@ -87,7 +99,9 @@ def convert(o: Any, leaves: list[tuple[Any, Any]] | None = None) -> Any:
         if o.numel() > LARGEST:
             raise Skip
         value = o.detach()
-        mine = bs.tensor(value.float().numpy() if o.dtype == torch.bfloat16 else value.numpy()).to(DTYPES[o.dtype])
+        mine = bs.tensor(value.float().numpy() if o.dtype == torch.bfloat16 else value.numpy()).to(
+            DTYPES[o.dtype]
+        )
         if o.requires_grad:
             mine = mine.detach().requires_grad_()
             if leaves is not None:
@@ -122,7 +136,13 @@ def tensors(o: Any) -> list[Any]:
 def array(t: Any) -> Any:
     if isinstance(t, bs.Tensor):
         return np.asarray((t.float() if t.dtype == bs.bfloat16 else t).detach().numpy())
-    return (t.float() if t.dtype == torch.bfloat16 else t).detach().resolve_conj().resolve_neg().numpy(force=True)
+    return (
+        (t.float() if t.dtype == torch.bfloat16 else t)
+        .detach()
+        .resolve_conj()
+        .resolve_neg()
+        .numpy(force=True)
+    )
 
 
 def dtype_name(t: Any) -> str:
@@ -133,7 +153,11 @@ def compare(mine: Any, theirs: Any, what: str, values: bool = True, loose: float
     """Results of a call, or a ValueError that says what differs."""
     if not isinstance(theirs, (torch.Tensor, list, tuple)):
         wanted = convert(theirs)
-        close = isinstance(wanted, float) and not isinstance(mine, bs.Tensor) and math.isclose(mine, wanted, rel_tol=1e-5)
+        close = (
+            isinstance(wanted, float)
+            and not isinstance(mine, bs.Tensor)
+            and math.isclose(mine, wanted, rel_tol=1e-5)
+        )
         if not (mine == wanted or close or wanted != wanted or not values):
             raise ValueError(f"{what}: {mine!r}, PyTorch {wanted!r}")
         return
@@ -146,7 +170,9 @@ def compare(mine: Any, theirs: Any, what: str, values: bool = True, loose: float
         if b.is_complex() or b.layout != torch.strided:
             raise Skip
         if dtype_name(a) != dtype_name(b) or tuple(a.shape) != tuple(b.shape):
-            raise ValueError(f"{what}: {dtype_name(a)}{tuple(a.shape)}, PyTorch {dtype_name(b)}{tuple(b.shape)}")
+            raise ValueError(
+                f"{what}: {dtype_name(a)}{tuple(a.shape)}, PyTorch {dtype_name(b)}{tuple(b.shape)}"
+            )
         if not values:
             continue
         x, y = array(a), array(b)
@@ -195,9 +221,11 @@ def calls_of(entry: Any, given: Given) -> Iterator[tuple[str, Callable[[], Any]]
     assert fn is not None
     positional = [] if entry.name in NO_INPUT and given.input is None else [given.input]
     if entry.name == "meshgrid" or entry.name in ("broadcast_tensors", "cartesian_prod", "block_diag"):
-        positional = list(given.input) if isinstance(given.input, (tuple, list)) and given.args == () and (
-            entry.name != "meshgrid"
-        ) else positional
+        positional = (
+            list(given.input)
+            if isinstance(given.input, (tuple, list)) and given.args == () and (entry.name != "meshgrid")
+            else positional
+        )
     yield "positional", lambda: fn(*positional, *given.args, **given.kwargs)
     stub = NAMES.get(getattr(torch, entry.name, None)) if "." not in entry.name else None
     if "nn.functional." in entry.name:
@@ -263,7 +291,9 @@ def check_derivatives(entry: Any, sample: Any) -> bool:
         return sum((r * library.tensor(w)).sum() for r, w in zip(results, kept, strict=True))
 
     with quiet():
-        theirs_first = torch.autograd.grad(total(wanted, torch, weights), y, create_graph=True, allow_unused=True)
+        theirs_first = torch.autograd.grad(
+            total(wanted, torch, weights), y, create_graph=True, allow_unused=True
+        )
         first = GRAD(total(mine, bs, weights), x, create_graph=True, allow_unused=True)
     pairs = [(a, b) for a, b in zip(first, theirs_first, strict=True) if b is not None]
     for a, b in pairs:
@@ -286,7 +316,12 @@ def check_derivatives(entry: Any, sample: Any) -> bool:
     for a, b in zip(second, theirs_second, strict=True):
         if b is None:
             b = torch.zeros(()) if a is None else torch.zeros(tuple(a.shape), dtype=torch.float64)
-        compare(bs.zeros(tuple(b.shape), dtype=DTYPES[b.dtype]) if a is None else a, b, "second derivative", loose=10)
+        compare(
+            bs.zeros(tuple(b.shape), dtype=DTYPES[b.dtype]) if a is None else a,
+            b,
+            "second derivative",
+            loose=10,
+        )
     return True
 
 
@@ -308,7 +343,9 @@ def run_entry(entry: Any) -> Outcome:
             except Skip:
                 continue
             except Exception as e:
-                return Outcome(n, differentiated, f"{dtype} {describe(sample)}: {type(e).__name__}: {str(e)[:300]}")
+                return Outcome(
+                    n, differentiated, f"{dtype} {describe(sample)}: {type(e).__name__}: {str(e)[:300]}"
+                )
     if entry.supports_autograd and torch.float64 in entry.supported_dtypes("cpu"):
         for sample in samples_of(entry, torch.float64, requires_grad=True):
             if differentiated == DERIVATIVES:
@@ -318,7 +355,9 @@ def run_entry(entry: Any) -> Outcome:
             except Skip:
                 continue
             except Exception as e:
-                return Outcome(n, differentiated, f"derivative {describe(sample)}: {type(e).__name__}: {str(e)[:300]}")
+                return Outcome(
+                    n, differentiated, f"derivative {describe(sample)}: {type(e).__name__}: {str(e)[:300]}"
+                )
     return Outcome(n, differentiated, "")
 
 
@@ -359,7 +398,8 @@ def refused_of(entry: Any) -> tuple[int, list[str]]:
 
 
 ENTRIES = [
-    e for e in op_db
+    e
+    for e in op_db
     if function_of(e.name) is not None and not e.name.startswith(("_", "torch.")) or e.name.startswith("__")
 ]
 MISSING = sorted({e.name for e in op_db if e not in ENTRIES})

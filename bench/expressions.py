@@ -2,9 +2,9 @@
 
 usage: python bench/expressions.py [--backward] [--seconds S] [--all] [name ...]
 
-An expression of EXPRESSIONS is evaluated with `L` (backsweep or torch), `F` (its nn.functional) and the tensors of
-`operands`. Prints those of a ratio above 1.5 (with --all: all), slowest last, and how many there are above 3. With
---backward the sum of its float results is differentiated too. One thread.
+An expression of EXPRESSIONS is evaluated with `L` (backsweep or torch), `F` (its nn.functional) and the
+tensors of `operands`. Prints those of a ratio above 1.5 (with --all: all), slowest last, and how many are
+above 3. With --backward the sum of its float results is differentiated too. One thread.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from typing import Any
 from steps import installed, measure, pin
 
 UNARY = (
-    "abs acos acosh asin asinh atan atanh ceil cos cosh deg2rad digamma erf erfc erfinv exp exp2 expm1 floor frac "
-    "isfinite isinf isnan lgamma log log10 log1p log2 logical_not logit nan_to_num neg rad2deg reciprocal round rsqrt "
-    "sigmoid sign signbit sin sinc sinh sqrt square tan tanh trunc"
+    "abs acos acosh asin asinh atan atanh ceil cos cosh deg2rad digamma erf erfc erfinv exp exp2 expm1 "
+    "floor frac isfinite isinf isnan lgamma log log10 log1p log2 logical_not logit nan_to_num neg "
+    "rad2deg reciprocal round rsqrt sigmoid sign signbit sin sinc sinh sqrt square tan tanh trunc"
 )
 BINARY = (
-    "add atan2 copysign div eq floor_divide fmax fmin fmod ge gt heaviside hypot isclose le logaddexp logaddexp2 "
-    "logical_and logical_or logical_xor lt maximum minimum mul ne pow remainder sub xlogy"
+    "add atan2 copysign div eq floor_divide fmax fmin fmod ge gt heaviside hypot isclose le logaddexp "
+    "logaddexp2 logical_and logical_or logical_xor lt maximum minimum mul ne pow remainder sub xlogy"
 )
 REDUCTIONS = (
-    "all any amax amin argmax argmin count_nonzero cumsum logcumsumexp cumprod logsumexp max mean median min norm prod "
-    "std sum var nansum"
+    "all any amax amin argmax argmin count_nonzero cumsum logcumsumexp cumprod logsumexp max mean "
+    "median min norm prod std sum var nansum"
 )
 ACTIVATIONS = (
-    "celu elu gelu hardshrink hardsigmoid hardswish hardtanh leaky_relu logsigmoid mish relu relu6 selu silu softplus "
-    "softshrink softsign tanhshrink"
+    "celu elu gelu hardshrink hardsigmoid hardswish hardtanh leaky_relu logsigmoid mish relu relu6 selu "
+    "silu softplus softshrink softsign tanhshrink"
 )
 EXPRESSIONS: dict[str, str] = {
     **{name: f"L.{name}(u)" for name in UNARY.split()},
@@ -38,7 +38,10 @@ EXPRESSIONS: dict[str, str] = {
     **{name: f"L.{name}(u, v)" for name in BINARY.split()},
     **{f"{name}(1)": f"L.{name}(x, 1)" for name in REDUCTIONS.split() if name not in ("norm", "median")},
     **{f"{name}(0)": f"L.{name}(x, 0)" for name in REDUCTIONS.split() if name not in ("norm", "median")},
-    **{name: f"L.{name}(x)" for name in "all any max mean median min norm prod std sum var".split()},
+    **{
+        name: f"L.{name}(x)"
+        for name in ["all", "any", "max", "mean", "median", "min", "norm", "prod", "std", "sum", "var"]
+    },
     "median(1)": "L.median(x, 1)",
     **{f"F.{name}": f"F.{name}(x)" for name in ACTIVATIONS.split()},
     "F.softmax": "F.softmax(x, 1)",
@@ -250,9 +253,9 @@ def main() -> None:
         )
     lines.sort()
     print(f"{'microseconds':36}{'backsweep':>11}{'PyTorch':>11}{'ratio':>8}")
-    for ratio, mine, theirs, name in lines:
+    for ratio, mine, peer, name in lines:
         if options.all or options.names or ratio > 1.5:
-            print(f"{name:36}{mine * 1e6:11.2f}{theirs * 1e6:11.2f}{ratio:8.2f}")
+            print(f"{name:36}{mine * 1e6:11.2f}{peer * 1e6:11.2f}{ratio:8.2f}")
     above = sum(ratio > 3 for ratio, *_ in lines)
     print(f"{len(lines)} expressions, {above} take three times as long as PyTorch's or more")
     for text in missing:

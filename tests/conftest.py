@@ -14,12 +14,11 @@ import backsweep as bs
 pytest.register_assert_rewrite("driver", "oracles", "programs", "random_programs")
 
 
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--without-compositions",
         action="store_true",
-        help="leave out tests of ops that are made of other ops: for sanitizers, which have seen those others",
+        help="leave out ops that are made of others: for sanitizers, which have seen those",
     )
 
 
@@ -27,7 +26,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.getoption("--without-compositions"):
         return
     made = {op["name"] for op in bs._core.registry() if not op["has_forward"] and not op["view"]}
-    out = [i for i in items if getattr(i, "callspec", None) and made & set(map(str, i.callspec.params.values()))]
+    out = [i for i in items if hasattr(i, "callspec") and made & set(map(str, i.callspec.params.values()))]
     config.hook.pytest_deselected(items=out)
     gone = set(map(id, out))
     items[:] = [i for i in items if id(i) not in gone]

@@ -1,4 +1,4 @@
-"""PyTorch's own samples of its operators (op_db), run here and there: values, dtypes, shapes, derivatives, refusals."""
+"""PyTorch's own samples of its operators (op_db), run here and there."""
 
 from __future__ import annotations
 
@@ -38,14 +38,7 @@ DRAWN = {
 NOT_UNIQUE = {"linalg.eigh", "linalg.svd", "svd", "pca_lowrank", "svd_lowrank", "linalg.lstsq"}
 
 
-def GRAD(y, x, **k):
-    if hasattr(bs, "autograd"):
-        return bs.autograd.grad(y, x, **k)
-    r = bs.grad(y, x, create_graph=k.get("create_graph", False), allow_unused=True)
-    return r if isinstance(r, (tuple, list)) else (r,)
-
-
-class Skip(Exception):  # noqa: N818
+class Skip(Exception):
     """The sample asks for what does not exist here: complex numbers, sparse or quantized layouts."""
 
 
@@ -92,7 +85,7 @@ DTYPES = {
 
 
 def convert(o: Any, leaves: list[tuple[Any, Any]] | None = None) -> Any:
-    """What stands here for one of PyTorch's objects; tensors that require a gradient go into `leaves`, with theirs."""
+    """What stands here for an object of PyTorch; tensors that require a gradient go into `leaves`."""
     if isinstance(o, torch.Tensor):
         if o.layout != torch.strided or o.dtype not in DTYPES or o.is_quantized:
             raise Skip
@@ -113,7 +106,7 @@ def convert(o: Any, leaves: list[tuple[Any, Any]] | None = None) -> Any:
         return DTYPES[o]
     if isinstance(o, torch.device):
         return str(o)
-    if isinstance(o, (torch.layout, torch.memory_format, torch.Generator)) or isinstance(o, complex):
+    if isinstance(o, (torch.layout, torch.memory_format, torch.Generator, complex)):
         raise Skip
     if isinstance(o, torch.Size):
         return tuple(o)
@@ -268,17 +261,17 @@ def floats(o: Any) -> list[Any]:
     return [t for t in tensors(o) if t.requires_grad]
 
 
-def check_derivatives(entry: Any, sample: Any) -> bool:
-    """First and second derivatives of a weighted sum of the results; False where there are none to compare."""
+def check_derivatives(entry: Any, sample: Any) -> None:
+    """First and second derivatives of a weighted sum of the results."""
     leaves: list[tuple[Any, Any]] = []
     given = given_of(sample, leaves)
     if not leaves or entry.name in DRAWN:
-        return False
+        raise Skip
     with quiet():
         theirs = sample.output_process_fn_grad(run_theirs(entry, sample))
         wanted = floats(theirs)
         if not wanted:
-            return False
+            raise Skip
         _, call = next(calls_of(entry, given))
         mine = floats(sample.output_process_fn_grad(call()))
     if len(mine) != len(wanted):
@@ -294,7 +287,7 @@ def check_derivatives(entry: Any, sample: Any) -> bool:
         theirs_first = torch.autograd.grad(
             total(wanted, torch, weights), y, create_graph=True, allow_unused=True
         )
-        first = GRAD(total(mine, bs, weights), x, create_graph=True, allow_unused=True)
+        first = bs.autograd.grad(total(mine, bs, weights), x, create_graph=True, allow_unused=True)
     pairs = [(a, b) for a, b in zip(first, theirs_first, strict=True) if b is not None]
     for a, b in pairs:
         if a is None:
@@ -304,7 +297,7 @@ def check_derivatives(entry: Any, sample: Any) -> bool:
         compare(a, b, "first derivative")
     pairs = [(a, b) for a, b in pairs if a is not None and b.requires_grad]
     if not pairs or not entry.supports_gradgrad or entry.name in NOT_UNIQUE:
-        return True
+        return
     weights = [np.asarray(rng.uniform(0.5, 1.5, tuple(b.shape))) for _, b in pairs]
     with quiet():
         theirs_second = torch.autograd.grad(
@@ -312,7 +305,7 @@ def check_derivatives(entry: Any, sample: Any) -> bool:
         )
         ours = [a for a, _ in pairs]
         zero = not any(a.requires_grad for a in ours)
-        second = [None] * len(x) if zero else GRAD(total(ours, bs, weights), x, allow_unused=True)
+        second = [None] * len(x) if zero else bs.autograd.grad(total(ours, bs, weights), x, allow_unused=True)
     for a, b in zip(second, theirs_second, strict=True):
         if b is None:
             b = torch.zeros(()) if a is None else torch.zeros(tuple(a.shape), dtype=torch.float64)
@@ -332,33 +325,32 @@ class Outcome(NamedTuple):
 
 
 def run_entry(entry: Any) -> Outcome:
+    """Run samples until one differs."""
     n = differentiated = 0
-    for dtype in (torch.float64, torch.float32):
-        if dtype not in entry.supported_dtypes("cpu"):
-            continue
+    for dtype in {torch.float64, torch.float32} & entry.supported_dtypes("cpu"):
         for sample in samples_of(entry, dtype, requires_grad=False):
-            try:
-                check_values(entry, sample)
-                n += 1
-            except Skip:
-                continue
-            except Exception as e:
-                return Outcome(
-                    n, differentiated, f"{dtype} {describe(sample)}: {type(e).__name__}: {str(e)[:300]}"
-                )
+            problem = attempt(dtype, check_values, entry, sample)
+            if problem:
+                return Outcome(n, 0, problem)
+            n += problem is not None
     if entry.supports_autograd and torch.float64 in entry.supported_dtypes("cpu"):
-        for sample in samples_of(entry, torch.float64, requires_grad=True):
-            if differentiated == DERIVATIVES:
-                break
-            try:
-                differentiated += check_derivatives(entry, sample)
-            except Skip:
-                continue
-            except Exception as e:
-                return Outcome(
-                    n, differentiated, f"derivative {describe(sample)}: {type(e).__name__}: {str(e)[:300]}"
-                )
+        for sample in samples_of(entry, torch.float64, requires_grad=True)[: 2 * DERIVATIVES]:
+            problem = attempt("derivative", check_derivatives, entry, sample)
+            if problem:
+                return Outcome(n, differentiated, problem)
+            differentiated += problem is not None
     return Outcome(n, differentiated, "")
+
+
+def attempt(what: Any, check: Callable[[Any, Any], None], entry: Any, sample: Any) -> str | None:
+    """What differs, "" if nothing does, None if there is nothing to compare."""
+    try:
+        check(entry, sample)
+    except Skip:
+        return None
+    except Exception as e:
+        return f"{what} {describe(sample)}: {type(e).__name__}: {str(e)[:300]}"
+    return ""
 
 
 def describe(sample: Any) -> str:
@@ -397,9 +389,10 @@ def refused_of(entry: Any) -> tuple[int, list[str]]:
     return n, passed
 
 
-ENTRIES = [
-    e
-    for e in op_db
-    if function_of(e.name) is not None and not e.name.startswith(("_", "torch.")) or e.name.startswith("__")
-]
-MISSING = sorted({e.name for e in op_db if e not in ENTRIES})
+def is_here(entry: Any) -> bool:
+    private = entry.name.startswith(("_", "torch.")) and not entry.name.startswith("__")
+    return not private and function_of(entry.name) is not None
+
+
+ENTRIES = [e for e in op_db if is_here(e)]
+MISSING = sorted({e.name for e in op_db} - {e.name for e in ENTRIES})

@@ -291,9 +291,9 @@ py::object default_object(const AttrSchema& schema) {
   return py::none();
 }
 
-Signature::Signature(const Op& o, bool method) : op(o) {
+Signature::Signature(const Op& o, bool method, bool in_place) : op(o), in_place(in_place) {
   Parameters& p = parameters;
-  p.function = op.name;
+  p.function = cat(op.name, in_place ? "_" : "");
   p.takes_out = true;
   std::vector<std::string> defaults_text;
   const auto add = [&](const char* name, const char* alias, bool required, bool by_name, std::string otherwise) {

@@ -11,10 +11,11 @@ namespace bs::bindings {
 
 // What is parsed for one op, worked out once. Parameters are its inputs, its attributes, and the keyword.
 struct Signature {
-  // As a method: the first positional argument is the input Op::self.
-  explicit Signature(const Op& op, bool method = false);
+  // As a method, the first positional argument is the input Op::self; in place, the result becomes its value.
+  explicit Signature(const Op& op, bool method = false, bool in_place = false);
 
   const Op& op;
+  const bool in_place;
   Parameters parameters;
   int keyword = -1;                              // the place of what Op::keyword names, or -1
   bool many = false;                             // its input is a sequence of tensors

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "bindings/names.h"
 #include "bindings/op_args.h"
 #include "bindings/op_call.h"
 
@@ -48,12 +49,32 @@ PyObject* wrap_all(const Signature& s, std::vector<Tensor> outputs) {
   return checked(PyTuple_Type.tp_new(reinterpret_cast<PyTypeObject*>(s.named), args.ptr(), nullptr));
 }
 
+// x.f_(...)
+PyObject* in_place(const Signature& s, Arguments& given, const char* name) {
+  const auto position = static_cast<int>(s.op.self);
+  const py::object target = py::reinterpret_borrow<py::object>(given[position]);
+  if (!is_tensor(target.ptr()))
+    throw py::type_error(cat("[", name, "] ", s.op.inputs[static_cast<size_t>(position)].name,
+                             " is a tensor that is written, not ", type_name(target.ptr())));
+  RecordingGuard mode(recording() && !slot_of(target.ptr()));
+  Tensor result;
+  if (s.op.with_number && is_number(given[1])) result = with_number(s.op, unwrap(target.ptr()), given[1]);
+  if (!result) {
+    Operands in;
+    Ref<Attrs> attrs = parse(s, given, &in);
+    result = call(s.op, in, std::move(attrs));
+  }
+  write_result(target.ptr(), std::move(result), name);
+  return Py_NewRef(target.ptr());
+}
+
 PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   return guarded([&] {
     const Signature& s = choose(signature_of(self), args, PyVectorcall_NARGS(nargsf), kwnames);
     Arguments given(s.parameters, args, PyVectorcall_NARGS(nargsf), kwnames);
     std::vector<py::object> numbers;
     if (live_sizes > 0) inputs_as_numbers(s.op, given, numbers);
+    if (s.in_place) return in_place(s, given, s.parameters.function.c_str());
     if (s.op.with_number && given.has(0) && is_number(given[1]) && !is_number(given[0])) {
       const Tensor x = to_tensor(given[0], s.op.name, s.op.inputs[0].name);
       if (Tensor made = with_number(s.op, x, given[1])) return wrap(std::move(made));
@@ -81,12 +102,17 @@ PyObject* bind(PyObject* self, PyObject* object, PyObject*) {
   return object && object != Py_None ? PyMethod_New(self, object) : Py_NewRef(self);
 }
 
+const char* name_of(const Signature& s) { return s.parameters.function.c_str(); }
+
 PyObject* repr(PyObject* self) {
-  return PyUnicode_FromFormat("<op %s%s>", signature_of(self).op.name, signature_of(self).parameters.text.c_str());
+  return PyUnicode_FromFormat("<op %s%s>", name_of(signature_of(self)), signature_of(self).parameters.text.c_str());
 }
-PyObject* get_name(PyObject* self, void*) { return PyUnicode_FromString(signature_of(self).op.name); }
+PyObject* get_name(PyObject* self, void*) { return PyUnicode_FromString(name_of(signature_of(self))); }
 PyObject* get_doc(PyObject* self, void*) {
-  return PyUnicode_FromString(signature_of(self).op.doc ? signature_of(self).op.doc : "");
+  const Signature& s = signature_of(self);
+  const char* doc = s.op.doc ? s.op.doc : "";
+  if (!s.in_place) return PyUnicode_FromString(doc);
+  return PyUnicode_FromFormat("%s\n\nIn place: the result becomes the value of the tensor, which is returned.", doc);
 }
 PyObject* get_text(PyObject* self, void*) { return PyUnicode_FromString(signature_of(self).parameters.text.c_str()); }
 PyObject* get_module(PyObject* self, void*) {
@@ -94,7 +120,7 @@ PyObject* get_module(PyObject* self, void*) {
                                                                                      : "backsweep");
 }
 // A copy of a module that holds ops holds the same ops.
-PyObject* reduce(PyObject* self, PyObject*) { return Py_BuildValue("O(s)", rebuild, signature_of(self).op.name); }
+PyObject* reduce(PyObject* self, PyObject*) { return Py_BuildValue("O(s)", rebuild, name_of(signature_of(self))); }
 
 PyMemberDef members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(OpFunction, vectorcall), READONLY, nullptr},
                          {nullptr, 0, 0, 0, nullptr}};
@@ -129,12 +155,12 @@ PyObject* make_named(const Op& op, py::module_& types) {
 }
 
 // A callable; kept for good.
-py::object make_function(const Op& op, bool method, py::module_& types) {
+py::object make_function(const Op& op, bool method, py::module_& types, bool in_place = false) {
   auto* self = reinterpret_cast<OpFunction*>(checked(type->tp_alloc(type, 0)));
   self->vectorcall = vectorcall;
-  auto* s = new Signature(op, method);
+  auto* s = new Signature(op, method, in_place);
   self->signature = s;
-  if (op.named) s->named = make_named(op, types);
+  if (op.named && !in_place) s->named = make_named(op, types);
   return py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(self));
 }
 
@@ -210,29 +236,38 @@ void register_ops(py::module_& m) {
   py::module_ ops = m.def_submodule("ops", "Every op of the registry, the hidden ones too.");
   py::handle tensor(reinterpret_cast<PyObject*>(tensor_type));
   py::dict own = py::reinterpret_borrow<py::dict>(tensor_type->tp_dict);
-  m.def("_op", [ops](const std::string& name) {
+  m.def("_op", [ops, tensor](const std::string& name) {
+    if (name.ends_with('_')) return tensor.attr(name.c_str());
     need_op(name.c_str(), "unpickle");
     return ops.attr(name.c_str());
   });
   rebuild = py::object(m.attr("_op")).release().ptr();
   py::module_ types = m.def_submodule("return_types", "The named tuples that ops with several results give.");
-  std::map<std::string, Signature*> signatures;
+  std::map<std::string, Signature*> signatures, in_place;
   for (const Op* op : all_ops()) {
     const py::object f = make_function(*op, false, types);
     signatures[op->name] = reinterpret_cast<OpFunction*>(f.ptr())->signature;
     ops.attr(op->name) = f;
+    py::object writes;
+    if (op->underscored) {
+      writes = make_function(*op, op->self != 0, types, true);
+      in_place[op->name] = reinterpret_cast<OpFunction*>(writes.ptr())->signature;
+    }
     if (op->visibility == Visibility::hidden) continue;
     const auto publish = [&](const char* name) {
       m.attr(name) = f;
       // A method written by hand goes first: detach() of a plain tensor makes no node.
       if (op->visibility == Visibility::method && !own.contains(name))
         tensor.attr(name) = op->self ? make_function(*op, true, types) : f;
+      if (writes && !own.contains(cat(name, "_").c_str())) tensor.attr(cat(name, "_").c_str()) = writes;
     };
     publish(op->name);
     for (const char* name : op->also) publish(name);
   }
-  for (auto& [name, s] : signatures)
-    for (const char* other : s->op.overloads) s->overloads.push_back(signatures.at(other));
+  for (const auto* table : {&signatures, &in_place})
+    for (auto& [name, s] : *table)
+      for (const char* other : s->op.overloads)
+        if (auto it = table->find(other); it != table->end()) s->overloads.push_back(it->second);
 }
 
 }  // namespace bs::bindings

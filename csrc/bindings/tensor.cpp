@@ -186,23 +186,20 @@ void register_tensor(py::module_& m) {
   PyType_Spec spec = {"backsweep.Tensor", sizeof(PyTensor), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots.data()};
   tensor_type = make_type(spec, nullptr);
 
-  std::vector<PyType_Slot> parameter_slots = {
-      {Py_tp_doc, const_cast<char*>(kParameterDoc)},
-      {Py_tp_new, reinterpret_cast<void*>(constructor<kParameterDoc, parameter_new>)},
-      {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)}};
-  for (PyType_Slot* t = slot_number_slots; t->slot; ++t) parameter_slots.push_back(*t);
-  parameter_slots.push_back({0, nullptr});
+  PyType_Slot parameter_slots[] = {{Py_tp_doc, const_cast<char*>(kParameterDoc)},
+                                   {Py_tp_new, reinterpret_cast<void*>(constructor<kParameterDoc, parameter_new>)},
+                                   {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
+                                   {0, nullptr}};
   PyType_Spec parameter_spec = {"backsweep.Parameter", sizeof(PyTensor), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
-                                parameter_slots.data()};
+                                parameter_slots};
   parameter_type = make_type(parameter_spec, tensor_type);
 
-  std::vector<PyType_Slot> buffer_slots = {{Py_tp_doc, const_cast<char*>(kBufferDoc)},
-                                           {Py_tp_new, reinterpret_cast<void*>(constructor<kBufferDoc, buffer_new>)},
-                                           {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)}};
-  for (PyType_Slot* t = slot_number_slots; t->slot; ++t) buffer_slots.push_back(*t);
-  buffer_slots.push_back({0, nullptr});
+  PyType_Slot buffer_slots[] = {{Py_tp_doc, const_cast<char*>(kBufferDoc)},
+                                {Py_tp_new, reinterpret_cast<void*>(constructor<kBufferDoc, buffer_new>)},
+                                {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
+                                {0, nullptr}};
   PyType_Spec buffer_spec = {"backsweep.Buffer", sizeof(PyTensor), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
-                             buffer_slots.data()};
+                             buffer_slots};
   buffer_type = make_type(buffer_spec, tensor_type);
 
   m.attr("Tensor") = py::handle(reinterpret_cast<PyObject*>(tensor_type));

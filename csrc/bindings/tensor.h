@@ -90,7 +90,6 @@ py::object number_argument(PyObject* o, const char* op, const char* argument);
 
 extern PyMethodDef tensor_methods[];       // tensor_methods.cpp
 extern PyMethodDef slot_methods[];         // tensor_slots.cpp
-extern PyType_Slot slot_number_slots[];    // tensor_slots.cpp: p += x, ends with {0, nullptr}
 extern PyGetSetDef tensor_getset[];        // tensor_attributes.cpp
 extern PyType_Slot tensor_number_slots[];  // tensor_number.cpp, ends with {0, nullptr}
 extern PyType_Slot tensor_index_slots[];   // tensor_index.cpp, likewise

@@ -1,5 +1,6 @@
 // Operators of Tensor: + - * / // % @ ** ~ & | ^, comparisons, float(x), int(x), bool(x).
 #include "base/error.h"
+#include "bindings/names.h"
 #include "bindings/op_call.h"
 #include "bindings/tensor.h"
 #include "ops/ops.h"
@@ -50,6 +51,23 @@ PyObject* binary(const Op* op, PyObject* a, PyObject* b) noexcept {
   });
 }
 
+// a += b and the like: the result becomes the value of a.
+PyObject* in_place(const Op* op, const char* name, PyObject* a, PyObject* b) {
+  const bool keeps_history = !slot_of(a);
+  return guarded([&] {
+    RecordingGuard mode(recording() && keeps_history);
+    Tensor result;
+    if (op && op->with_number && is_number(b)) result = with_number(*op, unwrap(a), b);
+    if (!result) {
+      const py::object made = owned(binary(op, a, b));
+      if (made.ptr() == Py_NotImplemented) return Py_NewRef(made.ptr());
+      result = unwrap(made.ptr());
+    }
+    write_result(a, std::move(result), name);
+    return Py_NewRef(a);
+  });
+}
+
 PyObject* unary(const Op* op, const char* sign, PyObject* a) noexcept {
   return guarded([&] {
     if (!op) throw py::type_error(cat("[", sign, "] tensors do not have this operator"));
@@ -59,8 +77,9 @@ PyObject* unary(const Op* op, const char* sign, PyObject* a) noexcept {
   });
 }
 
-#define BS_BINARY(name) \
-  PyObject* name(PyObject* a, PyObject* b) { return binary(known.name, a, b); }
+#define BS_BINARY(name)                                                         \
+  PyObject* name(PyObject* a, PyObject* b) { return binary(known.name, a, b); } \
+  [[maybe_unused]] PyObject* name##_(PyObject* a, PyObject* b) { return in_place(known.name, #name "_", a, b); }
 BS_BINARY(add)
 BS_BINARY(sub)
 BS_BINARY(mul)
@@ -81,6 +100,8 @@ PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) {
     return binary(known.pow, a, b);
   });
 }
+
+PyObject* power_(PyObject* a, PyObject* b, PyObject* /*modulus*/) { return in_place(known.pow, "pow_", a, b); }
 
 PyObject* negative(PyObject* a) { return unary(known.neg, "neg", a); }
 PyObject* inverted(PyObject* a) { return unary(known.bitwise_not, "bitwise_not", a); }
@@ -193,6 +214,16 @@ PyType_Slot tensor_number_slots[] = {BS_SLOT(Py_nb_add, add),
                                      BS_SLOT(Py_nb_and, bitwise_and),
                                      BS_SLOT(Py_nb_or, bitwise_or),
                                      BS_SLOT(Py_nb_xor, bitwise_xor),
+                                     BS_SLOT(Py_nb_inplace_add, add_),
+                                     BS_SLOT(Py_nb_inplace_subtract, sub_),
+                                     BS_SLOT(Py_nb_inplace_multiply, mul_),
+                                     BS_SLOT(Py_nb_inplace_true_divide, div_),
+                                     BS_SLOT(Py_nb_inplace_floor_divide, floor_divide_),
+                                     BS_SLOT(Py_nb_inplace_remainder, remainder_),
+                                     BS_SLOT(Py_nb_inplace_power, power_),
+                                     BS_SLOT(Py_nb_inplace_and, bitwise_and_),
+                                     BS_SLOT(Py_nb_inplace_or, bitwise_or_),
+                                     BS_SLOT(Py_nb_inplace_xor, bitwise_xor_),
                                      BS_SLOT(Py_nb_float, as_float),
                                      BS_SLOT(Py_nb_int, as_int),
                                      BS_SLOT(Py_nb_index, as_index),

@@ -25,10 +25,6 @@ class ShapeError(ValueError): ...
 
 class Buffer(Tensor):
     def __init__(self, data: TensorLike) -> None: ...
-    def __iadd__(self: Self, other: TensorLike, /) -> Self: ...
-    def __imul__(self: Self, other: TensorLike, /) -> Self: ...
-    def __isub__(self: Self, other: TensorLike, /) -> Self: ...
-    def __itruediv__(self: Self, other: TensorLike, /) -> Self: ...
 
 class CompiledFunction(Generic[P, R]):
     __name__: str
@@ -61,10 +57,6 @@ class OpFunction:
 
 class Parameter(Tensor):
     def __init__(self, data: TensorLike, requires_grad: _bool = True) -> None: ...
-    def __iadd__(self: Self, other: TensorLike, /) -> Self: ...
-    def __imul__(self: Self, other: TensorLike, /) -> Self: ...
-    def __isub__(self: Self, other: TensorLike, /) -> Self: ...
-    def __itruediv__(self: Self, other: TensorLike, /) -> Self: ...
 
 class Program:
     @property
@@ -124,10 +116,20 @@ class Tensor:
     def __getitem__(self, key: Any, /) -> Tensor: ...
     def __gt__(self, other: TensorLike, /) -> Tensor: ...
     def __hash__(self) -> _int: ...
+    def __iadd__(self: Self, other: TensorLike, /) -> Self: ...
+    def __iand__(self: Self, other: TensorLike, /) -> Self: ...
+    def __ifloordiv__(self: Self, other: TensorLike, /) -> Self: ...
+    def __imod__(self: Self, other: TensorLike, /) -> Self: ...
+    def __imul__(self: Self, other: TensorLike, /) -> Self: ...
     def __index__(self) -> _int: ...
     def __int__(self) -> _int: ...
     def __invert__(self) -> Tensor: ...
+    def __ior__(self: Self, other: TensorLike, /) -> Self: ...
+    def __ipow__(self: Self, other: TensorLike, /) -> Self: ...
+    def __isub__(self: Self, other: TensorLike, /) -> Self: ...
     def __iter__(self) -> Iterator[Tensor]: ...
+    def __itruediv__(self: Self, other: TensorLike, /) -> Self: ...
+    def __ixor__(self: Self, other: TensorLike, /) -> Self: ...
     def __le__(self, other: TensorLike, /) -> Tensor: ...
     def __len__(self) -> _int: ...
     def __lt__(self, other: TensorLike, /) -> Tensor: ...
@@ -157,14 +159,29 @@ class Tensor:
     def abs(self) -> Tensor:
         """|x|; derivative 0 at x = 0 and NaN"""
 
+    def abs_(self: Self) -> Self:
+        """|x|; derivative 0 at x = 0 and NaN
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def absolute(self) -> Tensor:
         """|x|; derivative 0 at x = 0 and NaN"""
+
+    def absolute_(self: Self) -> Self:
+        """|x|; derivative 0 at x = 0 and NaN
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def add(self, other: TensorLike, *, alpha: _float = 1) -> Tensor:
         """input + other; of bools, whether any is true"""
 
-    def add_(self: Self, other: TensorLike, alpha: _float = 1) -> Self:
-        """Of a parameter or buffer: x + alpha other becomes its value."""
+    def add_(self: Self, other: TensorLike, *, alpha: _float = 1) -> Self:
+        """input + other; of bools, whether any is true
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def amax(
         self,
@@ -223,14 +240,38 @@ class Tensor:
     def bitwise_and(self, other: TensorLike) -> Tensor:
         """the bits that both have; of bools, whether both are true"""
 
+    def bitwise_and_(self: Self, other: TensorLike) -> Self:
+        """the bits that both have; of bools, whether both are true
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def bitwise_not(self) -> Tensor:
         """each bit of x turned; of bools, logical_not"""
+
+    def bitwise_not_(self: Self) -> Self:
+        """each bit of x turned; of bools, logical_not
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def bitwise_or(self, other: TensorLike) -> Tensor:
         """the bits that any has; of bools, whether any is true"""
 
+    def bitwise_or_(self: Self, other: TensorLike) -> Self:
+        """the bits that any has; of bools, whether any is true
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def bitwise_xor(self, other: TensorLike) -> Tensor:
         """the bits in which they differ; of bools, whether they differ"""
+
+    def bitwise_xor_(self: Self, other: TensorLike) -> Self:
+        """the bits in which they differ; of bools, whether they differ
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def bool(self) -> Tensor:
         """As bool: whether each element is not 0."""
@@ -244,6 +285,12 @@ class Tensor:
     def ceil(self) -> Tensor:
         """the least whole number >= x; derivative 0"""
 
+    def ceil_(self: Self) -> Self:
+        """the least whole number >= x; derivative 0
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def char(self) -> Tensor:
         """As int8."""
 
@@ -253,11 +300,17 @@ class Tensor:
     def contiguous(self) -> Tensor:
         """A copy whose elements lie in row-major order."""
 
-    def copy_(self: Self, src: TensorLike) -> Self:
-        """Of a parameter or buffer: src, broadcast and cast, becomes its value."""
+    def copy_(self: Self, src: TensorLike, non_blocking: _bool = False) -> Self:
+        """src, broadcast to the shape and cast to the dtype, becomes the value."""
 
     def cos(self) -> Tensor:
         """cos x"""
+
+    def cos_(self: Self) -> Self:
+        """cos x
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def cumsum(
         self,
@@ -278,11 +331,30 @@ class Tensor:
     def div(self, other: TensorLike, *, rounding_mode: Literal["floor", "trunc"] | None = None) -> Tensor:
         """input / other. rounding_mode rounds it: 'floor' down, 'trunc' towards 0; of integers it is then an integer"""
 
-    def div_(self: Self, other: TensorLike) -> Self:
-        """Of a parameter or buffer: x / other becomes its value."""
+    def div_(
+        self: Self,
+        other: TensorLike,
+        *,
+        rounding_mode: Literal["floor", "trunc"] | None = None,
+    ) -> Self:
+        """input / other. rounding_mode rounds it: 'floor' down, 'trunc' towards 0; of integers it is then an integer
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def divide(self, other: TensorLike, *, rounding_mode: Literal["floor", "trunc"] | None = None) -> Tensor:
         """input / other. rounding_mode rounds it: 'floor' down, 'trunc' towards 0; of integers it is then an integer"""
+
+    def divide_(
+        self: Self,
+        other: TensorLike,
+        *,
+        rounding_mode: Literal["floor", "trunc"] | None = None,
+    ) -> Self:
+        """input / other. rounding_mode rounds it: 'floor' down, 'trunc' towards 0; of integers it is then an integer
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def double(self) -> Tensor:
         """As float64."""
@@ -292,11 +364,29 @@ class Tensor:
     def eq(self, other: TensorLike) -> Tensor:
         """input == other"""
 
+    def eq_(self: Self, other: TensorLike) -> Self:
+        """input == other
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def erf(self) -> Tensor:
         """2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x"""
 
+    def erf_(self: Self) -> Self:
+        """2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def exp(self) -> Tensor:
         """e^x"""
+
+    def exp_(self: Self) -> Self:
+        """e^x
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     @overload
     def expand(self, size: Size) -> Tensor: ...
@@ -307,11 +397,23 @@ class Tensor:
     def expm1(self) -> Tensor:
         """e^x - 1, also where x is small"""
 
+    def expm1_(self: Self) -> Self:
+        """e^x - 1, also where x is small
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def fill_(self: Self, value: _float | Tensor) -> Self:
-        """Of a parameter or buffer: every element becomes the number."""
+        """Every element becomes the number, or the value of a 0-d tensor."""
 
     def fix(self) -> Tensor:
         """x without its fraction; derivative 0"""
+
+    def fix_(self: Self) -> Self:
+        """x without its fraction; derivative 0
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def float(self) -> Tensor:
         """As float32."""
@@ -319,20 +421,56 @@ class Tensor:
     def floor(self) -> Tensor:
         """the largest whole number <= x; derivative 0"""
 
+    def floor_(self: Self) -> Self:
+        """the largest whole number <= x; derivative 0
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def floor_divide(self, other: TensorLike) -> Tensor:
         """input / other rounded down, as (input - fmod(input, other)) / other: 1 // 0.1 is 9. ValueError for integers by 0"""
+
+    def floor_divide_(self: Self, other: TensorLike) -> Self:
+        """input / other rounded down, as (input - fmod(input, other)) / other: 1 // 0.1 is 9. ValueError for integers by 0
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def fmod(self, other: TensorLike) -> Tensor:
         """what is left of input / other rounded towards 0, with the sign of input; exact. ValueError for integers by 0"""
 
+    def fmod_(self: Self, other: TensorLike) -> Self:
+        """what is left of input / other rounded towards 0, with the sign of input; exact. ValueError for integers by 0
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def frac(self) -> Tensor:
         """x - trunc(x)"""
+
+    def frac_(self: Self) -> Self:
+        """x - trunc(x)
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def ge(self, other: TensorLike) -> Tensor:
         """input >= other"""
 
+    def ge_(self: Self, other: TensorLike) -> Self:
+        """input >= other
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def gelu(self) -> Tensor:
         """x Phi(x) = x / 2 (1 + erf(x / sqrt(2))). Source: Hendrycks and Gimpel (2016), Gaussian Error Linear Units, arXiv:1606.08415"""
+
+    def gelu_(self: Self) -> Self:
+        """x Phi(x) = x / 2 (1 + erf(x / sqrt(2))). Source: Hendrycks and Gimpel (2016), Gaussian Error Linear Units, arXiv:1606.08415
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     @property
     def grad(self) -> Tensor | None: ...
@@ -341,11 +479,29 @@ class Tensor:
     def greater(self, other: TensorLike) -> Tensor:
         """input > other"""
 
+    def greater_(self: Self, other: TensorLike) -> Self:
+        """input > other
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def greater_equal(self, other: TensorLike) -> Tensor:
         """input >= other"""
 
+    def greater_equal_(self: Self, other: TensorLike) -> Self:
+        """input >= other
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def gt(self, other: TensorLike) -> Tensor:
         """input > other"""
+
+    def gt_(self: Self, other: TensorLike) -> Self:
+        """input > other
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def half(self) -> Tensor:
         """As float16."""
@@ -369,11 +525,29 @@ class Tensor:
     def le(self, other: TensorLike) -> Tensor:
         """input <= other"""
 
+    def le_(self: Self, other: TensorLike) -> Self:
+        """input <= other
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def less(self, other: TensorLike) -> Tensor:
         """input < other"""
 
+    def less_(self: Self, other: TensorLike) -> Self:
+        """input < other
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def less_equal(self, other: TensorLike) -> Tensor:
         """input <= other"""
+
+    def less_equal_(self: Self, other: TensorLike) -> Self:
+        """input <= other
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def log(self) -> Tensor:
         """ln x; a zero gradient stays zero at x = 0"""
@@ -381,11 +555,29 @@ class Tensor:
     def log1p(self) -> Tensor:
         """ln(1 + x), also where x is small; a zero gradient stays zero at x = -1"""
 
+    def log1p_(self: Self) -> Self:
+        """ln(1 + x), also where x is small; a zero gradient stays zero at x = -1
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def log_(self: Self) -> Self:
+        """ln x; a zero gradient stays zero at x = 0
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def log_softmax(self, dim: _int = ..., dtype: DTypeLike | None = None, *, axis: _int = ...) -> Tensor:
         """x - ln sum exp(x) along the axis dim. No finite x overflows."""
 
     def logical_not(self) -> Tensor:
         """whether x is 0"""
+
+    def logical_not_(self: Self) -> Self:
+        """whether x is 0
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def logsumexp(
         self,
@@ -403,11 +595,23 @@ class Tensor:
     def lt(self, other: TensorLike) -> Tensor:
         """input < other"""
 
+    def lt_(self: Self, other: TensorLike) -> Self:
+        """input < other
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def matmul(self, other: TensorLike) -> Tensor:
         """x y: (..., m, k) by (..., k, n) gives (..., m, n), leading axes broadcast; a 1-d x is a row, a 1-d y a column. Each element is a chain of fused multiply-adds over k ascending, in parts of 4096; in 16 lanes where there is one column."""
 
     def maximum(self, other: TensorLike) -> Tensor:
         """max(input, other), NaN if either is; where equal, each gets half of the derivative, where NaN, all of it"""
+
+    def maximum_(self: Self, other: TensorLike) -> Self:
+        """max(input, other), NaN if either is; where equal, each gets half of the derivative, where NaN, all of it
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def mean(
         self,
@@ -423,14 +627,29 @@ class Tensor:
     def minimum(self, other: TensorLike) -> Tensor:
         """min(input, other), NaN if either is; where equal, each gets half of the derivative, where NaN, all of it"""
 
+    def minimum_(self: Self, other: TensorLike) -> Self:
+        """min(input, other), NaN if either is; where equal, each gets half of the derivative, where NaN, all of it
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def mul(self, other: TensorLike) -> Tensor:
         """input times other; of bools, whether both are true"""
 
     def mul_(self: Self, other: TensorLike) -> Self:
-        """Of a parameter or buffer: x other becomes its value."""
+        """input times other; of bools, whether both are true
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def multiply(self, other: TensorLike) -> Tensor:
         """input times other; of bools, whether both are true"""
+
+    def multiply_(self: Self, other: TensorLike) -> Self:
+        """input times other; of bools, whether both are true
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def narrow(self, dim: _int = ..., start: _int = ..., length: _int = ..., *, axis: _int = ...) -> Tensor:
         """x[start:start + length] on axis dim, which must be there. A view."""
@@ -440,14 +659,38 @@ class Tensor:
     def ne(self, other: TensorLike) -> Tensor:
         """input != other"""
 
+    def ne_(self: Self, other: TensorLike) -> Self:
+        """input != other
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def neg(self) -> Tensor:
         """-x"""
+
+    def neg_(self: Self) -> Self:
+        """-x
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def negative(self) -> Tensor:
         """-x"""
 
+    def negative_(self: Self) -> Self:
+        """-x
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def not_equal(self, other: TensorLike) -> Tensor:
         """input != other"""
+
+    def not_equal_(self: Self, other: TensorLike) -> Self:
+        """input != other
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def numel(self) -> _int:
         """The number of elements."""
@@ -464,14 +707,38 @@ class Tensor:
     def pow(self, exponent: TensorLike) -> Tensor:
         """input^exponent as C's pow; of integers an integer. At input 0 the derivative by exponents >= 0 is 0"""
 
+    def pow_(self: Self, exponent: TensorLike) -> Self:
+        """input^exponent as C's pow; of integers an integer. At input 0 the derivative by exponents >= 0 is 0
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def reciprocal(self) -> Tensor:
         """1 / x"""
+
+    def reciprocal_(self: Self) -> Self:
+        """1 / x
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def relu(self) -> Tensor:
         """max(x, 0), NaN stays; derivative 0 at x = 0, 1 at NaN"""
 
+    def relu_(self: Self) -> Self:
+        """max(x, 0), NaN stays; derivative 0 at x = 0, 1 at NaN
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def remainder(self, other: TensorLike) -> Tensor:
         """what is left of input / other rounded down, with the sign of other. ValueError for integers by 0"""
+
+    def remainder_(self: Self, other: TensorLike) -> Self:
+        """what is left of input / other rounded down, with the sign of other. ValueError for integers by 0
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     @property
     def requires_grad(self) -> _bool: ...
@@ -489,8 +756,20 @@ class Tensor:
     def round(self, *, decimals: _int = 0) -> Tensor:
         """the nearest whole number, of two the even one; derivative 0. decimals: the nearest multiple of 10^-decimals, of floats"""
 
+    def round_(self: Self, *, decimals: _int = 0) -> Self:
+        """the nearest whole number, of two the even one; derivative 0. decimals: the nearest multiple of 10^-decimals, of floats
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def rsqrt(self) -> Tensor:
         """x^(-1/2)"""
+
+    def rsqrt_(self: Self) -> Self:
+        """x^(-1/2)
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def select(self, dim: _int = ..., index: _int = ..., *, axis: _int = ...) -> Tensor:
         """x[index] on axis dim, which is gone in the result; a negative index counts from the end. A view."""
@@ -503,11 +782,29 @@ class Tensor:
     def sigmoid(self) -> Tensor:
         """1 / (1 + e^-x)"""
 
+    def sigmoid_(self: Self) -> Self:
+        """1 / (1 + e^-x)
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def sign(self) -> Tensor:
         """-1, 0 or 1 as x is below, at or above 0; 0 for NaN"""
 
+    def sign_(self: Self) -> Self:
+        """-1, 0 or 1 as x is below, at or above 0; 0 for NaN
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def sin(self) -> Tensor:
         """sin x"""
+
+    def sin_(self: Self) -> Self:
+        """sin x
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def size(self, dim: _int | None = None) -> Any:
         """The shape, or the size of one axis."""
@@ -517,6 +814,12 @@ class Tensor:
 
     def softplus(self) -> Tensor:
         """ln(1 + e^x), written so that nothing overflows"""
+
+    def softplus_(self: Self) -> Self:
+        """ln(1 + e^x), written so that nothing overflows
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def split(
         self,
@@ -531,8 +834,20 @@ class Tensor:
     def sqrt(self) -> Tensor:
         """x^(1/2); a zero gradient stays zero at x = 0"""
 
+    def sqrt_(self: Self) -> Self:
+        """x^(1/2); a zero gradient stays zero at x = 0
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def square(self) -> Tensor:
         """x^2"""
+
+    def square_(self: Self) -> Self:
+        """x^2
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def stride(self, dim: _int | None = None) -> Any:
         """Elements of memory from one position to the next, along each axis or one."""
@@ -540,11 +855,20 @@ class Tensor:
     def sub(self, other: TensorLike, *, alpha: _float = 1) -> Tensor:
         """input - other"""
 
-    def sub_(self: Self, other: TensorLike, alpha: _float = 1) -> Self:
-        """Of a parameter or buffer: x - alpha other becomes its value."""
+    def sub_(self: Self, other: TensorLike, *, alpha: _float = 1) -> Self:
+        """input - other
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def subtract(self, other: TensorLike, *, alpha: _float = 1) -> Tensor:
         """input - other"""
+
+    def subtract_(self: Self, other: TensorLike, *, alpha: _float = 1) -> Self:
+        """input - other
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def sum(
         self,
@@ -559,6 +883,12 @@ class Tensor:
 
     def tanh(self) -> Tensor:
         """(e^x - e^-x) / (e^x + e^-x)"""
+
+    def tanh_(self: Self) -> Self:
+        """(e^x - e^-x) / (e^x + e^-x)
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def to(self, dtype: DTypeLike | Tensor) -> Tensor:
         """With another element type; the tensor itself where it has it."""
@@ -577,8 +907,25 @@ class Tensor:
     ) -> Tensor:
         """input / other. rounding_mode rounds it: 'floor' down, 'trunc' towards 0; of integers it is then an integer"""
 
+    def true_divide_(
+        self: Self,
+        other: TensorLike,
+        *,
+        rounding_mode: Literal["floor", "trunc"] | None = None,
+    ) -> Self:
+        """input / other. rounding_mode rounds it: 'floor' down, 'trunc' towards 0; of integers it is then an integer
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def trunc(self) -> Tensor:
         """x without its fraction; derivative 0"""
+
+    def trunc_(self: Self) -> Self:
+        """x without its fraction; derivative 0
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def type_as(self, other: TensorLike) -> Tensor:
         """With the element type of other."""
@@ -596,7 +943,7 @@ class Tensor:
         """input where condition is true, else other"""
 
     def zero_(self: Self) -> Self:
-        """Of a parameter or buffer: every element becomes 0."""
+        """Every element becomes 0."""
 
 class Trainer:
     def __init__(
@@ -1047,6 +1394,8 @@ class ops:
     def view(input: TensorLike, *size: int) -> Tensor: ...
     @staticmethod
     def where(condition: TensorLike, input: TensorLike, other: TensorLike) -> Tensor: ...
+
+return_types: Any
 
 bfloat16: DType
 bool_: DType
@@ -1718,6 +2067,7 @@ __all__ = [
     "relu",
     "remainder",
     "reshape",
+    "return_types",
     "round",
     "rsqrt",
     "select",

@@ -149,7 +149,7 @@ def test_signatures():
     assert str(inspect.signature(_core.ops.cross_entropy)) == (
         "(input, target, *, ignore_index=-100, reduction='mean')"
     )
-    assert str(inspect.signature(_core.ones(2).add_)) == "(other, alpha=1)"
+    assert str(inspect.signature(_core.ones(2).add_)) == "(other, *, alpha=1)"
 
 
 def test_dims_arguments():

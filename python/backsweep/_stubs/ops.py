@@ -35,11 +35,16 @@ def op_lines(
     static: bool = False,
 ) -> list[str]:
     """Give the definition of an op, as a function or as a method, under its name or another."""
+    in_place = (name or "").endswith("_")
     parameters, by_name, variadic = _parameters(op, method)
+    if in_place:
+        parameters[0] = "self: Self"
     n_out = len(op["outputs"])
     result = (
         "tuple[Tensor, ...]"
         if op["counts_outputs"]
+        else "Self"
+        if in_place
         else "Tensor"
         if n_out == 1
         else f"tuple[{', '.join(['Tensor'] * n_out)}]"

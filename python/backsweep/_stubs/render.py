@@ -51,7 +51,7 @@ def render() -> str:
             functions += op_lines(ops[value.__name__], "", value.__doc__, name=name)
         elif callable(value):
             functions += _function(name, value)
-        elif name != "ops":
+        elif name not in ("ops", "return_types"):
             missing.append(name)
     hidden = [line for name in sorted(ops) for line in op_lines(ops[name], "    ", None, static=True)]
     # ruff's order: constants, classes, the rest; int8 before int16
@@ -65,7 +65,7 @@ def render() -> str:
         HEAD.splitlines(),
         errors,
         classes,
-        ["", "class ops:", *hidden, ""],
+        ["", "class ops:", *hidden, "", "return_types: Any", ""],
         values,
         ["", *functions, ""],
     ]
@@ -96,7 +96,8 @@ def _class(cls: type, ops: dict[str, dict[str, Any]]) -> list[str]:
         if name in SKIPPED or (private and name not in OPERATORS):
             continue
         if isinstance(member, _core.OpFunction):
-            lines += op_lines(ops[member.__name__], "    ", member.__doc__, name=name, method=True)
+            op = ops[member.__name__.rstrip("_")]
+            lines += op_lines(op, "    ", member.__doc__, name=name, method=True)
         elif inspect.isgetsetdescriptor(member) or isinstance(member, property):
             lines += _attribute(name)
         elif name in OPERATORS:

@@ -187,6 +187,7 @@ ARGUMENTS = {
     "value": "float | Tensor",
     "shape": "Size",
     "copy": "bool | None",
+    "non_blocking": "bool",
 }
 RETURNS = {
     "dim": "int",
@@ -219,7 +220,7 @@ RETURNS = {
     "run": "bool",
     "requires_grad_": "Self",
 }
-RETURNS |= dict.fromkeys(("add_", "sub_", "mul_", "div_", "copy_", "assign", "fill_", "zero_"), "Self")
+RETURNS |= dict.fromkeys(("copy_", "assign", "fill_", "zero_"), "Self")
 CONSTRUCTORS = {
     "Tensor": "(self, data: TensorLike, requires_grad: bool = False) -> None",
     "Parameter": "(self, data: TensorLike, requires_grad: bool = True) -> None",
@@ -245,9 +246,9 @@ OPERATORS |= {
     for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "matmul", "pow", "and", "or", "xor")
     for r in ("", "r")
 } | {f"__{name}__": "(self, other: TensorLike, /) -> Tensor" for name in ("lt", "le", "gt", "ge")}
-# Of parameters and buffers in place; other tensors get a new object.
 OPERATORS |= {
-    f"__i{name}__": "(self: Self, other: TensorLike, /) -> Self" for name in ("add", "sub", "mul", "truediv")
+    f"__i{name}__": "(self: Self, other: TensorLike, /) -> Self"
+    for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor")
 }
 # Their result in object is bool.
 OPERATORS |= dict.fromkeys(("__eq__", "__ne__"), "(self, other: object, /) -> Tensor")

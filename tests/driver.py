@@ -17,7 +17,7 @@ from oracles import ORACLES, Array, Case, Draw
 REGISTRY: dict[str, dict[str, Any]] = {op["name"]: op for op in _core.registry()}
 OPS = [name for name in REGISTRY if name in ORACLES]
 COMPOSED = [name for name in OPS if REGISTRY[name]["has_compose"]]
-DIFFERENTIABLE = [name for name in OPS if REGISTRY[name]["differentiable"]]
+DIFFERENTIABLE = [name for name in OPS if REGISTRY[name]["differentiable"] and not ORACLES[name].flat]
 ELEMENTWISE = [name for name in OPS if REGISTRY[name]["interval"]]
 
 SHAPES = ((), (0,), (1,), (7,), (17,), (1000,), (3, 5), (0, 4), (33, 31), (2, 3, 4, 5))

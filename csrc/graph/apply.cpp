@@ -155,7 +155,12 @@ Applied apply_op(const Op& op, std::span<const Tensor> given, Ref<Attrs> attrs) 
     if (Tensor made = op.instead(*attrs, given)) return {{}, {std::move(made)}};
     attrs = {};
   }
-  if (!op.infer) return {{}, composed(op, attrs.get(), given)};
+  if (!op.infer) {
+    const auto stored = [](const Tensor& t) { return t && is_storage(t.dtype()); };
+    if (op.storage == Storage::cast && std::any_of(given.begin(), given.end(), stored))
+      return {{}, in_computing_types(op, given, std::move(attrs))};
+    return {{}, composed(op, attrs.get(), given)};
+  }
   const int n = static_cast<int>(given.size());
   Few<const Spec*, kFewOperands> in(n);
   bool symbolic = false, needs_grad = false, all_ready = true, storage = false;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <mutex>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "base/error.h"
@@ -175,7 +176,7 @@ class Hold {
   size_t left_;  // nodes before this one
 };
 
-void accumulate(Tensor& into, const Tensor& g) { into = into ? ops::add(into, g) : g; }
+void accumulate(Tensor& into, Tensor g) { into = into ? ops::add(into, g) : std::move(g); }
 
 std::vector<Tensor> sweep(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs,
                           const std::span<const Tensor>* inputs, std::span<const Tensor> ends, bool create_graph,
@@ -215,8 +216,8 @@ void by_composition(const Node& node, std::span<const Tensor> grads, std::span<T
 
 // The gradients of the inputs of a node, given those of its outputs: by the rule of its op where that takes all that
 // are there, else by the op's composition.
-void derive(const Node& node, std::span<const Tensor> grads, std::span<Tensor> results,
-            std::vector<GradCall::OfSlice>& slices, const Mask& needed, bool create_graph) {
+void derive(const Node& node, std::span<Tensor> grads, std::span<Tensor> results, std::vector<GradCall::OfPart>& parts,
+            const Mask& needed, bool create_graph) {
   const Op& op = *node.op;
   int refused = -1;
   for (int k = 0; refused < 0 && k < static_cast<int>(grads.size()); ++k)
@@ -226,7 +227,7 @@ void derive(const Node& node, std::span<const Tensor> grads, std::span<Tensor> r
     by_composition(node, grads, results, needed, create_graph);
     return;
   }
-  GradCall call(node, grads, results, slices, needed);
+  GradCall call(node, grads, results, parts, needed);
   op.grad(call);
 }
 
@@ -241,7 +242,9 @@ std::vector<Tensor> sweep(std::span<const Tensor> outputs, std::span<const Tenso
 
   std::vector<Tensor> grads(w.first_output[n]);
   // Of outputs whose parts have gradients: these meet when the node has its turn, at the cost of what they are.
-  std::unordered_map<uint32_t, std::vector<GradCall::OfSlice>> in_parts;
+  std::unordered_map<uint32_t, std::vector<GradCall::OfPart>> in_parts;
+  // Outputs that have been written to in part: to what gradient they have from there, parts are added where it lies.
+  std::unordered_set<uint32_t> written;
 
   RecordingGuard mode(create_graph);
   for (size_t k = 0; k < outputs.size(); ++k)
@@ -252,14 +255,17 @@ std::vector<Tensor> sweep(std::span<const Tensor> outputs, std::span<const Tenso
     Tensor* own = &grads[w.first_output[i]];
     for (uint32_t k = 0; !in_parts.empty() && k < node->n_outputs; ++k)
       if (auto it = in_parts.find(w.first_output[i] + k); it != in_parts.end()) {
-        accumulate(own[k], ops::put_together(it->second, node->out(static_cast<int>(k)).spec.shape));
+        if (own[k] && written.count(it->first))
+          own[k] = ops::add_parts(std::move(own[k]), it->second);
+        else
+          accumulate(own[k], ops::put_together(it->second, node->out(static_cast<int>(k)).spec.shape));
         in_parts.erase(it);
       }
     while (next_want > 0 && w.want[next_want - 1].first >= w.first_output[i]) {
       --next_want;
       if (const Tensor& g = grads[w.want[next_want].first]) accumulate(result[w.want[next_want].second], g);
     }
-    const std::span<const Tensor> given(own, node->n_outputs);
+    const std::span<Tensor> given(own, node->n_outputs);
     if (w.relevant[i] && std::any_of(given.begin(), given.end(), [](const Tensor& g) { return bool(g); })) {
       // As the leaf lies: p.grad.view(-1) is a view.
       if (!inputs && node->cell) accumulate_grad(*node->cell, ops::contiguous(own[0]));
@@ -273,13 +279,14 @@ std::vector<Tensor> sweep(std::span<const Tensor> outputs, std::span<const Tenso
       }
       if (needed.any()) {
         Few<Tensor, kFewOperands> made(n_inputs);
-        std::vector<GradCall::OfSlice> slices;
-        derive(*node, given, made, slices, needed, create_graph);
+        std::vector<GradCall::OfPart> parts;
+        derive(*node, given, made, parts, needed, create_graph);
         const auto at = [&](int e) { return w.first_output[source[e]] + node->in(e).output; };
+        if (node->op == ops::kWriteStrided && needed.has(0)) written.insert(at(0));
         for (int e = 0; e < n_inputs; ++e)
-          if (made[e] && needed.has(e)) accumulate(grads[at(e)], made[e]);
-        for (GradCall::OfSlice& s : slices)
-          if (needed.has(s.input)) in_parts[at(s.input)].push_back(std::move(s));
+          if (made[e] && needed.has(e)) accumulate(grads[at(e)], std::move(made[e]));
+        for (GradCall::OfPart& p : parts)
+          if (needed.has(p.input)) in_parts[at(p.input)].push_back(std::move(p));
       }
     }
     for (uint32_t k = 0; k < node->n_outputs; ++k) own[k] = Tensor();

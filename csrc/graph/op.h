@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <type_traits>
+#include <variant>
 #include <vector>
 
 #include "base/few.h"
@@ -159,21 +160,26 @@ struct Slice {
   int dim;
   int64_t start, step, count;
 };
+// Part of a tensor, of any shape, by what lies between its elements in the tensor's row-major order.
+struct Strided {
+  Dims stride;
+  int64_t offset;
+};
 
 // What a derivative rule works with. Tensors given here are handles whose values exist only if `reads` names them.
 // What a rule leaves unset is zero.
 class GradCall {
  public:
   // The gradient of part of an input: others come from other outputs or nodes. They meet in one buffer.
-  struct OfSlice {
+  struct OfPart {
     int input;
-    Slice slice;
+    std::variant<Slice, Strided> part;
     Tensor g;
   };
 
-  GradCall(const Node& node, std::span<const Tensor> grads, std::span<Tensor> results, std::vector<OfSlice>& slices,
+  GradCall(const Node& node, std::span<Tensor> grads, std::span<Tensor> results, std::vector<OfPart>& parts,
            const Mask& needed)
-      : node_(node), grads_(grads), results_(results), slices_(slices), needed_(needed) {}
+      : node_(node), grads_(grads), results_(results), parts_(parts), needed_(needed) {}
 
   const Attrs& attrs() const { return *node_.attrs; }
   // For an op that takes the same ones.
@@ -189,17 +195,21 @@ class GradCall {
   // `grad_takes` names several.
   const Tensor& grad(int i = 0) const { return grads_[static_cast<size_t>(i)]; }
   std::span<const Tensor> grads() const { return grads_; }
+  // The same where the rule reads it no more: it may then be alone in holding it, and write over its memory.
+  Tensor take_grad(int i = 0) { return std::move(grads_[static_cast<size_t>(i)]); }
   // Whether the gradient of input i is asked for; a rule skips those that are not.
   bool needs(int i) const { return needed_.has(i); }
   void set(int i, Tensor g) { results_[static_cast<size_t>(i)] = std::move(g); }
   // Of part of input i; g has that part's shape. May be called for several parts, which may overlap.
-  void set_slice(int i, const Slice& slice, Tensor g) { slices_.push_back({i, slice, std::move(g)}); }
+  void set_part(int i, std::variant<Slice, Strided> part, Tensor g) {
+    parts_.push_back({i, std::move(part), std::move(g)});
+  }
 
  private:
   const Node& node_;
-  std::span<const Tensor> grads_;
+  std::span<Tensor> grads_;
   std::span<Tensor> results_;
-  std::vector<OfSlice>& slices_;
+  std::vector<OfPart>& parts_;
   const Mask& needed_;
 };
 
@@ -319,9 +329,9 @@ struct Op {
   int elementwise = -1;
   bool host = false;    // forward calls back into Python: one thread, may throw
   bool effect = false;  // never removed or merged with an equal one
-  // forward reads element i of each input that has an output's shape before it writes element i of any output (merge()
-  // likewise for what it writes): outputs may lie over such inputs.
-  bool in_place = false;
+  // Of these inputs that have an output's shape forward reads element i before it writes element i of any output
+  // (merge() likewise for what it writes): outputs may lie over them.
+  Mask in_place = {};
 
   // Builds input gradients from ops, given the gradients of all outputs. Null with `compose` null: not differentiable.
   void (*grad)(GradCall& call) = nullptr;

@@ -157,7 +157,7 @@ const Op cross_entropy_backward_op{
         },
     .cost = [](const Attrs*, const Specs& in,
                const Spec*) { return 0.4 * static_cast<double>(bs::numel(in[1].shape)); },
-    .in_place = true,
+    .in_place = ALL_INPUTS,
     .compose =
         [](const Attrs* attrs, std::span<const Tensor> in) {
           const Tensor &x = in[1], &target = in[2];

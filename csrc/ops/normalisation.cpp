@@ -123,7 +123,7 @@ const Op layer_norm_backward_op{
           p.aligned = IN_0 | IN_1 | IN_2 | IN_3;
           return p;
         },
-    .in_place = true,
+    .in_place = ALL_INPUTS,
     .compose =
         [](const Attrs*, std::span<const Tensor> in) {
           const Tensor xhat = normalised(in), h = given(in, 4) ? mul(in[0], in[4]) : in[0];

@@ -69,8 +69,20 @@ Tensor stack(std::span<const Tensor> in, int dim);
 std::vector<Tensor> split(const Tensor& x, std::vector<int64_t> sizes, int dim);
 std::vector<Tensor> unbind(const Tensor& x, int dim);
 Tensor select(const Tensor& x, int dim, int64_t index);
-// The sum of tensors that each lie at a slice of `shape`. Side by side where they fill it, in one pass.
-Tensor put_together(std::vector<GradCall::OfSlice>& parts, const Dims& shape);
+// The sum of tensors that each are part of one of `shape`. Side by side where they are slices that fill it, in one
+// pass.
+Tensor put_together(std::vector<GradCall::OfPart>& parts, const Dims& shape);
+
+// ---- parts by strides ---- over x's elements in row-major order.
+Tensor as_strided(const Tensor& x, const Dims& shape, const Dims& stride, int64_t offset);
+// x with the part replaced by src, which has the part's shape. Where nothing else reads x's value, by the count of
+// those that hold it or since the caller says so (`over`), that is written over: the result has its memory.
+Tensor write_strided(Tensor x, const Tensor& src, const Dims& stride, int64_t offset, bool over = false);
+extern const Op* const kWriteStrided;  // the op that it applies
+// base and the sum of the parts, likewise.
+Tensor add_parts(Tensor base, std::vector<GradCall::OfPart>& parts);
+// Whether nobody but this handle sees the value, and its memory is ours.
+bool held_once(const Tensor& t);
 
 // ---- reduction ---- an absent dim means all.
 Tensor sum(const Tensor& x, std::optional<Dims> dim = {}, bool keepdim = false);

@@ -63,7 +63,7 @@ const Op dropout_op{
     },
     .place = [](const Attrs*, const Specs& in,
                 const Spec*) { return Placement{loop_extent(in[0].shape), 1, IN_0, false}; },
-    .in_place = true,
+    .in_place = ALL_INPUTS,
     .grad =
         [](GradCall& call) { call.set(0, apply(*find_op("dropout"), {call.grad(), call.in(1)}, call.same_attrs())); },
     .reads = IN_1,

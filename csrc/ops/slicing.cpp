@@ -63,7 +63,7 @@ const Op slice_op{
           at[0] = s.start * in.full_strides()[s.dim];
         },
     .strided = IN_0,
-    .grad = [](GradCall& call) { call.set_slice(0, slice_of(&call.attrs(), call.spec(0).shape), call.grad()); },
+    .grad = [](GradCall& call) { call.set_part(0, slice_of(&call.attrs(), call.spec(0).shape), call.grad()); },
 };
 BS_REGISTER(slice_op);
 
@@ -104,7 +104,7 @@ const Op select_op{
     .grad =
         [](GradCall& call) {
           const Slice s = select_of(&call.attrs(), call.spec(0).shape);
-          call.set_slice(0, s, unsqueeze(call.grad(), s.dim));
+          call.set_part(0, s, unsqueeze(call.grad(), s.dim));
         },
 };
 BS_REGISTER(select_op);
@@ -226,7 +226,7 @@ void grad_of_parts(GradCall& call) {
   int64_t at = 0;
   for (int64_t k = 0; k < p.count; at += p.size(k++))
     if (const Tensor& g = grads[static_cast<size_t>(k)])
-      call.set_slice(0, {p.dim, at, 1, p.size(k)}, unbound ? unsqueeze(g, p.dim) : g);
+      call.set_part(0, Slice{p.dim, at, 1, p.size(k)}, unbound ? unsqueeze(g, p.dim) : g);
 }
 
 template <PartsOf parts, bool unbound>
@@ -405,36 +405,41 @@ const Op add_slices_op{
 };
 BS_REGISTER(add_slices_op);
 
-// Whether parts, in some order, lie side by side along one axis and fill it: they are then sorted so.
-bool fill(std::vector<GradCall::OfSlice>& parts, const Dims& shape) {
-  const int dim = parts[0].slice.dim;
+const Slice* slice_in(const GradCall::OfPart& p) { return std::get_if<Slice>(&p.part); }
+
+// Whether slices, in some order, lie side by side along one axis and fill it: they are then sorted so.
+bool fill(std::vector<GradCall::OfPart>& parts, const Dims& shape) {
+  const int dim = slice_in(parts[0])->dim;
   for (const auto& p : parts)
-    if (p.slice.dim != dim || (p.slice.step != 1 && p.slice.count > 1)) return false;
-  const auto before = [](const auto& a, const auto& b) { return a.slice.start < b.slice.start; };
+    if (const Slice& s = *slice_in(p); s.dim != dim || (s.step != 1 && s.count > 1)) return false;
+  const auto before = [](const auto& a, const auto& b) { return slice_in(a)->start < slice_in(b)->start; };
   std::stable_sort(parts.begin(), parts.end(), before);
   int64_t next = 0;
   for (const auto& p : parts) {
-    if (p.slice.start != next) return false;
-    next += p.slice.count;
+    if (slice_in(p)->start != next) return false;
+    next += slice_in(p)->count;
   }
   return next == shape[dim];
 }
 
 }  // namespace
 
-Tensor put_together(std::vector<GradCall::OfSlice>& parts, const Dims& shape) {
+Tensor put_together(std::vector<GradCall::OfPart>& parts, const Dims& shape) {
+  if (!std::all_of(parts.begin(), parts.end(), slice_in)) return add_parts(full(shape, 0, parts[0].g.dtype()), parts);
   std::vector<Tensor> tensors;
   tensors.reserve(parts.size());
-  std::vector<GradCall::OfSlice> sorted = parts;
+  std::vector<GradCall::OfPart> sorted = parts;
   if (fill(sorted, shape)) {
     if (sorted.size() == 1) return sorted[0].g;
+    const int dim = slice_in(sorted[0])->dim;
     for (auto& p : sorted) tensors.push_back(std::move(p.g));
-    return concatenate(tensors, sorted[0].slice.dim);
+    return concatenate(tensors, dim);
   }
   std::vector<int64_t> where;
   where.reserve(parts.size() * kNumbers);
   for (auto& p : parts) {
-    where.insert(where.end(), {p.slice.dim, p.slice.start, p.slice.step, p.slice.count});
+    const Slice& s = *slice_in(p);
+    where.insert(where.end(), {s.dim, s.start, s.step, s.count});
     tensors.push_back(std::move(p.g));
   }
   return apply(add_slices_op, tensors, Attrs::make({shape, std::move(where)}));

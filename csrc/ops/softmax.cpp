@@ -70,7 +70,7 @@ Op rows_op(const char* doc) {
                   const Spec*) { return Placement{rows_of(in[0].shape), 1, IN_0, false}; },
       .cost = [](const Attrs*, const Specs& in,
                  const Spec*) { return 0.4 * static_cast<double>(bs::numel(in[0].shape)); },
-      .in_place = true,
+      .in_place = ALL_INPUTS,
       .grad = [](GradCall& call) { call.set(0, apply(*find_op(kBackward[logarithm]), {call.grad(), call.out()})); },
       .reads = OUT,
   };
@@ -106,7 +106,7 @@ Op backward_op(const char* doc) {
       },
       .place = [](const Attrs*, const Specs& in,
                   const Spec*) { return Placement{rows_of(in[1].shape), 1, IN_0 | IN_1, false}; },
-      .in_place = true,
+      .in_place = ALL_INPUTS,
       .compose =
           [](const Attrs*, std::span<const Tensor> in) {
             const Tensor &g = in[0], &y = in[1];

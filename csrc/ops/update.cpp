@@ -83,7 +83,7 @@ const Op sgd_op{
       return -1;
     },
     .place = place,
-    .in_place = true,
+    .in_place = ALL_INPUTS,
     // A gradient of few rows by index (of an embedding) leaves the others as they are.
     .lower = [](const LowerCall& call) -> std::vector<Tensor> {
       static const Op* const scatter = find_op("index_rows_backward");
@@ -186,7 +186,7 @@ const Op sgd_rows_op{
           const Touched t(in);
           return 0.1 * static_cast<double>(t.n * t.cols) * static_cast<double>(t.item) + static_cast<double>(t.rows);
         },
-    .in_place = true,
+    .in_place = ALL_INPUTS,
 };
 BS_REGISTER(sgd_rows_op);
 
@@ -216,7 +216,7 @@ const Op sgd_momentum_op{
       return -1;
     },
     .place = place,
-    .in_place = true,
+    .in_place = ALL_INPUTS,
 };
 BS_REGISTER(sgd_momentum_op);
 
@@ -300,7 +300,7 @@ Op make_adam(bool amsgrad) {
   op.forward = adam_forward;
   op.merge = count_step;
   op.place = place_adam;
-  op.in_place = true;
+  op.in_place = ALL_INPUTS;
   return op;
 }
 

@@ -12,7 +12,7 @@ bool Step::reads_first(const Ir& ir, size_t i, const Spec& made) const {
   if (read.offset != 0 || !read.spec.contiguous() || !(read.spec.shape == made.shape) ||
       size_of(read.spec.dtype) != size_of(made.dtype))
     return false;
-  return i >= static_cast<size_t>(n_op_in) || (op->in_place && !list);
+  return i >= static_cast<size_t>(n_op_in) || (op->in_place.has(static_cast<int>(i)) && !list);
 }
 
 std::string str(const Ir& ir, const std::vector<Phase>& phases) {

@@ -438,6 +438,7 @@ VIEWS_OF_LARGE: dict[str, dict[str, object]] = {
     "permute": {"dims": (1, 0)},
     "transpose": {"dim0": 0, "dim1": 1},
     "expand": {"shape": (2, 300, 400)},
+    "as_strided": {"size": (400, 300), "stride": (1, 400)},
     "slice": {"dim": 0, "step": 2},
     "split": {"split_size_or_sections": 100},
     "chunk": {"chunks": 3},

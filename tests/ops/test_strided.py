@@ -59,6 +59,7 @@ def test_the_sweep_writes_over_what_it_alone_holds() -> None:
         h = write(h, row, (1,), i * m)
         s = s + h[i].sum() * 2
     (s + h.sum()).backward()
+    assert x.grad is not None
     np.testing.assert_array_equal(x.grad.numpy(), np.full((n, m), 3))
 
 
@@ -88,4 +89,4 @@ def test_a_program_writes_over_the_buffer_that_it_fills(n: int) -> None:
     x = bs.tensor(np.random.default_rng(1).normal(size=(n, 64)).astype(np.float32))
     np.testing.assert_array_equal(f(x).numpy(), 2 * x.numpy())
     whole = n * 64 * 4
-    assert f.programs[0].memory.arena <= 1.3 * whole
+    assert f.programs[0].memory.arena <= 2.2 * whole  # the rows besides

@@ -322,6 +322,15 @@ class Tensor:
     ) -> Tensor:
         """The sums of x[0], ..., x[k] for each k along the axis dim, or with reverse those of x[k] and all that follow. Integers and bools are summed in int64."""
 
+    def deg2rad(self) -> Tensor:
+        """input pi / 180"""
+
+    def deg2rad_(self: Self) -> Self:
+        """input pi / 180
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def detach(self) -> Tensor:
         """The same value without a history. Shares memory."""
 
@@ -519,6 +528,15 @@ class Tensor:
     def is_leaf(self) -> _bool: ...
     @property
     def is_symbolic(self) -> _bool: ...
+    def isfinite(self) -> Tensor:
+        """whether input is neither infinite nor NaN"""
+
+    def isinf(self) -> Tensor:
+        """whether input is inf or -inf"""
+
+    def isnan(self) -> Tensor:
+        """whether input is NaN"""
+
     def item(self) -> Any:
         """The only element, as a Python number."""
 
@@ -709,6 +727,15 @@ class Tensor:
 
     def pow_(self: Self, exponent: TensorLike) -> Self:
         """input^exponent as C's pow; of integers an integer. At input 0 the derivative by exponents >= 0 is 0
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def rad2deg(self) -> Tensor:
+        """input 180 / pi"""
+
+    def rad2deg_(self: Self) -> Self:
+        """input 180 / pi
 
         In place: the result becomes the value of the tensor, which is returned.
         """
@@ -1010,6 +1037,8 @@ class ops:
     @staticmethod
     def add_slices(tensors: Sequence[Tensor], shape: Size, slices: Sequence[int]) -> Tensor: ...
     @staticmethod
+    def add_strided(tensors: Sequence[Tensor], parts: Sequence[int]) -> Tensor: ...
+    @staticmethod
     def advance_key(key: TensorLike) -> Tensor: ...
     @staticmethod
     def amax(
@@ -1064,6 +1093,10 @@ class ops:
         keepdims: bool = ...,
     ) -> Tensor: ...
     @staticmethod
+    def as_strided(
+        input: TensorLike, size: Size, stride: Size, storage_offset: int | None = None
+    ) -> Tensor: ...
+    @staticmethod
     def bitcast(input: TensorLike, dtype: DTypeLike) -> Tensor: ...
     @staticmethod
     def bitwise_and(input: TensorLike, other: TensorLike) -> Tensor: ...
@@ -1115,6 +1148,8 @@ class ops:
         dtype: DTypeLike | None = None,
     ) -> Tensor: ...
     @staticmethod
+    def deg2rad(input: TensorLike) -> Tensor: ...
+    @staticmethod
     def detach(input: TensorLike) -> Tensor: ...
     @staticmethod
     def div(
@@ -1161,6 +1196,12 @@ class ops:
     def index_rows(input: TensorLike, index: TensorLike) -> Tensor: ...
     @staticmethod
     def index_rows_backward(g: TensorLike, index: TensorLike, rows: int) -> Tensor: ...
+    @staticmethod
+    def isfinite(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def isinf(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def isnan(input: TensorLike) -> Tensor: ...
     @staticmethod
     def join(
         tensors: Sequence[Tensor],
@@ -1260,6 +1301,8 @@ class ops:
     def permute(input: TensorLike, *dims: int) -> Tensor: ...
     @staticmethod
     def pow(input: TensorLike, exponent: TensorLike) -> Tensor: ...
+    @staticmethod
+    def rad2deg(input: TensorLike) -> Tensor: ...
     @staticmethod
     def reciprocal(input: TensorLike) -> Tensor: ...
     @staticmethod
@@ -1394,6 +1437,8 @@ class ops:
     def view(input: TensorLike, *size: int) -> Tensor: ...
     @staticmethod
     def where(condition: TensorLike, input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def write_strided(input: TensorLike, src: TensorLike, stride: Size, storage_offset: int) -> Tensor: ...
 
 return_types: Any
 
@@ -1542,6 +1587,9 @@ def cumsum(
 
 def custom(backward: Callable[..., Any], inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Tensor]:
     """The outputs as given, with backward(grads, inputs, outputs) -> gradients as their derivative by the inputs."""
+
+def deg2rad(input: TensorLike) -> Tensor:
+    """input pi / 180"""
 
 def detach(input: TensorLike) -> Tensor:
     """The same value without its history: no derivative flows through."""
@@ -1697,6 +1745,15 @@ def is_capturing() -> bool:
 def is_grad_enabled() -> bool:
     """Whether operations are recorded for derivatives on this thread."""
 
+def isfinite(input: TensorLike) -> Tensor:
+    """whether input is neither infinite nor NaN"""
+
+def isinf(input: TensorLike) -> Tensor:
+    """whether input is inf or -inf"""
+
+def isnan(input: TensorLike) -> Tensor:
+    """whether input is NaN"""
+
 def le(input: TensorLike, other: TensorLike) -> Tensor:
     """input <= other"""
 
@@ -1814,6 +1871,9 @@ def permute(input: TensorLike, *dims: int) -> Tensor:
 
 def pow(input: TensorLike, exponent: TensorLike) -> Tensor:
     """input^exponent as C's pow; of integers an integer. At input 0 the derivative by exponents >= 0 is 0"""
+
+def rad2deg(input: TensorLike) -> Tensor:
+    """input 180 / pi"""
 
 def reciprocal(input: TensorLike) -> Tensor:
     """1 / x"""
@@ -1993,6 +2053,7 @@ __all__ = [
     "cumsum",
     "custom",
     "default_generator",
+    "deg2rad",
     "detach",
     "div",
     "divide",
@@ -2031,6 +2092,9 @@ __all__ = [
     "int64",
     "is_capturing",
     "is_grad_enabled",
+    "isfinite",
+    "isinf",
+    "isnan",
     "le",
     "less",
     "less_equal",
@@ -2061,6 +2125,7 @@ __all__ = [
     "ops",
     "permute",
     "pow",
+    "rad2deg",
     "reciprocal",
     "registry",
     "release_cached",

@@ -8,6 +8,7 @@
 #include "bindings/gil.h"
 #include "bindings/size.h"
 #include "graph/apply.h"
+#include "ops/ops.h"
 
 namespace bs::bindings {
 namespace {
@@ -17,10 +18,6 @@ constexpr double kReleaseNanoseconds = 5e3;
 
 // Guards of the capture that runs on this thread.
 thread_local std::vector<Guard>* guards_of_capture = nullptr;
-
-PyTypeObject* placeholder_type = nullptr;
-PyType_Slot placeholder_slots[] = {{0, nullptr}};
-PyType_Spec placeholder_spec{"backsweep._core._Output", sizeof(PyObject), 0, Py_TPFLAGS_DEFAULT, placeholder_slots};
 
 class GuardScope {
  public:
@@ -104,9 +101,6 @@ void let_go_of_arguments(const std::shared_ptr<Entry>& entry) {
 
 }  // namespace
 
-py::object placeholder() { return owned(PyObject_CallNoArgs(reinterpret_cast<PyObject*>(placeholder_type))); }
-bool is_placeholder(PyObject* o) { return Py_TYPE(o) == placeholder_type; }
-
 py::object call_rule(const py::object& fn, const py::tuple& args) {
   const auto call = [&] {
     return owned(unless_python_ends([&] { return PyObject_CallObject(fn.ptr(), args.ptr()); }));
@@ -151,14 +145,79 @@ void Entry::give_up() {
   traced.reset();
   tape.reset();
   result = py::object();
+  hidden.clear();
+  stores.clear();
 }
 
-std::shared_ptr<Entry> capture(Compiled* self, py::handle args, py::handle kwargs, std::vector<Leaf> leaves,
-                               std::string nesting, bool flat) {
+namespace {
+
+// What is hidden is given as symbols while it lives.
+class Disguise {
+ public:
+  template <class Fn>
+  Disguise(const std::vector<Hidden>& hidden, Fn& symbol) : hidden_(hidden) {
+    for (const Hidden& h : hidden) {
+      before_.push_back(h.now());
+      h.set(map_leaves(before_.back(), symbol));
+    }
+  }
+  ~Disguise() {
+    for (size_t i = 0; i < before_.size(); ++i) try {
+        hidden_[i].set(before_[i]);
+      } catch (py::error_already_set& error) {
+        error.discard_as_unraisable("a captured function");
+      }
+  }
+  Disguise(const Disguise&) = delete;
+  Disguise& operator=(const Disguise&) = delete;
+
+ private:
+  const std::vector<Hidden>& hidden_;
+  std::vector<py::object> before_;
+};
+
+// Of what the function has set: attributes and the like that hold symbols now.
+py::list with_symbols(const py::list& assigned) {
+  py::list made;
+  for (py::handle a : assigned)
+    if (holds_symbol(a.attr("value"))) made.append(a);
+  return made;
+}
+
+// Those that are not hidden.
+py::list unknown(const py::list& assigned, const std::vector<Hidden>& hidden) {
+  py::list made;
+  for (py::handle a : assigned)
+    if (std::none_of(hidden.begin(), hidden.end(), [&](const Hidden& h) {
+          return h.assigned.attr("object").is(a.attr("object")) && h.assigned.attr("name").equal(a.attr("name"));
+        }))
+      made.append(a);
+  return made;
+}
+
+// Adds what holds symbols now, held tensors before, and was read then. False where all of that is known.
+bool find_hidden(const py::list& with_symbols, std::vector<Hidden>& hidden) {
+  bool found = false;
+  for (py::handle a : with_symbols) {
+    if (!py::cast<bool>(a.attr("read")) || !holds_value(a.attr("before"))) continue;
+    Hidden h{py::reinterpret_borrow<py::object>(a), {}};
+    describe_nesting(a.attr("before"), h.nesting);
+    hidden.push_back(std::move(h));
+    found = true;
+  }
+  return found;
+}
+
+// One run of the function. `hidden` grows, and nothing is given back, where it is to run again.
+std::shared_ptr<Entry> run_once(Compiled* self, py::handle args, py::handle kwargs, std::vector<Leaf> leaves,
+                                const std::string& nesting, bool flat, std::vector<Hidden>& hidden) {
   auto entry = std::make_shared<Entry>();
+  entry->n_given = leaves.size();
   entry->leaves = std::move(leaves);
-  entry->nesting = std::move(nesting);
-  entry->flat = flat;
+  entry->hidden = hidden;
+  collect_hidden(*entry, &entry->leaves, nullptr);
+  entry->nesting = nesting;
+  entry->flat = flat && hidden.empty();
   entry->recording = recording();
   entry->epoch = structure_epoch();
   struct Recording {
@@ -168,39 +227,76 @@ std::shared_ptr<Entry> capture(Compiled* self, py::handle args, py::handle kwarg
   Capture cap;
   cap.tape = recorded.tape.get();
   std::vector<Tensor> outputs;
+  size_t n_results;
+  bool returns_argument = false;
   {
     CaptureScope scope(cap);
     GuardScope guard_scope(&entry->structure);
     py::list constants;
-    for (const Leaf& leaf : entry->leaves)
-      if (!leaf.tensor) constants.append(leaf.object);
-    Watch watch(self->fn, constants);
+    for (size_t i = 0; i < entry->n_given; ++i)
+      if (!entry->leaves[i].tensor) constants.append(entry->leaves[i].object);
+    std::vector<py::object> symbols(entry->leaves.size());  // of those that are tensors
     size_t next = 0;
     auto symbol = [&](py::handle o) -> py::object {
       const Leaf& leaf = entry->leaves[next++];
       if (!leaf.tensor) return py::reinterpret_borrow<py::object>(o);
-      return py::reinterpret_steal<py::object>(wrap(cap.input(leaf.spec, leaf.requires_grad)));
+      symbols[next - 1] = py::reinterpret_steal<py::object>(wrap(cap.input(leaf.spec, leaf.requires_grad)));
+      return symbols[next - 1];
     };
     py::object call_args = map_leaves(args, symbol);
     py::object call_kwargs = kwargs && !kwargs.is_none() ? map_leaves(kwargs, symbol) : py::object(py::dict());
+    Disguise disguise(hidden, symbol);
+    Watch watch(self->fn, constants);
     let_go_of_arguments(entry);
     Fallback fallback(self);
     py::object result;
     try {
       result = owned(unless_python_ends([&] { return PyObject_Call(self->fn, call_args.ptr(), call_kwargs.ptr()); }));
     } catch (py::error_already_set& error) {
+      watch.undo(with_symbols(watch.assigned()));
       if (!fallback.takes(error)) throw;
       entry->eager = true;
       return entry;
     }
+    const py::list assigned = watch.assigned(), stored = with_symbols(assigned);
+    if (find_hidden(unknown(stored, hidden), hidden)) {
+      watch.undo(assigned);
+      return nullptr;
+    }
+    watch.undo(stored);
+    py::list inputs;
+    for (const Hidden& h : hidden) inputs.append(h.assigned);
+    watch.given(inputs, stored);
     watch.take(entry->guards, entry->structure);
     auto take = [&](py::handle o) -> py::object {
       if (!is_tensor(o.ptr()) || slot_of(o.ptr())) return without_size(o.ptr());
+      for (size_t i = 0; i < symbols.size(); ++i)
+        if (o.is(symbols[i])) {
+          returns_argument = true;
+          return placeholder(static_cast<int>(i));
+        }
       outputs.push_back(unwrap(o.ptr()));
       return placeholder();
     };
-    entry->single = is_tensor(result.ptr()) && !slot_of(result.ptr());
     entry->result = map_leaves(result, take);
+    entry->single = outputs.size() == 1 && is_placeholder(entry->result.ptr());
+    n_results = outputs.size();
+    for (size_t i = 0, input = 0; i < symbols.size(); ++i) {
+      if (!symbols[i]) continue;
+      Tensor now = unwrap(symbols[i].ptr());
+      if (now.same(cap.inputs[input++])) continue;
+      if (now.node()->cell) now = ops::detach(now);  // the same leaf
+      outputs.push_back(std::move(now));
+      entry->stores.emplace_back().leaf = i;
+    }
+    for (py::handle a : stored) {
+      Store& store = entry->stores.emplace_back();
+      store.object = a.attr("object");
+      store.kind = PyCell_Check(store.object.ptr()) ? Store::Kind::cell : Store::Kind::item;
+      store.name = a.attr("name");
+      store.structure = a.attr("structure");
+      store.value = map_leaves(a.attr("value"), take);
+    }
     recorded.tape->results(outputs);
     cap.tape = nullptr;
     if (!recorded.tape->given_up()) entry->tape = recorded.tape;
@@ -208,8 +304,20 @@ std::shared_ptr<Entry> capture(Compiled* self, py::handle args, py::handle kwarg
   std::shared_ptr<Traced> like;
   for (const auto& e : *self->entries)
     if (!like && e->traced && e->traced->carries() && e->nesting == entry->nesting) like = e->traced;
-  entry->set_traced(Traced::make(std::move(cap), std::move(outputs), self->keep_grads, self->budget, like.get()));
+  entry->n_results = n_results;
+  entry->puts_back = !entry->stores.empty() || returns_argument;
+  entry->set_traced(
+      Traced::make(std::move(cap), std::move(outputs), n_results, self->keep_grads, self->budget, like.get()));
   return entry;
+}
+
+}  // namespace
+
+std::shared_ptr<Entry> capture(Compiled* self, py::handle args, py::handle kwargs, std::vector<Leaf> leaves,
+                               std::string nesting, bool flat) {
+  std::vector<Hidden> hidden;
+  while (true)
+    if (auto entry = run_once(self, args, kwargs, leaves, nesting, flat, hidden)) return entry;
 }
 
 std::shared_ptr<Entry> replay(Compiled* self, const Entry& entry, const std::vector<Leaf>& leaves) {
@@ -229,13 +337,13 @@ std::shared_ptr<Entry> replay(Compiled* self, const Entry& entry, const std::vec
   made->leaves = leaves;
   made->resting = false;
   let_go_of_arguments(made);
-  made->set_traced(
-      Traced::make(std::move(cap), std::move(*outputs), self->keep_grads, self->budget, entry.traced.get()));
+  made->set_traced(Traced::make(std::move(cap), std::move(*outputs), entry.n_results, self->keep_grads, self->budget,
+                                entry.traced.get()));
   return made;
 }
 
 void register_capture(py::module_& m) {
-  placeholder_type = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&placeholder_spec)));
+  register_stores();
   m.def("guard", &guard, py::arg("object"), py::arg("name"),
         "While a function is captured: its program may be reused only as long as object.name compares equal to its "
         "value now.");

@@ -28,6 +28,9 @@ int traverse(PyObject* o, visitproc visit, void* arg) {
         for (const Guard& g : *guards)
           if (const int stop = g.visit(visit, arg)) return stop;
       Py_VISIT(e->result.ptr());
+      for (const Hidden& h : e->hidden) Py_VISIT(h.assigned.ptr());
+      for (const Store& s : e->stores)
+        for (const py::object* o : {&s.object, &s.value}) Py_VISIT(o->ptr());
     }
   return 0;
 }

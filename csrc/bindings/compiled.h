@@ -11,9 +11,34 @@
 
 namespace bs::bindings {
 
+// What a captured function writes in Python: an argument's tensor, or an item of a dict (an object's attributes,
+// globals) or list, or what the cell of a closure holds. A program gives the new value as further outputs.
+struct Store {
+  enum class Kind : uint8_t { argument, item, cell };
+  Kind kind;
+  size_t leaf = 0;          // of an argument
+  py::object object, name;  // else: object[name], or a cell
+  py::object structure;     // of the module whose attribute it is, or None
+  py::object value;         // placeholders stand for outputs
+  void put(py::object filled) const;
+};
+
+// What it reads there and then sets: an argument in all but form.
+struct Hidden {
+  py::object assigned;  // _watch.Assigned
+  std::string nesting;
+  py::object now() const;
+  void set(const py::object& value) const;
+};
+
 // A captured signature.
 struct Entry {
-  std::vector<Leaf> leaves;
+  std::vector<Leaf> leaves;  // of the arguments, then of what is hidden
+  size_t n_given = 0;        // of the arguments
+  std::vector<Hidden> hidden;
+  std::vector<Store> stores;
+  size_t n_results = 0;    // outputs before those of stores
+  bool puts_back = false;  // there are stores, or an argument is returned
   std::string nesting;
   bool flat = false;  // only positional arguments, and no containers
   bool recording = true;
@@ -59,15 +84,40 @@ std::shared_ptr<Entry> capture(Compiled* self, py::handle args, py::handle kwarg
                                std::string nesting, bool flat);
 // An entry for other leaves, alike but for their sizes, without running the function: null where that would show.
 std::shared_ptr<Entry> replay(Compiled* self, const Entry& entry, const std::vector<Leaf>& leaves);
-// Stands for output k in Entry::result, k ascending.
-py::object placeholder();
-bool is_placeholder(PyObject* o);
 void register_capture(py::module_& m);
+
+// ---- stores.cpp ----
+
+// Stands for output k in Entry::result and then in stores, k ascending; or for an argument itself.
+py::object placeholder(int argument = -1);
+bool is_placeholder(PyObject* o);
+int argument_of(PyObject* placeholder);
+// Whether one of the tensors in nested tuples, lists and dicts is a symbol; a tensor with a value.
+bool holds_symbol(py::handle value);
+bool holds_value(py::handle value);
+// What has these in place of placeholders: outputs from *next on, and arguments.
+py::object filled(const py::object& pattern, std::span<Tensor> outputs, size_t* next,
+                  const std::vector<py::object>& leaves);
+// To an argument of a call: its new value.
+void write_back(PyObject* target, Tensor value);
+// The tensors among the arguments, contiguous, and all arguments.
+struct Given {
+  std::vector<Tensor> tensors;
+  std::vector<std::pair<size_t, size_t>> arrays;  // tensors that lie in memory of NumPy's, and which objects these are
+  std::vector<py::object> objects;
+  void add(Given more);
+};
+// Takes in what is hidden, as it is now; false where it is not nested as it was.
+bool collect_hidden(const Entry& entry, std::vector<Leaf>* leaves, Given* given);
+void register_stores();
 
 // ---- compiled_call.cpp ----
 
 // An entry that is captured for other sizes, played again for these: null where there is none.
-std::shared_ptr<Entry> find_alike(Compiled* self, const std::vector<Leaf>& leaves, const std::string& nesting);
+std::shared_ptr<Entry> find_alike(Compiled* self, const std::vector<Leaf>& leaves, const std::string& nesting,
+                                  Given* given = nullptr);
+// Takes in an argument and what is nested in it.
+void collect(py::handle argument, std::vector<Leaf>* leaves, Given* given);
 // Adds an entry; the one that was used least recently may go. Warns if a guard fails at every call: `changed` is the
 // label of the one that did now.
 void remember(Compiled* self, std::shared_ptr<Entry> entry, const py::object& changed);

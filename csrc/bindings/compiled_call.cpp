@@ -15,8 +15,10 @@ namespace {
 
 constexpr int kRecapturesBeforeWarning = 8;
 
-// The arguments are `args`; or, where no result carries a derivative, the memory `data` says enough.
-py::object run(Entry& entry, std::span<const Tensor> args, std::span<char* const> data) {
+// The arguments are `args`; or, where no result carries a derivative, the memory `data` says enough. `objects` are the
+// leaves of the arguments and of what is hidden, where the entry puts tensors elsewhere than into its result.
+py::object run(Entry& entry, std::span<const Tensor> args, std::span<char* const> data,
+               const std::vector<py::object>& objects) {
   const std::shared_ptr<Traced> traced = entry.traced;
   std::vector<Tensor> results;
   const auto go = [&] { results = traced->carries() ? traced->call(args) : traced->run(data); };
@@ -26,13 +28,15 @@ py::object run(Entry& entry, std::span<const Tensor> args, std::span<char* const
     GilRelease release;
     go();
   }
-  if (entry.single) return py::reinterpret_steal<py::object>(wrap(std::move(results[0])));
+  if (entry.single && entry.stores.empty()) return py::reinterpret_steal<py::object>(wrap(std::move(results[0])));
   size_t next = 0;
-  auto put = [&](py::handle o) -> py::object {
-    if (!is_placeholder(o.ptr())) return py::reinterpret_borrow<py::object>(o);
-    return py::reinterpret_steal<py::object>(wrap(results[next++]));
-  };
-  return map_leaves(entry.result, put);
+  py::object result = filled(entry.result, results, &next, objects);
+  for (const Store& s : entry.stores)
+    if (s.kind == Store::Kind::argument)
+      write_back(objects[s.leaf].ptr(), std::move(results[next++]));
+    else
+      s.put(filled(s.value, results, &next, objects));
+  return result;
 }
 
 // Programs for many sizes need not all keep the memory that they work in. Those that were used last do, up to this many
@@ -106,7 +110,10 @@ bool call_flat(Compiled* self, PyObject* const* args, size_t n, py::object* resu
     }
     if (!fits || !entry->guards_hold(&changed)) continue;
     use(self, entry);
-    *result = run(*entry, tensors, std::span<char* const>(inputs, taken));
+    std::vector<py::object> objects;
+    if (entry->puts_back)
+      for (size_t i = 0; i < n; ++i) objects.push_back(py::reinterpret_borrow<py::object>(args[i]));
+    *result = run(*entry, tensors, std::span<char* const>(inputs, taken), objects);
     return true;
   }
   return false;
@@ -114,21 +121,72 @@ bool call_flat(Compiled* self, PyObject* const* args, size_t n, py::object* resu
 
 }  // namespace
 
-std::shared_ptr<Entry> find_alike(Compiled* self, const std::vector<Leaf>& leaves, const std::string& nesting) {
+namespace {
+
+// What is hidden, as it is now.
+struct Found {
+  std::vector<Leaf> leaves;
+  Given given;
+};
+
+// Whether the entry is one of arguments such as these, by their own account and that of what is hidden.
+template <class Fit>
+bool fits(const Entry& entry, const std::vector<Leaf>& leaves, const std::string& nesting, Found* hidden, Fit fit) {
+  const auto own = static_cast<std::ptrdiff_t>(entry.n_given);
+  if (entry.recording != recording() || entry.nesting != nesting ||
+      !std::equal(leaves.begin(), leaves.end(), entry.leaves.begin(), entry.leaves.begin() + own, fit))
+    return false;
+  return entry.hidden.empty() || (collect_hidden(entry, &hidden->leaves, &hidden->given) &&
+                                  std::equal(hidden->leaves.begin(), hidden->leaves.end(), entry.leaves.begin() + own,
+                                             entry.leaves.end(), fit));
+}
+
+}  // namespace
+
+void collect(py::handle argument, std::vector<Leaf>* leaves, Given* given) {
+  auto take = [&](py::handle o) -> py::object {
+    Leaf leaf;
+    leaf.object = py::reinterpret_borrow<py::object>(o);
+    const bool array = py::isinstance<py::array>(o);
+    if (given) given->objects.push_back(leaf.object);
+    if (array || (is_tensor(o.ptr()) && !slot_of(o.ptr()))) {
+      Tensor t =
+          array ? from_array(py::reinterpret_borrow<py::array>(o), nullptr, true, "compile") : unwrap_value(o.ptr());
+      leaf.tensor = true;
+      leaf.spec.dtype = t.dtype();
+      leaf.spec.shape = t.shape();
+      leaf.requires_grad = t.requires_grad();
+      if (t.node()->severed && recording()) refuse_severed("compile");
+      if (given) {
+        if (!t.spec().contiguous()) t = apply(*find_op("contiguous"), {t});
+        if (array) given->arrays.emplace_back(given->tensors.size(), given->objects.size() - 1);
+        given->tensors.push_back(std::move(t));
+      }
+    } else if (!is_tensor(o.ptr())) {
+      check_constant(o);
+    }
+    if (leaves) leaves->push_back(std::move(leaf));
+    return py::none();
+  };
+  map_leaves(argument, take);
+}
+
+std::shared_ptr<Entry> find_alike(Compiled* self, const std::vector<Leaf>& leaves, const std::string& nesting,
+                                  Given* given) {
   std::vector<const Tape*> tried;
   for (size_t k = 0; k < self->entries->size(); ++k) {  // guards run Python, which may add entries
     const std::shared_ptr<Entry> entry = (*self->entries)[k];
     py::object changed;
-    if (!entry->tape || entry->recording != recording() || entry->nesting != nesting ||
-        entry->leaves.size() != leaves.size() ||
-        std::find(tried.begin(), tried.end(), entry->tape.get()) != tried.end() ||
-        !std::equal(leaves.begin(), leaves.end(), entry->leaves.begin(),
-                    [](const Leaf& a, const Leaf& b) { return a.alike(b); }) ||
+    Found hidden;
+    if (!entry->tape || std::find(tried.begin(), tried.end(), entry->tape.get()) != tried.end() ||
+        !fits(*entry, leaves, nesting, &hidden, [](const Leaf& a, const Leaf& b) { return a.alike(b); }) ||
         !entry->guards_hold(&changed))
       continue;
     tried.push_back(entry->tape.get());
-    std::shared_ptr<Entry> made = replay(self, *entry, leaves);
+    hidden.leaves.insert(hidden.leaves.begin(), leaves.begin(), leaves.end());
+    std::shared_ptr<Entry> made = replay(self, *entry, hidden.leaves);
     if (!made) continue;
+    if (given) given->add(std::move(hidden.given));
     add(self, made);
     ++self->reshaped;
     return made;
@@ -138,60 +196,34 @@ std::shared_ptr<Entry> find_alike(Compiled* self, const std::vector<Leaf>& leave
 
 namespace {
 
-// The tensors among the arguments, contiguous.
-struct Given {
-  std::vector<Tensor> tensors;
-  std::vector<size_t> arrays;  // those that lie in memory of NumPy's
-};
-
 // The entry for any arguments, captured if there is none.
 std::shared_ptr<Entry> find_entry(Compiled* self, py::handle args, py::handle kwargs, Given& given) {
   std::vector<Leaf> leaves;
-  auto collect = [&](py::handle o) -> py::object {
-    Leaf leaf;
-    leaf.object = py::reinterpret_borrow<py::object>(o);
-    const bool array = py::isinstance<py::array>(o);
-    if (array || (is_tensor(o.ptr()) && !slot_of(o.ptr()))) {
-      Tensor t =
-          array ? from_array(py::reinterpret_borrow<py::array>(o), nullptr, true, "compile") : unwrap_value(o.ptr());
-      leaf.tensor = true;
-      leaf.spec.dtype = t.dtype();
-      leaf.spec.shape = t.shape();
-      leaf.requires_grad = t.requires_grad();
-      if (t.node()->severed && recording()) refuse_severed("compile");
-      if (!t.spec().contiguous()) t = apply(*find_op("contiguous"), {t});
-      if (array) given.arrays.push_back(given.tensors.size());
-      given.tensors.push_back(std::move(t));
-    } else if (!is_tensor(o.ptr())) {
-      check_constant(o);
-    }
-    leaves.push_back(std::move(leaf));
-    return py::none();
-  };
-  map_leaves(args, collect);
+  collect(args, &leaves, &given);
   std::string nesting;
   describe_nesting(args, nesting);
   if (kwargs && !kwargs.is_none()) {
-    map_leaves(kwargs, collect);
+    collect(kwargs, &leaves, &given);
     describe_nesting(kwargs, nesting);
   }
   auto& entries = *self->entries;
   py::object changed;
   for (size_t k = 0; k < entries.size(); ++k) {
     std::shared_ptr<Entry> entry = entries[k];
-    if (entry->recording != recording() || entry->nesting != nesting || entry->leaves.size() != leaves.size()) continue;
-    if (!std::equal(leaves.begin(), leaves.end(), entry->leaves.begin(),
-                    [](const Leaf& a, const Leaf& b) { return a.matches(b); }))
+    Found hidden;
+    if (!fits(*entry, leaves, nesting, &hidden, [](const Leaf& a, const Leaf& b) { return a.matches(b); }) ||
+        !entry->guards_hold(&changed))
       continue;
-    if (!entry->guards_hold(&changed)) continue;
+    given.add(std::move(hidden.given));
     use(self, entry);
     return entry;
   }
-  if (std::shared_ptr<Entry> entry = find_alike(self, leaves, nesting)) return entry;
+  if (std::shared_ptr<Entry> entry = find_alike(self, leaves, nesting, &given)) return entry;
   const bool flat = (!kwargs || kwargs.is_none()) && py::len(args) <= kFlatArgs &&
                     std::none_of(args.begin(), args.end(), [](py::handle a) { return is_container(a.ptr()); });
   std::shared_ptr<Entry> entry = capture(self, args, kwargs, std::move(leaves), std::move(nesting), flat);
   remember(self, entry, changed);
+  collect_hidden(*entry, nullptr, &given);
   return entry;
 }
 
@@ -203,11 +235,17 @@ py::object call_any(Compiled* self, py::handle args, py::handle kwargs) {
     return owned(unless_python_ends([&] { return PyObject_Call(self->fn, args.ptr(), named); }));
   }
   // An array may be written before its derivative reads it.
-  if (entry->traced->carries())
-    for (size_t i : given.arrays) given.tensors[i] = copy_of(given.tensors[i]);
+  if (entry->traced->carries() || entry->puts_back)
+    for (const auto& [tensor, object] : given.arrays) {
+      given.tensors[tensor] = copy_of(given.tensors[tensor]);
+      given.objects[object] = py::reinterpret_steal<py::object>(wrap(given.tensors[tensor]));
+      for (const Store& s : entry->stores)
+        if (s.kind == Store::Kind::argument && s.leaf == object)
+          throw GraphError("[compile] the function writes to an argument that is a NumPy array: give bs.tensor(array)");
+    }
   std::vector<char*> inputs;
   for (const Tensor& t : given.tensors) inputs.push_back(t.data());
-  return run(*entry, given.tensors, inputs);
+  return run(*entry, given.tensors, inputs, given.objects);
 }
 
 }  // namespace

@@ -189,6 +189,13 @@ void Watch::stop() {
 
 Watch::~Watch() { stop(); }
 
+py::list Watch::assigned() {
+  stop();
+  return watch_.attr("assigned")();
+}
+void Watch::undo(const py::list& assigned) { watch_.attr("undo")(assigned); }
+void Watch::given(const py::list& inputs, const py::list& stored) { watch_.attr("given")(inputs, stored); }
+
 void Watch::take(std::vector<Guard>& seen, std::vector<Guard>& structure) {
   stop();
   const auto read = [&](const char* list, std::vector<Guard>& to) {

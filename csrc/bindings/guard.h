@@ -64,6 +64,12 @@ class Watch {
   // The end. Appends what is compared at each call, and what only when the structure epoch has moved. What the
   // function itself has changed of a list, a dict, a set or an array is no part of it.
   void take(std::vector<Guard>& seen, std::vector<Guard>& structure);
+  // The end. What the function has set, as tuples (_watch.Assigned).
+  py::list assigned();
+  // Sets some of these back to what they were.
+  void undo(const py::list& assigned);
+  // Of `inputs` a program reads the value anew: it is not compared, nor are containers that it writes to.
+  void given(const py::list& inputs, const py::list& stored);
 
  private:
   struct Eyes;

@@ -61,13 +61,14 @@ const Op compiled_op{
 };
 }  // namespace
 
-std::shared_ptr<Traced> Traced::make(Capture capture, std::vector<Tensor> outputs, bool keep_grads, int64_t budget,
-                                     Traced* like) {
-  std::shared_ptr<Traced> t(new Traced(std::move(capture), std::move(outputs), keep_grads, budget));
+std::shared_ptr<Traced> Traced::make(Capture capture, std::vector<Tensor> outputs, size_t n_results, bool keep_grads,
+                                     int64_t budget, Traced* like) {
+  std::shared_ptr<Traced> t(new Traced(std::move(capture), std::move(outputs), n_results, keep_grads, budget));
   if (like) t->adopt(*like);
   const std::shared_ptr<const Plan> p = t->plan({});
   if (t->carries()) return t;
   t->program_ = p->program;
+  if (n_results < t->outputs_.size()) return t;
   // The graph has served.
   t->capture_ = Capture();
   t->outputs_.clear();
@@ -75,8 +76,12 @@ std::shared_ptr<Traced> Traced::make(Capture capture, std::vector<Tensor> output
   return t;
 }
 
-Traced::Traced(Capture capture, std::vector<Tensor> outputs, bool keep_grads, int64_t budget)
-    : capture_(std::move(capture)), outputs_(std::move(outputs)), keep_grads_(keep_grads), budget_(budget) {
+Traced::Traced(Capture capture, std::vector<Tensor> outputs, size_t n_results, bool keep_grads, int64_t budget)
+    : capture_(std::move(capture)),
+      outputs_(std::move(outputs)),
+      n_results_(n_results),
+      keep_grads_(keep_grads),
+      budget_(budget) {
   find_carried();
   if (carries()) find_operands();
 }
@@ -192,10 +197,10 @@ std::shared_ptr<const Traced::Plan> Traced::plan(const std::shared_ptr<const Kep
   }
   std::shared_ptr<const Plan> made;
   try {
-    made = make_plan(given, wanted, wanted.size());
+    made = make_plan(given, outputs_, wanted, wanted.size());
   } catch (const BudgetError&) {
     if (wanted.size() == n_unrepeatable_) throw;
-    made = make_plan(given, std::span<const Tensor>(wanted).first(n_unrepeatable_), wanted.size());
+    made = make_plan(given, outputs_, std::span<const Tensor>(wanted).first(n_unrepeatable_), wanted.size());
   }
   std::shared_ptr<const Plan> last = made;
   std::lock_guard guard(lock_);
@@ -204,12 +209,13 @@ std::shared_ptr<const Traced::Plan> Traced::plan(const std::shared_ptr<const Kep
 }
 
 std::shared_ptr<const Traced::Plan> Traced::make_plan(const std::shared_ptr<const Kept>& given,
-                                                      std::span<const Tensor> wanted, size_t n_wanted) {
+                                                      std::span<const Tensor> of, std::span<const Tensor> wanted,
+                                                      size_t n_wanted) {
   auto made = std::make_shared<Plan>();
   made->given = given;
   made->wanted = n_wanted;
   auto kept = std::make_shared<Kept>();
-  std::vector<Tensor> inputs = capture_.inputs, outputs = outputs_;
+  std::vector<Tensor> inputs = capture_.inputs, outputs(of.begin(), of.end());
   if (given) {
     kept->values = given->values;
     inputs.insert(inputs.end(), given->values.begin(), given->values.end());
@@ -217,7 +223,7 @@ std::shared_ptr<const Traced::Plan> Traced::make_plan(const std::shared_ptr<cons
   std::set<Id> known;
   for (const Tensor& t : kept->values) known.insert(id(t));
   std::map<Id, size_t> results;  // are not kept twice
-  for (size_t i = 0; i < outputs_.size(); ++i) results.try_emplace(id(outputs_[i]), i);
+  for (size_t i = 0; i < outputs.size(); ++i) results.try_emplace(id(outputs[i]), i);
   for (const Tensor& t : wanted) {
     if (!known.insert(id(t)).second) continue;
     kept->values.push_back(t);
@@ -232,9 +238,11 @@ std::shared_ptr<const Traced::Plan> Traced::make_plan(const std::shared_ptr<cons
 }
 
 std::shared_ptr<Program> Traced::plain_program() {
+  const auto results = std::span<const Tensor>(outputs_).first(std::min(n_results_, outputs_.size()));
+  if (results.size() < outputs_.size()) return make_plan({}, results, {}, 0)->program;
   if (!carries()) return program_;
   const auto p = plan({});
-  return p->from.empty() ? p->program : make_plan({}, {}, 0)->program;
+  return p->from.empty() ? p->program : make_plan({}, results, {}, 0)->program;
 }
 
 std::vector<std::shared_ptr<Program>> Traced::programs() {
@@ -403,7 +411,8 @@ Traced::Derivative Traced::trace(const std::vector<bool>& key) {
     made.operands.push_back(operands[i]);
   }
   if (results.empty()) return made;
-  made.traced.reset(new Traced(std::move(capture), std::move(results), false, budget_));
+  const size_t n = results.size();
+  made.traced.reset(new Traced(std::move(capture), std::move(results), n, false, budget_));
   made.traced->begin_ = begin;
   made.traced->parent_ = weak_from_this();
   return made;

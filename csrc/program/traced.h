@@ -25,8 +25,9 @@ class Traced : public Object, public std::enable_shared_from_this<Traced> {
   // Of what a capture has recorded; with keep_grads as Program's. The derivatives that `like` has been asked for, the
   // same function with arguments of other sizes, are traced at once. Each program, those of derivatives too, is planned
   // within the budget; what would make the function's need more is not kept, but made again by the derivative's.
-  static std::shared_ptr<Traced> make(Capture capture, std::vector<Tensor> outputs, bool keep_grads, int64_t budget,
-                                      Traced* like = nullptr);
+  // Of the outputs the first n_results are the function's; others are what it has left elsewhere.
+  static std::shared_ptr<Traced> make(Capture capture, std::vector<Tensor> outputs, size_t n_results, bool keep_grads,
+                                      int64_t budget, Traced* like = nullptr);
   Traced(const Traced&) = delete;
   Traced& operator=(const Traced&) = delete;
 
@@ -71,15 +72,15 @@ class Traced : public Object, public std::enable_shared_from_this<Traced> {
     bool holds() const;
   };
 
-  Traced(Capture capture, std::vector<Tensor> outputs, bool keep_grads, int64_t budget);
+  Traced(Capture capture, std::vector<Tensor> outputs, size_t n_results, bool keep_grads, int64_t budget);
   std::vector<std::shared_ptr<Program>> programs();
   void find_carried();
   void find_groups(std::span<Node* const> nodes);
   void find_operands();
   std::shared_ptr<const Plan> plan(const std::shared_ptr<const Kept>& given);
-  // `wanted` is all or part of the first n_wanted of wanted_.
-  std::shared_ptr<const Plan> make_plan(const std::shared_ptr<const Kept>& given, std::span<const Tensor> wanted,
-                                        size_t n_wanted);
+  // Its outputs begin with `of`; `wanted` is all or part of the first n_wanted of wanted_.
+  std::shared_ptr<const Plan> make_plan(const std::shared_ptr<const Kept>& given, std::span<const Tensor> of,
+                                        std::span<const Tensor> wanted, size_t n_wanted);
   std::vector<Tensor> call(std::span<const Tensor> args, const std::shared_ptr<const Kept>& given,
                            std::span<const Tensor> given_values);
   // The rule of its nodes.
@@ -95,6 +96,7 @@ class Traced : public Object, public std::enable_shared_from_this<Traced> {
 
   Capture capture_;
   std::vector<Tensor> outputs_;
+  size_t n_results_;
   std::shared_ptr<Program> program_;  // where nothing is carried: always the same
   const bool keep_grads_;
   const int64_t budget_;

@@ -48,6 +48,18 @@ class Seen(NamedTuple):
     where: str  # and the name are its text in a warning
 
 
+class Assigned(NamedTuple):
+    """What the captured code has set; see `Store` in the core."""
+
+    kind: str  # "item": object[name], "cell": what a closure holds
+    object: Any
+    name: Any
+    value: Any  # as the code left it
+    before: Any  # as it was, or ABSENT
+    read: bool  # before it was set
+    structure: Structure | None  # of a module whose attribute it is
+
+
 class _Local(threading.local):
     watch: Watch | None = None
 
@@ -71,6 +83,8 @@ class Watch:
         self._loaded: frozenset[str] = frozenset()  # names of attributes that the code reads
         self._stored: frozenset[str] = frozenset()  # and sets
         self._found: dict[tuple[type, str], tuple[Any, bool]] = {}  # attributes of classes
+        # Attributes that the code has set, and globals that it may set: what they were, by table and name.
+        self._set: dict[tuple[int, str], tuple[Any, Any, Structure | None]] = {}
         self._items_left, self._bytes_left = _MOST_ITEMS_IN_ALL, _MOST_BYTES_IN_ALL
         self.busy = False  # looking itself
         self._before = _local.watch
@@ -92,6 +106,61 @@ class Watch:
             for name in self._stored.intersection(names):
                 del names[name]
             self.seen.append(Seen("type", cls, "", names, f"an attribute of the class {cls.__name__}"))
+
+    # ---- What the code has set -----------------------------------------------------------------------------
+
+    def assigned(self) -> list[Assigned]:
+        """Give attributes, globals, variables of closures and items that have another value than before."""
+        read = {(id(s.object), s.name): s for s in self.seen if s.kind in ("item", "cell")}
+        read |= {(id(s.object), s.name): s for s in self.structure if s.kind == "item"}
+        made = []
+        for (_, name), (table, before, structure) in self._set.items():
+            seen = (id(table), name) in read or (structure and (id(structure.watched), name) in read)
+            value = table.get(name, ABSENT)
+            made.append(Assigned("item", table, name, value, before, bool(seen), structure))
+        for s in self.seen:
+            if s.kind == "item" and (id(s.object), s.name) not in self._set:
+                made.append(Assigned("item", s.object, s.name, s.object.get(s.name, ABSENT), s.value, True, None))
+            elif s.kind == "cell":
+                made.append(Assigned("cell", s.object, s.name, _content(s.object), s.value, True, None))
+            elif s.kind == "dict":
+                for key, before in s.value.items():
+                    made.append(Assigned("item", s.object, key, s.object.get(key, ABSENT), before, True, None))
+            elif s.kind == "list" and len(s.object) == len(s.value):
+                for i, before in enumerate(s.value):
+                    made.append(Assigned("item", s.object, i, s.object[i], before, True, None))
+        return [a for a in made if a.value is not a.before and a.value is not ABSENT]
+
+    def undo(self, assigned: Iterable[Assigned]) -> None:
+        """Set back what the captured code has set."""
+        for a in assigned:
+            if a.kind == "cell":
+                a.object.cell_contents = a.before
+            elif a.before is ABSENT:
+                a.object.pop(a.name, None)
+            else:
+                a.object[a.name] = a.before
+            if a.structure is not None:
+                a.structure.note(a.name, a.before)
+
+    def given(self, inputs: Iterable[Assigned], stored: Iterable[Assigned]) -> None:
+        """Do not compare what a program reads anew at each call, and containers that it writes to."""
+        names = {(id(a.object), a.name) for a in inputs}
+        names |= {(id(a.structure.watched), a.name) for a in inputs if a.structure is not None}
+        names |= {(id(a.object), "") for a in (*inputs, *stored)}
+        for a in inputs:
+            if a.structure is not None:
+                a.structure.watched.pop(a.name, None)
+        written = {(id(a.object), a.name) for a in stored}
+        for s in tuple(self.seen):
+            if s.kind == "dict" and (id(s.object), "") in names:  # its other items are
+                self.seen += [
+                    Seen("item", s.object, key, value, s.where)
+                    for key, value in s.value.items()
+                    if (id(s.object), key) not in written and s.object.get(key) is value
+                ]
+        for seen in (self.seen, self.structure):
+            seen[:] = [s for s in seen if (id(s.object), s.name) not in names]
 
     # ---- What the code can reach ---------------------------------------------------------------------------
 
@@ -195,6 +264,10 @@ class Watch:
                 self.meet(value)
             elif value is not ABSENT:
                 self._note_item(frame.f_globals, name, value, "the global ")
+        for name in reads.globals_stored:
+            table = frame.f_globals
+            self._met.setdefault(id(table), table)
+            self._set.setdefault((id(table), name), (table, table.get(name, ABSENT), None))
         for fn in self._functions.get(code, ()):
             self._note_closure(fn)
         self._stored |= reads.stored
@@ -299,6 +372,13 @@ class Watch:
 
     def write(self, owner: Any, name: str) -> None:
         """Note that the captured code sets an attribute: what it reads there later is its own."""
+        table = _instance_dict(owner)
+        kept = None if table is None else dict.get(table, "_structure")
+        structure = kept if isinstance(kept, Structure) else None
+        if table is not None and (structure is not None or id(owner) in self._met):
+            before = dict.get(table, name, ABSENT)
+            self._set.setdefault((id(table), name), (table, before, structure))
+            self._met.setdefault(id(table), table)
         self._noted.add((id(owner), name))
         self._met.setdefault(id(owner), owner)
 
@@ -334,11 +414,12 @@ class _Reads(NamedTuple):
     names: frozenset[str]  # globals
     loaded: frozenset[str]  # attributes, and what may be names of some: getattr(settings, "scale")
     stored: frozenset[str]  # attributes
+    globals_stored: frozenset[str]
 
 
 @functools.lru_cache(maxsize=1024)
 def _reads(code: CodeType) -> _Reads:
-    names, loaded, stored = set(), set(), set()
+    names, loaded, stored, globals_stored = set(), set(), set(), set()
     for step in dis.get_instructions(code):
         if step.opname == "LOAD_GLOBAL":
             names.add(step.argval)
@@ -346,6 +427,8 @@ def _reads(code: CodeType) -> _Reads:
             loaded.add(step.argval)
         elif step.opname == "STORE_ATTR":
             stored.add(step.argval)
+        elif step.opname == "STORE_GLOBAL":
+            globals_stored.add(step.argval)
     for constant in code.co_consts:
         if isinstance(constant, str) and constant.isidentifier():
             loaded.add(constant)
@@ -354,7 +437,8 @@ def _reads(code: CodeType) -> _Reads:
             names |= inside.names
             loaded |= inside.loaded
             stored |= inside.stored
-    return _Reads(frozenset(names), frozenset(loaded), frozenset(stored))
+            globals_stored |= inside.globals_stored
+    return _Reads(frozenset(names), frozenset(loaded), frozenset(stored), frozenset(globals_stored))
 
 
 # Of Python's own, of this package, and of NumPy; what is installed beside them is users'.

@@ -8,6 +8,7 @@
 #include "autodiff/sweep.h"
 #include "base/error.h"
 #include "graph/apply.h"
+#include "graph/batch.h"
 #include "graph/slot_scope.h"
 #include "ops/ops.h"
 
@@ -123,7 +124,7 @@ Tensor leaf_of(const Slot& slot, const Tensor& value) {
 }
 
 std::vector<Tensor> checkpoint(const Checkpointed& function, std::span<const Tensor> args) {
-  if (!recording()) return function(args);
+  if (!recording() || BatchScope::current()) return function(args);  // of one sample: there is nothing to save
   const uint64_t begin = Node::make(nullptr, 0, 0)->sequence;
   auto again = std::make_shared<Again>();
   std::vector<SlotScope::Read> read;

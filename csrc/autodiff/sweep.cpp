@@ -7,7 +7,9 @@
 #include <utility>
 
 #include "base/error.h"
+#include "graph/anomaly.h"
 #include "graph/apply.h"
+#include "graph/hooks.h"
 #include "graph/slot.h"
 #include "ops/ops.h"
 
@@ -35,7 +37,8 @@ constexpr uint32_t kNone = 0xffffffffu;
   throw GraphError(
       cat("[", op.name,
           "] the values that its derivative reads were given up by an earlier backward() or grad() through "
-          "it: give retain_graph=True to that call, or add up what is differentiated and sweep once"));
+          "it: give retain_graph=True to that call, or add up what is differentiated and sweep once. (Trying to "
+          "backward through the graph a second time.)"));
 }
 
 // `inputs` null: the leaves with cells are wanted. The histories of `ends` are not entered. Nodes whose rules are asked
@@ -247,6 +250,7 @@ std::vector<Tensor> sweep(std::span<const Tensor> outputs, std::span<const Tenso
   std::unordered_set<uint32_t> written;
 
   RecordingGuard mode(create_graph);
+  const Anomaly look = anomaly();
   for (size_t k = 0; k < outputs.size(); ++k)
     if (w.output_at[k] != kNone) accumulate(grads[w.output_at[k]], grad_outputs[k]);
   size_t next_want = w.want.size();
@@ -261,6 +265,8 @@ std::vector<Tensor> sweep(std::span<const Tensor> outputs, std::span<const Tenso
           accumulate(own[k], ops::put_together(it->second, node->out(static_cast<int>(k)).spec.shape));
         in_parts.erase(it);
       }
+    for (uint32_t k = 0; any_hooks() && k < node->n_outputs; ++k)
+      if (own[k]) own[k] = after_hooks(node, static_cast<int>(k), std::move(own[k]));
     while (next_want > 0 && w.want[next_want - 1].first >= w.first_output[i]) {
       --next_want;
       if (const Tensor& g = grads[w.want[next_want].first]) accumulate(result[w.want[next_want].second], g);
@@ -283,8 +289,11 @@ std::vector<Tensor> sweep(std::span<const Tensor> outputs, std::span<const Tenso
         derive(*node, given, made, parts, needed, create_graph);
         const auto at = [&](int e) { return w.first_output[source[e]] + node->in(e).output; };
         if (node->op == ops::kWriteStrided && needed.has(0)) written.insert(at(0));
-        for (int e = 0; e < n_inputs; ++e)
-          if (made[e] && needed.has(e)) accumulate(grads[at(e)], std::move(made[e]));
+        for (int e = 0; e < n_inputs; ++e) {
+          if (!made[e] || !needed.has(e)) continue;
+          if (look.on && look.check_nan) refuse_nan(*node, e, made[e]);
+          accumulate(grads[at(e)], std::move(made[e]));
+        }
         for (GradCall::OfPart& p : parts)
           if (needed.has(p.input)) in_parts[at(p.input)].push_back(std::move(p));
       }
@@ -304,18 +313,19 @@ std::vector<Tensor> seeds(const char* name, std::span<const Tensor> outputs, std
     if (!y.requires_grad())
       throw GraphError(cat("[", name, "] output ", k,
                            " has no history to differentiate: it was made under no_grad, or from tensors that need "
-                           "no gradient"));
+                           "no gradient. (element ",
+                           k, " of tensors does not require grad and does not have a grad_fn)"));
     if (k < given.size() && given[k]) {
       if (!(given[k].shape() == y.shape()))
-        throw ShapeError(
-            cat("[", name, "] output ", k, " is ", str(y.shape()), ", its gradient is ", str(given[k].shape())));
+        throw ShapeError(cat("[", name, "] output ", k, " is ", str(y.shape()), ", its gradient is ",
+                             str(given[k].shape()), " (Mismatch in shape)"));
       made.push_back(ops::cast(given[k], y.dtype()));
       continue;
     }
     if (y.numel() != 1)
-      throw ShapeError(
-          cat("[", name, "] output ", k, " is ", str(y.shape()),
-              ": only a single number has a gradient by itself; take a sum or mean, or give the gradient"));
+      throw GraphError(cat("[", name, "] output ", k, " is ", str(y.shape()),
+                           ": only a single number has a gradient by itself; take a sum or mean, or give the "
+                           "gradient. (grad can be implicitly created only for scalar outputs)"));
     made.push_back(ops::full(y.shape(), 1, y.dtype()));
   }
   return made;
@@ -331,9 +341,22 @@ std::vector<Tensor> gradients(std::span<const Tensor> outputs, std::span<const T
   return sweep(outputs, seeds("grad", outputs, grad_outputs), &inputs, ends, create_graph, retain);
 }
 
-void backward(const Tensor& root, const Tensor& gradient, bool create_graph, bool retain) {
-  std::span<const Tensor> roots(&root, 1), given(&gradient, gradient ? 1 : 0);
-  sweep(roots, seeds("backward", roots, given), nullptr, {}, create_graph, retain);
+void backward(std::span<const Tensor> roots, std::span<const Tensor> given, bool create_graph, bool retain,
+              const std::span<const Tensor>* inputs) {
+  const std::vector<Tensor> seeded = seeds("backward", roots, given);
+  if (!inputs) {
+    sweep(roots, seeded, nullptr, {}, create_graph, retain);
+    return;
+  }
+  for (const Tensor& t : *inputs) {
+    if (!t.requires_grad()) throw GraphError("[backward] one of `inputs` requires no gradient");
+    if (!t.node()->cell && !retained_cell(t)) retain_grad(t);
+  }
+  const std::vector<Tensor> made = sweep(roots, seeded, inputs, {}, create_graph, retain);
+  // A result's is kept by the sweep.
+  for (size_t k = 0; k < made.size(); ++k)
+    if (const Ref<GradCell>& cell = (*inputs)[k].node()->cell; cell && made[k])
+      accumulate_grad(*cell, ops::contiguous(made[k]));
 }
 
 }  // namespace bs

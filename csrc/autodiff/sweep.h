@@ -21,8 +21,10 @@ std::vector<Tensor> gradients(std::span<const Tensor> outputs, std::span<const T
                               std::span<const Tensor> inputs, bool create_graph, bool retain,
                               std::span<const Tensor> ends = {});
 
-// Adds the gradients of root by all leaves that collect them to their cells.
-void backward(const Tensor& root, const Tensor& gradient, bool create_graph, bool retain);
+// Adds the gradients of sum_k <roots[k], given[k]> by all leaves that collect them to their cells; with `inputs`, by
+// those alone, of which results keep theirs from then on (hooks.h). GraphError for one that needs no gradient.
+void backward(std::span<const Tensor> roots, std::span<const Tensor> given, bool create_graph, bool retain,
+              const std::span<const Tensor>* inputs = nullptr);
 
 // Whether the derivative of a node of this op reads values, so that a sweep gives them up.
 bool reads_values(const Op& op);

@@ -1,4 +1,4 @@
-// grad(), and whether operations are recorded: no_grad, enable_grad.
+// grad(), whether operations are recorded (no_grad, enable_grad), and what detect_anomaly looks for.
 #include "bindings/autodiff.h"
 
 #include <vector>
@@ -9,33 +9,11 @@
 #include "bindings/gil.h"
 #include "bindings/size.h"
 #include "bindings/tensor.h"
+#include "graph/anomaly.h"
 #include "graph/apply.h"
 
 namespace bs::bindings {
 namespace {
-
-// A tensor alone or a sequence of them. `single`: it was one.
-std::vector<Tensor> tensors(py::handle o, const char* argument, bool allow_none, bool* single) {
-  std::vector<Tensor> r;
-  *single = is_tensor(o.ptr());
-  if (*single) {
-    r.push_back(unwrap(o.ptr()));
-    return r;
-  }
-  if (!PyList_Check(o.ptr()) && !PyTuple_Check(o.ptr()) &&
-      (PyUnicode_Check(o.ptr()) || !PyObject_HasAttrString(o.ptr(), "__iter__")))
-    throw py::type_error(cat("[grad] ", argument, " is a tensor or a sequence of tensors, not ", type_name(o.ptr())));
-  for (py::handle item : py::reinterpret_borrow<py::object>(o)) {
-    if (allow_none && item.is_none()) {
-      r.emplace_back();
-    } else if (is_tensor(item.ptr())) {
-      r.push_back(unwrap(item.ptr()));
-    } else {
-      throw py::type_error(cat("[grad] ", argument, " holds ", type_name(item.ptr()), ", not a tensor"));
-    }
-  }
-  return r;
-}
 
 // None is `otherwise`.
 bool flag_or(const py::object& o, bool otherwise, const char* argument) {
@@ -47,12 +25,12 @@ py::object grad(py::object outputs, py::object inputs, py::object grad_outputs, 
   const bool create = flag_or(create_graph, false, "create_graph");
   const bool retain = flag_or(retain_graph, create, "retain_graph");
   const bool unused = flag_or(allow_unused, false, "allow_unused");
-  bool single, ignored;
-  std::vector<Tensor> out = tensors(outputs, "outputs", false, &ignored);
-  std::vector<Tensor> in = tensors(inputs, "inputs", false, &single);
+  bool single;
+  std::vector<Tensor> out = tensors_of(outputs.ptr(), "grad", "outputs");
+  std::vector<Tensor> in = tensors_of(inputs.ptr(), "grad", "inputs", false, &single);
   std::vector<Tensor> seeds(out.size());
   if (!grad_outputs.is_none()) {
-    seeds = tensors(grad_outputs, "grad_outputs", true, &ignored);
+    seeds = tensors_of(grad_outputs.ptr(), "grad", "grad_outputs", true);
     if (seeds.size() != out.size())
       throw ValueError(cat("[grad] there are ", out.size(), " outputs and ", seeds.size(), " grad_outputs"));
   }
@@ -75,7 +53,8 @@ py::object grad(py::object outputs, py::object inputs, py::object grad_outputs, 
     if (!result[i] && !unused)
       throw GraphError(cat("[grad] inputs[", i,
                            "] is not used by the outputs: no recorded op leads from it to them. Was it computed "
-                           "under no_grad, detached, or does it not require gradients? allow_unused=True gives None"));
+                           "under no_grad, detached, or does it not require gradients? allow_unused=True gives None. "
+                           "(One of the differentiated Tensors appears to not have been used in the graph)"));
     t[i] = py::reinterpret_steal<py::object>(wrap_or_none(std::move(result[i])));
   }
   if (single) return t[0];
@@ -158,9 +137,29 @@ constexpr const char* kDecorate = R"(
 import functools, inspect
 
 def decorate(make, fn):
-    if inspect.isgeneratorfunction(fn):
-        name = make.__name__
-        raise TypeError(f"[{name}] a generator's body runs between its yields: use `with bs.{name}():` inside it")
+    if inspect.isgeneratorfunction(fn):  # its body runs between its yields: each part inside, the caller outside
+
+        @functools.wraps(fn)
+        def parts(*args, **kwargs):
+            with make():
+                generator = fn(*args, **kwargs)
+                step, given = generator.send, None
+            try:
+                while True:
+                    with make():
+                        made = step(given)
+                    try:
+                        step, given = generator.send, (yield made)
+                    except GeneratorExit:
+                        with make():
+                            generator.close()
+                        raise
+                    except BaseException as error:
+                        step, given = generator.throw, error
+            except StopIteration as end:
+                return end.value
+
+        return parts
 
     @functools.wraps(fn)
     def inner(*args, **kwargs):
@@ -189,6 +188,25 @@ void register_autodiff(py::module_& m) {
   owned(PyEval_EvalCode(code.ptr(), scope.ptr(), scope.ptr()));
   decorate = py::object(scope["decorate"]).release().ptr();
 
+  current_line = [] {
+    GilAcquire gil;
+    return user_location();
+  };
+  m.def(
+      "set_anomaly", [](bool on, bool check_nan) { set_anomaly({on, check_nan}); }, py::arg("on"), py::arg("check_nan"),
+      "Whether recorded ops note their lines, and sweeps look for NaN.");
+  m.def(
+      "anomaly", [] { return py::make_tuple(anomaly().on, anomaly().check_nan); },
+      "What set_anomaly has set: whether it is on, and check_nan.");
+  m.def(
+      "set_recording", [](bool on) { set_recording(on); }, py::arg("on"),
+      "Whether operations are recorded from here on, on this thread.");
+  m.def(
+      "decorate",
+      [](py::object make, py::object fn) {
+        return owned(PyObject_CallFunctionObjArgs(decorate, make.ptr(), fn.ptr(), nullptr));
+      },
+      py::arg("make"), py::arg("fn"), "fn, inside a context that make() gives at each call.");
   m.def(
       "is_grad_enabled", [] { return recording(); }, "Whether operations are recorded for derivatives on this thread.");
   m.def("grad", grad, py::arg("outputs"), py::arg("inputs"), py::arg("grad_outputs") = py::none(),

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "bindings/autodiff.h"
 #include "bindings/compiled.h"
 #include "bindings/gil.h"
 #include "bindings/size.h"
@@ -268,6 +269,7 @@ std::shared_ptr<Entry> run_once(Compiled* self, py::handle args, py::handle kwar
     for (const Hidden& h : hidden) inputs.append(h.assigned);
     watch.given(inputs, stored);
     watch.take(entry->guards, entry->structure);
+    entry->structure.push_back(guard_of_hooks());
     auto take = [&](py::handle o) -> py::object {
       if (!is_tensor(o.ptr()) || slot_of(o.ptr())) return without_size(o.ptr());
       for (size_t i = 0; i < symbols.size(); ++i)

@@ -7,6 +7,7 @@
 #include "bindings/compiled.h"
 #include "bindings/gil.h"
 #include "graph/apply.h"
+#include "graph/batch.h"
 #include "graph/slot_scope.h"
 #include "program/capture.h"
 
@@ -278,7 +279,8 @@ void remember(Compiled* self, std::shared_ptr<Entry> entry, const py::object& ch
 PyObject* call_compiled(PyObject* o, PyObject* const* args, size_t nargsf, PyObject* names) {
   Compiled* self = as_compiled(o);
   // Inside another capture the function is part of that one; and a checkpoint runs it again by its slots as they were.
-  if (current_capture() || SlotScope::current()) return PyObject_Vectorcall(self->fn, args, nargsf, names);
+  if (current_capture() || SlotScope::current() || BatchScope::current())
+    return PyObject_Vectorcall(self->fn, args, nargsf, names);
   return guarded([&]() -> PyObject* {
     const size_t n = static_cast<size_t>(PyVectorcall_NARGS(nargsf));
     py::object result;

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "bindings/gil.h"
+#include "graph/batch.h"
 #include "graph/slot.h"
 
 namespace bs::bindings {
@@ -148,6 +149,11 @@ std::string user_location() {
 }
 
 void throw_reads_value() {
+  if (BatchScope::current())
+    throw GraphError(cat("[vmap] ", user_location(),
+                         ": this reads the value of a tensor inside a function of one sample, which runs once for all "
+                         "samples. Use bs.where(...) for a choice. (vmap: It looks like you're calling .item() on a "
+                         "Tensor)"));
   if (!current_capture())
     throw GraphError(cat("[compile] ", user_location(),
                          ": this tensor was made while bs.compile recorded the graph and has no value outside the "

@@ -11,7 +11,9 @@
 #include "bindings/guard.h"
 #include "bindings/pybind.h"
 #include "bindings/tensor.h"
+#include "graph/slot_scope.h"
 #include "ops/custom.h"
+#include "program/tape.h"
 
 namespace bs::bindings {
 namespace {
@@ -28,8 +30,10 @@ py::list wrap_all(std::span<const Tensor> tensors) {
   return made;
 }
 
-std::vector<Tensor> custom(py::object backward, const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs) {
+std::vector<Tensor> custom(py::object backward, const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs,
+                           std::string name) {
   auto rule = std::make_shared<ops::CustomGrad>();
+  rule->name = std::move(name);
   auto fn = hold(std::move(backward));
   rule->backward = [fn](std::span<const Tensor> grads, std::span<const Tensor> in, std::span<const Tensor> out) {
     GilAcquire gil;
@@ -139,13 +143,33 @@ py::object run_checkpoint(py::object function, py::tuple args, py::dict kwargs) 
   return map_leaves(nesting, put);
 }
 
+// function(*args, **kwargs), in which some slots read as other tensors.
+py::object call_with(py::object function, py::tuple args, py::dict kwargs, py::list slots, py::list values) {
+  if (py::len(slots) != py::len(values)) throw ValueError("[call_with] slots and values differ in number");
+  std::vector<SlotScope::Read> read;
+  for (size_t i = 0; i < py::len(slots); ++i) {
+    Slot* slot = slot_of(py::object(slots[i]).ptr());
+    const py::object value = values[i];
+    if (!slot || !is_tensor(value.ptr())) throw py::type_error("[call_with] parameters and buffers become tensors");
+    read.push_back({Ref<Slot>::share(slot), unwrap(value.ptr())});
+  }
+  const SlotScope scope = SlotScope::of_some(read, leaf_of);
+  if (Tape* tape = Tape::current()) tape->give_up();
+  return owned(unless_python_ends([&] { return PyObject_Call(function.ptr(), args.ptr(), kwargs.ptr()); }));
+}
+
 }  // namespace
 
 void register_function(py::module_& m) {
-  m.def("custom", &custom, py::arg("backward"), py::arg("inputs"), py::arg("outputs"),
+  m.def("custom", &custom, py::arg("backward"), py::arg("inputs"), py::arg("outputs"), py::arg("name") = "Custom",
         "The outputs as given, with backward(grads, inputs, outputs) -> gradients as their derivative by the inputs.");
   m.def("checkpoint", &run_checkpoint, py::arg("function"), py::arg("args"), py::arg("kwargs"),
         "function(*args, **kwargs), whose derivative runs it again.");
+  m.def("call_with", &call_with, py::arg("function"), py::arg("args"), py::arg("kwargs"), py::arg("slots"),
+        py::arg("values"), "function(*args, **kwargs), in which some parameters and buffers read as other tensors.");
+  m.def(
+      "snapshot", [](const std::vector<Tensor>& tensors) { return tensors; }, py::arg("tensors"),
+      "The values that the tensors have now, with their histories, as tensors of their own.");
   m.def("host_call", &host_call, py::arg("function"), py::arg("inputs"), py::arg("shapes"), py::arg("dtypes"),
         "function(*arrays) -> arrays of these shapes and dtypes; inside a program it is called at each run.");
 }

@@ -32,6 +32,8 @@ PYBIND11_MODULE(_core_of_main, m) {
   register_convert(m);
   register_create(m);
   register_autodiff(m);
+  register_derivatives(m);
+  register_batch(m);
   register_random(m);
   register_info(m);
   register_compiled(m);

@@ -3,6 +3,8 @@
 #include "base/error.h"
 #include "bindings/op_call.h"
 #include "graph/apply.h"
+#include "graph/batch.h"
+#include "ops/ops.h"
 
 namespace bs::bindings {
 namespace {
@@ -19,9 +21,37 @@ Tensor key_of(int64_t seed) {
 
 }  // namespace
 
+namespace {
+
+// 0 for the seed, and 0, 1, ... for the draws of n keys.
+Tensor draws(int64_t first, int64_t n) {
+  Tensor steps = Tensor::empty(DType::i64, {n, 2});
+  auto* v = reinterpret_cast<int64_t*>(steps.data());
+  for (int64_t i = 0; i < n; ++i) {
+    v[2 * i] = 0;
+    v[2 * i + 1] = first + i;
+  }
+  return steps;
+}
+
+// In the function of one sample: a key for each, as what stands for any.
+Tensor key_of_sample(BatchScope& scope) {
+  if (scope.randomness == Randomness::error)
+    throw GraphError(
+        "[vmap] vmap: called random operation while in randomness error mode. Please either use the 'same' or "
+        "'different' randomness flags on vmap or perform the randomness operation out of vmap");
+  const Tensor key = generator->read();
+  generator->write(ops::reshape(ops::add(key, draws(scope.size, 1)), {2}));
+  return scope.symbol(ops::add(key, draws(0, scope.size)));
+}
+
+}  // namespace
+
 Tensor next_key() {
   static const Op& advance = need_op("advance_key", "random");
   RecordingGuard off(false);
+  if (BatchScope* scope = BatchScope::current(); scope && scope->randomness != Randomness::same)
+    return key_of_sample(*scope);
   Tensor key = generator->read();
   generator->write(taped(key, [](const Tensor& k) { return apply(advance, {k}); }));
   return key;

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "bindings/arguments.h"
+#include "bindings/autodiff.h"
 #include "graph/apply.h"
 #include "graph/slot.h"
 #include "ops/ops.h"
@@ -170,15 +171,19 @@ void register_tensor(py::module_& m) {
   prepare_number_slots();
   // One table for both: a plain tensor has the in-place names to say what to use instead. Types keep a pointer to it.
   static std::vector<PyMethodDef> methods;
-  for (PyMethodDef* table : {tensor_methods, slot_methods})
+  for (PyMethodDef* table : {tensor_methods, slot_methods, derivative_methods})
     for (PyMethodDef* d = table; d->ml_name; ++d) methods.push_back(*d);
   methods.push_back({nullptr, nullptr, 0, nullptr});
+  static std::vector<PyGetSetDef> attributes;
+  for (PyGetSetDef* table : {tensor_getset, derivative_getset})
+    for (PyGetSetDef* d = table; d->name; ++d) attributes.push_back(*d);
+  attributes.push_back({nullptr, nullptr, nullptr, nullptr, nullptr});
   std::vector<PyType_Slot> slots = {{Py_tp_doc, const_cast<char*>(kTensorDoc)},
                                     {Py_tp_new, reinterpret_cast<void*>(constructor<kTensorDoc, tensor_new>)},
                                     {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
                                     {Py_tp_repr, reinterpret_cast<void*>(tensor_repr)},
                                     {Py_tp_methods, methods.data()},
-                                    {Py_tp_getset, tensor_getset},
+                                    {Py_tp_getset, attributes.data()},
                                     {Py_tp_members, members}};
   for (PyType_Slot* table : {tensor_number_slots, tensor_index_slots})
     for (PyType_Slot* s = table; s->slot; ++s) slots.push_back(*s);

@@ -3,6 +3,7 @@
 #include "bindings/dtype.h"
 #include "bindings/op_call.h"
 #include "bindings/tensor.h"
+#include "graph/hooks.h"
 #include "ops/ops.h"
 
 namespace bs::bindings {
@@ -42,7 +43,7 @@ void own_cell(PyObject* self) {
 
 PyObject* get_grad(PyObject* self, void*) {
   return guarded([&] {
-    GradCell* cell = is_leaf(self) ? cell_of(self) : nullptr;
+    const Ref<GradCell> cell = is_leaf(self) ? Ref<GradCell>::share(cell_of(self)) : retained_cell(unwrap(self));
     own_cell(self);
     return wrap_or_none(cell ? read_grad(*cell) : Tensor());
   });

@@ -1,8 +1,7 @@
-// Methods of every Tensor: sizes, reading values, casts, copies, backward.
+// Methods of every Tensor: sizes, reading values, casts, copies.
 #include <cstring>
 #include <string>
 
-#include "autodiff/sweep.h"
 #include "base/error.h"
 #include "bindings/arguments.h"
 #include "bindings/dtype.h"
@@ -212,32 +211,6 @@ PyObject* reduce(PyObject* self, PyObject*) {
   });
 }
 
-// ---- derivatives ---------------------------------------------------------------------------------------------
-
-constexpr char kBackward[] =
-    "backward(gradient=None, retain_graph=None, create_graph=False)\n--\n\n"
-    "Adds the derivatives of this tensor to .grad of the leaves it was computed from.\n\n"
-    "Without retain_graph (by default as create_graph) the graph gives up the values that its derivatives read, and "
-    "cannot be differentiated again.";
-PyObject* backward(PyObject* self, const Arguments& v) {
-  Tensor root = unwrap(self), gradient;
-  if (v.has(0)) gradient = to_tensor(v[0], "backward", "gradient");
-  const bool create_graph = v.has(2) && flag_argument(v[2], "backward", "create_graph");
-  const bool retain = v.has(1) ? flag_argument(v[1], "backward", "retain_graph") : create_graph;
-  if (Tape* tape = Tape::current()) {
-    const Tensor in[] = {root, gradient};
-    tape->record(in, [create_graph, retain](std::span<const Tensor> given) {
-      bs::backward(given[0], given[1], create_graph, retain);
-      return std::vector<Tensor>();
-    });
-  } else {
-    // Always: a sweep may call back into Python while it holds a lock that another thread's sweep waits for.
-    GilRelease release;
-    bs::backward(root, gradient, create_graph, retain);
-  }
-  Py_RETURN_NONE;
-}
-
 }  // namespace
 
 PyObject* tensor_repr(PyObject* self) {
@@ -292,7 +265,6 @@ PyMethodDef tensor_methods[] = {
     {"bool", as<DType::b8>, METH_NOARGS, "bool()\n--\n\nAs bool: whether each element is not 0."},
     {"to", BS_METHOD(kTo, to)},
     {"type_as", BS_METHOD(kTypeAs, type_as)},
-    {"backward", BS_METHOD(kBackward, backward)},
     {"__deepcopy__", deepcopy, METH_O, nullptr},
     {"__reduce__", reduce, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr}};

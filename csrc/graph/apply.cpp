@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "graph/anomaly.h"
 #include "graph/slot.h"
 
 namespace bs {
@@ -204,6 +205,7 @@ Applied apply_op(const Op& op, std::span<const Tensor> given, Ref<Attrs> attrs) 
     }
     node->attrs = attrs;
     node->requires_grad = record;
+    if (record && anomaly().on) note_line(*node);
     node->symbolic = symbolic;
     if (symbolic) {
       node->apart = apart;

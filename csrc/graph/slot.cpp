@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "graph/apply.h"
+#include "graph/batch.h"
 #include "graph/slot_scope.h"
 
 namespace bs {
@@ -63,6 +64,8 @@ void Slot::write(const Tensor& value) {
   if (value.dtype() != spec().dtype)
     throw DTypeError(cat("[assign] a ", name_of(value.dtype()), " value does not fit a ", name_of(spec().dtype),
                          " slot: cast it first, with .to(bs.", name_of(spec().dtype), ")"));
+  if (BatchScope::holds(value))
+    throw GraphError("[vmap] the value of one sample is written to a parameter or buffer, which all samples share");
   if (SlotScope* scope = SlotScope::current()) return scope->write(*this, value);
   if (capture) {
     capture->write_slot(*this, value);
@@ -158,7 +161,18 @@ Tensor read_grad(GradCell& cell) {
   return cell.grad;
 }
 
+namespace {
+
+void refuse_sample(const Tensor& grad) {
+  if (BatchScope::holds(grad))
+    throw GraphError(
+        "[vmap] the gradient of one sample is written to .grad, which all samples share: use bs.func.grad inside");
+}
+
+}  // namespace
+
 void write_grad(GradCell& cell, const Tensor& grad) {
+  refuse_sample(grad);
   if (capture) {
     capture->write_grad(cell, grad);
     return;
@@ -168,6 +182,7 @@ void write_grad(GradCell& cell, const Tensor& grad) {
 }
 
 void accumulate_grad(GradCell& cell, const Tensor& grad) {
+  refuse_sample(grad);
   if (capture) {
     capture->accumulate_grad(cell, grad);
     return;

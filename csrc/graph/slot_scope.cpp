@@ -14,8 +14,8 @@ struct Outside {
 
 }  // namespace
 
-SlotScope::SlotScope(const std::vector<Read>* before, LeafOf leaf_of)
-    : leaf_of_(leaf_of), outer_(innermost), capture_(current_capture()) {
+SlotScope::SlotScope(const std::vector<Read>* before, LeafOf leaf_of, bool of_some)
+    : of_some_(of_some), leaf_of_(leaf_of), outer_(innermost), capture_(current_capture()) {
   if (before)
     for (const Read& r : *before) values_.emplace(r.slot.get(), r.value);
   innermost = this;
@@ -26,6 +26,10 @@ SlotScope::~SlotScope() { innermost = outer_; }
 SlotScope* SlotScope::current() { return innermost && innermost->capture_ == current_capture() ? innermost : nullptr; }
 
 Tensor SlotScope::read(Slot& slot) {
+  if (of_some_ && !values_.count(&slot)) {
+    Outside outside(outer_);
+    return slot.read();
+  }
   const auto [it, added] = values_.try_emplace(&slot);
   if (leaf_of_ && !added) return it->second;
   Outside outside(outer_);
@@ -38,6 +42,10 @@ Tensor SlotScope::read(Slot& slot) {
 }
 
 void SlotScope::write(Slot& slot, const Tensor& value) {
+  if (of_some_ && !values_.count(&slot)) {
+    Outside outside(outer_);
+    return slot.write(value);
+  }
   Tensor& seen = values_[&slot];
   if (leaf_of_) {
     seen = leaf_of_(slot, value);

@@ -24,6 +24,8 @@ class SlotScope {
   SlotScope() : SlotScope(nullptr, nullptr) {}
   // Slots read as noted, whatever they hold now; what is written is seen in this scope and nowhere else.
   SlotScope(const std::vector<Read>& before, LeafOf leaf_of) : SlotScope(&before, leaf_of) {}
+  // Some slots read as other values, and what is written to them is seen in this scope alone; others are as outside.
+  static SlotScope of_some(const std::vector<Read>& values, LeafOf leaf_of) { return {&values, leaf_of, true}; }
   ~SlotScope();
   SlotScope(const SlotScope&) = delete;
   SlotScope& operator=(const SlotScope&) = delete;
@@ -36,7 +38,8 @@ class SlotScope {
   const std::vector<Read>& noted() const { return noted_; }
 
  private:
-  SlotScope(const std::vector<Read>* before, LeafOf leaf_of);
+  SlotScope(const std::vector<Read>* before, LeafOf leaf_of, bool of_some = false);
+  const bool of_some_;
   const LeafOf leaf_of_;  // null: the first run
   SlotScope* const outer_;
   CaptureHooks* const capture_;

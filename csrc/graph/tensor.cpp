@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/half.h"
+#include "graph/hooks.h"
 #include "graph/op.h"
 
 namespace bs {
@@ -72,6 +73,7 @@ void Node::destroy(Node* first) {
   destroying = true;
   while (Node* n = pending) {
     pending = n->next;
+    if (any_hooks()) forget_hooks(n);
     const int n_inputs = static_cast<int>(n->n_inputs), n_outputs = static_cast<int>(n->n_outputs);
     for (int i = 0; i < n_inputs; ++i) {
       const Edge& e = n->in(i);

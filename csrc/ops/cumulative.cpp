@@ -1,5 +1,6 @@
 // Running sums along an axis.
 #include "base/error.h"
+#include "ops/batch.h"
 #include "ops/ops.h"
 
 namespace bs::ops {
@@ -52,6 +53,7 @@ const Op cumsum_op{
         },
 };
 BS_REGISTER(cumsum_op);
+BS_BATCH(cumsum_op, batch_dims);
 
 }  // namespace
 }  // namespace bs::ops

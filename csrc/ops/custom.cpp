@@ -1,6 +1,7 @@
 #include "ops/custom.h"
 
 #include "base/error.h"
+#include "ops/batch.h"
 #include "ops/ops.h"
 
 namespace bs::ops {
@@ -48,6 +49,50 @@ const Op custom_op{
     .reads = ALL_INPUTS,
 };
 BS_REGISTER(custom_op);
+// The derivative of one sample, on the batch; what all samples share gets the sum over them.
+BS_BATCH(custom_op, [](const BatchCall& call) {
+  const int n_out = call.n_outputs();
+  std::vector<Tensor> values, inputs;
+  for (int i = 0; i < n_out; ++i) values.push_back(whole(call, i));
+  Mask varies;
+  for (int i = n_out; i < call.n_inputs(); ++i) {
+    inputs.push_back(call.in(i));
+    if (call.batched(i)) varies.set(i - n_out);
+  }
+  if (!recording()) return values;
+  auto on_all = std::make_shared<CustomGrad>();
+  const auto rule = call.attrs().get<std::shared_ptr<Object>>(0);
+  on_all->name = custom_of(call.attrs()).name;
+  on_all->backward = [rule, varies, size = call.size()](std::span<const Tensor> grads, std::span<const Tensor> in,
+                                                        std::span<const Tensor> out) {
+    std::vector<Batched> given;
+    std::vector<bool> there;
+    for (const Tensor& g : grads) {
+      there.push_back(static_cast<bool>(g));
+      if (g) given.push_back({g, true});
+    }
+    for (size_t i = 0; i < in.size(); ++i) given.push_back({in[i], varies.has(static_cast<int>(i))});
+    for (const Tensor& t : out) given.push_back({t, true});
+    const auto one = [&](std::span<const Tensor> sample) {
+      std::vector<Tensor> g;
+      size_t next = 0;
+      for (bool is : there) g.push_back(is ? sample[next++] : Tensor());
+      return static_cast<CustomGrad&>(*rule).backward(g, sample.subspan(next, in.size()),
+                                                      sample.subspan(next + in.size()));
+    };
+    std::vector<Tensor> made;
+    std::vector<Batched> found = on_batch(one, given, size);
+    for (size_t i = 0; i < found.size(); ++i) {
+      const Batched& b = found[i];
+      if (!b.value || varies.has(static_cast<int>(i)))
+        made.push_back(b.value ? whole(b.value, b.varies, size) : Tensor());
+      else
+        made.push_back(b.varies ? sum(b.value, Dims{0}) : mul(b.value, static_cast<double>(size)));
+    }
+    return made;
+  };
+  return with_grad(std::move(on_all), inputs, values);
+});
 
 const Op host_call_op{
     .name = "host_call",
@@ -71,6 +116,10 @@ const Op host_call_op{
 BS_REGISTER(host_call_op);
 
 }  // namespace
+
+const std::string* name_of_custom(const Node& node) {
+  return node.op == &custom_op ? &custom_of(*node.attrs).name : nullptr;
+}
 
 std::vector<Tensor> with_grad(std::shared_ptr<CustomGrad> custom, std::span<const Tensor> inputs,
                               std::span<const Tensor> outputs) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "graph/op.h"
 
@@ -10,10 +11,13 @@ namespace bs::ops {
 // The derivative that a user states: gradients of the inputs, given those of the outputs (empty: zero).
 struct CustomGrad : Object {
   int n_inputs;
+  std::string name;  // of the user's class
   std::function<std::vector<Tensor>(std::span<const Tensor> grads, std::span<const Tensor> inputs,
                                     std::span<const Tensor> outputs)>
       backward;
 };
+// That of a node that with_grad() has made; null for others.
+const std::string* name_of_custom(const Node& node);
 // `outputs` unchanged, but with `custom` as their derivative by `inputs`; what made them is not differentiated.
 std::vector<Tensor> with_grad(std::shared_ptr<CustomGrad> custom, std::span<const Tensor> inputs,
                               std::span<const Tensor> outputs);

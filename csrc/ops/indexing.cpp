@@ -1,5 +1,6 @@
 // Rows by index: the gather (an embedding) and its transpose, the scatter.
 #include "base/error.h"
+#include "ops/batch.h"
 #include "ops/ops.h"
 
 namespace bs::ops {
@@ -62,6 +63,22 @@ const Op index_rows_op{
     .reads = IN_1,
 };
 BS_REGISTER(index_rows_op);
+// The rows of all samples as one table: those of sample b begin at b rows. A row that is not there is not one of
+// another sample.
+Tensor in_one_table(const BatchCall& call, int i, int64_t rows) {
+  const Tensor index = apply(*find_op("valid_rows"), {contiguous(whole(call, i))}, Attrs::make({rows}));
+  Dims first{call.size()};
+  for (int d = 1; d < index.shape().size(); ++d) first.push(1);
+  return add(index, mul(reshape(arange(call.size(), DType::i64), first),
+                        Tensor::scalar(static_cast<double>(rows), DType::i64)));
+}
+BS_BATCH(index_rows_op, [](const BatchCall& call) -> std::vector<Tensor> {
+  if (!call.batched(0)) return batch_as_is(call);
+  const int64_t rows = call.spec(0).shape[0];
+  Dims table = call.spec(0).shape;
+  table[0] = call.size() * rows;
+  return {apply(index_rows_op, {reshape(call.in(0), table), in_one_table(call, 1, rows)})};
+});
 
 const Op index_rows_backward_op{
     .name = "index_rows_backward",
@@ -105,6 +122,11 @@ const Op index_rows_backward_op{
     .reads = IN_1,
 };
 BS_REGISTER(index_rows_backward_op);
+BS_BATCH(index_rows_backward_op, [](const BatchCall& call) {
+  const int64_t rows = call.attrs().get<int64_t>(0);
+  return std::vector<Tensor>{apply(index_rows_backward_op, {contiguous(whole(call, 0)), in_one_table(call, 1, rows)},
+                                   Attrs::make({call.size() * rows}))};
+});
 
 const Op valid_rows_op{
     .name = "valid_rows",
@@ -129,6 +151,7 @@ const Op valid_rows_op{
     .explain = [](const Call& call, int64_t i) { refuse("valid_rows", call.in[0], i, call.attrs->get<int64_t>(0)); },
 };
 BS_REGISTER(valid_rows_op);
+BS_BATCH(valid_rows_op, batch_as_is);
 
 }  // namespace
 }  // namespace bs::ops

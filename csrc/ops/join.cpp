@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "ops/batch.h"
 #include "ops/ops.h"
 
 namespace bs::ops {
@@ -120,6 +121,12 @@ const Op join_op{
         },
 };
 BS_REGISTER(join_op);
+BS_BATCH(join_op, [](const BatchCall& call) {
+  std::vector<Tensor> in;
+  for (int i = 0; i < call.n_inputs(); ++i) in.push_back(contiguous(whole(call, i)));
+  return std::vector<Tensor>{
+      apply(join_op, in, Attrs::make({call.attrs().get<int64_t>(0) + 1, call.attrs().get<bool>(1)}))};
+});
 
 void check_any(const char* name, const Specs& in) {
   if (in.size() == 0) throw ValueError(cat("[", name, "] tensors is empty: give at least one tensor"));

@@ -1,6 +1,7 @@
 // Losses that are more than an elementwise chain: softmax cross entropy.
 #include "base/error.h"
 #include "base/with_dtype.h"
+#include "ops/batch.h"
 #include "ops/ops.h"
 
 namespace bs::ops {
@@ -113,6 +114,27 @@ const Op cross_entropy_op{
 };
 BS_REGISTER(cross_entropy_op);
 
+const std::vector<Attr> of_rows(const Attrs& attrs) { return {ignored(&attrs), int64_t{kNone}}; }
+Tensor as_rows(const BatchCall& call, int i) {
+  Dims shape = call.spec(i).shape;
+  shape[0] *= call.size();
+  return reshape(whole(call, i), shape);
+}
+
+// The rows of all samples are those of one batch; only sums and means are by sample.
+BS_BATCH(cross_entropy_op, [](const BatchCall& call) {
+  const int64_t n = call.spec(0).shape[0];
+  const Tensor in[] = {as_rows(call, 0), as_rows(call, 1)};
+  std::vector<Tensor> out = apply_all(cross_entropy_op, in, Attrs::make(of_rows(call.attrs())));
+  const Dims samples{call.size(), n};
+  const Tensor target = reshape(in[1], samples);
+  const Tensor counted = ne(target, Tensor::scalar(static_cast<double>(ignored(&call.attrs())), DType::i64));
+  out[3] = cast(sum(counted, Dims{1}), in[0].dtype());
+  if (reduction(&call.attrs()) != kNone) out[0] = sum(reshape(out[0], samples), Dims{1});
+  if (reduction(&call.attrs()) == kMean) out[0] = div(out[0], out[3]);
+  return out;
+});
+
 const Op cross_entropy_backward_op{
     .name = "cross_entropy_backward",
     .doc =
@@ -170,6 +192,18 @@ const Op cross_entropy_backward_op{
         },
 };
 BS_REGISTER(cross_entropy_backward_op);
+
+BS_BATCH(cross_entropy_backward_op, [](const BatchCall& call) {
+  const int64_t n = call.spec(1).shape[0];
+  Tensor g = whole(call, 0);
+  if (reduction(&call.attrs()) == kMean) g = div(g, whole(call, 5));
+  if (reduction(&call.attrs()) != kNone) g = expand(unsqueeze(g, 1), {call.size(), n});
+  const Tensor all = contiguous(reshape(g, {call.size() * n}));
+  return std::vector<Tensor>{apply(cross_entropy_backward_op,
+                                   {all, as_rows(call, 1), as_rows(call, 2), as_rows(call, 3), as_rows(call, 4),
+                                    full({}, static_cast<double>(n), call.spec(1).dtype)},
+                                   Attrs::make(of_rows(call.attrs())))};
+});
 
 }  // namespace
 }  // namespace bs::ops

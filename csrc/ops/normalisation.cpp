@@ -1,5 +1,6 @@
 // Layer norm: fused, three outputs, a backward op whose own derivative goes through its composition.
 #include "base/error.h"
+#include "ops/batch.h"
 #include "ops/loop.h"
 #include "ops/ops.h"
 
@@ -84,6 +85,9 @@ const Op layer_norm_op{
         },
 };
 BS_REGISTER(layer_norm_op);
+BS_BATCH(layer_norm_op, [](const BatchCall& call) {
+  return call.batched(1) || call.batched(2) ? std::vector<Tensor>() : batch_as_is(call);
+});
 
 // What the two derivatives share: g and x (..., n), mean and rstd (...).
 void check_backward(const char* name, const Specs& in) {

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/philox.h"
+#include "ops/batch.h"
 #include "ops/loop.h"
 #include "ops/ops.h"
 
@@ -69,6 +70,13 @@ const Op dropout_op{
     .reads = IN_1,
 };
 BS_REGISTER(dropout_op);
+// One draw for all samples; one for each is left to be made sample by sample.
+BS_BATCH(dropout_op, [](const BatchCall& call) -> std::vector<Tensor> {
+  if (call.batched(1)) return {};
+  const Tensor kept =
+      apply(dropout_op, {full(call.spec(0).shape, 1, call.spec(0).dtype), call.in(1)}, call.same_attrs());
+  return {mul_mask(mul(call.in(0), kept), kept)};
+});
 
 const Op uniform_op{
     .name = "uniform",

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "ops/batch.h"
 #include "ops/ops.h"
 
 namespace bs::ops {
@@ -259,6 +260,7 @@ const Op sum_op{
         },
 };
 BS_REGISTER(sum_op);
+BS_BATCH(sum_op, batch_dims);
 
 const Op sum_squares_op{
     .name = "sum_squares",
@@ -281,6 +283,7 @@ const Op sum_squares_op{
     .reads = IN_0,
 };
 BS_REGISTER(sum_squares_op);
+BS_BATCH(sum_squares_op, batch_dims);
 
 // Of an extreme: equal ones share the derivative. None equals NaN, whose derivative is NaN: 0 times something / 0.
 template <Reduction kind>
@@ -317,10 +320,12 @@ Op extreme_op(const char* doc) {
 const Op amax_op = extreme_op<Reduction::max>(
     "The maximum over the axes dim (None: all), NaN if any is, and then so is the derivative; equal maxima share it.");
 BS_REGISTER(amax_op);
+BS_BATCH(amax_op, batch_dims);
 
 const Op amin_op = extreme_op<Reduction::min>(
     "The minimum over the axes dim (None: all), NaN if any is, and then so is the derivative; equal minima share it.");
 BS_REGISTER(amin_op);
+BS_BATCH(amin_op, batch_dims);
 
 // ---- Positions -----------------------------------------------------------------------------------------------------
 
@@ -391,11 +396,13 @@ const Op argmax_op = arg_op<Reduction::max>(
     "The first position of the maximum along the axis dim, int64; None: in x flattened. NaN counts as the largest. Not "
     "differentiable.");
 BS_REGISTER(argmax_op);
+BS_BATCH(argmax_op, batch_dims);
 
 const Op argmin_op = arg_op<Reduction::min>(
     "The first position of the minimum along the axis dim, int64; None: in x flattened. NaN counts as the least. Not "
     "differentiable.");
 BS_REGISTER(argmin_op);
+BS_BATCH(argmin_op, batch_dims);
 
 // ---- Compositions --------------------------------------------------------------------------------------------------
 

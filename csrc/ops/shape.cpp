@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "ops/batch.h"
 #include "ops/loop.h"
 #include "ops/ops.h"
 
@@ -105,6 +106,7 @@ const Op bitcast_op{
     .strided = IN_0,
 };
 BS_REGISTER(bitcast_op);
+BS_BATCH(bitcast_op, batch_as_is);
 
 // ---- views ---------------------------------------------------------------------------------------------------
 
@@ -118,6 +120,7 @@ const Op detach_op{
     .strided = IN_0,
 };
 BS_REGISTER(detach_op);
+BS_BATCH(detach_op, batch_as_is);
 
 // Sizes with one -1 filled in so that the number of elements stays.
 Dims resolve_shape(const char* name, const Dims& from, const Dims& to) {
@@ -198,6 +201,12 @@ Tensor reshaped(const Tensor& x, const Dims& shape) {
   return apply(view_op, {lies_so ? x : contiguous(x)}, Attrs::make({shape}));
 }
 
+BS_BATCH(view_op, [](const BatchCall& call) {
+  Dims shape = call.out_spec().shape;
+  shape.insert(0, call.size());
+  return std::vector<Tensor>{reshaped(call.in(0), shape)};
+});
+
 const Op reshape_op{
     .name = "reshape",
     .doc =
@@ -257,6 +266,12 @@ const Op permute_op{
         },
 };
 BS_REGISTER(permute_op);
+BS_BATCH(permute_op, [](const BatchCall& call) {
+  const Dims& order = call.attrs().get<Dims>(0);
+  Dims moved{0};
+  for (int64_t d : order) moved.push(normal_dim("permute", d, order.size()) + 1);
+  return std::vector<Tensor>{apply(permute_op, {call.in(0)}, Attrs::make({moved}))};
+});
 
 const Op transpose_op{
     .name = "transpose",
@@ -287,6 +302,7 @@ const Op transpose_op{
         },
 };
 BS_REGISTER(transpose_op);
+BS_BATCH(transpose_op, batch_dims);
 
 const Op expand_op{
     .name = "expand",
@@ -321,6 +337,14 @@ const Op expand_op{
     .grad = [](GradCall& call) { call.set(0, sum_to(call.grad(), call.in(0).shape())); },
 };
 BS_REGISTER(expand_op);
+BS_BATCH(expand_op, [](const BatchCall& call) {
+  const Dims &own = call.spec(0).shape, &to = call.out_spec().shape;
+  Dims from{call.size()}, shape = to;
+  for (int d = own.size(); d < to.size(); ++d) from.push(1);
+  for (int64_t d : own) from.push(d);
+  shape.insert(0, call.size());
+  return std::vector<Tensor>{apply(expand_op, {reshape(call.in(0), from)}, Attrs::make({shape}))};
+});
 
 }  // namespace
 

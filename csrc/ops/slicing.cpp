@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/with_dtype.h"
+#include "ops/batch.h"
 #include "ops/ops.h"
 
 namespace bs::ops {
@@ -66,6 +67,7 @@ const Op slice_op{
     .grad = [](GradCall& call) { call.set_part(0, slice_of(&call.attrs(), call.spec(0).shape), call.grad()); },
 };
 BS_REGISTER(slice_op);
+BS_BATCH(slice_op, batch_dims);
 
 // ---- select, narrow --------------------------------------------------------------------------------------------
 
@@ -108,6 +110,7 @@ const Op select_op{
         },
 };
 BS_REGISTER(select_op);
+BS_BATCH(select_op, batch_dims);
 
 Tensor sliced(const Tensor& x, const Slice& s) {
   // Going down to the first element has the stop -1, which would count from the end.
@@ -283,16 +286,19 @@ const Op split_op = parts_op<split_parts, false>(
     "to "
     "that of the axis. Views.");
 BS_REGISTER(split_op);
+BS_BATCH(split_op, batch_dims);
 
 const Op chunk_op = parts_op<chunk_parts, false>(
     "chunk", "input", {{"chunks", AttrType::integer, true}, {"dim", AttrType::integer, false, int64_t{0}}},
     "At most `chunks` parts of the axis dim, all of one size (the last may be smaller). Views.");
 BS_REGISTER(chunk_op);
+BS_BATCH(chunk_op, batch_dims);
 
 const Op unbind_op =
     parts_op<unbind_parts, true>("unbind", "input", {{"dim", AttrType::integer, false, int64_t{0}}},
                                  "All positions of the axis dim, which is gone in the results. Views.");
 BS_REGISTER(unbind_op);
+BS_BATCH(unbind_op, batch_dims);
 
 // ---- add_slices ------------------------------------------------------------------------------------------------
 
@@ -404,6 +410,15 @@ const Op add_slices_op{
         },
 };
 BS_REGISTER(add_slices_op);
+BS_BATCH(add_slices_op, [](const BatchCall& call) {
+  Dims shape = call.attrs().get<Dims>(0);
+  shape.insert(0, call.size());
+  std::vector<int64_t> where = call.attrs().get<std::vector<int64_t>>(1);
+  for (size_t k = 0; k < where.size(); k += kNumbers) ++where[k];
+  std::vector<Tensor> in;
+  for (int i = 0; i < call.n_inputs(); ++i) in.push_back(whole(call, i));
+  return std::vector<Tensor>{apply(add_slices_op, in, Attrs::make({shape, std::move(where)}))};
+});
 
 const Slice* slice_in(const GradCall::OfPart& p) { return std::get_if<Slice>(&p.part); }
 

@@ -1,5 +1,6 @@
 // Softmax and its logarithm: over the last axis by a kernel, over another through a transposition.
 #include "base/error.h"
+#include "ops/batch.h"
 #include "ops/loop.h"
 #include "ops/ops.h"
 
@@ -78,9 +79,11 @@ Op rows_op(const char* doc) {
 
 const Op softmax_rows = rows_op<false>("softmax over the last axis of x (..., n).");
 BS_REGISTER(softmax_rows);
+BS_BATCH(softmax_rows, batch_as_is);
 
 const Op log_softmax_rows = rows_op<true>("log_softmax over the last axis of x (..., n).");
 BS_REGISTER(log_softmax_rows);
+BS_BATCH(log_softmax_rows, batch_as_is);
 
 template <bool logarithm>
 Op backward_op(const char* doc) {
@@ -118,10 +121,12 @@ Op backward_op(const char* doc) {
 
 const Op softmax_rows_backward = backward_op<false>("y (g - sum g y) over the last axis; y is the softmax.");
 BS_REGISTER(softmax_rows_backward);
+BS_BATCH(softmax_rows_backward, batch_whole);
 
 const Op log_softmax_rows_backward =
     backward_op<true>("g - exp(y) sum g over the last axis; y is the logarithm of the softmax.");
 BS_REGISTER(log_softmax_rows_backward);
+BS_BATCH(log_softmax_rows_backward, batch_whole);
 
 }  // namespace
 }  // namespace bs::ops

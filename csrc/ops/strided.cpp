@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/with_dtype.h"
 #include "graph/slot.h"
+#include "ops/batch.h"
 #include "ops/ops.h"
 
 namespace bs::ops {
@@ -140,6 +141,20 @@ const Op as_strided_op{
 };
 BS_REGISTER(as_strided_op);
 
+// Of a batch: samples lie one after the other.
+Dims over_samples(const Dims& stride, const Spec& sample) {
+  Dims all = stride;
+  all.insert(0, bs::numel(sample.shape));
+  return all;
+}
+
+BS_BATCH(as_strided_op, [](const BatchCall& call) {
+  Dims shape = call.attrs().get<Dims>(0);
+  shape.insert(0, call.size());
+  return std::vector<Tensor>{as_strided(
+      contiguous(call.in(0)), shape, over_samples(call.attrs().get<Dims>(1), call.spec(0)), offset_of(call.attrs()))};
+});
+
 // ---- write_strided ---------------------------------------------------------------------------------------------
 
 const Op write_strided_op{
@@ -188,6 +203,11 @@ const Op write_strided_op{
         },
 };
 BS_REGISTER(write_strided_op);
+BS_BATCH(write_strided_op, [](const BatchCall& call) {
+  return std::vector<Tensor>{write_strided(contiguous(whole(call, 0)), whole(call, 1),
+                                           over_samples(call.attrs().get<Dims>(0), call.spec(0)),
+                                           call.attrs().get<int64_t>(1))};
+});
 
 // ---- add_strided -----------------------------------------------------------------------------------------------
 
@@ -270,6 +290,19 @@ const Op add_strided_op{
         },
 };
 BS_REGISTER(add_strided_op);
+BS_BATCH(add_strided_op, [](const BatchCall& call) {
+  std::vector<Tensor> in{contiguous(whole(call, 0))};
+  std::vector<int64_t> numbers;
+  size_t at = 0;
+  for (int k = 1; k < call.n_inputs(); ++k) {
+    const Strided s = next_part(call.attrs().get<std::vector<int64_t>>(0), call.spec(k).shape.size(), &at);
+    const Dims stride = over_samples(s.stride, call.spec(0));
+    numbers.push_back(s.offset);
+    numbers.insert(numbers.end(), stride.begin(), stride.end());
+    in.push_back(whole(call, k));
+  }
+  return std::vector<Tensor>{apply(add_strided_op, in, Attrs::make({std::move(numbers)}))};
+});
 
 // ---- in memory that is there -----------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ optimizers, `bs.compile` makes static programs, `bs.fit` trains.
 
 from typing import TYPE_CHECKING
 
-from backsweep import _core, nn, optim, utils
+from backsweep import _core, autograd, func, nn, optim, utils
 from backsweep._compile import compile
 from backsweep._core import (
     Buffer,
@@ -50,8 +50,11 @@ from backsweep._core import (
     zeros_like,
 )
 from backsweep._version import __version__
+from backsweep.autograd import Function, inference_mode, set_grad_enabled
+from backsweep.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
+from backsweep.autograd.grad_mode import is_inference_mode_enabled
 from backsweep.data import Batches
-from backsweep.function import Function
+from backsweep.func import vmap
 from backsweep.inspect import summary
 from backsweep.interop.safetensors import load, save
 from backsweep.train import evaluate, fit, predict
@@ -72,6 +75,7 @@ __all__ = [
     "__version__",
     "arange",
     "asarray",
+    "autograd",
     "bfloat16",
     "bool_",
     "compile",
@@ -87,15 +91,20 @@ __all__ = [
     "from_numpy",
     "full",
     "full_like",
+    "func",
     "get_num_threads",
     "grad",
     "half",
+    "inference_mode",
     "info",
     "int8",
     "int16",
     "int32",
     "int64",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
     "is_grad_enabled",
+    "is_inference_mode_enabled",
     "load",
     "long",
     "manual_seed",
@@ -106,6 +115,7 @@ __all__ = [
     "optim",
     "predict",
     "save",
+    "set_grad_enabled",
     "set_num_threads",
     "short",
     "summary",
@@ -113,6 +123,7 @@ __all__ = [
     "uint8",
     "utils",
     "value_and_grad",
+    "vmap",
     "zeros",
     "zeros_like",
 ]

@@ -50,6 +50,13 @@ class DType:
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
 
+class Node:
+    @property
+    def next_functions(self) -> tuple[tuple[Node | None, int], ...]: ...
+    @property
+    def variable(self) -> Tensor: ...
+    def name(self) -> str: ...
+
 class OpFunction:
     __name__: str
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
@@ -95,6 +102,13 @@ class ProgramPhase:
     def parallel(self) -> bool: ...
     @property
     def nanoseconds(self) -> float: ...
+
+class RemovableHandle:
+    @property
+    def id(self) -> int: ...
+    def remove(self) -> None: ...
+    def __enter__(self) -> RemovableHandle: ...
+    def __exit__(self, *error: Any) -> None: ...
 
 class Tensor:
     def __init__(self, data: TensorLike, requires_grad: _bool = False) -> None: ...
@@ -227,11 +241,15 @@ class Tensor:
         """Of a parameter or buffer: source, of the same shape and dtype, becomes its value."""
 
     def backward(
-        self, gradient: Tensor | None = None, retain_graph: _bool | None = None, create_graph: _bool = False
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: _bool | None = None,
+        create_graph: _bool = False,
+        inputs: Tensor | Sequence[Tensor] | None = None,
     ) -> None:
-        """Adds the derivatives of this tensor to .grad of the leaves it was computed from.
+        """Adds the derivatives of this tensor, weighted by gradient, to .grad of the leaves it was computed from, or of `inputs` alone.
 
-        Without retain_graph (by default as create_graph) the graph gives up the values that its derivatives read, and cannot be differentiated again.
+        A single number needs no gradient. Without retain_graph (by default as create_graph) the graph gives up the values that its derivatives read, and cannot be differentiated again.
         """
 
     def bfloat16(self) -> Tensor:
@@ -485,6 +503,8 @@ class Tensor:
     def grad(self) -> Tensor | None: ...
     @grad.setter
     def grad(self, value: Tensor | None) -> None: ...
+    @property
+    def grad_fn(self) -> Node | None: ...
     def greater(self, other: TensorLike) -> Tensor:
         """input > other"""
 
@@ -523,6 +543,9 @@ class Tensor:
 
     def is_contiguous(self) -> _bool:
         """Whether the elements lie in row-major order without gaps."""
+
+    def is_inference(self) -> _bool:
+        """False: inference_mode is no_grad here."""
 
     @property
     def is_leaf(self) -> _bool: ...
@@ -749,6 +772,12 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+        """Calls hook(gradient) whenever a sweep has this tensor's gradient; what it gives, unless None, takes the gradient's place.
+
+        Returns a handle, whose remove() ends that. Inside bs.compile the hook is recorded, as all else is.
+        """
+
     def relu(self) -> Tensor:
         """max(x, 0), NaN stays; derivative 0 at x = 0, 1 at NaN"""
 
@@ -780,6 +809,11 @@ class Tensor:
     def reshape(self, *shape: _int) -> Tensor:
         """The elements in row-major order under another shape; one size may be -1. A view where the strides allow it, else a copy."""
 
+    def retain_grad(self) -> None:
+        """This result keeps its gradient in .grad, as leaves do."""
+
+    @property
+    def retains_grad(self) -> _bool: ...
     def round(self, *, decimals: _int = 0) -> Tensor:
         """the nearest whole number, of two the even one; derivative 0. decimals: the nearest multiple of 10^-decimals, of floats"""
 
@@ -1486,6 +1520,9 @@ def amin(
 ) -> Tensor:
     """The minimum over the axes dim (None: all), NaN if any is, and then so is the derivative; equal minima share it."""
 
+def anomaly() -> tuple[bool, bool]:
+    """What set_anomaly has set: whether it is on, and check_nan."""
+
 def arange(
     start: float,
     end: float | None = None,
@@ -1523,6 +1560,23 @@ def asarray(data: TensorLike, dtype: DTypeLike | None = None) -> Tensor:
     may still read it for derivatives. bs.tensor copies and has no such condition.
     """
 
+def backward(
+    tensors: Tensor | Sequence[Tensor],
+    grad_tensors: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Tensor | Sequence[Tensor] | None = None,
+) -> None:
+    """Adds the derivatives of sum_k <tensors[k], grad_tensors[k]> to .grad of the leaves, or of `inputs` alone."""
+
+def batch(
+    function: Callable[[list[Tensor]], Sequence[Tensor | None]],
+    tensors: Sequence[Tensor],
+    size: int,
+    randomness: str,
+) -> list[Any]:
+    """function(tensors of one sample) -> tensors, for all samples at once: axis 0 of each tensor is the batch."""
+
 def bitwise_and(input: TensorLike, other: TensorLike) -> Tensor:
     """the bits that both have; of bools, whether both are true"""
 
@@ -1537,6 +1591,15 @@ def bitwise_xor(input: TensorLike, other: TensorLike) -> Tensor:
 
 def bump_structure_epoch() -> None:
     """Says that modules, parameter groups or slots' flags have changed."""
+
+def call_with(
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    slots: list[Any],
+    values: list[Tensor],
+) -> Any:
+    """function(*args, **kwargs), in which some parameters and buffers read as other tensors."""
 
 def cast(input: TensorLike, dtype: DTypeLike) -> Tensor:
     """Another dtype: to bool, whether each element is not 0; floats to integers are cut towards zero, and give the least one where none fits."""
@@ -1585,11 +1648,19 @@ def cumsum(
 ) -> Tensor:
     """The sums of x[0], ..., x[k] for each k along the axis dim, or with reverse those of x[k] and all that follow. Integers and bools are summed in int64."""
 
-def custom(backward: Callable[..., Any], inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Tensor]:
+def custom(
+    backward: Callable[..., Any], inputs: Sequence[Tensor], outputs: Sequence[Tensor], name: str = 'Custom'
+) -> list[Tensor]:
     """The outputs as given, with backward(grads, inputs, outputs) -> gradients as their derivative by the inputs."""
+
+def decorate(make: Callable[[], Any], fn: F) -> F:
+    """fn, inside a context that make() gives at each call."""
 
 def deg2rad(input: TensorLike) -> Tensor:
     """input pi / 180"""
+
+def depends_on_others(outputs: Sequence[Tensor], leaves: Sequence[Tensor]) -> bool:
+    """Whether outputs depend on something that requires a gradient besides leaves."""
 
 def detach(input: TensorLike) -> Tensor:
     """The same value without its history: no derivative flows through."""
@@ -1905,8 +1976,14 @@ def rsqrt(input: TensorLike) -> Tensor:
 def select(input: TensorLike, dim: int = ..., index: int = ..., *, axis: int = ...) -> Tensor:
     """x[index] on axis dim, which is gone in the result; a negative index counts from the end. A view."""
 
+def set_anomaly(on: bool, check_nan: bool) -> None:
+    """Whether recorded ops note their lines, and sweeps look for NaN."""
+
 def set_num_threads(n: int) -> None:
     """Threads that parallel work uses, 1 to 1024. No result depends on it."""
+
+def set_recording(on: bool) -> None:
+    """Whether operations are recorded from here on, on this thread."""
 
 def shuffled(n: int) -> Tensor:
     """An order of n samples, drawn from the default generator as a Trainer draws it."""
@@ -1919,6 +1996,9 @@ def sign(input: TensorLike) -> Tensor:
 
 def sin(input: TensorLike) -> Tensor:
     """sin x"""
+
+def snapshot(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The values that the tensors have now, with their histories, as tensors of their own."""
 
 def softmax(input: TensorLike, dim: int = ..., dtype: DTypeLike | None = None, *, axis: int = ...) -> Tensor:
     """exp(x) / sum exp(x) along the axis dim. No finite x overflows; -inf gives 0, nothing but -inf NaN."""
@@ -2015,11 +2095,13 @@ __all__ = [
     "DType",
     "DTypeError",
     "GraphError",
+    "Node",
     "OpFunction",
     "Parameter",
     "Program",
     "ProgramMemory",
     "ProgramPhase",
+    "RemovableHandle",
     "ShapeError",
     "Tensor",
     "Trainer",
@@ -2029,10 +2111,13 @@ __all__ = [
     "allocated_bytes",
     "amax",
     "amin",
+    "anomaly",
     "arange",
     "argmax",
     "argmin",
     "asarray",
+    "backward",
+    "batch",
     "bfloat16",
     "bitwise_and",
     "bitwise_not",
@@ -2040,6 +2125,7 @@ __all__ = [
     "bitwise_xor",
     "bool_",
     "bump_structure_epoch",
+    "call_with",
     "cast",
     "cat",
     "ceil",
@@ -2052,8 +2138,10 @@ __all__ = [
     "cos",
     "cumsum",
     "custom",
+    "decorate",
     "default_generator",
     "deg2rad",
+    "depends_on_others",
     "detach",
     "div",
     "divide",
@@ -2136,11 +2224,14 @@ __all__ = [
     "round",
     "rsqrt",
     "select",
+    "set_anomaly",
     "set_num_threads",
+    "set_recording",
     "shuffled",
     "sigmoid",
     "sign",
     "sin",
+    "snapshot",
     "softmax",
     "softplus",
     "split",

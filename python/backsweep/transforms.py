@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from backsweep import _core
 from backsweep._core import Tensor
+from backsweep.func.derivatives import gradient_and_value
 
 __all__ = ["value_and_grad"]
 
@@ -23,33 +23,11 @@ def value_and_grad(f: Callable[..., Tensor]) -> Callable[..., tuple[Tensor, Any]
     --------
     >>> loss, slopes = bs.value_and_grad(lambda w: (w["a"] * w["b"]).sum())({"a": a, "b": b})
     """
+    both = gradient_and_value("value_and_grad", f)
 
     @wraps(f)
-    def both(first: Any, *args: Any, **kwargs: Any) -> tuple[Tensor, Any]:
-        leaves: list[Tensor] = []
-        again = []  # whether an outer derivative passes through here
+    def swapped(*args: Any, **kwargs: Any) -> tuple[Tensor, Any]:
+        gradients, value = both(*args, **kwargs)
+        return value, gradients
 
-        def leaf(x: Tensor) -> Tensor:
-            again.append(_core.is_grad_enabled() and x.requires_grad)
-            with _core.enable_grad():
-                leaves.append(x.reshape(x.shape) if again[-1] else x.detach().requires_grad_())
-            return leaves[-1]
-
-        given = _map(leaf, first)
-        with _core.enable_grad():
-            value = f(given, *args, **kwargs)
-            found = _core.grad(value, leaves, create_graph=any(again), allow_unused=True)
-        grads = iter([_core.zeros_like(x) if g is None else g for x, g in zip(leaves, found, strict=True)])
-        return (value if any(again) else value.detach()), _map(lambda _: next(grads), first)
-
-    return both
-
-
-def _map(f: Callable[[Tensor], Tensor], tree: Any) -> Any:
-    if isinstance(tree, Tensor):
-        return f(tree)
-    if isinstance(tree, (list, tuple)):
-        return type(tree)([_map(f, part) for part in tree])
-    if isinstance(tree, dict):
-        return {name: _map(f, part) for name, part in tree.items()}
-    raise TypeError(f"[value_and_grad] takes tensors in lists, tuples and dicts, not {type(tree).__name__}")
+    return swapped

@@ -250,8 +250,8 @@ def test_integers_and_conditions_carry_no_gradient() -> None:
 @pytest.mark.parametrize(
     ("act", "error", "says"),
     [
-        (lambda x: bs.grad(x * 2.0, x), bs.ShapeError, r"^\[grad\] output 0 is \(2,\).*sum or mean"),
-        (lambda x: (x * 2.0).backward(), bs.ShapeError, r"^\[backward\] output 0 is \(2,\)"),
+        (lambda x: bs.grad(x * 2.0, x), bs.GraphError, r"^\[grad\] output 0 is \(2,\).*sum or mean"),
+        (lambda x: (x * 2.0).backward(), bs.GraphError, r"^\[backward\] output 0 is \(2,\)"),
         (lambda x: x.detach().sum().backward(), bs.GraphError, r"^\[backward\].*no history"),
         (lambda x: bs.grad(x.detach().sum(), x), bs.GraphError, r"^\[grad\].*no history"),
         (lambda x: bs.grad(x.sum(), bs.ones(2)), bs.GraphError, r"^\[grad\] inputs\[0\].*not used"),

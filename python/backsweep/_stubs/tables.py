@@ -104,6 +104,20 @@ class no_grad:
     def __exit__(self, *error: type[BaseException] | BaseException | TracebackType | None) -> None: ...
     def __call__(self, fn: F, /) -> F: ...""",
 }
+CLASSES["Node"] = """\
+class Node:
+    @property
+    def next_functions(self) -> tuple[tuple[Node | None, int], ...]: ...
+    @property
+    def variable(self) -> Tensor: ...
+    def name(self) -> str: ..."""
+CLASSES["RemovableHandle"] = """\
+class RemovableHandle:
+    @property
+    def id(self) -> int: ...
+    def remove(self) -> None: ...
+    def __enter__(self) -> RemovableHandle: ...
+    def __exit__(self, *error: Any) -> None: ..."""
 CLASSES["enable_grad"] = CLASSES["no_grad"].replace("no_grad", "enable_grad")
 BASES = {"ShapeError": "ValueError", "DTypeError": "TypeError", "GraphError": "RuntimeError"}
 
@@ -112,6 +126,25 @@ FUNCTIONS = {
         "(fn: Callable[P, R], *, keep_grads: bool = False, cache_size: int = 64, fallback: bool = False,"
         " budget: int | None = None) -> CompiledFunction[P, R]",
     ],
+    "anomaly": ["() -> tuple[bool, bool]"],
+    "backward": [
+        "(tensors: Tensor | Sequence[Tensor], grad_tensors: Tensor | Sequence[Tensor | None] | None = None, "
+        "retain_graph: bool | None = None, create_graph: bool = False, "
+        "inputs: Tensor | Sequence[Tensor] | None = None) -> None"
+    ],
+    "batch": [
+        "(function: Callable[[list[Tensor]], Sequence[Tensor | None]], tensors: Sequence[Tensor], size: int, "
+        "randomness: str) -> list[Any]"
+    ],
+    "call_with": [
+        "(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], slots: list[Any], "
+        "values: list[Tensor]) -> Any"
+    ],
+    "decorate": ["(make: Callable[[], Any], fn: F) -> F"],
+    "depends_on_others": ["(outputs: Sequence[Tensor], leaves: Sequence[Tensor]) -> bool"],
+    "set_anomaly": ["(on: bool, check_nan: bool) -> None"],
+    "set_recording": ["(on: bool) -> None"],
+    "snapshot": ["(tensors: Sequence[Tensor]) -> list[Tensor]"],
     "grad": [
         f"(outputs: Tensor | Sequence[Tensor], inputs: {inputs}, "
         "grad_outputs: Tensor | Sequence[Tensor | None] | None = None, "
@@ -133,6 +166,8 @@ ATTRIBUTES = {  # of tensors and the trainer; True: can be set
     "is_leaf": ("bool", False),
     "is_symbolic": ("bool", False),
     "grad": ("Tensor | None", True),
+    "grad_fn": ("Node | None", False),
+    "retains_grad": ("bool", False),
     "T": ("Tensor", False),
     "steps_done": ("int", False),
     "steps_total": ("int", False),
@@ -177,6 +212,8 @@ ARGUMENTS = {
     "dtypes": "Sequence[DType]",
     "dim": "int | None",
     "gradient": "Tensor | None",
+    "backward.inputs": "Tensor | Sequence[Tensor] | None",
+    "hook": "Callable[[Tensor], Tensor | None]",
     "retain_graph": "bool | None",
     "create_graph": "bool",
     "condition": "Tensor",
@@ -201,6 +238,9 @@ RETURNS = {
     "backward": "None",
     "manual_seed": "Buffer",
     "is_grad_enabled": "bool",
+    "is_inference": "bool",
+    "register_hook": "RemovableHandle",
+    "retain_grad": "None",
     "is_capturing": "bool",
     "info": "dict[str, Any]",
     "registry": "list[dict[str, Any]]",

@@ -32,9 +32,9 @@ Product product_of(const Specs& in) {
   if (xn == 0 || yn == 0)
     throw ShapeError(cat("[matmul] input is ", str(x.shape), ", other is ", str(y.shape),
                          ": a product needs at least one axis each; for numbers use *"));
-  if (x.dtype != y.dtype || !is_float(x.dtype))
+  if (x.dtype != y.dtype || x.dtype == DType::b8)
     throw DTypeError(cat("[matmul] input is ", name_of(x.dtype), ", other is ", name_of(y.dtype),
-                         ": both must be float32 or both float64; cast one with .to(", "bs.float32)"));
+                         ": both must be of one dtype, no bools; cast one, as in .to(bs.float32)"));
   Dims xs = x.full_strides(), ys = y.full_strides();
   Product p;
   Gemm& g = p.gemm;
@@ -109,17 +109,39 @@ Placement place_product(const Product& p, const Specs& in) {
   return place;
 }
 
+// The block of integers; they wrap around as all integers do.
+template <class T>
+void whole_numbers(const Gemm& g, const void* a, const void* b, void* c, int64_t row_lo, int64_t row_hi, int64_t col_lo,
+                   int64_t col_hi) {
+  using U = std::make_unsigned_t<T>;
+  for (int64_t i = row_lo; i < row_hi; ++i) {
+    U* to = static_cast<U*>(c) + i * g.c_row;
+    std::fill(to + col_lo, to + col_hi, U{0});
+    for (int64_t k = 0; k < g.k; ++k) {
+      const U x = static_cast<const U*>(a)[i * g.a_row + k * g.a_col];
+      const U* y = static_cast<const U*>(b) + k * g.b_row;
+      for (int64_t j = col_lo; j < col_hi; ++j) to[j] += x * y[j * g.b_col];
+    }
+  }
+}
+
+void run_gemm(const Gemm& g, const void* a, const void* b, const void* bias, void* c, int64_t row_lo, int64_t row_hi,
+              int64_t col_lo, int64_t col_hi, void* scratch) {
+  if (g.dtype == DType::i64) return whole_numbers<int64_t>(g, a, b, c, row_lo, row_hi, col_lo, col_hi);
+  if (g.dtype == DType::i32) return whole_numbers<int32_t>(g, a, b, c, row_lo, row_hi, col_lo, col_hi);
+  kernels::active().gemm(g, a, b, bias, c, row_lo, row_hi, col_lo, col_hi, scratch);
+}
+
 // Inputs: x, y and, of layers, the bias.
 int64_t run_product(const Call& call, int64_t lo, int64_t hi) {
-  const auto& kernels = kernels::active();
   const Product& p = call.plan_as<Product>();
   const Gemm& g = p.gemm;
   const int64_t item = static_cast<int64_t>(size_of(g.dtype));
   const void* bias = call.data_of(2);
   if (p.batches == 1) {
     const bool columns = by_columns(p);
-    kernels.gemm(g, call.in[0].data, call.in[1].data, bias, call.out[0].data, columns ? 0 : lo, columns ? g.m : hi,
-                 columns ? lo : 0, columns ? hi : g.n, call.scratch);
+    run_gemm(g, call.in[0].data, call.in[1].data, bias, call.out[0].data, columns ? 0 : lo, columns ? g.m : hi,
+             columns ? lo : 0, columns ? hi : g.n, call.scratch);
     return -1;
   }
   for (int64_t row = lo; row < hi;) {
@@ -131,8 +153,8 @@ int64_t run_product(const Call& call, int64_t lo, int64_t hi) {
       y_at += rest % p.batch[static_cast<int>(d)] * p.y_step[static_cast<int>(d)];
       rest /= p.batch[static_cast<int>(d)];
     }
-    kernels.gemm(g, call.in[0].data + x_at * item, call.in[1].data + y_at * item, bias,
-                 call.out[0].data + batch * g.m * g.n * item, first, last, 0, g.n, call.scratch);
+    run_gemm(g, call.in[0].data + x_at * item, call.in[1].data + y_at * item, bias,
+             call.out[0].data + batch * g.m * g.n * item, first, last, 0, g.n, call.scratch);
     row += last - first;
   }
   return -1;
@@ -163,7 +185,7 @@ const Op matmul_op{
         "x y: (..., m, k) by (..., k, n) gives (..., m, n), leading axes broadcast; a 1-d x is a row, a 1-d y a "
         "column. "
         "Each element is a chain of fused multiply-adds over k ascending, in parts of 4096; in 16 lanes where there is "
-        "one column.",
+        "one column. Integers wrap around.",
     .inputs = {{"input"}, {"other"}},
     .visibility = Visibility::method,
     .infer =
@@ -181,8 +203,9 @@ const Op matmul_op{
           call.set_plan(matmul_of(specs_of(call, in)));
         },
     .forward = run_product,
-    .scratch_bytes = [](const Attrs*, const Specs& in,
-                        const Spec*) { return kernels::active().gemm_scratch(matmul_of(in).gemm); },
+    .scratch_bytes = [](const Attrs*, const Specs& in, const Spec*) -> size_t {
+      return is_float(in[0].dtype) ? kernels::active().gemm_scratch(matmul_of(in).gemm) : 0;
+    },
     .scratch_of_thread = true,
     .place = [](const Attrs*, const Specs& in, const Spec*) { return place_product(matmul_of(in), in); },
     .cost = [](const Attrs*, const Specs& in, const Spec*) { return product_cost(matmul_of(in)); },

@@ -14,6 +14,7 @@ class Given {
   Given(const Attrs* attrs, std::span<const Tensor> in) : attrs_(attrs), in_(in) {}
   const Tensor& operator[](size_t i) const { return in_[i]; }
   bool has(size_t i) const { return given(in_, i); }
+  std::span<const Tensor> all() const { return in_; }
   const Attrs& attrs() const { return *attrs_; }
   // Attribute k: a number, or a word's position or an integer.
   double number(int k) const { return attrs_->get<double>(k); }

@@ -213,7 +213,7 @@ Tensor einsum(const Given& given) {
   const auto& out = given.attrs().get<std::vector<int64_t>>(1);
   if (in.empty()) throw ValueError("[] there are no operands");
   for (const Tensor& x : in)
-    if (x.dtype() != in[0].dtype())
+    if (x.dtype() != in[0].dtype() || x.dtype() == DType::b8)
       throw DTypeError(cat("[] operands are ", name_of(in[0].dtype()), " and ", name_of(x.dtype()), ": cast one"));
   std::vector<EinsumTerm> terms = terms_of(given.attrs().get<std::vector<int64_t>>(0), in, out);
   for (size_t i = 0; i < terms.size(); ++i) sum_out(terms[i], needed(terms, i, i, out));

@@ -23,9 +23,9 @@ Tensor slice(const Tensor& x, int dim, int64_t start, int64_t stop, int64_t step
 // x * number, where x keeps its dtype.
 Tensor times(const Tensor& x, double number, const char* name) {
   if (number == 1) return x;
-  if (!is_float(x.dtype()) && number != std::trunc(number))
+  if (!is_float(x.dtype()) && (number != std::trunc(number) || x.dtype() == DType::b8))
     throw DTypeError(cat("[] ", name, " is ", number, ", the product is ", name_of(x.dtype()), ": give an int"));
-  return mul(x, number);
+  return is_float(x.dtype()) ? mul(x, number) : mul(x, Tensor::scalar(number, x.dtype()));
 }
 
 // beta input + alpha product; the input does not count, not even its NaN, where beta is 0.
@@ -48,7 +48,8 @@ const std::vector<AttrSchema> added_attrs{
     {.name = "alpha", .type = AttrType::real, .default_value = 1.0, .by_name = true}};
 
 // Of tensors with so many axes, whose inner sizes are equal.
-Tensor checked_product(const char* first, const Tensor& x, int x_axes, const char* second, const Tensor& y, int y_axes) {
+Tensor checked_product(const char* first, const Tensor& x, int x_axes, const char* second, const Tensor& y,
+                       int y_axes) {
   need_axes(first, x, x_axes);
   need_axes(second, y, y_axes);
   const auto shapes = [&] { return cat("[] ", first, " is ", str(x.shape()), ", ", second, " is ", str(y.shape())); };
@@ -191,8 +192,7 @@ const Op baddbmm_op{
     .attrs = added_attrs,
     .visibility = Visibility::method,
     .underscored = true,
-    .compose =
-        one<[](const Given& in) { return added(in, checked_product("batch1", in[1], 3, "batch2", in[2], 3)); }>,
+    .compose = one<[](const Given& in) { return added(in, checked_product("batch1", in[1], 3, "batch2", in[2], 3)); }>,
 };
 BS_REGISTER(baddbmm_op);
 
@@ -206,7 +206,7 @@ const Op addbmm_op{
     .visibility = Visibility::method,
     .underscored = true,
     .compose = one<[](const Given& in) {
-      return added(in, sum(checked_product("batch1", in[1], 3, "batch2", in[2], 3), Dims{0}));
+      return added(in, cast(sum(checked_product("batch1", in[1], 3, "batch2", in[2], 3), Dims{0}), in[1].dtype()));
     }>,
 };
 BS_REGISTER(addbmm_op);

@@ -6,7 +6,7 @@ optimizers, `bs.compile` makes static programs, `bs.fit` trains.
 
 from typing import TYPE_CHECKING
 
-from backsweep import _core, autograd, func, nn, optim, utils
+from backsweep import _core, autograd, func, linalg, nn, optim, utils
 from backsweep._compile import compile
 from backsweep._core import (
     Buffer,
@@ -49,6 +49,7 @@ from backsweep._core import (
     zeros,
     zeros_like,
 )
+from backsweep._products import einsum, tensordot
 from backsweep._version import __version__
 from backsweep.autograd import Function, inference_mode, set_grad_enabled
 from backsweep.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
@@ -57,6 +58,26 @@ from backsweep.data import Batches
 from backsweep.func import vmap
 from backsweep.inspect import summary
 from backsweep.interop.safetensors import load, save
+from backsweep.linalg._factor import lu_unpack
+from backsweep.linalg._names import (
+    chain_matmul,
+    cholesky,
+    det,
+    geqrf,
+    inverse,
+    lu,
+    lu_solve,
+    matrix_exp,
+    matrix_power,
+    orgqr,
+    ormqr,
+    pinverse,
+    qr,
+    slogdet,
+    svd,
+    triangular_solve,
+)
+from backsweep.linalg._solve import cholesky_inverse, cholesky_solve, logdet
 from backsweep.train import evaluate, fit, predict
 from backsweep.transforms import value_and_grad
 
@@ -78,9 +99,15 @@ __all__ = [
     "autograd",
     "bfloat16",
     "bool_",
+    "chain_matmul",
+    "cholesky",
+    "cholesky_inverse",
+    "cholesky_solve",
     "compile",
     "default_generator",
+    "det",
     "double",
+    "einsum",
     "enable_grad",
     "evaluate",
     "eye",
@@ -92,34 +119,51 @@ __all__ = [
     "full",
     "full_like",
     "func",
+    "geqrf",
     "get_num_threads",
     "grad",
     "half",
     "inference_mode",
     "info",
-    "int8",
     "int16",
     "int32",
     "int64",
+    "int8",
+    "inverse",
     "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled",
     "is_grad_enabled",
     "is_inference_mode_enabled",
+    "linalg",
     "load",
+    "logdet",
     "long",
+    "lu",
+    "lu_solve",
+    "lu_unpack",
     "manual_seed",
+    "matrix_exp",
+    "matrix_power",
     "nn",
     "no_grad",
     "ones",
     "ones_like",
     "optim",
+    "orgqr",
+    "ormqr",
+    "pinverse",
     "predict",
+    "qr",
     "save",
     "set_grad_enabled",
     "set_num_threads",
     "short",
+    "slogdet",
     "summary",
+    "svd",
     "tensor",
+    "tensordot",
+    "triangular_solve",
     "uint8",
     "utils",
     "value_and_grad",

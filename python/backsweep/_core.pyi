@@ -197,6 +197,77 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
+    def addbmm(
+        self,
+        batch1: TensorLike,
+        batch2: TensorLike,
+        *,
+        beta: _float = 1.0,
+        alpha: _float = 1.0,
+    ) -> Tensor:
+        """beta input + alpha sum_b batch1_b batch2_b of stacks (b, m, k) and (b, k, n); the input broadcasts to (m, n), and does not count where beta is 0."""
+
+    def addbmm_(
+        self: Self,
+        batch1: TensorLike,
+        batch2: TensorLike,
+        *,
+        beta: _float = 1.0,
+        alpha: _float = 1.0,
+    ) -> Self:
+        """beta input + alpha sum_b batch1_b batch2_b of stacks (b, m, k) and (b, k, n); the input broadcasts to (m, n), and does not count where beta is 0.
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def addmm(self, mat1: TensorLike, mat2: TensorLike, *, beta: _float = 1.0, alpha: _float = 1.0) -> Tensor:
+        """beta input + alpha mat1 mat2 of matrices (m, k) and (k, n); the input broadcasts to (m, n), and does not count where beta is 0."""
+
+    def addmm_(
+        self: Self,
+        mat1: TensorLike,
+        mat2: TensorLike,
+        *,
+        beta: _float = 1.0,
+        alpha: _float = 1.0,
+    ) -> Self:
+        """beta input + alpha mat1 mat2 of matrices (m, k) and (k, n); the input broadcasts to (m, n), and does not count where beta is 0.
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def addmv(self, mat: TensorLike, vec: TensorLike, *, beta: _float = 1.0, alpha: _float = 1.0) -> Tensor:
+        """beta input + alpha mat vec of a matrix (m, k) and a vector (k,); the input broadcasts to (m,), and does not count where beta is 0."""
+
+    def addmv_(
+        self: Self,
+        mat: TensorLike,
+        vec: TensorLike,
+        *,
+        beta: _float = 1.0,
+        alpha: _float = 1.0,
+    ) -> Self:
+        """beta input + alpha mat vec of a matrix (m, k) and a vector (k,); the input broadcasts to (m,), and does not count where beta is 0.
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def addr(self, vec1: TensorLike, vec2: TensorLike, *, beta: _float = 1.0, alpha: _float = 1.0) -> Tensor:
+        """beta input_ij + alpha vec1_i vec2_j; the input broadcasts to (n, m), and does not count where beta is 0."""
+
+    def addr_(
+        self: Self,
+        vec1: TensorLike,
+        vec2: TensorLike,
+        *,
+        beta: _float = 1.0,
+        alpha: _float = 1.0,
+    ) -> Self:
+        """beta input_ij + alpha vec1_i vec2_j; the input broadcasts to (n, m), and does not count where beta is 0.
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def amax(
         self,
         dim: Size | None = None,
@@ -252,6 +323,29 @@ class Tensor:
         A single number needs no gradient. Without retain_graph (by default as create_graph) the graph gives up the values that its derivatives read, and cannot be differentiated again.
         """
 
+    def baddbmm(
+        self,
+        batch1: TensorLike,
+        batch2: TensorLike,
+        *,
+        beta: _float = 1.0,
+        alpha: _float = 1.0,
+    ) -> Tensor:
+        """beta input + alpha batch1_b batch2_b of stacks (b, m, k) and (b, k, n); the input broadcasts to (b, m, n), and does not count where beta is 0."""
+
+    def baddbmm_(
+        self: Self,
+        batch1: TensorLike,
+        batch2: TensorLike,
+        *,
+        beta: _float = 1.0,
+        alpha: _float = 1.0,
+    ) -> Self:
+        """beta input + alpha batch1_b batch2_b of stacks (b, m, k) and (b, k, n); the input broadcasts to (b, m, n), and does not count where beta is 0.
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def bfloat16(self) -> Tensor:
         """As bfloat16."""
 
@@ -291,6 +385,9 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
+    def bmm(self, mat2: TensorLike) -> Tensor:
+        """x_b y_b of two stacks of as many matrices, (b, m, k) by (b, k, n). Nothing is broadcast."""
+
     def bool(self) -> Tensor:
         """As bool: whether each element is not 0."""
 
@@ -312,6 +409,15 @@ class Tensor:
     def char(self) -> Tensor:
         """As int8."""
 
+    def cholesky(self) -> Tensor:
+        """Factor: `linalg.cholesky`."""
+
+    def cholesky_inverse(self) -> Tensor:
+        """Invert A = L Lᵀ (or Lᵀ L, if `upper`), given by its triangular factor."""
+
+    def cholesky_solve(self) -> Tensor:
+        """Solve A X = input, where input2 is the factor: A = L Lᵀ (or Lᵀ L, if `upper`)."""
+
     def chunk(self, chunks: _int, dim: _int = 0, *, axis: _int = ...) -> tuple[Tensor, ...]:
         """At most `chunks` parts of the axis dim, all of one size (the last may be smaller). Views."""
 
@@ -329,6 +435,9 @@ class Tensor:
 
         In place: the result becomes the value of the tensor, which is returned.
         """
+
+    def cross(self, other: TensorLike, dim: _int | None = None, *, axis: _int | None = ...) -> Tensor:
+        """The vector product along the axis dim of size 3 (None: the first such); other axes broadcast."""
 
     def cumsum(
         self,
@@ -348,6 +457,9 @@ class Tensor:
 
         In place: the result becomes the value of the tensor, which is returned.
         """
+
+    def det(self) -> Tensor:
+        """Give determinants: `linalg.det`."""
 
     def detach(self) -> Tensor:
         """The same value without a history. Shares memory."""
@@ -382,6 +494,9 @@ class Tensor:
 
         In place: the result becomes the value of the tensor, which is returned.
         """
+
+    def dot(self, tensor: TensorLike) -> Tensor:
+        """sum_i x_i y_i of two vectors, 0-d."""
 
     def double(self) -> Tensor:
         """As float64."""
@@ -499,6 +614,15 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
+    def geqrf(self) -> Tensor:
+        """Give the vectors, R above them, and factors tau from which `orgqr` makes the Q of `qr`.
+
+        Not differentiable. Needs SciPy.
+        """
+
+    def ger(self, vec2: TensorLike) -> Tensor:
+        """x_i y_j of two vectors: (n,) and (m,) give (n, m)."""
+
     @property
     def grad(self) -> Tensor | None: ...
     @grad.setter
@@ -538,8 +662,14 @@ class Tensor:
     def index_rows(self, index: TensorLike) -> Tensor:
         """x[index]: the rows of x (r, ...) at index (...), which are 0 to r - 1; the result is index.shape + x.shape[1:]."""
 
+    def inner(self, other: TensorLike) -> Tensor:
+        """The sum of products over the last axis of both: (..., k) and (*, k) give (..., *); a 0-d side multiplies."""
+
     def int(self) -> Tensor:
         """As int32."""
+
+    def inverse(self) -> Tensor:
+        """Invert matrices: `linalg.inv`."""
 
     def is_contiguous(self) -> _bool:
         """Whether the elements lie in row-major order without gaps."""
@@ -562,6 +692,9 @@ class Tensor:
 
     def item(self) -> Any:
         """The only element, as a Python number."""
+
+    def kron(self, other: TensorLike) -> Tensor:
+        """Kronecker's product: the blocks x_i y, in blocks along each axis; axes that one side lacks have size 1."""
 
     def le(self, other: TensorLike) -> Tensor:
         """input <= other"""
@@ -611,6 +744,12 @@ class Tensor:
     def log_softmax(self, dim: _int = ..., dtype: DTypeLike | None = None, *, axis: _int = ...) -> Tensor:
         """x - ln sum exp(x) along the axis dim. No finite x overflows."""
 
+    def logdet(self) -> Tensor:
+        """Give ln det of matrices (..., n, n): -inf of a determinant 0, NaN of a negative one.
+
+        The derivative is A⁻ᵀ (Giles 2008).
+        """
+
     def logical_not(self) -> Tensor:
         """whether x is 0"""
 
@@ -642,8 +781,20 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
+    def lu(self) -> Tensor:
+        """Give `linalg.lu_factor` as a tuple; with `get_infos` `linalg.lu_factor_ex`."""
+
+    def lu_solve(self) -> Tensor:
+        """Solve A X = b: `linalg.lu_solve`."""
+
     def matmul(self, other: TensorLike) -> Tensor:
-        """x y: (..., m, k) by (..., k, n) gives (..., m, n), leading axes broadcast; a 1-d x is a row, a 1-d y a column. Each element is a chain of fused multiply-adds over k ascending, in parts of 4096; in 16 lanes where there is one column."""
+        """x y: (..., m, k) by (..., k, n) gives (..., m, n), leading axes broadcast; a 1-d x is a row, a 1-d y a column. Each element is a chain of fused multiply-adds over k ascending, in parts of 4096; in 16 lanes where there is one column. Integers wrap around."""
+
+    def matrix_exp(self) -> Tensor:
+        """Give Σ Aⁿ / n!: `linalg.matrix_exp`."""
+
+    def matrix_power(self) -> Tensor:
+        """Give Aⁿ: `linalg.matrix_power`."""
 
     def maximum(self, other: TensorLike) -> Tensor:
         """max(input, other), NaN if either is; where equal, each gets half of the derivative, where NaN, all of it"""
@@ -674,6 +825,9 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
+    def mm(self, mat2: TensorLike) -> Tensor:
+        """x y of two matrices, (m, k) by (k, n)."""
+
     def mul(self, other: TensorLike) -> Tensor:
         """input times other; of bools, whether both are true"""
 
@@ -691,6 +845,9 @@ class Tensor:
 
         In place: the result becomes the value of the tensor, which is returned.
         """
+
+    def mv(self, vec: TensorLike) -> Tensor:
+        """x v of a matrix (m, k) and a vector (k,)."""
 
     def narrow(self, dim: _int = ..., start: _int = ..., length: _int = ..., *, axis: _int = ...) -> Tensor:
         """x[start:start + length] on axis dim, which must be there. A view."""
@@ -739,11 +896,23 @@ class Tensor:
     def numpy(self) -> npt.NDArray[Any]:
         """A read-only NumPy view. Its values stay, whatever happens to the tensor or parameter."""
 
+    def orgqr(self) -> Tensor:
+        """Give Q: `linalg.householder_product`."""
+
+    def ormqr(self) -> Tensor:
+        """Multiply by the whole (m, m) Q of `geqrf`: Q C, or C Q unless `left`; with Qᵀ if `transpose`."""
+
+    def outer(self, vec2: TensorLike) -> Tensor:
+        """x_i y_j of two vectors: (n,) and (m,) give (n, m)."""
+
     @overload
     def permute(self, dims: Size) -> Tensor: ...
     @overload
     def permute(self, *dims: _int) -> Tensor:
         """The axes in the order dims. A view."""
+
+    def pinverse(self) -> Tensor:
+        """Give pseudo-inverses: `linalg.pinv`."""
 
     def pow(self, exponent: TensorLike) -> Tensor:
         """input^exponent as C's pow; of integers an integer. At input 0 the derivative by exponents >= 0 is 0"""
@@ -753,6 +922,9 @@ class Tensor:
 
         In place: the result becomes the value of the tensor, which is returned.
         """
+
+    def qr(self) -> Tensor:
+        """Factor: `linalg.qr`, reduced if `some`, else complete."""
 
     def rad2deg(self) -> Tensor:
         """input 180 / pi"""
@@ -870,6 +1042,9 @@ class Tensor:
     def size(self, dim: _int | None = None) -> Any:
         """The shape, or the size of one axis."""
 
+    def slogdet(self) -> Tensor:
+        """Give signs and logarithms of determinants: `linalg.slogdet`."""
+
     def softmax(self, dim: _int = ..., dtype: DTypeLike | None = None, *, axis: _int = ...) -> Tensor:
         """exp(x) / sum exp(x) along the axis dim. No finite x overflows; -inf gives 0, nothing but -inf NaN."""
 
@@ -942,6 +1117,12 @@ class Tensor:
     ) -> Tensor:
         """The sum over the axes dim (None: all); integers and bools are summed in int64. Float sums run in fixed blocks: the same bits on any number of threads."""
 
+    def svd(self) -> Tensor:
+        """Give singular values and vectors, A = U diag(S) Vᵀ: `linalg.svd`, but V and not Vh.
+
+        Without `compute_uv` U and V are zeros.
+        """
+
     def tanh(self) -> Tensor:
         """(e^x - e^-x) / (e^x + e^-x)"""
 
@@ -957,8 +1138,14 @@ class Tensor:
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers."""
 
+    def trace(self) -> Tensor:
+        """sum_i x_ii of a matrix; of integers int64."""
+
     def transpose(self, dim0: _int, dim1: _int) -> Tensor:
         """The axes dim0 and dim1 exchanged. A view."""
+
+    def triangular_solve(self) -> Tensor:
+        """Solve A X = b (Aᵀ X = b if `transpose`), A triangular: `linalg.solve_triangular`. Also gives A."""
 
     def true_divide(
         self,
@@ -993,6 +1180,9 @@ class Tensor:
 
     def unbind(self, dim: _int = 0, *, axis: _int = ...) -> tuple[Tensor, ...]:
         """All positions of the axis dim, which is gone in the results. Views."""
+
+    def vdot(self, other: TensorLike) -> Tensor:
+        """sum_i x_i y_i of two vectors, 0-d."""
 
     @overload
     def view(self, size: Size) -> Tensor: ...
@@ -1073,6 +1263,42 @@ class ops:
     @staticmethod
     def add_strided(tensors: Sequence[Tensor], parts: Sequence[int]) -> Tensor: ...
     @staticmethod
+    def addbmm(
+        input: TensorLike,
+        batch1: TensorLike,
+        batch2: TensorLike,
+        *,
+        beta: float = 1.0,
+        alpha: float = 1.0,
+    ) -> Tensor: ...
+    @staticmethod
+    def addmm(
+        input: TensorLike,
+        mat1: TensorLike,
+        mat2: TensorLike,
+        *,
+        beta: float = 1.0,
+        alpha: float = 1.0,
+    ) -> Tensor: ...
+    @staticmethod
+    def addmv(
+        input: TensorLike,
+        mat: TensorLike,
+        vec: TensorLike,
+        *,
+        beta: float = 1.0,
+        alpha: float = 1.0,
+    ) -> Tensor: ...
+    @staticmethod
+    def addr(
+        input: TensorLike,
+        vec1: TensorLike,
+        vec2: TensorLike,
+        *,
+        beta: float = 1.0,
+        alpha: float = 1.0,
+    ) -> Tensor: ...
+    @staticmethod
     def advance_key(key: TensorLike) -> Tensor: ...
     @staticmethod
     def amax(
@@ -1131,6 +1357,19 @@ class ops:
         input: TensorLike, size: Size, stride: Size, storage_offset: int | None = None
     ) -> Tensor: ...
     @staticmethod
+    def baddbmm(
+        input: TensorLike,
+        batch1: TensorLike,
+        batch2: TensorLike,
+        *,
+        beta: float = 1.0,
+        alpha: float = 1.0,
+    ) -> Tensor: ...
+    @staticmethod
+    def bilinear(
+        input1: TensorLike, input2: TensorLike, weight: TensorLike, bias: TensorLike | None = None
+    ) -> Tensor: ...
+    @staticmethod
     def bitcast(input: TensorLike, dtype: DTypeLike) -> Tensor: ...
     @staticmethod
     def bitwise_and(input: TensorLike, other: TensorLike) -> Tensor: ...
@@ -1140,6 +1379,8 @@ class ops:
     def bitwise_or(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def bitwise_xor(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def bmm(input: TensorLike, mat2: TensorLike) -> Tensor: ...
     @staticmethod
     def cast(input: TensorLike, dtype: DTypeLike) -> Tensor: ...
     @staticmethod
@@ -1152,6 +1393,14 @@ class ops:
     def contiguous(input: TensorLike) -> Tensor: ...
     @staticmethod
     def cos(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def cross(
+        input: TensorLike,
+        other: TensorLike,
+        dim: int | None = None,
+        *,
+        axis: int | None = ...,
+    ) -> Tensor: ...
     @staticmethod
     def cross_entropy(
         input: TensorLike,
@@ -1193,7 +1442,11 @@ class ops:
         rounding_mode: Literal["floor", "trunc"] | None = None,
     ) -> Tensor: ...
     @staticmethod
+    def dot(input: TensorLike, tensor: TensorLike) -> Tensor: ...
+    @staticmethod
     def dropout(input: TensorLike, p: float = 0.5, *, key: Tensor | None = None) -> Tensor: ...
+    @staticmethod
+    def einsum(operands: Sequence[Tensor], labels: Sequence[int], out: Sequence[int]) -> Tensor: ...
     @staticmethod
     def eq(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
@@ -1231,6 +1484,8 @@ class ops:
     @staticmethod
     def index_rows_backward(g: TensorLike, index: TensorLike, rows: int) -> Tensor: ...
     @staticmethod
+    def inner(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
     def isfinite(input: TensorLike) -> Tensor: ...
     @staticmethod
     def isinf(input: TensorLike) -> Tensor: ...
@@ -1244,6 +1499,8 @@ class ops:
         *,
         axis: int = ...,
     ) -> Tensor: ...
+    @staticmethod
+    def kron(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def layer_norm(
         input: TensorLike,
@@ -1309,11 +1566,15 @@ class ops:
     @staticmethod
     def minimum(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
+    def mm(input: TensorLike, mat2: TensorLike) -> Tensor: ...
+    @staticmethod
     def mul(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def mul_mask(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def mul_zero(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def mv(input: TensorLike, vec: TensorLike) -> Tensor: ...
     @staticmethod
     def narrow(
         input: TensorLike,
@@ -1327,6 +1588,8 @@ class ops:
     def ne(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def neg(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def outer(input: TensorLike, vec2: TensorLike) -> Tensor: ...
     @overload
     @staticmethod
     def permute(input: TensorLike, dims: Size) -> Tensor: ...
@@ -1452,6 +1715,8 @@ class ops:
     @staticmethod
     def tanh(input: TensorLike) -> Tensor: ...
     @staticmethod
+    def trace(input: TensorLike) -> Tensor: ...
+    @staticmethod
     def transpose(input: TensorLike, dim0: int, dim1: int) -> Tensor: ...
     @staticmethod
     def trunc(input: TensorLike) -> Tensor: ...
@@ -1463,6 +1728,8 @@ class ops:
     def uniform(shape: Size, low: float = 0.0, high: float = 1.0, *, key: Tensor | None = None) -> Tensor: ...
     @staticmethod
     def valid_rows(index: TensorLike, rows: int) -> Tensor: ...
+    @staticmethod
+    def vdot(input: TensorLike, other: TensorLike) -> Tensor: ...
     @overload
     @staticmethod
     def view(input: TensorLike, size: Size) -> Tensor: ...
@@ -1496,6 +1763,46 @@ def absolute(input: TensorLike) -> Tensor:
 
 def add(input: TensorLike, other: TensorLike, *, alpha: float = 1) -> Tensor:
     """input + other; of bools, whether any is true"""
+
+def addbmm(
+    input: TensorLike,
+    batch1: TensorLike,
+    batch2: TensorLike,
+    *,
+    beta: float = 1.0,
+    alpha: float = 1.0,
+) -> Tensor:
+    """beta input + alpha sum_b batch1_b batch2_b of stacks (b, m, k) and (b, k, n); the input broadcasts to (m, n), and does not count where beta is 0."""
+
+def addmm(
+    input: TensorLike,
+    mat1: TensorLike,
+    mat2: TensorLike,
+    *,
+    beta: float = 1.0,
+    alpha: float = 1.0,
+) -> Tensor:
+    """beta input + alpha mat1 mat2 of matrices (m, k) and (k, n); the input broadcasts to (m, n), and does not count where beta is 0."""
+
+def addmv(
+    input: TensorLike,
+    mat: TensorLike,
+    vec: TensorLike,
+    *,
+    beta: float = 1.0,
+    alpha: float = 1.0,
+) -> Tensor:
+    """beta input + alpha mat vec of a matrix (m, k) and a vector (k,); the input broadcasts to (m,), and does not count where beta is 0."""
+
+def addr(
+    input: TensorLike,
+    vec1: TensorLike,
+    vec2: TensorLike,
+    *,
+    beta: float = 1.0,
+    alpha: float = 1.0,
+) -> Tensor:
+    """beta input_ij + alpha vec1_i vec2_j; the input broadcasts to (n, m), and does not count where beta is 0."""
 
 def allocated_bytes() -> int:
     """Bytes of tensor and node memory in use now."""
@@ -1576,6 +1883,20 @@ def batch(
     randomness: str,
 ) -> list[Any]:
     """function(tensors of one sample) -> tensors, for all samples at once: axis 0 of each tensor is the batch."""
+def baddbmm(
+    input: TensorLike,
+    batch1: TensorLike,
+    batch2: TensorLike,
+    *,
+    beta: float = 1.0,
+    alpha: float = 1.0,
+) -> Tensor:
+    """beta input + alpha batch1_b batch2_b of stacks (b, m, k) and (b, k, n); the input broadcasts to (b, m, n), and does not count where beta is 0."""
+
+def bilinear(
+    input1: TensorLike, input2: TensorLike, weight: TensorLike, bias: TensorLike | None = None
+) -> Tensor:
+    """y_o = sum_ij input1_i weight_oij input2_j + bias_o: inputs are (..., m) and (..., n), weight (out, m, n), bias (out,) or None."""
 
 def bitwise_and(input: TensorLike, other: TensorLike) -> Tensor:
     """the bits that both have; of bools, whether both are true"""
@@ -1588,6 +1909,9 @@ def bitwise_or(input: TensorLike, other: TensorLike) -> Tensor:
 
 def bitwise_xor(input: TensorLike, other: TensorLike) -> Tensor:
     """the bits in which they differ; of bools, whether they differ"""
+
+def bmm(input: TensorLike, mat2: TensorLike) -> Tensor:
+    """x_b y_b of two stacks of as many matrices, (b, m, k) by (b, k, n). Nothing is broadcast."""
 
 def bump_structure_epoch() -> None:
     """Says that modules, parameter groups or slots' flags have changed."""
@@ -1638,6 +1962,9 @@ def contiguous(input: TensorLike) -> Tensor:
 def cos(input: TensorLike) -> Tensor:
     """cos x"""
 
+def cross(input: TensorLike, other: TensorLike, dim: int | None = None, *, axis: int | None = ...) -> Tensor:
+    """The vector product along the axis dim of size 3 (None: the first such); other axes broadcast."""
+
 def cumsum(
     input: TensorLike,
     dim: int = ...,
@@ -1680,6 +2007,9 @@ def divide(
     rounding_mode: Literal["floor", "trunc"] | None = None,
 ) -> Tensor:
     """input / other. rounding_mode rounds it: 'floor' down, 'trunc' towards 0; of integers it is then an integer"""
+
+def dot(input: TensorLike, tensor: TensorLike) -> Tensor:
+    """sum_i x_i y_i of two vectors, 0-d."""
 
 def eq(input: TensorLike, other: TensorLike) -> Tensor:
     """input == other"""
@@ -1748,6 +2078,9 @@ def ge(input: TensorLike, other: TensorLike) -> Tensor:
 def gelu(input: TensorLike) -> Tensor:
     """x Phi(x) = x / 2 (1 + erf(x / sqrt(2))). Source: Hendrycks and Gimpel (2016), Gaussian Error Linear Units, arXiv:1606.08415"""
 
+def ger(input: TensorLike, vec2: TensorLike) -> Tensor:
+    """x_i y_j of two vectors: (n,) and (m,) give (n, m)."""
+
 def get_num_threads() -> int:
     """Threads that parallel work uses."""
 
@@ -1810,6 +2143,9 @@ def index_rows(input: TensorLike, index: TensorLike) -> Tensor:
 def info() -> dict[str, Any]:
     """Version, instruction sets, threads and compiler of this build on this machine."""
 
+def inner(input: TensorLike, other: TensorLike) -> Tensor:
+    """The sum of products over the last axis of both: (..., k) and (*, k) give (..., *); a 0-d side multiplies."""
+
 def is_capturing() -> bool:
     """Whether bs.compile records on this thread."""
 
@@ -1824,6 +2160,9 @@ def isinf(input: TensorLike) -> Tensor:
 
 def isnan(input: TensorLike) -> Tensor:
     """whether input is NaN"""
+
+def kron(input: TensorLike, other: TensorLike) -> Tensor:
+    """Kronecker's product: the blocks x_i y, in blocks along each axis; axes that one side lacks have size 1."""
 
 def le(input: TensorLike, other: TensorLike) -> Tensor:
     """input <= other"""
@@ -1878,7 +2217,7 @@ def manual_seed(seed: int) -> Buffer:
     """
 
 def matmul(input: TensorLike, other: TensorLike) -> Tensor:
-    """x y: (..., m, k) by (..., k, n) gives (..., m, n), leading axes broadcast; a 1-d x is a row, a 1-d y a column. Each element is a chain of fused multiply-adds over k ascending, in parts of 4096; in 16 lanes where there is one column."""
+    """x y: (..., m, k) by (..., k, n) gives (..., m, n), leading axes broadcast; a 1-d x is a row, a 1-d y a column. Each element is a chain of fused multiply-adds over k ascending, in parts of 4096; in 16 lanes where there is one column. Integers wrap around."""
 
 def maximum(input: TensorLike, other: TensorLike) -> Tensor:
     """max(input, other), NaN if either is; where equal, each gets half of the derivative, where NaN, all of it"""
@@ -1897,11 +2236,17 @@ def mean(
 def minimum(input: TensorLike, other: TensorLike) -> Tensor:
     """min(input, other), NaN if either is; where equal, each gets half of the derivative, where NaN, all of it"""
 
+def mm(input: TensorLike, mat2: TensorLike) -> Tensor:
+    """x y of two matrices, (m, k) by (k, n)."""
+
 def mul(input: TensorLike, other: TensorLike) -> Tensor:
     """input times other; of bools, whether both are true"""
 
 def multiply(input: TensorLike, other: TensorLike) -> Tensor:
     """input times other; of bools, whether both are true"""
+
+def mv(input: TensorLike, vec: TensorLike) -> Tensor:
+    """x v of a matrix (m, k) and a vector (k,)."""
 
 def narrow(
     input: TensorLike,
@@ -1933,6 +2278,9 @@ def ones(*size: Size, dtype: DTypeLike | None = None, requires_grad: bool = Fals
 
 def ones_like(input: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """Ones of the shape, and by default the dtype, of x."""
+
+def outer(input: TensorLike, vec2: TensorLike) -> Tensor:
+    """x_i y_j of two vectors: (n,) and (m,) give (n, m)."""
 
 @overload
 def permute(input: TensorLike, dims: Size) -> Tensor: ...
@@ -2054,6 +2402,9 @@ def tensor(data: TensorLike, dtype: DTypeLike | None = None, requires_grad: bool
     Python floats become float32, ints int64, bools bool_; beside NumPy's numbers, what PyTorch makes of them.
     """
 
+def trace(input: TensorLike) -> Tensor:
+    """sum_i x_ii of a matrix; of integers int64."""
+
 def transpose(input: TensorLike, dim0: int, dim1: int) -> Tensor:
     """The axes dim0 and dim1 exchanged. A view."""
 
@@ -2073,6 +2424,9 @@ def unbind(input: TensorLike, dim: int = 0, *, axis: int = ...) -> tuple[Tensor,
 
 def uniform(shape: Size, low: float = 0.0, high: float = 1.0, *, key: Tensor | None = None) -> Tensor:
     """float32 numbers, uniform in [low, high), of a shape."""
+
+def vdot(input: TensorLike, other: TensorLike) -> Tensor:
+    """sum_i x_i y_i of two vectors, 0-d."""
 
 @overload
 def view(input: TensorLike, size: Size) -> Tensor: ...
@@ -2108,6 +2462,10 @@ __all__ = [
     "abs",
     "absolute",
     "add",
+    "addbmm",
+    "addmm",
+    "addmv",
+    "addr",
     "allocated_bytes",
     "amax",
     "amin",
@@ -2118,11 +2476,14 @@ __all__ = [
     "asarray",
     "backward",
     "batch",
+    "baddbmm",
     "bfloat16",
+    "bilinear",
     "bitwise_and",
     "bitwise_not",
     "bitwise_or",
     "bitwise_xor",
+    "bmm",
     "bool_",
     "bump_structure_epoch",
     "call_with",
@@ -2136,6 +2497,7 @@ __all__ = [
     "concatenate",
     "contiguous",
     "cos",
+    "cross",
     "cumsum",
     "custom",
     "decorate",
@@ -2145,6 +2507,7 @@ __all__ = [
     "detach",
     "div",
     "divide",
+    "dot",
     "enable_grad",
     "eq",
     "erf",
@@ -2165,6 +2528,7 @@ __all__ = [
     "full_like",
     "ge",
     "gelu",
+    "ger",
     "get_num_threads",
     "grad",
     "greater",
@@ -2174,6 +2538,7 @@ __all__ = [
     "host_call",
     "index_rows",
     "info",
+    "inner",
     "int8",
     "int16",
     "int32",
@@ -2183,6 +2548,7 @@ __all__ = [
     "isfinite",
     "isinf",
     "isnan",
+    "kron",
     "le",
     "less",
     "less_equal",
@@ -2199,8 +2565,10 @@ __all__ = [
     "maximum",
     "mean",
     "minimum",
+    "mm",
     "mul",
     "multiply",
+    "mv",
     "narrow",
     "ne",
     "neg",
@@ -2211,6 +2579,7 @@ __all__ = [
     "ones",
     "ones_like",
     "ops",
+    "outer",
     "permute",
     "pow",
     "rad2deg",
@@ -2244,12 +2613,14 @@ __all__ = [
     "sum",
     "tanh",
     "tensor",
+    "trace",
     "transpose",
     "true_divide",
     "trunc",
     "uint8",
     "unbind",
     "uniform",
+    "vdot",
     "view",
     "where",
     "zeros",

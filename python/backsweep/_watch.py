@@ -120,12 +120,16 @@ class Watch:
             made.append(Assigned("item", table, name, value, before, bool(seen), structure))
         for s in self.seen:
             if s.kind == "item" and (id(s.object), s.name) not in self._set:
-                made.append(Assigned("item", s.object, s.name, s.object.get(s.name, ABSENT), s.value, True, None))
+                made.append(
+                    Assigned("item", s.object, s.name, s.object.get(s.name, ABSENT), s.value, True, None)
+                )
             elif s.kind == "cell":
                 made.append(Assigned("cell", s.object, s.name, _content(s.object), s.value, True, None))
             elif s.kind == "dict":
                 for key, before in s.value.items():
-                    made.append(Assigned("item", s.object, key, s.object.get(key, ABSENT), before, True, None))
+                    made.append(
+                        Assigned("item", s.object, key, s.object.get(key, ABSENT), before, True, None)
+                    )
             elif s.kind == "list" and len(s.object) == len(s.value):
                 for i, before in enumerate(s.value):
                     made.append(Assigned("item", s.object, i, s.object[i], before, True, None))

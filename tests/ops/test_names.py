@@ -21,7 +21,7 @@ Names = tuple[list[str], list[str]]  # by position, by name only
 OPS = [name for name, op in REGISTRY.items() if op["visibility"] != "hidden"]
 OWN = {"cast", "index_rows", "uniform"}  # PyTorch has none
 # What PyTorch has for memory and devices, or no longer uses.
-LEFT_OUT = {"out", "memory_format", "layout", "device", "size_average", "reduce", "_stacklevel"}
+LEFT_OUT = {"out", "memory_format", "layout", "device", "out_dtype", "size_average", "reduce", "_stacklevel"}
 DIFFERENT: dict[str, Names] = {
     "detach": (["input"], []),  # documented without its argument
     "relu": (["input"], []),

@@ -57,6 +57,8 @@ ORACLES: dict[str, Oracle] = {
     "matmul": Oracle(
         np.matmul,
         matmul_cases,
+        ints="same",
+        of_bools="refuse",
         ulp=32,
         wrong=[
             Wrong((Z((2, 3)), Z((2, 3))), {}, "ShapeError", ("(2, 3)",)),

@@ -1,0 +1,144 @@
+"""What PyTorch has of `linalg` under the names that it had before, as functions and methods of tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backsweep import _core
+from backsweep._core import Tensor
+from backsweep._methods import method
+from backsweep.linalg import _factor, _least, _powers, _solve, _types
+from backsweep.linalg._units import Array, broadcast, each, matrices, scipy_linalg, turned, unit
+
+
+def chain_matmul(*matrices: Any) -> Tensor:
+    """Multiply matrices in the order that costs least: `linalg.multi_dot`."""
+    return _powers.multi_dot(matrices)
+
+
+@method
+def cholesky(input: Any, upper: bool = False) -> Tensor:
+    """Factor: `linalg.cholesky`."""
+    return _factor.cholesky(input, upper=upper)
+
+
+@method
+def det(input: Any) -> Tensor:
+    """Give determinants: `linalg.det`."""
+    return _solve.det(input)
+
+
+@method
+def geqrf(input: Any) -> _types.geqrf:
+    """Give the vectors, R above them, and factors tau from which `orgqr` makes the Q of `qr`.
+
+    Not differentiable. Needs SciPy.
+    """
+    a = matrices("geqrf", "input", input)
+    linalg = scipy_linalg("geqrf")
+    k = min(a.shape[-2:])
+
+    def forward(x: Array) -> list[Array]:
+        (function,) = linalg.get_lapack_funcs(("geqrf",), (x,))
+        return each(lambda m: function(m)[:2], [x], [2])
+
+    with _core.no_grad():
+        made = unit(forward, None, [a], [(a.shape, a.dtype), ((*a.shape[:-2], k), a.dtype)])
+    return _types.geqrf(*made)
+
+
+@method
+def inverse(input: Any) -> Tensor:
+    """Invert matrices: `linalg.inv`."""
+    return _solve.inv(input)
+
+
+@method
+def lu(A: Any, pivot: bool = True, get_infos: bool = False) -> tuple[Tensor, ...]:
+    """Give `linalg.lu_factor` as a tuple; with `get_infos` `linalg.lu_factor_ex`."""
+    made = _factor.lu_factor_ex(A, pivot=pivot)
+    return (made.LU, made.pivots, made.info) if get_infos else (made.LU, made.pivots)
+
+
+@method
+def lu_solve(b: Any, LU_data: Any, LU_pivots: Any) -> Tensor:
+    """Solve A X = b: `linalg.lu_solve`."""
+    return _solve.lu_solve(LU_data, LU_pivots, b)
+
+
+@method
+def matrix_exp(input: Any) -> Tensor:
+    """Give Σ Aⁿ / n!: `linalg.matrix_exp`."""
+    return _powers.matrix_exp(input)
+
+
+@method
+def matrix_power(input: Any, n: int) -> Tensor:
+    """Give Aⁿ: `linalg.matrix_power`."""
+    return _powers.matrix_power(input, n)
+
+
+@method
+def orgqr(input: Any, tau: Any) -> Tensor:
+    """Give Q: `linalg.householder_product`."""
+    return _powers.householder_product(input, tau)
+
+
+@method
+def ormqr(input: Any, tau: Any, other: Any, left: bool = True, transpose: bool = False) -> Tensor:
+    """Multiply by the whole (m, m) Q of `geqrf`: Q C, or C Q unless `left`; with Qᵀ if `transpose`."""
+    a = matrices("ormqr", "input", input)
+    t, c = (x if isinstance(x, Tensor) else _core.tensor(x) for x in (tau, other))
+    m, k = a.shape[-2], t.shape[-1]
+    wide = _core.cat([a.narrow(-1, 0, k), _core.zeros((*a.shape[:-1], m - k), dtype=a.dtype)], -1)
+    q = _powers.householder_product(wide, t)
+    q = turned(q) if transpose else q
+    return q @ c if left else c @ q
+
+
+@method
+def pinverse(input: Any, rcond: float = 1e-15) -> Tensor:
+    """Give pseudo-inverses: `linalg.pinv`."""
+    return _least.pinv(input, rcond)
+
+
+@method
+def qr(input: Any, some: bool = True) -> _types.qr:
+    """Factor: `linalg.qr`, reduced if `some`, else complete."""
+    return _types.qr(*_factor.qr(input, "reduced" if some else "complete"))
+
+
+@method
+def slogdet(input: Any) -> _types.slogdet:
+    """Give signs and logarithms of determinants: `linalg.slogdet`."""
+    return _types.slogdet(*_solve.slogdet(input))
+
+
+@method
+def svd(input: Any, some: bool = True, compute_uv: bool = True) -> _types.svd:
+    """Give singular values and vectors, A = U diag(S) Vᵀ: `linalg.svd`, but V and not Vh.
+
+    Without `compute_uv` U and V are zeros.
+    """
+    if compute_uv:
+        u, s, vh = _factor.svd(input, not some)
+        return _types.svd(u, s, turned(vh))
+    s = _factor.svdvals(input)
+    a = matrices("svd", "input", input)
+    m, n = a.shape[-2:]
+    zeros = [_core.zeros((*a.shape[:-2], d, d), dtype=a.dtype) for d in (m, n)]
+    return _types.svd(zeros[0], s, zeros[1])
+
+
+@method
+def triangular_solve(
+    b: Any, A: Any, upper: bool = True, transpose: bool = False, unitriangular: bool = False
+) -> _types.triangular_solve:
+    """Solve A X = b (Aᵀ X = b if `transpose`), A triangular: `linalg.solve_triangular`. Also gives A."""
+    a = matrices("triangular_solve", "A", A, square=True)
+    if transpose:
+        made = _solve.solve_triangular(turned(a), b, upper=not upper, unitriangular=unitriangular)
+    else:
+        made = _solve.solve_triangular(a, b, upper=upper, unitriangular=unitriangular)
+    keep = broadcast("triangular_solve", a, made)[0]
+    return _types.triangular_solve(made, keep)

@@ -617,7 +617,7 @@ class Tensor:
     def geqrf(self) -> Tensor:
         """Give the vectors, R above them, and factors tau from which `orgqr` makes the Q of `qr`.
 
-        Not differentiable. Needs SciPy.
+            Not differentiable. Needs SciPy.
         """
 
     def ger(self, vec2: TensorLike) -> Tensor:
@@ -747,7 +747,7 @@ class Tensor:
     def logdet(self) -> Tensor:
         """Give ln det of matrices (..., n, n): -inf of a determinant 0, NaN of a negative one.
 
-        The derivative is A⁻ᵀ (Giles 2008).
+            The derivative is A⁻ᵀ (Giles 2008).
         """
 
     def logical_not(self) -> Tensor:
@@ -1120,7 +1120,7 @@ class Tensor:
     def svd(self) -> Tensor:
         """Give singular values and vectors, A = U diag(S) Vᵀ: `linalg.svd`, but V and not Vh.
 
-        Without `compute_uv` U and V are zeros.
+            Without `compute_uv` U and V are zeros.
         """
 
     def tanh(self) -> Tensor:
@@ -1876,13 +1876,6 @@ def backward(
 ) -> None:
     """Adds the derivatives of sum_k <tensors[k], grad_tensors[k]> to .grad of the leaves, or of `inputs` alone."""
 
-def batch(
-    function: Callable[[list[Tensor]], Sequence[Tensor | None]],
-    tensors: Sequence[Tensor],
-    size: int,
-    randomness: str,
-) -> list[Any]:
-    """function(tensors of one sample) -> tensors, for all samples at once: axis 0 of each tensor is the batch."""
 def baddbmm(
     input: TensorLike,
     batch1: TensorLike,
@@ -1892,6 +1885,14 @@ def baddbmm(
     alpha: float = 1.0,
 ) -> Tensor:
     """beta input + alpha batch1_b batch2_b of stacks (b, m, k) and (b, k, n); the input broadcasts to (b, m, n), and does not count where beta is 0."""
+
+def batch(
+    function: Callable[[list[Tensor]], Sequence[Tensor | None]],
+    tensors: Sequence[Tensor],
+    size: int,
+    randomness: str,
+) -> list[Any]:
+    """function(tensors of one sample) -> tensors, for all samples at once: axis 0 of each tensor is the batch."""
 
 def bilinear(
     input1: TensorLike, input2: TensorLike, weight: TensorLike, bias: TensorLike | None = None
@@ -2475,8 +2476,8 @@ __all__ = [
     "argmin",
     "asarray",
     "backward",
-    "batch",
     "baddbmm",
+    "batch",
     "bfloat16",
     "bilinear",
     "bitwise_and",

@@ -107,7 +107,8 @@ bool call_flat(Compiled* self, PyObject* const* args, size_t n, py::object* resu
       if (!fits) break;
       if (t.node()->severed && recording()) refuse_severed("compile");
       inputs[taken++] = t.data();
-      if (entry->traced->carries()) tensors.push_back(t);
+      // Without the interpreter's lock others may write to the argument: what is held is not written over.
+      if (entry->traced->carries() || !entry->brief) tensors.push_back(t);
     }
     if (!fits || !entry->guards_hold(&changed)) continue;
     use(self, entry);

@@ -11,6 +11,7 @@
 
 #include "base/parallel.h"
 #include "graph/apply.h"
+#include "ops/ops.h"
 #include "program/capture.h"
 #include "program/program.h"
 
@@ -201,6 +202,25 @@ void parts_have_units() {
   }
 }
 
+// What a run reads is held, so whoever writes to a part of it meanwhile does so in other memory.
+void arguments_that_are_written() {
+  Network network;
+  const Tensor x = filled(1e-2f);
+  const std::vector<Tensor> want = network.run(x);
+  Tensor name = x;
+  std::thread writer([&] {
+    const Tensor row = Tensor::scalar(7, DType::f32);
+    for (int i = 0; i < 200; ++i)
+      name = ops::write_strided(std::move(name), ops::expand(row, Dims{kSize}), Dims{1}, i % kSize * kSize);
+  });
+  for (int i = 0; i < 20; ++i) {
+    Network again;
+    EXPECT(equal(again.run(x)[0], want[0]));
+  }
+  writer.join();
+  EXPECT(reinterpret_cast<const float*>(name.data())[0] == 7 && !name.same(x));
+}
+
 }  // namespace
 }  // namespace bs
 
@@ -209,5 +229,6 @@ int main() {
   bs::recorded_apart();
   bs::same_bits();
   bs::several_callers();
+  bs::arguments_that_are_written();
   std::puts("ok");
 }

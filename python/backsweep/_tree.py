@@ -23,8 +23,19 @@ def map_tree(f: Callable[[Any], Any], tree: Any) -> Any:
 def leaves(tree: Any) -> list[Any]:
     """Give what is no list, tuple or dict, in order."""
     found: list[Any] = []
-    map_tree(found.append, tree)
+    _collect(tree, found)
     return found
+
+
+def _collect(tree: Any, found: list[Any]) -> None:
+    if isinstance(tree, (list, tuple)):
+        for part in tree:
+            _collect(part, found)
+    elif isinstance(tree, dict):
+        for part in tree.values():
+            _collect(part, found)
+    else:
+        found.append(tree)
 
 
 def flatten(tree: Any) -> tuple[list[Any], Callable[[Any], Any]]:

@@ -244,6 +244,12 @@ def test_what_is_refused() -> None:
     with pytest.raises(TypeError, match="save_for_backward"):
         FunctionCtx(()).save_for_backward(3)  # type: ignore[arg-type]
 
+    with pytest.raises(TypeError, match=r"Legacy.*forward.*@staticmethod"):
+
+        class Legacy(Function):
+            def forward(ctx, x: Any) -> Any:
+                return x
+
     class NoBackward(Function):
         @staticmethod
         def forward(ctx: Any, x: bs.Tensor) -> bs.Tensor:

@@ -51,6 +51,17 @@ class Function:
 
     numpy: ClassVar[bool] = False
 
+    def __init_subclass__(cls) -> None:
+        """Refuse PyTorch's form without its static methods: they would be given other arguments."""
+        super().__init_subclass__()
+        for method in ("forward", "backward"):
+            code = getattr(cls.__dict__.get(method), "__code__", None)
+            if code is not None and code.co_varnames[: code.co_argcount][:1] == ("ctx",):
+                raise TypeError(
+                    f"[{cls.__name__}] {method}(ctx, ...) is PyTorch's form, whose methods are static: put "
+                    "@staticmethod before it"
+                )
+
     def forward(self, *inputs: Any) -> Any:
         """Compute the output or the outputs."""
         raise NotImplementedError(f"[{type(self).__name__}] has no forward method")

@@ -42,7 +42,8 @@ class Traced:
 
         recording = _core.is_grad_enabled()
         with _core.enable_grad():
-            self.leaves, self.build = flatten(map_tree(leaf, given))
+            values, self.build = flatten(given)
+            self.leaves = [leaf(x) for x in values]
             self.aux: Any = None
             made = func(self.build(self.leaves))
             if has_aux:

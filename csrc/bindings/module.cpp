@@ -15,6 +15,7 @@ namespace bs::bindings {
 void register_compiled(py::module_& m);         // compiled.cpp
 void register_compiled_module(py::module_& m);  // compiled_module.cpp
 void register_function(py::module_& m);         // function.cpp
+void register_key(py::module_& m);              // key.cpp
 void register_train(py::module_& m);            // train.cpp
 }  // namespace bs::bindings
 
@@ -41,6 +42,7 @@ PYBIND11_MODULE(_core_of_main, m) {
   register_compiled_module(m);
   register_capture(m);
   register_function(m);
+  register_key(m);
   register_train(m);
 
   name_arguments(m);

@@ -322,6 +322,14 @@ Signature::Signature(const Op& o, bool method, bool in_place) : op(o), in_place(
     const bool alpha = op.keyword == Keyword::alpha;
     add(keyword_of(op), nullptr, false, op.keyword != Keyword::last_dtype, alpha ? "1" : "None");
   }
+  // As in PyTorch, an index comes after the axis that it counts along.
+  const auto position = [&](const char* name) {
+    return std::find_if(p.positional.begin(), p.positional.end(), [&](uint8_t i) {
+      return PyUnicode_CompareWithASCIIString(p.all[i].name, name) == 0;
+    });
+  };
+  const auto index = position("index"), dim = position("dim");
+  if (index < dim && dim != p.positional.end()) std::rotate(index, dim, dim + 1);
   if (method) std::rotate(p.positional.begin(), p.positional.begin() + op.self, p.positional.begin() + op.self + 1);
 
   bool optional = false;  // Python wants a default after a default; what is required is asked for all the same

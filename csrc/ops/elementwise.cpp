@@ -338,6 +338,7 @@ Op make(const char* name, const char* doc, int n_in, Types types, Ew code, const
   op.visibility = is_helper(code) ? Visibility::hidden : Visibility::method;
   op.underscored = types != Types::SELECT;
   op.self = types == Types::SELECT ? 1 : 0;
+  if (types == Types::SELECT) op.overloads = {"where_true"};
   op.with_number = code == Ew::pow ? power_by_number : nullptr;
   op.keyword = code == Ew::add || code == Ew::sub ? Keyword::alpha : Keyword::none;
   if (code == Ew::div) {

@@ -50,6 +50,7 @@ from backsweep._core import (
     zeros_like,
 )
 from backsweep._products import einsum, tensordot
+from backsweep._selection import index_put, nonzero, unique, unique_consecutive
 from backsweep._version import __version__
 from backsweep.autograd import Function, inference_mode, set_grad_enabled
 from backsweep.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
@@ -123,6 +124,7 @@ __all__ = [
     "get_num_threads",
     "grad",
     "half",
+    "index_put",
     "inference_mode",
     "info",
     "int8",
@@ -146,6 +148,7 @@ __all__ = [
     "matrix_power",
     "nn",
     "no_grad",
+    "nonzero",
     "ones",
     "ones_like",
     "optim",
@@ -165,6 +168,8 @@ __all__ = [
     "tensordot",
     "triangular_solve",
     "uint8",
+    "unique",
+    "unique_consecutive",
     "utils",
     "value_and_grad",
     "vmap",

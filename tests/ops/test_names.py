@@ -23,6 +23,19 @@ OWN = {"cast", "index_rows", "uniform"}  # PyTorch has none
 # What PyTorch has for memory and devices, or no longer uses.
 LEFT_OUT = {"out", "memory_format", "layout", "device", "out_dtype", "size_average", "reduce", "_stacklevel"}
 DIFFERENT: dict[str, Names] = {
+    # Documented as methods, or not in full.
+    "index_fill": (["input", "dim", "index", "value"], []),
+    "index_reduce": (["input", "dim", "index", "source", "reduce"], ["include_self"]),
+    "kthvalue": (["input", "k", "dim", "keepdim"], []),
+    "masked_fill": (["input", "mask", "value"], []),
+    "masked_scatter": (["input", "mask", "source"], []),
+    "put": (["input", "index", "source", "accumulate"], []),
+    "scatter": (["input", "dim", "index", "src"], ["reduce"]),
+    "scatter_reduce": (["input", "dim", "index", "src", "reduce"], ["include_self"]),
+    "sort": (["input", "dim", "descending"], ["stable"]),
+    "topk": (["input", "k", "dim", "largest", "sorted"], []),
+    # By position too: it is a tensor.
+    "searchsorted": (["sorted_sequence", "input", "sorter"], ["out_int32", "right", "side"]),
     "detach": (["input"], []),  # documented without its argument
     "relu": (["input"], []),
     "gelu": (["input"], []),  # the op; `functional.gelu` takes all

@@ -31,6 +31,7 @@ __all__ = [
     "log_softmax",
     "logistic_loss",
     "mse_loss",
+    "one_hot",
     "relu",
     "sigmoid",
     "silu",
@@ -63,6 +64,32 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         If the inner sizes differ.
     """
     return _core.linear(input, weight, bias)
+
+
+@formula(_core.ops.one_hot)
+def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
+    """Turn classes into vectors.
+
+    Parameters
+    ----------
+    tensor : Tensor, int64 or int32
+    num_classes : int, default -1
+        -1 stands for the largest class and one more, which a capture cannot know.
+
+    Returns
+    -------
+    Tensor, shape (*tensor.shape, num_classes), int64
+
+    Raises
+    ------
+    IndexError
+        If an element is no class.
+    """
+    if num_classes == -1:
+        if tensor.numel() == 0:
+            raise ValueError("[one_hot] num_classes is to be given where tensor has no elements")
+        num_classes = int(_core.amax(tensor)) + 1
+    return _core.ops.one_hot(tensor, num_classes)
 
 
 @formula(_core.relu)

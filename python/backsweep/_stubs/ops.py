@@ -90,8 +90,20 @@ def _parameters(op: dict[str, Any], method: bool) -> tuple[list[str], list[str],
             by_name += [f"{alias}: {kind} = ..." for alias in attr["aliases"]]
         if attr["variadic"]:
             variadic = name
+    _axis_before_index(parameters)
     if op["keyword"] == "last_dtype":
         parameters.append(KEYWORDS["last_dtype"])
     elif op["keyword"]:
         by_name.append(KEYWORDS[op["keyword"]])
     return parameters, by_name, variadic
+
+
+def _axis_before_index(parameters: list[str]) -> None:
+    """As in PyTorch, an index comes after the axis that it counts along."""
+    names = [p.split(":")[0] for p in parameters]
+    if "dim" not in names or "index" not in names[: names.index("dim")]:
+        return
+    at = names.index("index")
+    parameters.insert(at, parameters.pop(names.index("dim")))
+    if "=" in parameters[at]:  # it has a second name
+        parameters[at + 1 :] = [p if "=" in p else f"{p} = ..." for p in parameters[at + 1 :]]

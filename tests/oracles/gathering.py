@@ -184,13 +184,20 @@ ORACLES: dict[str, Oracle] = {
         wrong=[Wrong((Z((3, 2)), Z((2, 2), I) - 4, Z((2, 2))), {"dim": 0}, "IndexError", OUTSIDE)],
     ),
     "scatter_mul": Oracle(
-        lambda *a, dim: scatter(*a, dim=dim, how="prod"), lambda d: scatter_cases(d)[:5], ints="same", ulp=32
+        lambda *a, dim: scatter(*a, dim=dim, how="prod"),
+        lambda d: [*scatter_cases(d)[:5], scatter_cases(d)[-1]],
+        ints="same",
+        ulp=32,
     ),
     "scatter_max": Oracle(
-        lambda *a, dim: scatter(*a, dim=dim, how="amax"), lambda d: scatter_cases(d)[:5], ints="same"
+        lambda *a, dim: scatter(*a, dim=dim, how="amax"),
+        lambda d: [*scatter_cases(d)[:5], scatter_cases(d)[-1]],
+        ints="same",
     ),
     "scatter_min": Oracle(
-        lambda *a, dim: scatter(*a, dim=dim, how="amin"), lambda d: scatter_cases(d)[:5], ints="same"
+        lambda *a, dim: scatter(*a, dim=dim, how="amin"),
+        lambda d: [*scatter_cases(d)[:5], scatter_cases(d)[-1]],
+        ints="same",
     ),
     "scatter": Oracle(
         lambda x, index, src, dim, reduce=None: scatter(
@@ -290,7 +297,10 @@ ORACLES: dict[str, Oracle] = {
     ),
     "masked_put": Oracle(
         masked_put,
-        lambda d: [Case((x, m, d(x.size + 2))) for x, m in masks(d)],
+        lambda d: [
+            *(Case((x, m, d(x.size + 2))) for x, m in masks(d)),
+            Case((d(300, 301), d.index(300, 301, below=2).astype(bool), d(95_000)), large=True),
+        ],
         ints="same",
         wrong=[
             Wrong((Z(3), ~Z(3, bool), Z(2)), {}, "ValueError", ("3", "2")),
@@ -300,7 +310,10 @@ ORACLES: dict[str, Oracle] = {
     ),
     "masked_take": Oracle(
         masked_take,
-        lambda d: [Case((x, m), {"shape": (x.size, 2)}) for x, m in masks(d)],
+        lambda d: [
+            *(Case((x, m), {"shape": (x.size, 2)}) for x, m in masks(d)),
+            Case((d(300, 301), d.index(300, 301, below=2).astype(bool)), {"shape": (95_000,)}, large=True),
+        ],
         ints="same",
         wrong=[
             Wrong((Z(3), ~Z(3, bool)), {"shape": (2,)}, "ValueError", ("3", "2")),

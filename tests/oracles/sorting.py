@@ -35,7 +35,8 @@ def sort_cases(d: Draw) -> list[Case]:
 
 def topk_cases(d: Draw) -> list[Case]:
     rows = [((7,), 3, -1), ((5, 3), 2, 0), ((2, 600), 4, 1), ((2, 600), 300, 1), ((3,), 0, 0), ((4,), 4, 0)]
-    return [Case((d(*s),), {"k": k, "dim": dim, "largest": k != 2}) for s, k, dim in rows]
+    made = [Case((d(*s),), {"k": k, "dim": dim, "largest": k != 2}) for s, k, dim in rows]
+    return [*made, Case((d(90, 900),), {"k": 300}, large=True)]
 
 
 def search(sorted_: Array, x: Array, right: bool) -> Array:

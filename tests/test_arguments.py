@@ -174,7 +174,7 @@ def test_wrong(name: str, call: Callable[[Any], Any], wrong: tuple[Any, ...]) ->
         (lambda: bs.predict(net(), X[0]), "one sample goes in as X[None]"),
         (lambda: bs.predict(nn.Linear(1, 1), np.ones(4)), "as X[:, None]"),
         (lambda: bs.arange(3, 0), "give step < 0"),
-        (lambda: bs.sum(v, out=v), "use the result"),
+        (lambda: bs.sum(v, out=v), "[sum] the result has shape ()"),
         (lambda: bs.sum(v, **{"\ud800": 1}), "no argument '\\ud800' in (input, dim=None"),
         (lambda: np.max(v), "[np.maximum.reduce] NumPy's function does not take a tensor: give it x.numpy()"),
         (lambda: np.add(v, v, dtype="f8"), "use y = bs.add(...)"),

@@ -67,10 +67,8 @@ Py_ssize_t Parameters::bind_any(PyObject* const* args, Py_ssize_t n, PyObject* k
     PyObject *name = PyTuple_GET_ITEM(kwnames, k), *value = args[n + k];
     const int i = position_of(name);
     if (i < 0) {
-      if (!takes_out || PyUnicode_CompareWithASCIIString(name, "out") != 0)
-        throw py::type_error(cat("[", function, "] there is no argument '", text_of(name), "' in ", text));
-      if (value == Py_None) continue;
-      throw py::type_error(cat("[", function, "] out is not taken: use the result, as in y = bs.", function, "(...)"));
+      if (takes_out && value == Py_None && PyUnicode_CompareWithASCIIString(name, "out") == 0) continue;
+      throw py::type_error(cat("[", function, "] there is no argument '", text_of(name), "' in ", text));
     }
     if (bound[i])
       throw py::type_error(

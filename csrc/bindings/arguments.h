@@ -63,6 +63,7 @@ class Arguments {
   std::span<PyObject* const> rest;  // positional ones that are left over
   PyObject* operator[](int i) const { return v_[i]; }
   void set(int i, PyObject* o) { v_[i] = o; }
+  std::span<PyObject* const> first(size_t n) const { return {v_, n}; }
   // Neither left out nor None.
   bool has(int i) const { return v_[i] && v_[i] != Py_None; }
 

@@ -83,7 +83,7 @@ constexpr size_t kFlatArgs = 16;
 
 // A plain tensor whose memory a program can read.
 bool is_input(PyObject* o) {
-  return is_tensor(o) && !as_tensor(o)->slot && as_tensor(o)->t.has_value() && as_tensor(o)->t.spec().contiguous();
+  return is_tensor(o) && !as_tensor(o)->slot && handle_of(o).has_value() && as_tensor(o)->t.spec().contiguous();
 }
 
 // Positional arguments, each a plain tensor or the constant of an entry itself (`self` of a method): no Python objects

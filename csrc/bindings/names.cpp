@@ -3,22 +3,128 @@
 #include "base/error.h"
 #include "bindings/size.h"
 #include "graph/apply.h"
+#include "graph/slot_scope.h"
+#include "graph/storage.h"
 #include "ops/ops.h"
 
 namespace bs::bindings {
+
+// What a PyTensor has that shares its storage. Its `t` holds the value while `version` is the storage's, else it only
+// says where in the storage it lies.
+struct Name final : NamedStorage::Reader {
+  static constexpr uint64_t kStale = UINT64_MAX;
+
+  PyTensor* const owner;
+  Ref<Lineage> lineage;
+  uint64_t version = kStale;
+  bool follows = false;  // of a slot: with the history that the slot has
+  Ref<Node> symbol;      // the value of the slot of which the handle was made in a capture
+
+  Name(PyTensor* o, Ref<Lineage> l) : owner(o), lineage(std::move(l)) {}
+  ~Name() { leave(); }
+  NamedStorage& storage() const { return *lineage->storage; }
+  // The owner's handle is that of the value, or has been made of `value` in a capture.
+  void is_current(const Tensor& value = {}) {
+    symbol = value ? Ref<Node>::share(value.node()) : Ref<Node>();
+    version = value ? kStale : storage().version();
+    if (!value) enter(storage());
+  }
+  void let_go() override;
+};
+
 namespace {
 
-// What a cast must not lose without a word: bool < integers < floats.
-int kind(DType t) { return is_float(t) ? 2 : t == DType::b8 ? 0 : 1; }
+// A leaf of nobody else's.
+bool is_own_leaf(const Tensor& t) {
+  const Node& n = *t.node();
+  return !n.op && !n.requires_grad && n.n_outputs == 1 && n.refs.load(std::memory_order_acquire) == 1;
+}
 
-}  // namespace
+// A handle that says where a name lies, and no more.
+Tensor placeholder_of(const Place& place) {
+  Tensor t(Node::make(nullptr, 0, 1), 0);
+  t.out().spec = place.spec;
+  t.out().offset = place.offset;
+  return t;
+}
 
-PyObject* wrap_view(PyObject* /*base*/, Tensor view) { return wrap(std::move(view)); }
+// The slots of this thread may read as symbols, or as they were.
+bool slots_differ() { return current_capture() || SlotScope::current(); }
 
-void write(PyObject* target, Tensor value, const char* op) {
-  const Spec spec = spec_of(target);
-  Slot* slot = slot_of(target);
-  RecordingGuard mode(recording() && !slot);
+// Whether a slot or a gradient holds the value.
+bool is_bound(const NamedStorage& s) { return s.slot || s.cell; }
+
+// The value of a slot or gradient as the thread sees it; empty for a gradient that is none any more.
+Tensor bound_value(const NamedStorage& s) {
+  if (s.slot) return s.slot->read();
+  return current_capture() || !s.gradient ? read_grad(*s.cell) : s.value();
+}
+
+// A place in such a value.
+Tensor read_place(const Tensor& value, const Place& place, bool follows) {
+  const auto part = [place, follows](const Tensor& root) {
+    const Tensor whole = follows ? root : detached(root);
+    RecordingGuard on(true);
+    Tensor made = part_of(ops::contiguous(whole), place);
+    made.out().offset = place.offset;
+    return made;
+  };
+  if (follows && place == Place(value)) return value;
+  return taped(value, part);
+}
+
+// `value`: of the slot or gradient, where a capture may see another one than there is.
+Name& link(PyObject* o, Ref<Lineage> lineage, const Tensor& value = {}) {
+  PyTensor* p = as_tensor(o);
+  drop_name(p);
+  p->name = new Name(p, std::move(lineage));
+  p->name->is_current(value);
+  return *p->name;
+}
+
+// The storage of a tensor whose value a slot or gradient holds; else null.
+Ref<NamedStorage> bound_storage(const PyTensor* p) {
+  if (p->slot) return NamedStorage::of(*p->slot);
+  return p->name && is_bound(p->name->storage()) ? p->name->lineage->storage : Ref<NamedStorage>();
+}
+
+// The name of a plain tensor, from now on one that may have others beside it.
+Name& name_of(PyObject* o) {
+  PyTensor* p = as_tensor(o);
+  if (p->name) return *p->name;
+  return link(o, Lineage::make(NamedStorage::make(p->t.out().buffer), p->t));
+}
+
+[[noreturn]] void refuse_captured(const char* op) {
+  throw GraphError(cat("[", op,
+                       "] this tensor is written inside bs.compile, where that is not known of plain tensors: return "
+                       "the new value, or keep it in a Buffer"));
+}
+
+// What PyTorch refuses too: whoever holds the leaf would not know that it is another one now.
+void check_leaf(PyObject* target, const char* op) {
+  if (!recording() || !requires_grad(target)) return;
+  const PyTensor* p = as_tensor(target);
+  const NamedStorage* storage = p->name ? &p->name->storage() : nullptr;
+  const bool view = storage && (is_bound(*storage) ? bool(storage->slot) : p->name->lineage->of_leaf());
+  const bool leaf = is_leaf(target) && !(storage && storage->slot);
+  if (leaf || view)
+    throw GraphError(cat("[", op, "] ", leaf ? "a leaf Variable" : "a view of a leaf Variable",
+                         " that requires grad is being used in an in-place operation: write to it under bs.no_grad(), "
+                         "or through .data"));
+}
+
+void check_overlap(const Spec& spec, const char* op) {
+  if (spec.contiguous()) return;
+  for (int d = 0; d < spec.shape.size(); ++d)
+    if (spec.shape[d] > 1 && (*spec.strides)[d] == 0)
+      throw GraphError(cat("[", op,
+                           "] unsupported operation: more than one element of the written-to tensor refers to a single "
+                           "memory location: clone() the tensor before it is written"));
+}
+
+// The value, broadcast and cast to what is written.
+Tensor fitted(Tensor value, const Spec& spec, const char* op) {
   if (!(value.shape() == spec.shape)) {
     Dims both;
     if (!broadcast(value.shape(), spec.shape, &both) || !(both == spec.shape))
@@ -28,12 +134,227 @@ void write(PyObject* target, Tensor value, const char* op) {
   }
   if (value.dtype() != spec.dtype)
     value = taped(value, [dtype = spec.dtype](const Tensor& t) { return ops::cast(t, dtype); });
-  if (slot) return slot->write(value);
-  if (requires_grad(target) && is_leaf(target) && recording())
-    throw GraphError(cat("[", op,
-                         "] a leaf Variable that requires grad is being used in an in-place operation: write to it "
-                         "under bs.no_grad(), or through .data"));
-  as_tensor(target)->t = taped(value, copy_of);
+  return value;
+}
+
+// The part at a place of a slot's or gradient's value, as the thread sees it, becomes v.
+void write_bound(NamedStorage& storage, const Place& place, Tensor v) {
+  RecordingGuard off(false);
+  if (!slots_differ() && !v.symbolic() && (storage.slot || storage.gradient)) return storage.write(place, std::move(v));
+  const Tensor now = bound_value(storage);
+  if (!(place.spec.contiguous() && now && place.spec.shape == now.shape())) {
+    const Tensor both[] = {now, v};
+    v = taped(both, [place](std::span<const Tensor> in) { return with_part(in[0], in[1], place, false); });
+  }
+  if (storage.slot)
+    storage.slot->write(v);
+  else
+    write_grad(*storage.cell, v);
+}
+
+// The part of a target at a place becomes v, which fits. The target requires no gradient where `record` is not set.
+void write_at(PyObject* target, const Place& place, Tensor v, const char* op, bool derived) {
+  check_leaf(target, op);
+  check_overlap(place.spec, op);
+  if (Slot* slot = slot_of(target)) return write_bound(*NamedStorage::of(*slot), place, std::move(v));
+  Name* name = as_tensor(target)->name;
+  if (name && is_bound(name->storage())) return write_bound(name->storage(), place, std::move(v));
+  if (v.symbolic() || current_capture() || unwrap(target).symbolic()) refuse_captured(op);
+  const bool record = recording() && (v.requires_grad() || requires_grad(target));
+  if (record && v.node()->severed) refuse_severed(op);
+  name_of(target).lineage->write(place, std::move(v), record, derived);
+}
+
+void write_whole(PyObject* target, Tensor v, const char* op, bool derived) {
+  PyTensor* p = as_tensor(target);
+  if (p->slot) {
+    RecordingGuard off(false);
+    return p->slot->write(v);
+  }
+  if (!p->name) {
+    // No other name sees it.
+    check_leaf(target, op);
+    const bool history = p->t.requires_grad();
+    if (p->t.symbolic() || v.symbolic()) {
+      if (!p->t.symbolic() || (history && !recording())) refuse_captured(op);
+      p->t = derived ? std::move(v) : taped(v, copy_of);
+      return;
+    }
+    if (!current_capture() && (recording() ? derived || !history : !history)) {
+      if (is_fresh(v))
+        p->t = recording() || !v.requires_grad() ? std::move(v) : v.alias();
+      else if (!(recording() && v.requires_grad()) && is_own_leaf(p->t) && p->t.spec().contiguous() &&
+               ops::held_once(p->t))
+        move_part(Place(p->t), static_cast<char*>(p->t.out().buffer->data), v);
+      else
+        p->t = copy_of(v);
+      return;
+    }
+  }
+  write_at(target, Place(handle_of(target)), std::move(v), op, derived);
+}
+
+// What a cast must not lose without a word: bool < integers < floats.
+int kind(DType t) { return is_float(t) ? 2 : t == DType::b8 ? 0 : 1; }
+
+}  // namespace
+
+void Name::let_go() {
+  version = kStale;
+  Tensor& t = owner->t;
+  if (is_own_leaf(t) && t.out().value_refs.load(std::memory_order_acquire) == 1)
+    t.out().buffer = Ref<Buffer>();
+  else
+    t = placeholder_of(Place(t));
+}
+
+void refresh(PyTensor* p) {
+  Name& name = *p->name;
+  NamedStorage& storage = name.storage();
+  if (is_bound(storage)) {
+    const bool differ = slots_differ() || (storage.cell && !storage.gradient);
+    if (!differ && name.version == storage.version()) return;
+    const uint64_t version = storage.version();
+    const Tensor value = bound_value(storage);
+    if (differ && (!value || value.node() == name.symbol.get())) return;
+    p->t = read_place(value, Place(p->t), name.follows);
+    name.is_current(differ ? value : Tensor());
+    if (!differ) name.version = version;
+    return;
+  }
+  if (name.version != Name::kStale) return;
+  if (!name.lineage->has_history() && is_own_leaf(p->t))
+    p->t.out().buffer = storage.buffer();
+  else
+    p->t = name.lineage->read(Place(p->t));
+  name.is_current();
+}
+
+void drop_name(PyTensor* p) {
+  if (!p->name) return;
+  if (Gradient* g = p->name->storage().gradient.get(); g && g->object == p) g->object = nullptr;
+  delete p->name;
+  p->name = nullptr;
+}
+
+PyObject* wrap_view(PyObject* base, Tensor view) {
+  const PyTensor* b = as_tensor(base);
+  const bool history = view.requires_grad();
+  if (Ref<NamedStorage> storage = bound_storage(b)) {
+    const bool needs_grad = requires_grad(base);
+    const Place place(view);
+    const Tensor value = slots_differ() ? bound_value(*storage) : Tensor();
+    py::object made = owned(wrap(std::move(view)));
+    Name& name = link(made.ptr(), Lineage::make(std::move(storage), place), value);
+    name.follows = (b->slot || b->name->follows) && (history || !needs_grad);
+    return made.release().ptr();
+  }
+  if (view.symbolic() || !view.has_value()) return wrap(std::move(view));
+  Lineage& lineage = *name_of(base).lineage;
+  // A view that is made under no_grad has no part in what is recorded.
+  Ref<Lineage> own =
+      history == lineage.has_history() ? Ref<Lineage>::share(&lineage) : Lineage::make(lineage.storage, view);
+  PyObject* made = wrap(std::move(view));
+  link(made, std::move(own));
+  return made;
+}
+
+PyObject* wrap_result(Tensor result, std::span<PyObject* const> operands) {
+  const Buffer* memory = result.out().buffer.get();
+  for (PyObject* o : operands) {
+    if (!memory || !o || !is_tensor(o)) continue;
+    const PyTensor* p = as_tensor(o);
+    const Ref<Buffer> own = p->slot ? p->slot->buffer() : p->t.out().buffer;
+    if (own.get() == memory) return wrap_view(o, std::move(result));
+  }
+  return wrap(std::move(result));
+}
+
+PyObject* detached_name(PyObject* o) {
+  const PyTensor* p = as_tensor(o);
+  Tensor t = taped(unwrap(o), detached);
+  Ref<NamedStorage> storage = bound_storage(p);
+  const bool bound = static_cast<bool>(storage);
+  if (!bound && t.symbolic()) return wrap(std::move(t));
+  if (!bound) storage = name_of(o).lineage->storage;
+  if (bound && t.symbolic()) t.out().offset = p->slot ? 0 : p->t.out().offset;
+  const Place place(t);
+  const Tensor value = bound && slots_differ() ? bound_value(*storage) : Tensor();
+  py::object made = owned(wrap(std::move(t)));
+  link(made.ptr(), Lineage::make(std::move(storage), place), value);
+  return made.release().ptr();
+}
+
+PyObject* grad_name(GradCell& cell) {
+  Tensor t = read_grad(cell);
+  if (!t) Py_RETURN_NONE;
+  const bool symbolic = current_capture();
+  if (!symbolic) {
+    std::lock_guard guard(cell.lock);
+    if (cell.named && cell.named->object) return Py_NewRef(static_cast<PyObject*>(cell.named->object));
+  }
+  Ref<NamedStorage> storage = NamedStorage::of(cell, symbolic);
+  if (!symbolic) t = storage->value();
+  const Place place(t);
+  const Tensor value = symbolic ? t : Tensor();
+  py::object made = owned(wrap(std::move(t)));
+  Name& name = link(made.ptr(), Lineage::make(std::move(storage), place), value);
+  name.follows = true;
+  if (!symbolic) name.storage().gradient->object = made.ptr();
+  return made.release().ptr();
+}
+
+void set_grad_name(GradCell& cell, PyObject* value) {
+  PyTensor* p = as_tensor(value);
+  if (cell.named && cell.named->object == value) return;
+  const Tensor g = unwrap(value);
+  write_grad(cell, g);
+  if (current_capture() || bound_storage(p)) return;
+  const Place place(g);
+  if (!place.spec.contiguous() || place.offset != 0 || !name_of(value).lineage->storage->whole(place)) return;
+  p->name->lineage->storage->bind(cell);
+  p->name->follows = true;
+  p->name->storage().gradient->object = value;
+}
+
+void set_data(PyObject* o, PyObject* value) {
+  if (!is_tensor(value)) throw py::type_error(cat("[data] a tensor is set, not ", type_name(value)));
+  const PyTensor* p = as_tensor(o);
+  if (p->slot) {
+    RecordingGuard off(false);
+    const Tensor t = unwrap(value);
+    if (t.dtype() == p->slot->spec().dtype)
+      p->slot->write(t);
+    else
+      p->slot->replace(t);
+    return;
+  }
+  const py::object made = owned(detached_name(value));
+  PyTensor* from = as_tensor(made.ptr());
+  if (from->t.symbolic() || current_capture()) refuse_captured("data");
+  const Tensor before = handle_of(o);
+  if (before.requires_grad() && before.dtype() != from->t.dtype())
+    throw DTypeError(cat("[data] a tensor that requires a gradient is ", name_of(before.dtype()), ", not ",
+                         name_of(from->t.dtype())));
+  Tensor t = from->t.alias();
+  if (before.node()->cell) {
+    t.node()->cell = before.node()->cell;
+    t.node()->requires_grad = true;
+  }
+  Ref<Lineage> lineage = Lineage::make(from->name->lineage->storage, t);
+  as_tensor(o)->t = std::move(t);
+  link(o, std::move(lineage));
+}
+
+void renamed(PyObject* o) {
+  PyTensor* p = as_tensor(o);
+  if (!p->name || is_bound(p->name->storage())) return;
+  Ref<Lineage> lineage = Lineage::make(p->name->lineage->storage, p->t);
+  link(o, std::move(lineage));
+}
+
+void write(PyObject* target, Tensor value, const char* op) {
+  write_whole(target, fitted(std::move(value), spec_of(target), op), op, false);
 }
 
 void write_result(PyObject* target, Tensor result, const char* op) {
@@ -42,9 +363,32 @@ void write_result(PyObject* target, Tensor result, const char* op) {
     throw ShapeError(
         cat("[", op, "] the result has shape ", str(result.shape()), ", what is written ", str(spec.shape)));
   if (kind(result.dtype()) > kind(spec.dtype))
-    throw DTypeError(cat("[", op, "] the result is ", name_of(result.dtype()), ", what is written is ",
-                         name_of(spec.dtype), ": cast the operand first"));
-  write(target, std::move(result), op);
+    throw DTypeError(cat("[", op, "] the result is ", bs::name_of(result.dtype()), ", what is written is ",
+                         bs::name_of(spec.dtype), ": cast the operand first"));
+  write_whole(target, fitted(std::move(result), spec, op), op, true);
+}
+
+void write_out(PyObject* out, PyObject* result, const char* op) {
+  if (!is_tensor(out)) throw py::type_error(cat("[", op, "] out is a tensor, not ", type_name(out)));
+  if (recording() && (requires_grad(out) || requires_grad(result)))
+    throw GraphError(cat("[", op,
+                         "] functions with out=... arguments don't support automatic differentiation, but one of the "
+                         "arguments requires grad: use the result, or bs.no_grad()"));
+  Tensor value = unwrap(result);
+  PyTensor* p = as_tensor(out);
+  if (!(value.shape() == spec_of(out).shape) && !p->slot && bs::numel(spec_of(out).shape) == 0 && !value.symbolic()) {
+    value = copy_of(ops::cast(value, spec_of(out).dtype));
+    drop_name(p);
+    p->t = std::move(value);
+    return;
+  }
+  write_result(out, std::move(value), op);
+}
+
+void write_part(PyObject* target, Tensor view, Tensor value, const char* op, bool derived) {
+  const Place place(view);
+  view = Tensor();  // it would be a reader
+  write_at(target, place, fitted(std::move(value), place.spec, op), op, derived);
 }
 
 }  // namespace bs::bindings

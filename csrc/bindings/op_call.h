@@ -43,6 +43,7 @@ class Operands {
   void push_borrowed(PyObject* o) {
     const PyTensor* p = as_tensor(o);
     if (p->slot) return push(p->slot->read());
+    if (p->name) refresh(as_tensor(o));
     make_room();
     // A bitwise copy that is never destroyed: a pointer and a number.
     std::memcpy(static_cast<void*>(at(n_++)), static_cast<const void*>(&p->t), sizeof(Tensor));
@@ -103,6 +104,7 @@ auto call(const Op& op, Operands& in, Ref<Attrs> attrs = {}) {
     else
       return record(*tape, op, in, std::move(attrs), true);
   }
+  if (op.host) in.own();  // Python may write to what it is given
   if (is_long(op, in.span())) {
     in.own();
     GilRelease release;

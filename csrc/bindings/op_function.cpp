@@ -40,10 +40,10 @@ const Signature& choose(const Signature& first, PyObject* const* args, Py_ssize_
 }
 
 // Several results as Python has them.
-PyObject* wrap_all(const Signature& s, std::vector<Tensor> outputs) {
+PyObject* wrap_all(const Signature& s, std::vector<Tensor> outputs, std::span<PyObject* const> operands = {}) {
   py::object t = owned(PyTuple_New(static_cast<Py_ssize_t>(outputs.size())));
   for (size_t i = 0; i < outputs.size(); ++i)
-    PyTuple_SET_ITEM(t.ptr(), static_cast<Py_ssize_t>(i), wrap(std::move(outputs[i])));
+    PyTuple_SET_ITEM(t.ptr(), static_cast<Py_ssize_t>(i), wrap_result(std::move(outputs[i]), operands));
   if (!s.named) return t.release().ptr();
   const py::object args = owned(PyTuple_Pack(1, t.ptr()));
   return checked(PyTuple_Type.tp_new(reinterpret_cast<PyTypeObject*>(s.named), args.ptr(), nullptr));
@@ -68,8 +68,36 @@ PyObject* in_place(const Signature& s, Arguments& given, const char* name) {
   return Py_NewRef(target.ptr());
 }
 
+PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames);
+
+// f(..., out=o), which is keyword k: the result becomes the value of o.
+PyObject* call_with_out(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames, Py_ssize_t k) {
+  const py::object out = py::reinterpret_borrow<py::object>(args[n + k]);
+  std::vector<PyObject*> rest(args, args + n + PyTuple_GET_SIZE(kwnames));
+  rest.erase(rest.begin() + n + k);
+  py::list names{py::reinterpret_borrow<py::object>(kwnames)};
+  PySequence_DelItem(names.ptr(), k);
+  py::object result =
+      owned(vectorcall(self, rest.data(), static_cast<size_t>(n), names.empty() ? nullptr : py::tuple(names).ptr()));
+  const char* op = signature_of(self).op.name;
+  if (is_tensor(result.ptr())) {
+    write_out(out.ptr(), result.ptr(), op);
+    return Py_NewRef(out.ptr());
+  }
+  const auto results = py::reinterpret_borrow<py::tuple>(result);
+  if (!PyTuple_Check(out.ptr()) || py::len(out) != results.size())
+    throw py::type_error(cat("[", op, "] out is a tuple of ", results.size(), " tensors"));
+  for (size_t i = 0; i < results.size(); ++i)
+    write_out(PyTuple_GET_ITEM(out.ptr(), static_cast<Py_ssize_t>(i)), results[i].ptr(), op);
+  return Py_NewRef(out.ptr());
+}
+
 PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   return guarded([&] {
+    for (Py_ssize_t k = 0; kwnames && k < PyTuple_GET_SIZE(kwnames); ++k)
+      if (args[PyVectorcall_NARGS(nargsf) + k] != Py_None &&
+          PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, k), "out") == 0)
+        return call_with_out(self, args, PyVectorcall_NARGS(nargsf), kwnames, k);
     const Signature& s = choose(signature_of(self), args, PyVectorcall_NARGS(nargsf), kwnames);
     Arguments given(s.parameters, args, PyVectorcall_NARGS(nargsf), kwnames);
     std::vector<py::object> numbers;
@@ -81,8 +109,20 @@ PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObj
     }
     Operands in;
     Ref<Attrs> attrs = parse(s, given, &in);
-    if (!s.op.count_outputs && s.op.outputs.size() == 1) return wrap(call(s.op, in, std::move(attrs)));
-    return wrap_all(s, call<apply_all>(s.op, in, std::move(attrs)));
+    std::span<PyObject* const> operands;  // in whose memory results may lie
+    py::object items;
+    if (!s.op.forward) {
+      operands = given.first(s.op.inputs.size());
+      if (s.many) {
+        items = owned(PySequence_Tuple(given[0]));
+        operands = {reinterpret_cast<PyTupleObject*>(items.ptr())->ob_item,
+                    static_cast<size_t>(PyTuple_GET_SIZE(items.ptr()))};
+      }
+    }
+    if (s.op.count_outputs || s.op.outputs.size() > 1)
+      return wrap_all(s, call<apply_all>(s.op, in, std::move(attrs)), operands);
+    Tensor result = call(s.op, in, std::move(attrs));
+    return operands.empty() ? wrap(std::move(result)) : wrap_result(std::move(result), operands);
   });
 }
 

@@ -39,6 +39,7 @@ PyTensor* new_object(PyTypeObject* type) {
   }
   new (&self->t) Tensor;
   new (&self->slot) Ref<Slot>;
+  self->name = nullptr;
   self->weakrefs = nullptr;
   return self;
 }
@@ -47,6 +48,7 @@ void dealloc(PyObject* o) {
   PyTensor* self = as_tensor(o);
   PyTypeObject* type = Py_TYPE(o);
   if (self->weakrefs) PyObject_ClearWeakRefs(o);
+  if (self->name) drop_name(self);
   self->t.~Tensor();
   self->slot.~Ref<Slot>();
 #ifndef Py_GIL_DISABLED
@@ -152,19 +154,20 @@ Tensor with_requires_grad(Tensor leaf, const char* op) {
 
 bool requires_grad(PyObject* o) {
   const PyTensor* p = as_tensor(o);
-  return p->slot ? static_cast<bool>(p->slot->cell) : p->t.requires_grad();
+  return p->slot ? static_cast<bool>(p->slot->cell) : handle_of(o).requires_grad();
 }
 
 bool is_leaf(PyObject* o) {
-  const PyTensor* p = as_tensor(o);
-  const Node* n = p->slot ? nullptr : p->t.node();
+  if (slot_of(o)) return true;
+  const Tensor& t = handle_of(o);
+  const Node* n = t.node();
   // In a capture a leaf may be what detach() made.
-  return !n || (!n->op && !n->severed) || n->cell || !p->t.requires_grad();
+  return (!n->op && !n->severed) || n->cell || !t.requires_grad();
 }
 
 GradCell* cell_of(PyObject* o) {
   const PyTensor* p = as_tensor(o);
-  return p->slot ? p->slot->cell.get() : p->t.node()->cell.get();
+  return p->slot ? p->slot->cell.get() : handle_of(o).node()->cell.get();
 }
 
 void register_tensor(py::module_& m) {

@@ -1,7 +1,8 @@
 // Tensor, Parameter and Buffer in Python: hand-written types, since pybind11's calls cost more than small ops do.
 //
-// A plain Tensor holds a handle to a value. A Parameter or a Buffer holds a slot: each use reads the slot's current
-// value, which under bs.compile is the capture's symbol for it.
+// A plain Tensor holds a handle to a value; one that shares its storage has a name besides, which knows whether the
+// value is still that one. A Parameter or a Buffer holds a slot: each use reads the slot's current value, which under
+// bs.compile is the capture's symbol for it.
 #pragma once
 
 #include "bindings/errors.h"
@@ -11,9 +12,12 @@
 
 namespace bs::bindings {
 
+struct Name;  // names.cpp
+
 struct PyTensor {
   PyObject_HEAD Tensor t;  // empty where slot is set
   Ref<Slot> slot;          // of parameters and buffers
+  Name* name;              // of a plain Tensor beside which there are, or were, others of its storage; else null
   PyObject* weakrefs;
 };
 
@@ -28,16 +32,28 @@ inline bool is_tensor(PyObject* o) { return Py_TYPE(o) == tensor_type || PyObjec
 PyObject* wrap(Tensor t);
 // None for an empty handle.
 PyObject* wrap_or_none(Tensor t);
+// Makes `t` of a tensor with a name anew where its storage has been written since.
+void refresh(PyTensor* p);
+// Ends the name, of a tensor that goes.
+void drop_name(PyTensor* p);
+// A plain tensor's own handle, up to date. It goes with the object, or when that is written.
+inline const Tensor& handle_of(PyObject* o) {
+  PyTensor* p = as_tensor(o);
+  if (p->name) refresh(p);
+  return p->t;
+}
 // The value of a Tensor, Parameter or Buffer.
 inline Tensor unwrap(PyObject* o) {
   const PyTensor* p = as_tensor(o);
-  return p->slot ? p->slot->read() : p->t;
+  return p->slot ? p->slot->read() : handle_of(o);
 }
 // dtype and shape, without reading the slot.
 inline const Spec& spec_of(PyObject* o) {
   const PyTensor* p = as_tensor(o);
   return p->slot ? p->slot->spec() : p->t.spec();
 }
+// After the flag of a plain tensor has changed, and with it the handle: its lineage is another one from here on.
+void renamed(PyObject* o);
 // Null for a plain Tensor and for what is no tensor.
 inline Slot* slot_of(PyObject* o) { return is_tensor(o) ? as_tensor(o)->slot.get() : nullptr; }
 // unwrap(), for code that is going to look at the elements: throws the error that names the user's line where the

@@ -1,7 +1,7 @@
 // Attributes of Tensor: shape, dtype, grad, requires_grad and the like. None reads a value.
 #include "base/error.h"
 #include "bindings/dtype.h"
-#include "bindings/op_call.h"
+#include "bindings/names.h"
 #include "bindings/tensor.h"
 #include "graph/hooks.h"
 #include "ops/ops.h"
@@ -45,7 +45,7 @@ PyObject* get_grad(PyObject* self, void*) {
   return guarded([&] {
     const Ref<GradCell> cell = is_leaf(self) ? Ref<GradCell>::share(cell_of(self)) : retained_cell(unwrap(self));
     own_cell(self);
-    return wrap_or_none(cell ? read_grad(*cell) : Tensor());
+    return cell ? grad_name(*cell) : Py_NewRef(Py_None);
   });
 }
 
@@ -69,7 +69,7 @@ int set_grad(PyObject* self, PyObject* value, void*) {
       throw ShapeError(cat("[grad] the gradient is ", str(g.shape()), ", the tensor is ", str(spec.shape)));
     if (g.dtype() != spec.dtype)
       throw DTypeError(cat("[grad] the gradient is ", name_of(g.dtype()), ", the tensor is ", name_of(spec.dtype)));
-    write_grad(*cell, g);
+    set_grad_name(*cell, value);
     return 0;
   });
 }
@@ -78,13 +78,25 @@ PyObject* get_T(PyObject* self, void*) {
   return guarded([&] {
     Tensor x = unwrap(self);
     const int n = x.shape().size();
-    if (n < 2) return wrap(std::move(x));
-    if (n == 2) return wrap(taped(x, [](const Tensor& t) { return ops::transpose(t, 0, 1); }));
+    if (n < 2) return wrap_view(self, std::move(x));
+    if (n == 2) return wrap_view(self, taped(x, [](const Tensor& t) { return ops::transpose(t, 0, 1); }));
     Dims order;
     for (int i = n - 1; i >= 0; --i) order.push(i);
     Operands in;
     in.push(x);
-    return wrap(call(need_op("permute", "T"), in, Attrs::make({order})));
+    return wrap_view(self, call(need_op("permute", "T"), in, Attrs::make({order})));
+  });
+}
+
+PyObject* get_data(PyObject* self, void*) {
+  return guarded([&] { return detached_name(self); });
+}
+
+int change_data(PyObject* self, PyObject* value, void*) {
+  return guarded([&] {
+    if (!value) throw py::type_error("[data] cannot be deleted");
+    set_data(self, value);
+    return 0;
   });
 }
 
@@ -99,7 +111,7 @@ void change_requires_grad(PyObject* self, bool on) {
     p->slot->set_requires_grad(on);
     return;
   }
-  if (on == p->t.requires_grad()) return;
+  if (on == handle_of(self).requires_grad()) return;
   if (!is_leaf(self))
     throw GraphError(
         "[requires_grad] this tensor was computed from one that requires gradients: use detach() for a tensor that "
@@ -115,6 +127,7 @@ void change_requires_grad(PyObject* self, bool on) {
     const bool shared = t.node()->op || t.node()->n_outputs > 1;
     return with_requires_grad(shared ? detached(t) : t, "requires_grad");
   });
+  renamed(self);
 }
 
 PyGetSetDef tensor_getset[] = {
@@ -126,6 +139,7 @@ PyGetSetDef tensor_getset[] = {
     {"is_symbolic", get_is_symbolic, nullptr, "Whether it stands for a value that exists only when a program runs.",
      nullptr},
     {"grad", get_grad, set_grad, "The gradient that backward() has gathered in this leaf, or None.", nullptr},
+    {"data", get_data, change_data, "The same storage without the history; what is set, it shares.", nullptr},
     {"T", get_T, nullptr, "The axes in reverse order.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 

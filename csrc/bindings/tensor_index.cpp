@@ -1,13 +1,45 @@
 // x[...], len(x) and iteration.
 #include "base/error.h"
 #include "bindings/key.h"
+#include "bindings/names.h"
 #include "ops/ops.h"
 
 namespace bs::bindings {
 namespace {
 
 PyObject* subscript(PyObject* self, PyObject* key) {
-  return guarded([&] { return wrap(Key(key, "getitem").read(unwrap(self))); });
+  return guarded([&] {
+    const Key parsed(key, "getitem");
+    Tensor made = parsed.read(unwrap(self));
+    return parsed.tensors().empty() ? wrap_view(self, std::move(made)) : wrap(std::move(made));
+  });
+}
+
+// x[key] = v
+int set_subscript(PyObject* self, PyObject* key, PyObject* value) {
+  return guarded([&] {
+    if (!value) throw py::type_error("[setitem] elements cannot be deleted");
+    const Key parsed(key, "setitem");
+    const bool chosen = !parsed.tensors().empty();  // of the part, by tensors
+    const DType dtype = spec_of(self).dtype;
+    Tensor v = is_number(value) ? scalar_tensor(value, dtype, "setitem") : to_tensor(value, "setitem", "value");
+    if (chosen && v.dtype() != dtype) v = taped(v, [dtype](const Tensor& t) { return ops::cast(t, dtype); });
+    Tensor part;
+    {
+      RecordingGuard mode(chosen && recording());
+      part = parsed.view(unwrap(self));
+    }
+    if (chosen) {
+      v = parsed.put(part, v);
+    } else {
+      // As in PyTorch, axes of size 1 in front do not count.
+      Dims shape = v.shape();
+      while (shape.size() > part.shape().size() && shape[0] == 1) shape.erase(0);
+      if (shape.size() < v.shape().size()) v = taped(v, [shape](const Tensor& t) { return ops::reshape(t, shape); });
+    }
+    write_part(self, std::exchange(part, {}), std::move(v), "setitem", chosen);
+    return 0;
+  });
 }
 
 // Relies on the number of rows.
@@ -34,7 +66,7 @@ PyObject* item(PyObject* self, Py_ssize_t i) {
       fix_rows(self);
       throw IndexError(cat("[getitem] index ", i, " is outside axis 0 of size ", x.shape()[0]));
     }
-    return wrap(taped(x, [i](const Tensor& t) { return ops::select(t, 0, i); }));
+    return wrap_view(self, taped(x, [i](const Tensor& t) { return ops::select(t, 0, i); }));
   });
 }
 
@@ -48,9 +80,12 @@ PyObject* iterate(PyObject* self) {
 
 }  // namespace
 
-PyType_Slot tensor_index_slots[] = {
-    {Py_mp_subscript, reinterpret_cast<void*>(subscript)}, {Py_mp_length, reinterpret_cast<void*>(length)},
-    {Py_sq_length, reinterpret_cast<void*>(length)},       {Py_sq_item, reinterpret_cast<void*>(item)},
-    {Py_tp_iter, reinterpret_cast<void*>(iterate)},        {0, nullptr}};
+PyType_Slot tensor_index_slots[] = {{Py_mp_subscript, reinterpret_cast<void*>(subscript)},
+                                    {Py_mp_ass_subscript, reinterpret_cast<void*>(set_subscript)},
+                                    {Py_mp_length, reinterpret_cast<void*>(length)},
+                                    {Py_sq_length, reinterpret_cast<void*>(length)},
+                                    {Py_sq_item, reinterpret_cast<void*>(item)},
+                                    {Py_tp_iter, reinterpret_cast<void*>(iterate)},
+                                    {0, nullptr}};
 
 }  // namespace bs::bindings

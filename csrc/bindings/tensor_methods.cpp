@@ -6,6 +6,7 @@
 #include "bindings/arguments.h"
 #include "bindings/dtype.h"
 #include "bindings/gil.h"
+#include "bindings/names.h"
 #include "bindings/size.h"
 #include "bindings/tensor.h"
 #include "graph/op.h"
@@ -37,6 +38,11 @@ const Spec& fixed_spec(PyObject* self) {
   return spec_of(self);
 }
 
+PyObject* contiguous(PyObject* self, PyObject*) {
+  if (spec_of(self).contiguous()) return Py_NewRef(self);
+  return guarded([&] { return wrap(taped(unwrap(self), ops::contiguous)); });
+}
+
 PyObject* is_contiguous(PyObject* self, PyObject*) { return PyBool_FromLong(fixed_spec(self).contiguous()); }
 
 constexpr char kStride[] =
@@ -60,7 +66,7 @@ PyObject* requires_grad_(PyObject* self, const Arguments& v) {
 // ---- reading values ------------------------------------------------------------------------------------------
 
 PyObject* detach(PyObject* self, PyObject*) {
-  return guarded([&] { return wrap(taped(unwrap(self), detached)); });
+  return guarded([&] { return detached_name(self); });
 }
 
 PyObject* item(PyObject* self, PyObject*) {
@@ -243,6 +249,8 @@ PyMethodDef tensor_methods[] = {
     {"stride", BS_METHOD(kStride, stride)},
     {"is_contiguous", is_contiguous, METH_NOARGS,
      "is_contiguous()\n--\n\nWhether the elements lie in row-major order without gaps."},
+    {"contiguous", contiguous, METH_NOARGS,
+     "contiguous()\n--\n\nThe tensor itself where its elements lie in row-major order, else a copy that does."},
     {"requires_grad_", BS_METHOD(kRequiresGrad, requires_grad_)},
     {"detach", detach, METH_NOARGS, "detach()\n--\n\nThe same value without a history. Shares memory."},
     {"item", item, METH_NOARGS, "item()\n--\n\nThe only element, as a Python number."},

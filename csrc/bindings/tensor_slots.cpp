@@ -59,13 +59,20 @@ PyObject* replace(PyObject* self, const Arguments& v) {
   return Py_NewRef(self);
 }
 
+PyObject* snapshot(PyObject* self, PyObject*) {
+  return guarded([&] { return wrap(taped(unwrap(self), detached)); });
+}
+
 }  // namespace
 
-PyMethodDef slot_methods[] = {{"copy_", BS_METHOD(kCopy, copy_)},
-                              {"assign", BS_METHOD(kAssign, assign)},
-                              {"fill_", BS_METHOD(kFill, fill_)},
-                              {"zero_", zero_, METH_NOARGS, "zero_()\n--\n\nEvery element becomes 0."},
-                              {"_replace", BS_METHOD(kReplace, replace)},
-                              {nullptr, nullptr, 0, nullptr}};
+PyMethodDef slot_methods[] = {
+    {"copy_", BS_METHOD(kCopy, copy_)},
+    {"assign", BS_METHOD(kAssign, assign)},
+    {"fill_", BS_METHOD(kFill, fill_)},
+    {"zero_", zero_, METH_NOARGS, "zero_()\n--\n\nEvery element becomes 0."},
+    {"_replace", BS_METHOD(kReplace, replace)},
+    {"_snapshot", snapshot, METH_NOARGS,
+     "_snapshot()\n--\n\nA tensor of the value as it is now. Later writes do not reach it, and make the copy."},
+    {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace bs::bindings

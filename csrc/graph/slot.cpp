@@ -50,6 +50,7 @@ Tensor Slot::value() const {
 void Slot::set(Tensor value) {
   std::lock_guard guard(lock_);
   std::swap(value_, value);
+  version_.fetch_add(1, std::memory_order_release);
 }
 
 Tensor Slot::read() {
@@ -120,6 +121,7 @@ void Slot::commit(Ref<Buffer> buffer, DType dtype) {
   if (buffer.get() == value_.out().buffer.get() || value_.dtype() != dtype) return;
   made = leaf(spec_, std::move(buffer), cell);
   std::swap(value_, made);
+  version_.fetch_add(1, std::memory_order_release);
 }
 
 void Slot::replace(const Tensor& value) {
@@ -138,6 +140,7 @@ void Slot::replace(const Tensor& value) {
     std::lock_guard guard(lock_);
     spec_ = copy.spec();
     std::swap(value_, made);
+    version_.fetch_add(1, std::memory_order_release);
   }
   bump_structure_epoch();
 }
@@ -194,6 +197,7 @@ void accumulate_grad(GradCell& cell, const Tensor& grad) {
   if (cell.stale) return;
   old = cell.grad;
   cell.grad = old ? sum_of(old, grad) : grad;
+  if (cell.named) cell.named->set(cell.grad);
 }
 
 }  // namespace bs

@@ -9,6 +9,8 @@
 
 namespace bs {
 
+class NamedStorage;
+
 class Slot : public Counted {
  public:
   // Takes the value; `requires_grad` slots collect gradients in a cell.
@@ -32,9 +34,16 @@ class Slot : public Counted {
   // The value's memory, to be overwritten run after run until unlock(). Null, and nothing locked, if something else
   // holds the value or looks at it just now, or the dtype is another.
   char* hold(DType dtype);
-  void unlock() { lock_.unlock(); }
+  void unlock() {
+    version_.fetch_add(1, std::memory_order_release);
+    lock_.unlock();
+  }
   // Replaces the value at once, whatever captures run; not one whose dtype has become another meanwhile.
   void commit(Ref<Buffer> buffer, DType dtype);
+
+  // Another one after each change of the value.
+  uint64_t version() const { return version_.load(std::memory_order_acquire); }
+  NamedStorage* storage = nullptr;  // of the names that lie in it (storage.h), while there are any
 
   // Another value of the same shape, whose dtype may differ: programs that know the old one no longer fit.
   void replace(const Tensor& value);
@@ -55,6 +64,7 @@ class Slot : public Counted {
 
   mutable std::mutex lock_;  // around value_: programs commit without the interpreter's lock
   Tensor value_;
+  std::atomic<uint64_t> version_{0};
   Spec spec_;
   Ref<GradCell> resting_;  // while no gradients are collected
 };

@@ -174,16 +174,33 @@ class Tensor {
   int output_ = 0;
 };
 
+// One gradient as names know it (storage.h): what is added to it, and what is written to it, they show, also when its
+// cell has another one. Under the lock of that cell.
+struct Gradient : Counted {
+  Tensor value;
+  std::atomic<uint64_t> version{0};  // another one after each change
+  void* object = nullptr;            // the one of the host language, while there is one
+
+  void set(Tensor t) {
+    value = std::move(t);
+    version.fetch_add(1, std::memory_order_release);
+  }
+  static void destroy(Gradient* g) { delete g; }
+};
+
 // Sweeps and programs of several threads may meet here, without the interpreter's lock: hence a lock of its own.
 struct GradCell : Counted {
   std::mutex lock;
-  Tensor grad;         // empty until a sweep reaches the leaf
-  bool stale = false;  // a compiled step has made newer gradients and kept none of them
+  Tensor grad;          // empty until a sweep reaches the leaf
+  bool stale = false;   // a compiled step has made newer gradients and kept none of them
+  Ref<Gradient> named;  // grad, where it has a name
 
   // Gives what was there: a graph that ends may wait for the interpreter, so whoever holds a lock lets it go later.
   Tensor set(Tensor g, bool is_stale) {
+    Ref<Gradient> before;
     std::lock_guard guard(lock);
     std::swap(grad, g);
+    std::swap(named, before);
     stale = is_stale;
     return g;
   }

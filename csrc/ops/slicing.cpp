@@ -141,6 +141,7 @@ const Op narrow_op{
     .visibility = Visibility::method,
     .infer = [](const Attrs* attrs, const Specs& in,
                 Spec* out) { out[0] = part_of(in[0], narrow_of(attrs, in[0].shape)); },
+    .strided = IN_0,
     .storage = Storage::moved,
     .compose =
         [](const Attrs* attrs, std::span<const Tensor> in) {

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/with_dtype.h"
 #include "graph/slot.h"
+#include "graph/storage.h"
 #include "ops/batch.h"
 #include "ops/ops.h"
 
@@ -306,8 +307,8 @@ BS_BATCH(add_strided_op, [](const BatchCall& call) {
 
 // ---- in memory that is there -----------------------------------------------------------------------------------
 
-// Of an op whose output lies over its first input, and whose derivative reads nothing.
-Tensor apply_over(const Op& op, std::span<const Tensor> in, Ref<Attrs> attrs) {
+// Of an op whose output lies over its first input, and whose derivative reads nothing; `holds`: the result is there.
+Tensor apply_over(const Op& op, std::span<const Tensor> in, Ref<Attrs> attrs, bool holds = false) {
   const int n = static_cast<int>(in.size());
   Few<const Spec*, kFewOperands> specs(n);
   bool record = false;
@@ -330,6 +331,7 @@ Tensor apply_over(const Op& op, std::span<const Tensor> in, Ref<Attrs> attrs) {
   o.spec = std::move(spec);
   o.offset = in[0].out().offset;
   o.buffer = in[0].out().buffer;
+  if (holds) return Tensor(std::move(node), 0);
   Few<View, kFewOperands> operands(n + 1);
   for (int i = 0; i < n; ++i) operands[i] = View{specs[i], in[static_cast<size_t>(i)].data()};
   operands[n] = View{&o.spec, operands[0].data};
@@ -349,6 +351,25 @@ bool computes_over(std::span<const Tensor> in, bool over) {
   for (const Tensor& t : in) over &= !t.symbolic() && t.dtype() == in[0].dtype();
   return over && !current_capture() && in[0].spec().contiguous();
 }
+
+// ---- with_history ----------------------------------------------------------------------------------------------
+
+// In no registry: its derivative is that of a value which it does not give.
+const Op with_history_op{
+    .name = "with_history",
+    .doc = "The value of x with the history of another one: what is written to a name without being recorded.",
+    .inputs = {{"input"}, {"history"}},
+    .infer =
+        [](const Attrs*, const Specs& in, Spec* out) {
+          if (!(in[0].shape == in[1].shape) || in[0].dtype != in[1].dtype)
+            throw ShapeError(cat("[with_history] input is ", name_of(in[0].dtype), " ", str(in[0].shape),
+                                 ", history is ", name_of(in[1].dtype), " ", str(in[1].shape)));
+          out[0] = in[0];
+        },
+    .view = true,
+    .strided = ALL_INPUTS,
+    .grad = [](GradCall& call) { call.set(1, call.grad()); },
+};
 
 }  // namespace
 
@@ -396,3 +417,46 @@ Tensor add_parts(Tensor base, std::vector<GradCall::OfPart>& parts) {
 }
 
 }  // namespace bs::ops
+
+namespace bs {
+
+Tensor part_of(const Tensor& x, const Place& place) {
+  return ops::as_strided(x, place.spec.shape, place.spec.full_strides(), place.offset);
+}
+
+Tensor with_part(Tensor x, const Tensor& v, const Place& place, bool over, bool holds) {
+  if (!holds) return ops::write_strided(std::move(x), v, place.spec.full_strides(), place.offset, over);
+  const Tensor in[] = {std::move(x), v};
+  return ops::apply_over(*ops::kWriteStrided, in, Attrs::make({place.spec.full_strides(), place.offset}), true);
+}
+
+void move_part(const Place& place, char* data, const Tensor& v) {
+  ops::copy_part(place.spec.dtype, place.spec.shape,
+                 data + place.offset * static_cast<int64_t>(size_of(place.spec.dtype)), place.spec.full_strides(),
+                 v.data(), v.spec().full_strides());
+}
+
+Tensor with_history(const Tensor& leaf, const Ref<Node>& past, int output) {
+  if (!past->op) {
+    leaf.node()->cell = past->cell;
+    leaf.node()->requires_grad = true;
+    return leaf;
+  }
+  // Of several writes one after the other the last one counts.
+  Node* of = past.get();
+  if (of->op == &ops::with_history_op) {
+    output = static_cast<int>(of->in(1).output);
+    of = of->in(1).node;
+  }
+  Ref<Node> node = Node::make(&ops::with_history_op, 2, 1);
+  node->in(1) = Edge{Ref<Node>::share(of).release(), static_cast<uint32_t>(output), false};
+  node->requires_grad = true;
+  node->severed = of->severed;
+  Output& o = node->out(0);
+  o.spec = leaf.spec();
+  o.offset = leaf.out().offset;
+  o.buffer = leaf.out().buffer;
+  return Tensor(std::move(node), 0);
+}
+
+}  // namespace bs

@@ -157,7 +157,7 @@ def test_parameter():
     assert p.sub_(p.grad, alpha=0.5) is p
     assert p.tolist() == [0, 0]
     assert view.tolist() == [1, 2]
-    assert tensor.tolist() == [1, 2]
+    assert tensor.tolist() == [0, 0]  # it shares the storage
     assert double.tolist() == [2, 4]
     assert p.grad.tolist() == [2, 4]
     p.add_(1).mul_(3.0).add_([1.0, 2.0], alpha=2)

@@ -92,9 +92,3 @@ def test_index_by_rows():
 def test_index_errors(key, error, text):
     with pytest.raises(error, match=text):
         _core.zeros(4, 3)[key]
-
-
-def test_no_item_assignment():
-    x = _core.zeros(3)
-    with pytest.raises(TypeError):
-        x[0] = 1.0

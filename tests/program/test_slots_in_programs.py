@@ -29,7 +29,7 @@ def test_a_numpy_view_keeps_the_value_from_before_the_step() -> None:
     for _ in range(3):
         views = [np.asarray(p.detach()) for p in model.parameters()]
         copies = [v.copy() for v in views]
-        handles = [p.detach() for p in model.parameters()]
+        handles = [p._snapshot() for p in model.parameters()]
         step(x, y)
         for p, v, c, h in zip(model.parameters(), views, copies, handles, strict=True):
             np.testing.assert_array_equal(v, c)
@@ -78,7 +78,7 @@ def test_slots_may_be_swapped() -> None:
 
     @bs.compile
     def swap() -> None:
-        old = a.detach()
+        old = a.clone()
         a.assign(b)
         b.assign(old)
 
@@ -101,10 +101,10 @@ def test_old_and_new_values_of_a_parameter() -> None:
 
     @bs.compile
     def count() -> tuple[Any, ...]:
-        old, plus = p.detach(), p + 10.0
+        old, plus = p._snapshot(), p + 10.0
         with bs.no_grad():
             p.assign(p + 1.0)
-            middle = p.detach()
+            middle = p._snapshot()
             p.assign(p + 1.0)
         return old, plus, middle, p.detach(), p
 

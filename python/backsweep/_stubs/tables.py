@@ -169,6 +169,7 @@ ATTRIBUTES = {  # of tensors and the trainer; True: can be set
     "grad_fn": ("Node | None", False),
     "retains_grad": ("bool", False),
     "T": ("Tensor", False),
+    "data": ("Tensor", True),
     "steps_done": ("int", False),
     "steps_total": ("int", False),
     "loss": ("float", False),
@@ -275,10 +276,12 @@ OPERATORS = {
     "__iter__": "(self) -> Iterator[Tensor]",
     "__format__": "(self, format_spec: str, /) -> str",
     "__getitem__": "(self, key: Any, /) -> Tensor",
+    "__setitem__": "(self, key: Any, value: TensorLike, /) -> None",
     "__hash__": "(self) -> int",
     "__array__": "(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]",
     "__deepcopy__": "(self: Self, memo: dict[int, Any], /) -> Self",
     "_replace": "(self: Self, value: TensorLike, /) -> Self",
+    "_snapshot": "(self) -> Tensor",
 }
 OPERATORS |= dict.fromkeys(("__neg__", "__pos__", "__abs__", "__invert__"), "(self) -> Tensor")
 OPERATORS |= {
@@ -305,5 +308,5 @@ SKIPPED = {  # what every class has, or what only the interpreter and copy, pick
         "__weakref__",
         "__text_signature__",
     ),
-    *("__array_ufunc__", "__array_priority__", "__getattribute__", "__weaklistoffset__"),
+    *("__delitem__", "__array_ufunc__", "__array_priority__", "__getattribute__", "__weaklistoffset__"),
 }

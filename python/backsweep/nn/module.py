@@ -263,7 +263,7 @@ class Module:
         The values are those of now: later training does not change them.
         """
         slots = self._state_slots()
-        return OrderedDict((prefix + path, slot.detach()) for path, slot in slots.items())
+        return OrderedDict((prefix + path, slot._snapshot()) for path, slot in slots.items())
 
     def _state_slots(self) -> dict[str, Parameter | Buffer]:
         slots: dict[str, Parameter | Buffer] = {}

@@ -343,7 +343,7 @@ class Optimizer:
         """
         numbers = {id(p): i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
         state = {
-            numbers[id(p)]: {name: buffers[name].detach() for name in self.saved if name in buffers}
+            numbers[id(p)]: {name: buffers[name]._snapshot() for name in self.saved if name in buffers}
             for p, buffers in self._buffers.items()
             if id(p) in numbers and any(np.any(np.asarray(b)) for b in buffers.values())
         }

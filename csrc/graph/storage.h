@@ -1,0 +1,163 @@
+// NamedStorage that several names share: a tensor, its views, what detach() and .data give of it. All of them show what
+// was written last, through whichever; none of them counts as a reader for whose sake the memory would have to be kept.
+//
+// Values never change: a storage has one value after the other. The next one lies in the memory of the last where
+// nobody else reads that (a saved value, an array of NumPy, another tensor), else in new memory. Whoever works without
+// the interpreter's lock holds a counted handle to what it reads, so it is such a reader. Storages and lineages are
+// touched with that lock only.
+#pragma once
+
+#include "graph/slot.h"
+#include "graph/tensor.h"
+
+namespace bs {
+
+// Where a name lies in the memory of its storage.
+struct Place {
+  Spec spec;
+  int64_t offset = 0;
+
+  Place() = default;
+  Place(Spec s, int64_t at) : spec(std::move(s)), offset(at) {}
+  explicit Place(const Tensor& t) : spec(t.spec()), offset(t.out().offset) {}
+  bool operator==(const Place& o) const {
+    return offset == o.offset && spec.dtype == o.spec.dtype && spec.shape == o.spec.shape &&
+           (spec.contiguous() ? o.spec.contiguous() : !o.spec.contiguous() && *spec.strides == *o.spec.strides);
+  }
+};
+
+// Defined in ops/, which this folder does not see. The part of x, which is contiguous, at a place: a view.
+Tensor part_of(const Tensor& x, const Place& place);
+// x with the part at the place replaced by v: over the memory of x where `over` says that nobody else reads it. Where
+// the part holds v's elements already, nothing is moved.
+Tensor with_part(Tensor x, const Tensor& v, const Place& place, bool over, bool holds = false);
+// Moves the elements of v to the place in the memory at `data`.
+void move_part(const Place& place, char* data, const Tensor& v);
+// A new leaf with the history of another value: what derivatives see is that one.
+Tensor with_history(const Tensor& leaf, const Ref<Node>& past, int output);
+
+class NamedStorage : public Counted {
+ public:
+  // Who holds a handle that is made anew when it is next wanted: it is given up before the storage is written.
+  class Reader {
+   public:
+    Reader() = default;
+    Reader(const Reader&) = delete;
+    Reader& operator=(const Reader&) = delete;
+
+   protected:
+    ~Reader() = default;  // of one that has left
+    virtual void let_go() = 0;
+    void enter(NamedStorage& s) {
+      if (before_) return;
+      next_ = s.readers_;
+      before_ = &s.readers_;
+      if (next_) next_->before_ = &next_;
+      s.readers_ = this;
+    }
+    void leave() {
+      if (!before_) return;
+      *before_ = next_;
+      if (next_) next_->before_ = before_;
+      before_ = nullptr;
+    }
+
+   private:
+    friend class NamedStorage;
+    Reader* next_ = nullptr;
+    Reader** before_ = nullptr;  // what points to this one; null: in no list
+  };
+
+  static Ref<NamedStorage> make(Ref<Buffer> buffer) {
+    return Ref<NamedStorage>::adopt(new NamedStorage(std::move(buffer)));
+  }
+  static Ref<NamedStorage> of(Slot& slot);
+  // Of the gradient that a cell has now; of none where a capture's symbol is all there is.
+  static Ref<NamedStorage> of(GradCell& cell, bool symbolic);
+  static void destroy(NamedStorage* s) { delete s; }
+  ~NamedStorage();
+
+  Ref<Slot> slot;      // of a parameter or buffer: it holds the value
+  Ref<GradCell> cell;  // of a gradient: `gradient` holds the value, which is the cell's as long as that has this one
+  Ref<Gradient> gradient;
+  // From here on the value is the cell's gradient, which it is already.
+  void bind(GradCell& cell);
+  // Another one after each write.
+  uint64_t version() const {
+    return slot ? slot->version() : gradient ? gradient->version.load(std::memory_order_acquire) : version_;
+  }
+  Ref<Buffer> buffer() const { return slot ? slot->buffer() : cell ? value().out().buffer : buffer_; }
+  // Of a slot or a gradient.
+  Tensor value() const;
+
+  void let_go();
+  // The part at `place` becomes v, which has its shape and dtype. Nothing is recorded.
+  void write(const Place& place, Tensor v);
+  // The value is that of t, which fills its buffer. Of no slot or gradient.
+  void become(const Tensor& t);
+  // Whether nobody but readers, who have let go, and `more` others hold the memory.
+  bool alone(uint32_t more = 0) const;
+  // A leaf at the place.
+  Tensor leaf(const Place& place) const;
+  // Whether the place is all of the memory, in order.
+  bool whole(const Place& place) const;
+  // All of the memory as one axis.
+  Place flat(DType dtype) const;
+
+ private:
+  NamedStorage() = default;
+  explicit NamedStorage(Ref<Buffer> buffer) : buffer_(std::move(buffer)) {}
+  void write_gradient(const Place& place, Tensor v);
+  explicit NamedStorage(Slot& s) : slot(Ref<Slot>::share(&s)) {}
+  Ref<Buffer> buffer_;
+  uint64_t version_ = 0;
+  Reader* readers_ = nullptr;
+};
+
+// What derivatives know of a storage. A tensor and its views are one lineage; detach() begins another one in the same
+// storage. A write is recorded in the lineage that it goes through; in the others the value changes, and the history
+// stays. (A slot has no history beyond its own leaf, which names of it ask the slot for.)
+class Lineage final : public Counted, private NamedStorage::Reader {
+ public:
+  const Ref<NamedStorage> storage;
+
+  // Of t, whose value is that of the storage, and of its views.
+  static Ref<Lineage> make(Ref<NamedStorage> s, const Tensor& t) {
+    return Ref<Lineage>::adopt(new Lineage(std::move(s), t));
+  }
+  // Without a history.
+  static Ref<Lineage> make(Ref<NamedStorage> s, const Place& place) {
+    return Ref<Lineage>::adopt(new Lineage(std::move(s), place));
+  }
+  static void destroy(Lineage* l) { delete l; }
+  ~Lineage() { leave(); }
+
+  bool has_history() const { return base_ || past_; }
+  // Whether the history is that of a leaf.
+  bool of_leaf() const { return has_history() && !(base_ ? base_.node() : past_.get())->op; }
+  // The value at the place as it is now, with its history.
+  Tensor read(const Place& place);
+  // The part at `place` becomes v, which has its shape and dtype. `derived`: v has been computed from that part, so
+  // that it has the part's history already.
+  void write(const Place& place, Tensor v, bool record, bool derived);
+
+ private:
+  Lineage(Ref<NamedStorage> s, const Tensor& t);
+  Lineage(Ref<NamedStorage> s, const Place& place);
+  void let_go() override;
+  // The value of all that the lineage is about, with its history.
+  const Tensor& base();
+  void set_base(Tensor t);
+  // Makes all of the memory what it is about.
+  void widen();
+
+  Place place_;     // of the base
+  Tensor base_;     // where there is a history, and the storage has not been written since
+  Ref<Node> past_;  // else the history
+  int past_output_ = 0;
+};
+
+// Whether t is nobody else's: its memory may become a name's.
+bool is_fresh(const Tensor& t);
+
+}  // namespace bs

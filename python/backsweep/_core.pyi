@@ -310,6 +310,19 @@ class Tensor:
     ) -> Tensor:
         """The first position of the minimum along the axis dim, int64; None: in x flattened. NaN counts as the least. Not differentiable."""
 
+    def argsort(
+        self,
+        dim: _int = -1,
+        descending: _bool = False,
+        *,
+        axis: _int = ...,
+        stable: _bool = False,
+    ) -> Tensor:
+        """The numbers along dim of the elements in ascending or descending order: sort(input, ..).indices."""
+
+    def argwhere(self) -> Tensor:
+        """The places of all elements that are not 0, in row-major order: an int64 matrix with a row for each. Not in a capture."""
+
     def assign(self: Self, source: TensorLike) -> Self:
         """Of a parameter or buffer: source, of the same shape and dtype, becomes its value."""
 
@@ -350,6 +363,9 @@ class Tensor:
 
     def bfloat16(self) -> Tensor:
         """As bfloat16."""
+
+    def bincount(self, weights: TensorLike | None = None, minlength: _int = 0) -> Tensor:
+        """How often each of 0, 1, .. is in the vector input, up to its largest number and at least to minlength - 1; with weights, the sums of those of each. Not in a capture."""
 
     def bitwise_and(self, other: TensorLike) -> Tensor:
         """the bits that both have; of bools, whether both are true"""
@@ -605,6 +621,16 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
+    def gather(
+        self,
+        dim: _int = ...,
+        index: TensorLike = ...,
+        *,
+        axis: _int = ...,
+        sparse_grad: _bool = False,
+    ) -> Tensor:
+        """out[i, j, ..] is input at i, j, .. with the number index[i, j, ..] in place of that along dim. index has as many axes as input and the shape of the result; its elements are 0 to input.shape[dim] - 1."""
+
     def ge(self, other: TensorLike) -> Tensor:
         """input >= other"""
 
@@ -668,8 +694,140 @@ class Tensor:
     def half(self) -> Tensor:
         """As float16."""
 
+    def histc(self, bins: _int = 100, min: _float = 0.0, max: _float = 0.0) -> Tensor:
+        """How many elements lie in each of `bins` intervals of one length from min to max, which is in the last one; where both are 0, from the least to the largest element. Not differentiable."""
+
+    def index_add(
+        self,
+        dim: _int = ...,
+        index: TensorLike = ...,
+        source: TensorLike = ...,
+        *,
+        axis: _int = ...,
+        alpha: _float = 1,
+    ) -> Tensor:
+        """input with the rows of source (times alpha) added to its rows (positions along dim) that index names, in the order of index."""
+
+    def index_add_(
+        self: Self,
+        dim: _int = ...,
+        index: TensorLike = ...,
+        source: TensorLike = ...,
+        *,
+        axis: _int = ...,
+        alpha: _float = 1,
+    ) -> Self:
+        """input with the rows of source (times alpha) added to its rows (positions along dim) that index names, in the order of index.
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def index_copy(
+        self,
+        dim: _int = ...,
+        index: TensorLike = ...,
+        source: TensorLike = ...,
+        *,
+        axis: _int = ...,
+    ) -> Tensor:
+        """input with its rows (positions along dim) that index names replaced by the rows of source."""
+
+    def index_copy_(
+        self: Self,
+        dim: _int = ...,
+        index: TensorLike = ...,
+        source: TensorLike = ...,
+        *,
+        axis: _int = ...,
+    ) -> Self:
+        """input with its rows (positions along dim) that index names replaced by the rows of source.
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def index_fill(
+        self,
+        dim: _int = ...,
+        index: TensorLike = ...,
+        value: TensorLike = ...,
+        *,
+        axis: _int = ...,
+    ) -> Tensor:
+        """input with its rows (positions along dim) that index names filled with a number, or a tensor without axes."""
+
+    def index_fill_(
+        self: Self,
+        dim: _int = ...,
+        index: TensorLike = ...,
+        value: TensorLike = ...,
+        *,
+        axis: _int = ...,
+    ) -> Self:
+        """input with its rows (positions along dim) that index names filled with a number, or a tensor without axes.
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def index_put(self) -> Tensor:
+        """Give input with values at indices: what `input[indices] = values` leaves.
+
+            Parameters
+            ----------
+            input : Tensor
+            indices : sequence of Tensor
+                Integers (int64, int32), which broadcast together, or masks (bool), for the first axes.
+            values : Tensor
+                Of input's dtype; broadcasts to `input[indices]`.
+            accumulate : bool, default False
+                Add to what is there, in the order of indices, also where positions repeat. Else the last one stays.
+
+            Returns
+            -------
+            Tensor
+
+            Raises
+            ------
+            IndexError
+                If an index is outside its axis, or a mask does not fit.
+            ShapeError, DTypeError
+                If values do not fit.
+        """
+
+    def index_put_(self) -> Tensor:
+        """Write values at indices, as index_put; gives the tensor."""
+
+    def index_reduce(
+        self,
+        dim: _int = ...,
+        index: TensorLike = ...,
+        source: TensorLike = ...,
+        reduce: Literal["prod", "mean", "amax", "amin"] = ...,
+        *,
+        axis: _int = ...,
+        include_self: _bool = True,
+    ) -> Tensor:
+        """scatter_reduce of whole rows: those of source to the rows (positions along dim) that index names."""
+
+    def index_reduce_(
+        self: Self,
+        dim: _int = ...,
+        index: TensorLike = ...,
+        source: TensorLike = ...,
+        reduce: Literal["prod", "mean", "amax", "amin"] = ...,
+        *,
+        axis: _int = ...,
+        include_self: _bool = True,
+    ) -> Self:
+        """scatter_reduce of whole rows: those of source to the rows (positions along dim) that index names.
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def index_rows(self, index: TensorLike) -> Tensor:
         """x[index]: the rows of x (r, ...) at index (...), which are 0 to r - 1; the result is index.shape + x.shape[1:]."""
+
+    def index_select(self, dim: _int = ..., index: TensorLike = ..., *, axis: _int = ...) -> Tensor:
+        """The rows (positions along dim) of input that the vector index names."""
 
     def inner(self, other: TensorLike) -> Tensor:
         """The sum of products over the last axis of both: (..., k) and (*, k) give (..., *); a 0-d side multiplies."""
@@ -704,6 +862,17 @@ class Tensor:
 
     def kron(self, other: TensorLike) -> Tensor:
         """Kronecker's product: the blocks x_i y, in blocks along each axis; axes that one side lacks have size 1."""
+
+    def kthvalue(
+        self,
+        k: _int,
+        dim: _int = -1,
+        keepdim: _bool = False,
+        *,
+        axis: _int = ...,
+        keepdims: _bool = ...,
+    ) -> tuple[Tensor, Tensor]:
+        """The k-th smallest element along dim, counted from 1, and its number there. NaN is above all."""
 
     def le(self, other: TensorLike) -> Tensor:
         """input <= other"""
@@ -796,6 +965,27 @@ class Tensor:
     def lu_solve(self) -> Tensor:
         """Solve A X = b: `linalg.lu_solve`."""
 
+    def masked_fill(self, mask: TensorLike, value: TensorLike) -> Tensor:
+        """value, a number or a tensor without axes, where mask is true, else input; of input's dtype."""
+
+    def masked_fill_(self: Self, mask: TensorLike, value: TensorLike) -> Self:
+        """value, a number or a tensor without axes, where mask is true, else input; of input's dtype.
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def masked_scatter(self, mask: TensorLike, source: TensorLike) -> Tensor:
+        """input, broadcast with mask, with the elements of source, in order, where mask is true. ValueError where source has too few."""
+
+    def masked_scatter_(self: Self, mask: TensorLike, source: TensorLike) -> Self:
+        """input, broadcast with mask, with the elements of source, in order, where mask is true. ValueError where source has too few.
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def masked_select(self, mask: TensorLike) -> Tensor:
+        """The elements of input where mask, which broadcasts with it, is true, in row-major order. Not in a capture."""
+
     def matmul(self, other: TensorLike) -> Tensor:
         """x y: (..., m, k) by (..., k, n) gives (..., m, n), leading axes broadcast; a 1-d x is a row, a 1-d y a column. Each element is a chain of fused multiply-adds over k ascending, in parts of 4096; in 16 lanes where there is one column. Integers wrap around."""
 
@@ -836,6 +1026,9 @@ class Tensor:
 
     def mm(self, mat2: TensorLike) -> Tensor:
         """x y of two matrices, (m, k) by (k, n)."""
+
+    def msort(self) -> Tensor:
+        """The elements along the first axis in ascending order."""
 
     def mul(self, other: TensorLike) -> Tensor:
         """input times other; of bools, whether both are true"""
@@ -890,6 +1083,26 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
+    def nonzero(self) -> Tensor:
+        """Find the elements that are not 0.
+
+            Parameters
+            ----------
+            input : Tensor
+            as_tuple : bool, default False
+                Give a vector for each axis, as `input[...]` takes them, instead of one matrix.
+
+            Returns
+            -------
+            Tensor, shape (n, axes), int64, or a tuple of Tensor, shape (n,), int64
+                Positions in row-major order.
+
+            Raises
+            ------
+            GraphError
+                In a capture, where n is not known.
+        """
+
     def not_equal(self, other: TensorLike) -> Tensor:
         """input != other"""
 
@@ -928,6 +1141,15 @@ class Tensor:
 
     def pow_(self: Self, exponent: TensorLike) -> Self:
         """input^exponent as C's pow; of integers an integer. At input 0 the derivative by exponents >= 0 is 0
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def put(self, index: TensorLike, source: TensorLike, accumulate: _bool = False) -> Tensor:
+        """input with source's elements at the positions index in row-major order, or added there with accumulate."""
+
+    def put_(self: Self, index: TensorLike, source: TensorLike, accumulate: _bool = False) -> Self:
+        """input with source's elements at the positions index in row-major order, or added there with accumulate.
 
         In place: the result becomes the value of the tensor, which is returned.
         """
@@ -1013,6 +1235,81 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
+    def scatter(
+        self,
+        dim: _int = ...,
+        index: TensorLike = ...,
+        src: TensorLike = ...,
+        *,
+        axis: _int = ...,
+        reduce: Literal["add", "multiply"] | None = None,
+    ) -> Tensor:
+        """input with src[i, j, ..], or a number, at i, j, .. with index[i, j, ..] in place of the number along dim, for all elements of index; of several at one place the last one. reduce: added, or multiplied, in their order. src is as large as index or larger."""
+
+    def scatter_(
+        self: Self,
+        dim: _int = ...,
+        index: TensorLike = ...,
+        src: TensorLike = ...,
+        *,
+        axis: _int = ...,
+        reduce: Literal["add", "multiply"] | None = None,
+    ) -> Self:
+        """input with src[i, j, ..], or a number, at i, j, .. with index[i, j, ..] in place of the number along dim, for all elements of index; of several at one place the last one. reduce: added, or multiplied, in their order. src is as large as index or larger.
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def scatter_add(
+        self,
+        dim: _int = ...,
+        index: TensorLike = ...,
+        src: TensorLike = ...,
+        *,
+        axis: _int = ...,
+    ) -> Tensor:
+        """scatter with what comes added to what is there, in the order of index."""
+
+    def scatter_add_(
+        self: Self,
+        dim: _int = ...,
+        index: TensorLike = ...,
+        src: TensorLike = ...,
+        *,
+        axis: _int = ...,
+    ) -> Self:
+        """scatter with what comes added to what is there, in the order of index.
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def scatter_reduce(
+        self,
+        dim: _int = ...,
+        index: TensorLike = ...,
+        src: TensorLike = ...,
+        reduce: Literal["sum", "prod", "mean", "amax", "amin"] = ...,
+        *,
+        axis: _int = ...,
+        include_self: _bool = True,
+    ) -> Tensor:
+        """scatter with all that comes to one place reduced with what is there (with include_self=False only what comes): their sum, prod, mean, amax or amin. The derivative of equal extremes is shared among them."""
+
+    def scatter_reduce_(
+        self: Self,
+        dim: _int = ...,
+        index: TensorLike = ...,
+        src: TensorLike = ...,
+        reduce: Literal["sum", "prod", "mean", "amax", "amin"] = ...,
+        *,
+        axis: _int = ...,
+        include_self: _bool = True,
+    ) -> Self:
+        """scatter with all that comes to one place reduced with what is there (with include_self=False only what comes): their sum, prod, mean, amax or amin. The derivative of equal extremes is shared among them.
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def select(self, dim: _int = ..., index: _int = ..., *, axis: _int = ...) -> Tensor:
         """x[index] on axis dim, which is gone in the result; a negative index counts from the end. A view."""
 
@@ -1065,6 +1362,16 @@ class Tensor:
 
         In place: the result becomes the value of the tensor, which is returned.
         """
+
+    def sort(
+        self,
+        dim: _int = -1,
+        descending: _bool = False,
+        *,
+        axis: _int = ...,
+        stable: _bool = False,
+    ) -> tuple[Tensor, Tensor]:
+        """The elements along dim in ascending or descending order, and their numbers there before. NaN is above all. Equal ones always stay in their order, as with stable=True."""
 
     def split(
         self,
@@ -1132,6 +1439,18 @@ class Tensor:
             Without `compute_uv` U and V are zeros.
         """
 
+    def take(self, index: TensorLike) -> Tensor:
+        """The elements of input, in row-major order, at the positions index; those below 0 count from the end."""
+
+    def take_along_dim(
+        self,
+        indices: TensorLike,
+        dim: _int | None = None,
+        *,
+        axis: _int | None = ...,
+    ) -> Tensor:
+        """gather whose input and indices broadcast but for axis dim; without dim, of input in row-major order."""
+
     def tanh(self) -> Tensor:
         """(e^x - e^-x) / (e^x + e^-x)"""
 
@@ -1146,6 +1465,17 @@ class Tensor:
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers."""
+
+    def topk(
+        self,
+        k: _int,
+        dim: _int = -1,
+        largest: _bool = True,
+        sorted: _bool = True,
+        *,
+        axis: _int = ...,
+    ) -> tuple[Tensor, Tensor]:
+        """The k largest elements along dim (smallest with largest=False), in order, and their numbers there. Of equal ones the first. NaN is above all."""
 
     def trace(self) -> Tensor:
         """sum_i x_ii of a matrix; of integers int64."""
@@ -1189,6 +1519,52 @@ class Tensor:
 
     def unbind(self, dim: _int = 0, *, axis: _int = ...) -> tuple[Tensor, ...]:
         """All positions of the axis dim, which is gone in the results. Views."""
+
+    def unique(self) -> Tensor:
+        """Find the distinct elements, ascending; NaN is equal to nothing.
+
+            Parameters
+            ----------
+            input : Tensor
+            sorted : bool, default True
+                Taken for PyTorch's sake: the result is sorted in any case.
+            return_inverse, return_counts : bool, default False
+                Also give, for each element, which of the distinct ones it is, and how often each of these occurs.
+            dim : int, optional
+                Compare the rows along this axis instead of elements.
+
+            Returns
+            -------
+            Tensor, or a tuple of Tensor
+                The distinct elements, and what else was asked for (int64).
+
+            Raises
+            ------
+            GraphError
+                In a capture, where the size of the result is not known.
+        """
+
+    def unique_consecutive(self) -> Tensor:
+        """Leave out elements that are equal to the one before them.
+
+            Parameters
+            ----------
+            input : Tensor
+            return_inverse, return_counts : bool, default False
+                Also give, for each element, the number of the one that stands for it, and for how many each stands.
+            dim : int, optional
+                Compare the rows along this axis instead of elements.
+
+            Returns
+            -------
+            Tensor, or a tuple of Tensor
+                The elements that stay, and what else was asked for (int64).
+
+            Raises
+            ------
+            GraphError
+                In a capture, where the size of the result is not known.
+        """
 
     def vdot(self, other: TensorLike) -> Tensor:
         """sum_i x_i y_i of two vectors, 0-d."""
@@ -1362,6 +1738,17 @@ class ops:
         keepdims: bool = ...,
     ) -> Tensor: ...
     @staticmethod
+    def argsort(
+        input: TensorLike,
+        dim: int = -1,
+        descending: bool = False,
+        *,
+        axis: int = ...,
+        stable: bool = False,
+    ) -> Tensor: ...
+    @staticmethod
+    def argwhere(input: TensorLike) -> Tensor: ...
+    @staticmethod
     def as_strided(
         input: TensorLike, size: Size, stride: Size, storage_offset: int | None = None
     ) -> Tensor: ...
@@ -1379,6 +1766,8 @@ class ops:
         input1: TensorLike, input2: TensorLike, weight: TensorLike, bias: TensorLike | None = None
     ) -> Tensor: ...
     @staticmethod
+    def bincount(input: TensorLike, weights: TensorLike | None = None, minlength: int = 0) -> Tensor: ...
+    @staticmethod
     def bitcast(input: TensorLike, dtype: DTypeLike) -> Tensor: ...
     @staticmethod
     def bitwise_and(input: TensorLike, other: TensorLike) -> Tensor: ...
@@ -1390,6 +1779,14 @@ class ops:
     def bitwise_xor(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def bmm(input: TensorLike, mat2: TensorLike) -> Tensor: ...
+    @staticmethod
+    def bucketize(
+        input: TensorLike,
+        boundaries: TensorLike,
+        *,
+        out_int32: bool = False,
+        right: bool = False,
+    ) -> Tensor: ...
     @staticmethod
     def cast(input: TensorLike, dtype: DTypeLike) -> Tensor: ...
     @staticmethod
@@ -1481,6 +1878,23 @@ class ops:
     @staticmethod
     def frac(input: TensorLike) -> Tensor: ...
     @staticmethod
+    def gather(
+        input: TensorLike,
+        dim: int = ...,
+        index: TensorLike = ...,
+        *,
+        axis: int = ...,
+        sparse_grad: bool = False,
+    ) -> Tensor: ...
+    @staticmethod
+    def gather_axis(
+        input: TensorLike,
+        dim: int = ...,
+        index: TensorLike = ...,
+        *,
+        axis: int = ...,
+    ) -> Tensor: ...
+    @staticmethod
     def ge(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def gelu(input: TensorLike) -> Tensor: ...
@@ -1489,13 +1903,72 @@ class ops:
     @staticmethod
     def gt(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
+    def histc(input: TensorLike, bins: int = 100, min: float = 0.0, max: float = 0.0) -> Tensor: ...
+    @staticmethod
+    def index_add(
+        input: TensorLike,
+        dim: int = ...,
+        index: TensorLike = ...,
+        source: TensorLike = ...,
+        *,
+        axis: int = ...,
+        alpha: float = 1,
+    ) -> Tensor: ...
+    @staticmethod
+    def index_copy(
+        input: TensorLike,
+        dim: int = ...,
+        index: TensorLike = ...,
+        source: TensorLike = ...,
+        *,
+        axis: int = ...,
+    ) -> Tensor: ...
+    @staticmethod
+    def index_fill(
+        input: TensorLike,
+        dim: int = ...,
+        index: TensorLike = ...,
+        value: TensorLike = ...,
+        *,
+        axis: int = ...,
+    ) -> Tensor: ...
+    @staticmethod
+    def index_of(tensors: Sequence[Tensor], sizes: Sequence[int], axis: int = 0) -> Tensor: ...
+    @staticmethod
+    def index_reduce(
+        input: TensorLike,
+        dim: int = ...,
+        index: TensorLike = ...,
+        source: TensorLike = ...,
+        reduce: Literal["prod", "mean", "amax", "amin"] = ...,
+        *,
+        axis: int = ...,
+        include_self: bool = True,
+    ) -> Tensor: ...
+    @staticmethod
     def index_rows(input: TensorLike, index: TensorLike) -> Tensor: ...
     @staticmethod
     def index_rows_backward(g: TensorLike, index: TensorLike, rows: int) -> Tensor: ...
     @staticmethod
+    def index_select(
+        input: TensorLike,
+        dim: int = ...,
+        index: TensorLike = ...,
+        *,
+        axis: int = ...,
+    ) -> Tensor: ...
+    @staticmethod
     def inner(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def isfinite(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def isin(
+        elements: TensorLike,
+        test_elements: TensorLike,
+        *,
+        assume_unique: bool = False,
+        invert: bool = False,
+    ) -> Tensor: ...
     @staticmethod
     def isinf(input: TensorLike) -> Tensor: ...
     @staticmethod
@@ -1510,6 +1983,16 @@ class ops:
     ) -> Tensor: ...
     @staticmethod
     def kron(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def kthvalue(
+        input: TensorLike,
+        k: int,
+        dim: int = -1,
+        keepdim: bool = False,
+        *,
+        axis: int = ...,
+        keepdims: bool = ...,
+    ) -> tuple[Tensor, Tensor]: ...
     @staticmethod
     def layer_norm(
         input: TensorLike,
@@ -1559,6 +2042,16 @@ class ops:
     @staticmethod
     def lt(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
+    def masked_fill(input: TensorLike, mask: TensorLike, value: TensorLike) -> Tensor: ...
+    @staticmethod
+    def masked_put(input: TensorLike, mask: TensorLike, source: TensorLike) -> Tensor: ...
+    @staticmethod
+    def masked_scatter(input: TensorLike, mask: TensorLike, source: TensorLike) -> Tensor: ...
+    @staticmethod
+    def masked_select(input: TensorLike, mask: TensorLike) -> Tensor: ...
+    @staticmethod
+    def masked_take(input: TensorLike, mask: TensorLike, shape: Size) -> Tensor: ...
+    @staticmethod
     def matmul(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def maximum(input: TensorLike, other: TensorLike) -> Tensor: ...
@@ -1576,6 +2069,8 @@ class ops:
     def minimum(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def mm(input: TensorLike, mat2: TensorLike) -> Tensor: ...
+    @staticmethod
+    def msort(input: TensorLike) -> Tensor: ...
     @staticmethod
     def mul(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
@@ -1598,6 +2093,8 @@ class ops:
     @staticmethod
     def neg(input: TensorLike) -> Tensor: ...
     @staticmethod
+    def one_hot(input: TensorLike, num_classes: int) -> Tensor: ...
+    @staticmethod
     def outer(input: TensorLike, vec2: TensorLike) -> Tensor: ...
     @overload
     @staticmethod
@@ -1607,6 +2104,8 @@ class ops:
     def permute(input: TensorLike, *dims: int) -> Tensor: ...
     @staticmethod
     def pow(input: TensorLike, exponent: TensorLike) -> Tensor: ...
+    @staticmethod
+    def put(input: TensorLike, index: TensorLike, source: TensorLike, accumulate: bool = False) -> Tensor: ...
     @staticmethod
     def rad2deg(input: TensorLike) -> Tensor: ...
     @staticmethod
@@ -1625,6 +2124,104 @@ class ops:
     def round(input: TensorLike, *, decimals: int = 0) -> Tensor: ...
     @staticmethod
     def rsqrt(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def scatter(
+        input: TensorLike,
+        dim: int = ...,
+        index: TensorLike = ...,
+        src: TensorLike = ...,
+        *,
+        axis: int = ...,
+        reduce: Literal["add", "multiply"] | None = None,
+    ) -> Tensor: ...
+    @staticmethod
+    def scatter_add(
+        input: TensorLike,
+        dim: int = ...,
+        index: TensorLike = ...,
+        src: TensorLike = ...,
+        *,
+        axis: int = ...,
+    ) -> Tensor: ...
+    @staticmethod
+    def scatter_max(
+        input: TensorLike,
+        dim: int = ...,
+        index: TensorLike = ...,
+        src: TensorLike = ...,
+        *,
+        axis: int = ...,
+    ) -> Tensor: ...
+    @staticmethod
+    def scatter_min(
+        input: TensorLike,
+        dim: int = ...,
+        index: TensorLike = ...,
+        src: TensorLike = ...,
+        *,
+        axis: int = ...,
+    ) -> Tensor: ...
+    @staticmethod
+    def scatter_mul(
+        input: TensorLike,
+        dim: int = ...,
+        index: TensorLike = ...,
+        src: TensorLike = ...,
+        *,
+        axis: int = ...,
+    ) -> Tensor: ...
+    @staticmethod
+    def scatter_reduce(
+        input: TensorLike,
+        dim: int = ...,
+        index: TensorLike = ...,
+        src: TensorLike = ...,
+        reduce: Literal["sum", "prod", "mean", "amax", "amin"] = ...,
+        *,
+        axis: int = ...,
+        include_self: bool = True,
+    ) -> Tensor: ...
+    @staticmethod
+    def scatter_set(
+        input: TensorLike,
+        dim: int = ...,
+        index: TensorLike = ...,
+        src: TensorLike = ...,
+        *,
+        axis: int = ...,
+    ) -> Tensor: ...
+    @staticmethod
+    def scatter_sum(
+        input: TensorLike | None = None,
+        dim: int = ...,
+        index: TensorLike | None = None,
+        src: TensorLike | None = None,
+        shape: Size | None = None,
+        *,
+        axis: int = ...,
+    ) -> Tensor: ...
+    @staticmethod
+    def scatter_value(
+        input: TensorLike,
+        dim: int = ...,
+        index: TensorLike = ...,
+        value: TensorLike = ...,
+        *,
+        axis: int = ...,
+        reduce: Literal["add", "multiply"] | None = None,
+    ) -> Tensor: ...
+    @staticmethod
+    def search_sorted(sorted_sequence: TensorLike, input: TensorLike, right: bool) -> Tensor: ...
+    @staticmethod
+    def searchsorted(
+        sorted_sequence: TensorLike,
+        input: TensorLike,
+        sorter: TensorLike | None = None,
+        *,
+        out_int32: bool = False,
+        right: bool = False,
+        side: Literal["left", "right"] | None = None,
+    ) -> Tensor: ...
     @staticmethod
     def select(input: TensorLike, dim: int = ..., index: int = ..., *, axis: int = ...) -> Tensor: ...
     @staticmethod
@@ -1686,6 +2283,15 @@ class ops:
     @staticmethod
     def softplus(input: TensorLike) -> Tensor: ...
     @staticmethod
+    def sort(
+        input: TensorLike,
+        dim: int = -1,
+        descending: bool = False,
+        *,
+        axis: int = ...,
+        stable: bool = False,
+    ) -> tuple[Tensor, Tensor]: ...
+    @staticmethod
     def split(
         tensor: TensorLike,
         split_size_or_sections: Size = ...,
@@ -1722,7 +2328,27 @@ class ops:
         keepdims: bool = ...,
     ) -> Tensor: ...
     @staticmethod
+    def take(input: TensorLike, index: TensorLike) -> Tensor: ...
+    @staticmethod
+    def take_along_dim(
+        input: TensorLike,
+        indices: TensorLike,
+        dim: int | None = None,
+        *,
+        axis: int | None = ...,
+    ) -> Tensor: ...
+    @staticmethod
     def tanh(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def topk(
+        input: TensorLike,
+        k: int,
+        dim: int = -1,
+        largest: bool = True,
+        sorted: bool = True,
+        *,
+        axis: int = ...,
+    ) -> tuple[Tensor, Tensor]: ...
     @staticmethod
     def trace(input: TensorLike) -> Tensor: ...
     @staticmethod
@@ -1736,6 +2362,14 @@ class ops:
     @staticmethod
     def uniform(shape: Size, low: float = 0.0, high: float = 1.0, *, key: Tensor | None = None) -> Tensor: ...
     @staticmethod
+    def unique_parts(
+        input: TensorLike,
+        dim: int | None = None,
+        consecutive: bool = False,
+        *,
+        axis: int | None = ...,
+    ) -> tuple[Tensor, Tensor, Tensor]: ...
+    @staticmethod
     def valid_rows(index: TensorLike, rows: int) -> Tensor: ...
     @staticmethod
     def vdot(input: TensorLike, other: TensorLike) -> Tensor: ...
@@ -1747,6 +2381,8 @@ class ops:
     def view(input: TensorLike, *size: int) -> Tensor: ...
     @staticmethod
     def where(condition: TensorLike, input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def where_true(condition: TensorLike) -> tuple[Tensor, ...]: ...
     @staticmethod
     def write_strided(input: TensorLike, src: TensorLike, stride: Size, storage_offset: int) -> Tensor: ...
 
@@ -1869,6 +2505,19 @@ def argmin(
 ) -> Tensor:
     """The first position of the minimum along the axis dim, int64; None: in x flattened. NaN counts as the least. Not differentiable."""
 
+def argsort(
+    input: TensorLike,
+    dim: int = -1,
+    descending: bool = False,
+    *,
+    axis: int = ...,
+    stable: bool = False,
+) -> Tensor:
+    """The numbers along dim of the elements in ascending or descending order: sort(input, ..).indices."""
+
+def argwhere(input: TensorLike) -> Tensor:
+    """The places of all elements that are not 0, in row-major order: an int64 matrix with a row for each. Not in a capture."""
+
 def asarray(data: TensorLike, dtype: DTypeLike | None = None) -> Tensor:
     """A tensor on the memory of a NumPy array, without a copy where it is contiguous, aligned and of a known dtype.
 
@@ -1908,6 +2557,9 @@ def bilinear(
 ) -> Tensor:
     """y_o = sum_ij input1_i weight_oij input2_j + bias_o: inputs are (..., m) and (..., n), weight (out, m, n), bias (out,) or None."""
 
+def bincount(input: TensorLike, weights: TensorLike | None = None, minlength: int = 0) -> Tensor:
+    """How often each of 0, 1, .. is in the vector input, up to its largest number and at least to minlength - 1; with weights, the sums of those of each. Not in a capture."""
+
 def bitwise_and(input: TensorLike, other: TensorLike) -> Tensor:
     """the bits that both have; of bools, whether both are true"""
 
@@ -1922,6 +2574,15 @@ def bitwise_xor(input: TensorLike, other: TensorLike) -> Tensor:
 
 def bmm(input: TensorLike, mat2: TensorLike) -> Tensor:
     """x_b y_b of two stacks of as many matrices, (b, m, k) by (b, k, n). Nothing is broadcast."""
+
+def bucketize(
+    input: TensorLike,
+    boundaries: TensorLike,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+) -> Tensor:
+    """How many of the ascending numbers boundaries are below each of input; with right, not above."""
 
 def bump_structure_epoch() -> None:
     """Says that modules, parameter groups or slots' flags have changed."""
@@ -2085,6 +2746,16 @@ def full_like(
 ) -> Tensor:
     """A tensor of one number, with the shape, and by default the dtype, of x."""
 
+def gather(
+    input: TensorLike,
+    dim: int = ...,
+    index: TensorLike = ...,
+    *,
+    axis: int = ...,
+    sparse_grad: bool = False,
+) -> Tensor:
+    """out[i, j, ..] is input at i, j, .. with the number index[i, j, ..] in place of that along dim. index has as many axes as input and the shape of the result; its elements are 0 to input.shape[dim] - 1."""
+
 def ge(input: TensorLike, other: TensorLike) -> Tensor:
     """input >= other"""
 
@@ -2142,6 +2813,9 @@ def gt(input: TensorLike, other: TensorLike) -> Tensor:
 def guard(object: object, name: str) -> None:
     """While a function is captured: its program may be reused only as long as object.name compares equal to its value now."""
 
+def histc(input: TensorLike, bins: int = 100, min: float = 0.0, max: float = 0.0) -> Tensor:
+    """How many elements lie in each of `bins` intervals of one length from min to max, which is in the last one; where both are 0, from the least to the largest element. Not differentiable."""
+
 def host_call(
     function: Callable[..., Any],
     inputs: Sequence[Tensor],
@@ -2150,8 +2824,54 @@ def host_call(
 ) -> list[Tensor]:
     """function(*arrays) -> arrays of these shapes and dtypes; inside a program it is called at each run."""
 
+def index_add(
+    input: TensorLike,
+    dim: int = ...,
+    index: TensorLike = ...,
+    source: TensorLike = ...,
+    *,
+    axis: int = ...,
+    alpha: float = 1,
+) -> Tensor:
+    """input with the rows of source (times alpha) added to its rows (positions along dim) that index names, in the order of index."""
+
+def index_copy(
+    input: TensorLike,
+    dim: int = ...,
+    index: TensorLike = ...,
+    source: TensorLike = ...,
+    *,
+    axis: int = ...,
+) -> Tensor:
+    """input with its rows (positions along dim) that index names replaced by the rows of source."""
+
+def index_fill(
+    input: TensorLike,
+    dim: int = ...,
+    index: TensorLike = ...,
+    value: TensorLike = ...,
+    *,
+    axis: int = ...,
+) -> Tensor:
+    """input with its rows (positions along dim) that index names filled with a number, or a tensor without axes."""
+
+def index_reduce(
+    input: TensorLike,
+    dim: int = ...,
+    index: TensorLike = ...,
+    source: TensorLike = ...,
+    reduce: Literal["prod", "mean", "amax", "amin"] = ...,
+    *,
+    axis: int = ...,
+    include_self: bool = True,
+) -> Tensor:
+    """scatter_reduce of whole rows: those of source to the rows (positions along dim) that index names."""
+
 def index_rows(input: TensorLike, index: TensorLike) -> Tensor:
     """x[index]: the rows of x (r, ...) at index (...), which are 0 to r - 1; the result is index.shape + x.shape[1:]."""
+
+def index_select(input: TensorLike, dim: int = ..., index: TensorLike = ..., *, axis: int = ...) -> Tensor:
+    """The rows (positions along dim) of input that the vector index names."""
 
 def info() -> dict[str, Any]:
     """Version, instruction sets, threads and compiler of this build on this machine."""
@@ -2168,6 +2888,15 @@ def is_grad_enabled() -> bool:
 def isfinite(input: TensorLike) -> Tensor:
     """whether input is neither infinite nor NaN"""
 
+def isin(
+    elements: TensorLike,
+    test_elements: TensorLike,
+    *,
+    assume_unique: bool = False,
+    invert: bool = False,
+) -> Tensor:
+    """Whether each of elements is among test_elements; with invert, whether not. NaN is equal to nothing."""
+
 def isinf(input: TensorLike) -> Tensor:
     """whether input is inf or -inf"""
 
@@ -2176,6 +2905,17 @@ def isnan(input: TensorLike) -> Tensor:
 
 def kron(input: TensorLike, other: TensorLike) -> Tensor:
     """Kronecker's product: the blocks x_i y, in blocks along each axis; axes that one side lacks have size 1."""
+
+def kthvalue(
+    input: TensorLike,
+    k: int,
+    dim: int = -1,
+    keepdim: bool = False,
+    *,
+    axis: int = ...,
+    keepdims: bool = ...,
+) -> tuple[Tensor, Tensor]:
+    """The k-th smallest element along dim, counted from 1, and its number there. NaN is above all."""
 
 def le(input: TensorLike, other: TensorLike) -> Tensor:
     """input <= other"""
@@ -2229,6 +2969,15 @@ def manual_seed(seed: int) -> Buffer:
     Returns the generator, a Buffer that holds (seed, draw).
     """
 
+def masked_fill(input: TensorLike, mask: TensorLike, value: TensorLike) -> Tensor:
+    """value, a number or a tensor without axes, where mask is true, else input; of input's dtype."""
+
+def masked_scatter(input: TensorLike, mask: TensorLike, source: TensorLike) -> Tensor:
+    """input, broadcast with mask, with the elements of source, in order, where mask is true. ValueError where source has too few."""
+
+def masked_select(input: TensorLike, mask: TensorLike) -> Tensor:
+    """The elements of input where mask, which broadcasts with it, is true, in row-major order. Not in a capture."""
+
 def matmul(input: TensorLike, other: TensorLike) -> Tensor:
     """x y: (..., m, k) by (..., k, n) gives (..., m, n), leading axes broadcast; a 1-d x is a row, a 1-d y a column. Each element is a chain of fused multiply-adds over k ascending, in parts of 4096; in 16 lanes where there is one column. Integers wrap around."""
 
@@ -2251,6 +3000,9 @@ def minimum(input: TensorLike, other: TensorLike) -> Tensor:
 
 def mm(input: TensorLike, mat2: TensorLike) -> Tensor:
     """x y of two matrices, (m, k) by (k, n)."""
+
+def msort(input: TensorLike) -> Tensor:
+    """The elements along the first axis in ascending order."""
 
 def mul(input: TensorLike, other: TensorLike) -> Tensor:
     """input times other; of bools, whether both are true"""
@@ -2304,6 +3056,9 @@ def permute(input: TensorLike, *dims: int) -> Tensor:
 def pow(input: TensorLike, exponent: TensorLike) -> Tensor:
     """input^exponent as C's pow; of integers an integer. At input 0 the derivative by exponents >= 0 is 0"""
 
+def put(input: TensorLike, index: TensorLike, source: TensorLike, accumulate: bool = False) -> Tensor:
+    """input with source's elements at the positions index in row-major order, or added there with accumulate."""
+
 def rad2deg(input: TensorLike) -> Tensor:
     """input 180 / pi"""
 
@@ -2333,6 +3088,50 @@ def round(input: TensorLike, *, decimals: int = 0) -> Tensor:
 
 def rsqrt(input: TensorLike) -> Tensor:
     """x^(-1/2)"""
+
+def scatter(
+    input: TensorLike,
+    dim: int = ...,
+    index: TensorLike = ...,
+    src: TensorLike = ...,
+    *,
+    axis: int = ...,
+    reduce: Literal["add", "multiply"] | None = None,
+) -> Tensor:
+    """input with src[i, j, ..], or a number, at i, j, .. with index[i, j, ..] in place of the number along dim, for all elements of index; of several at one place the last one. reduce: added, or multiplied, in their order. src is as large as index or larger."""
+
+def scatter_add(
+    input: TensorLike,
+    dim: int = ...,
+    index: TensorLike = ...,
+    src: TensorLike = ...,
+    *,
+    axis: int = ...,
+) -> Tensor:
+    """scatter with what comes added to what is there, in the order of index."""
+
+def scatter_reduce(
+    input: TensorLike,
+    dim: int = ...,
+    index: TensorLike = ...,
+    src: TensorLike = ...,
+    reduce: Literal["sum", "prod", "mean", "amax", "amin"] = ...,
+    *,
+    axis: int = ...,
+    include_self: bool = True,
+) -> Tensor:
+    """scatter with all that comes to one place reduced with what is there (with include_self=False only what comes): their sum, prod, mean, amax or amin. The derivative of equal extremes is shared among them."""
+
+def searchsorted(
+    sorted_sequence: TensorLike,
+    input: TensorLike,
+    sorter: TensorLike | None = None,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    side: Literal["left", "right"] | None = None,
+) -> Tensor:
+    """How many numbers of sorted_sequence, ascending along its last axis, are below each of input; with right or side='right' not above. sorted_sequence is a vector, or has input's sizes but for the last axis. sorter orders it first. NaN is above all."""
 
 def select(input: TensorLike, dim: int = ..., index: int = ..., *, axis: int = ...) -> Tensor:
     """x[index] on axis dim, which is gone in the result; a negative index counts from the end. A view."""
@@ -2366,6 +3165,16 @@ def softmax(input: TensorLike, dim: int = ..., dtype: DTypeLike | None = None, *
 
 def softplus(input: TensorLike) -> Tensor:
     """ln(1 + e^x), written so that nothing overflows"""
+
+def sort(
+    input: TensorLike,
+    dim: int = -1,
+    descending: bool = False,
+    *,
+    axis: int = ...,
+    stable: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """The elements along dim in ascending or descending order, and their numbers there before. NaN is above all. Equal ones always stay in their order, as with stable=True."""
 
 def split(
     tensor: TensorLike,
@@ -2406,6 +3215,18 @@ def sum(
 ) -> Tensor:
     """The sum over the axes dim (None: all); integers and bools are summed in int64. Float sums run in fixed blocks: the same bits on any number of threads."""
 
+def take(input: TensorLike, index: TensorLike) -> Tensor:
+    """The elements of input, in row-major order, at the positions index; those below 0 count from the end."""
+
+def take_along_dim(
+    input: TensorLike,
+    indices: TensorLike,
+    dim: int | None = None,
+    *,
+    axis: int | None = ...,
+) -> Tensor:
+    """gather whose input and indices broadcast but for axis dim; without dim, of input in row-major order."""
+
 def tanh(input: TensorLike) -> Tensor:
     """(e^x - e^-x) / (e^x + e^-x)"""
 
@@ -2414,6 +3235,17 @@ def tensor(data: TensorLike, dtype: DTypeLike | None = None, requires_grad: bool
 
     Python floats become float32, ints int64, bools bool_; beside NumPy's numbers, what PyTorch makes of them.
     """
+
+def topk(
+    input: TensorLike,
+    k: int,
+    dim: int = -1,
+    largest: bool = True,
+    sorted: bool = True,
+    *,
+    axis: int = ...,
+) -> tuple[Tensor, Tensor]:
+    """The k largest elements along dim (smallest with largest=False), in order, and their numbers there. Of equal ones the first. NaN is above all."""
 
 def trace(input: TensorLike) -> Tensor:
     """sum_i x_ii of a matrix; of integers int64."""
@@ -2486,18 +3318,22 @@ __all__ = [
     "arange",
     "argmax",
     "argmin",
+    "argsort",
+    "argwhere",
     "asarray",
     "backward",
     "baddbmm",
     "batch",
     "bfloat16",
     "bilinear",
+    "bincount",
     "bitwise_and",
     "bitwise_not",
     "bitwise_or",
     "bitwise_xor",
     "bmm",
     "bool_",
+    "bucketize",
     "bump_structure_epoch",
     "call_with",
     "cast",
@@ -2540,6 +3376,7 @@ __all__ = [
     "from_numpy",
     "full",
     "full_like",
+    "gather",
     "ge",
     "gelu",
     "ger",
@@ -2549,8 +3386,14 @@ __all__ = [
     "greater_equal",
     "gt",
     "guard",
+    "histc",
     "host_call",
+    "index_add",
+    "index_copy",
+    "index_fill",
+    "index_reduce",
     "index_rows",
+    "index_select",
     "info",
     "inner",
     "int8",
@@ -2560,9 +3403,11 @@ __all__ = [
     "is_capturing",
     "is_grad_enabled",
     "isfinite",
+    "isin",
     "isinf",
     "isnan",
     "kron",
+    "kthvalue",
     "le",
     "less",
     "less_equal",
@@ -2575,11 +3420,15 @@ __all__ = [
     "logsumexp",
     "lt",
     "manual_seed",
+    "masked_fill",
+    "masked_scatter",
+    "masked_select",
     "matmul",
     "maximum",
     "mean",
     "minimum",
     "mm",
+    "msort",
     "mul",
     "multiply",
     "mv",
@@ -2596,6 +3445,7 @@ __all__ = [
     "outer",
     "permute",
     "pow",
+    "put",
     "rad2deg",
     "reciprocal",
     "registry",
@@ -2606,6 +3456,10 @@ __all__ = [
     "return_types",
     "round",
     "rsqrt",
+    "scatter",
+    "scatter_add",
+    "scatter_reduce",
+    "searchsorted",
     "select",
     "set_anomaly",
     "set_num_threads",
@@ -2617,6 +3471,7 @@ __all__ = [
     "snapshot",
     "softmax",
     "softplus",
+    "sort",
     "split",
     "sqrt",
     "square",
@@ -2625,8 +3480,11 @@ __all__ = [
     "sub",
     "subtract",
     "sum",
+    "take",
+    "take_along_dim",
     "tanh",
     "tensor",
+    "topk",
     "trace",
     "transpose",
     "true_divide",

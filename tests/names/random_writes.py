@@ -125,7 +125,9 @@ def run(
                     if x.ndim > 0 and x.ndim < 5 and 0 not in x.shape:
                         names.append(VIEWS[step["how"]](x, step["k"]))
                     continue
-                if x.ndim == 0 and "[" in step["how"]:
+                if (x.ndim == 0 or 0 in x.shape) and "[" in step["how"]:
+                    continue
+                if step["how"] in ("zero_", "fill_") and 0 in x.stride():  # refused here
                     continue
                 value = VALUES[step["value"]](T, w, names[step["other"] % len(names)])
                 WRITES[step["how"]](x, step["k"], value)

@@ -16,7 +16,6 @@ ACCEPTED = {"double_grad", "mul_by_view"}
 MISSING = {"t_write", "unsq", "squeeze", "reshape_alias", "reshape_copy", "grad_data", "out_add", "chain"}
 
 
-
 @pytest.mark.parametrize("name", list(IDIOMS))
 def test_idiom(name: str) -> None:
     if name in MISSING:

@@ -1,6 +1,7 @@
 #include "bindings/op_args.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include "base/error.h"
 #include "bindings/dtype.h"
@@ -294,7 +295,8 @@ py::object default_object(const AttrSchema& schema) {
 Signature::Signature(const Op& o, bool method, bool in_place) : op(o), in_place(in_place) {
   Parameters& p = parameters;
   p.function = cat(op.name, in_place ? "_" : "");
-  p.takes_out = true;
+  p.takes_out = std::none_of(op.attrs.begin(), op.attrs.end(),
+                             [](const AttrSchema& s) { return std::string_view(s.name) == "out"; });
   std::vector<std::string> defaults_text;
   const auto add = [&](const char* name, const char* alias, bool required, bool by_name, std::string otherwise) {
     p.add(name, required, by_name);
@@ -324,9 +326,8 @@ Signature::Signature(const Op& o, bool method, bool in_place) : op(o), in_place(
   }
   // As in PyTorch, an index comes after the axis that it counts along.
   const auto position = [&](const char* name) {
-    return std::find_if(p.positional.begin(), p.positional.end(), [&](uint8_t i) {
-      return PyUnicode_CompareWithASCIIString(p.all[i].name, name) == 0;
-    });
+    return std::find_if(p.positional.begin(), p.positional.end(),
+                        [&](uint8_t i) { return PyUnicode_CompareWithASCIIString(p.all[i].name, name) == 0; });
   };
   const auto index = position("index"), dim = position("dim");
   if (index < dim && dim != p.positional.end()) std::rotate(index, dim, dim + 1);

@@ -94,7 +94,8 @@ PyObject* call_with_out(PyObject* self, PyObject* const* args, Py_ssize_t n, PyO
 
 PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   return guarded([&] {
-    for (Py_ssize_t k = 0; kwnames && k < PyTuple_GET_SIZE(kwnames); ++k)
+    const bool takes_out = kwnames && signature_of(self).parameters.takes_out;
+    for (Py_ssize_t k = 0; takes_out && k < PyTuple_GET_SIZE(kwnames); ++k)
       if (args[PyVectorcall_NARGS(nargsf) + k] != Py_None &&
           PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, k), "out") == 0)
         return call_with_out(self, args, PyVectorcall_NARGS(nargsf), kwnames, k);

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import backsweep as bs
+import names.more_idioms  # noqa: F401
 from names.idioms import EXPECTED, IDIOMS, run
 
 # What is right here and refused there; see docs/differences.md.

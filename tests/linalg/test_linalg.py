@@ -89,6 +89,13 @@ CASES: dict[str, tuple[Function, list[Array]]] = {
     "tensorsolve": (linalg.tensorsolve, [drawn(2, 3, 6), drawn(2, 3)]),
     "vander": (linalg.vander, [drawn(2, 3)]),
     "vecdot": (lambda x, y: linalg.vecdot(x, y, dim=0), [drawn(3, 2), drawn(3, 2)]),
+    "vector_norm": (lambda x: linalg.vector_norm(x, 3, dim=0), [drawn(3, 2)]),
+    "vector_norm_inf": (lambda x: linalg.vector_norm(x, float("inf")), [drawn(3, 2)]),
+    "matrix_norm": (linalg.matrix_norm, [drawn(2, 3, 4)]),
+    "matrix_norm_nuc": (lambda a: linalg.matrix_norm(a, "nuc", (0, 2)), [drawn(2, 3, 4)]),
+    "matrix_norm_1": (lambda a: linalg.norm(a, 1, keepdim=True), [drawn(3, 4)]),
+    "cond": (lambda a: linalg.cond(a, "fro"), [regular(3, 3)]),
+    "cond_2": (linalg.cond, [drawn(4, 3)]),
     "cross": (linalg.cross, [drawn(2, 3), drawn(2, 3)]),
 }
 
@@ -197,6 +204,36 @@ def test_ranks() -> None:
     assert linalg.matrix_rank(a, rtol=1e-2).tolist() == 1
     assert linalg.matrix_rank(bs.tensor(np.stack([a, 0 * a])), hermitian=True).tolist() == [2, 0]
     assert linalg.lstsq(bs.tensor(a), bs.ones(3, 1, dtype=bs.float64)).rank.tolist() == 2
+
+
+@pytest.mark.parametrize("ord", [None, "fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf])
+def test_norms_of_matrices_are_numpys(ord: Any) -> None:
+    a = drawn(3, 4)
+    want = np.linalg.norm(a, ord)
+    np.testing.assert_allclose(float(linalg.norm(bs.tensor(a), ord)), want, 1e-12)
+    if ord is not None:
+        turned = np.stack([a, 2 * a], 1)
+        got = linalg.matrix_norm(bs.tensor(turned), ord, (0, 2), keepdim=True)
+        assert got.shape == (1, 2, 1)
+        np.testing.assert_allclose(array(got).ravel(), [want, 2 * want], 1e-12)
+    square = regular(3, 3)
+    np.testing.assert_allclose(float(linalg.cond(bs.tensor(square), ord)), np.linalg.cond(square, ord), 1e-9)
+
+
+def test_norms_of_vectors() -> None:
+    x = drawn(3, 4)
+    for ord in (0, 1, 2, 3, -1, 0.5, np.inf, -np.inf):
+        want = np.linalg.norm(x, ord, axis=1)
+        np.testing.assert_allclose(array(linalg.vector_norm(bs.tensor(x), ord, 1)), want, 1e-12)
+        np.testing.assert_allclose(array(linalg.norm(bs.tensor(x), ord, 1)), want, 1e-12)
+        np.testing.assert_allclose(float(linalg.vector_norm(x, ord)), np.linalg.norm(x.ravel(), ord), 1e-12)
+    zeros = bs.zeros(3).requires_grad_()
+    linalg.vector_norm(zeros).backward()
+    assert zeros.grad.tolist() == [0, 0, 0]
+    assert float(linalg.cond(bs.ones(2, 2), 1)) == float("inf")
+    assert linalg.vector_norm(bs.ones(2), dtype=bs.float64).dtype == bs.float64
+    with pytest.raises(ValueError, match="ord"):
+        linalg.matrix_norm(bs.eye(2), 3)
 
 
 def test_errors_say_which_matrix() -> None:

@@ -22,6 +22,7 @@ from backsweep.linalg._factor import (
     svdvals,
 )
 from backsweep.linalg._least import lstsq, matrix_rank, pinv
+from backsweep.linalg._norms import cond, matrix_norm, norm, vector_norm
 from backsweep.linalg._powers import (
     cross,
     householder_product,
@@ -49,6 +50,7 @@ __all__ = [
     "LinAlgError",
     "cholesky",
     "cholesky_ex",
+    "cond",
     "cross",
     "det",
     "eig",
@@ -65,9 +67,11 @@ __all__ = [
     "lu_solve",
     "matmul",
     "matrix_exp",
+    "matrix_norm",
     "matrix_power",
     "matrix_rank",
     "multi_dot",
+    "norm",
     "pinv",
     "qr",
     "slogdet",
@@ -80,4 +84,5 @@ __all__ = [
     "tensorsolve",
     "vander",
     "vecdot",
+    "vector_norm",
 ]

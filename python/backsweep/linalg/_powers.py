@@ -156,7 +156,7 @@ def tensorsolve(A: Any, B: Any, dims: Sequence[int] | None = None) -> Tensor:
         raise ShapeError(
             f"[linalg.tensorsolve] A is {a.shape}, B is {b.shape}: A must map {shape} to {b.shape}"
         )
-    return solve(a.reshape(n, n), b.reshape(n)).reshape(*shape)
+    return solve(a.reshape(n, n), b.reshape(n)).reshape(shape)
 
 
 def householder_product(A: Any, tau: Any) -> Tensor:

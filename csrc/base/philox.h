@@ -38,4 +38,34 @@ static inline uint32_t philox_word(uint64_t seed, uint64_t draw, uint64_t index)
 // Uniform in [0, 1): the top 24 bits, exact in float32.
 static inline float unit_float(uint32_t bits) { return static_cast<float>(bits >> 8) * 0x1p-24f; }
 
+// Uniform in [0, 1) with 53 bits, of two words.
+static inline double unit_double(uint32_t high, uint32_t low) {
+  return (static_cast<double>(high >> 5) * 0x1p26 + static_cast<double>(low >> 6)) * 0x1p-53;
+}
+
+// philox_word() of one element after the other, a block for four of them.
+class PhiloxWords {
+ public:
+  PhiloxWords(uint64_t seed, uint64_t draw, uint64_t index)
+      : seed_(seed), draw_(draw), index_(index), block_(philox(seed, draw, index >> 2)) {}
+  uint32_t next() {
+    const uint32_t word = block_.v[index_ & 3];
+    if ((++index_ & 3) == 0) block_ = philox(seed_, draw_, index_ >> 2);
+    return word;
+  }
+  double next_double() {
+    const uint32_t high = next();
+    return unit_double(high, next());
+  }
+  // Of 0 ... n - 1, by the high half of a product with 64 bits: the bias is below n / 2^64.
+  uint64_t below(uint64_t n) {
+    const uint64_t high = next();
+    return static_cast<uint64_t>(static_cast<unsigned __int128>(high << 32 | next()) * n >> 64);
+  }
+
+ private:
+  uint64_t seed_, draw_, index_;
+  Philox4 block_;
+};
+
 }  // namespace bs

@@ -35,10 +35,14 @@ Parameters::Parameters(const char* doc) {
     const std::string_view part = rest.substr(0, rest.find(", "));
     rest.remove_prefix(std::min(rest.size(), part.size() + 2));
     const size_t equals = part.find('=');
-    if (part == "*")
+    if (part == "*") {
       by_name = true;
-    else
+    } else if (part[0] == '*') {  // also by its name
+      by_name = variadic = true;
+      add(std::string(part.substr(1)).c_str(), false, true);
+    } else {
       add(std::string(part.substr(0, equals)).c_str(), equals == std::string_view::npos, by_name);
+    }
   }
 }
 
@@ -101,18 +105,16 @@ bool Parameters::try_bind(PyObject* const* args, Py_ssize_t n, PyObject* kwnames
 Arguments::Arguments(const Parameters& p, PyObject* args, PyObject* kwargs) {
   const Py_ssize_t n = PyTuple_GET_SIZE(args);
   PyObject* const* given = reinterpret_cast<PyTupleObject*>(args)->ob_item;
-  if (!kwargs) {
-    p.bind(given, n, nullptr, v_);
-    return;
-  }
   std::vector<PyObject*> all(given, given + n);
   py::list names;
   PyObject *name, *value;
-  for (Py_ssize_t at = 0; PyDict_Next(kwargs, &at, &name, &value);) {
+  for (Py_ssize_t at = 0; kwargs && PyDict_Next(kwargs, &at, &name, &value);) {
     names.append(py::handle(name));
     all.push_back(value);
   }
-  p.bind(all.data(), n, py::tuple(names).ptr(), v_);
+  const py::tuple kwnames(names);
+  const Py_ssize_t more = p.bind(all.data(), n, kwargs ? kwnames.ptr() : nullptr, v_);
+  rest = {given + (n - more), static_cast<size_t>(more)};
 }
 
 }  // namespace bs::bindings

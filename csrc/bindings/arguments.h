@@ -27,7 +27,8 @@ struct Parameters {
   std::string text;                 // "(dim=None)"
 
   Parameters() = default;
-  // Of a method, from its docstring, which begins with "name(a, b=None, *, c=1)\n--\n".
+  // Of a method or function, from its docstring, which begins with "name(a, b=None, *, c=1)\n--\n", or with
+  // "name(*a, c=1)" where positional arguments are `rest` and a can be given by name only.
   explicit Parameters(const char* doc);
   void add(const char* name, bool required, bool by_name = false);
 

@@ -1,5 +1,6 @@
 #include "bindings/dtype.h"
 
+#include <atomic>
 #include <cstring>
 
 #include "base/error.h"
@@ -15,6 +16,8 @@ struct PyDType {
 PyTypeObject* type = nullptr;
 PyObject* singleton[kDTypes];
 PyObject* rebuild = nullptr;  // _core._dtype
+
+std::atomic<DType> usual{DType::f32};
 
 DType of(PyObject* self) { return reinterpret_cast<PyDType*>(self)->t; }
 
@@ -54,6 +57,10 @@ PyObject* compare(PyObject* a, PyObject* b, int how) {
 PyObject* get_name(PyObject* self, void*) { return PyUnicode_FromString(name_of(of(self))); }
 PyObject* get_itemsize(PyObject* self, void*) { return PyLong_FromSize_t(size_of(of(self))); }
 PyObject* get_is_float(PyObject* self, void*) { return PyBool_FromLong(is_float(of(self))); }
+PyObject* get_is_complex(PyObject*, void*) { Py_RETURN_FALSE; }
+PyObject* get_is_signed(PyObject* self, void*) {
+  return PyBool_FromLong(of(self) != DType::u8 && of(self) != DType::b8);
+}
 PyObject* get_numpy(PyObject* self, void*) {
   return guarded([&] { return numpy_dtype(of(self), "dtype").release().ptr(); });
 }
@@ -64,6 +71,8 @@ PyGetSetDef dtype_getset[] = {
     {"name", get_name, nullptr, "The name, as NumPy has it.", nullptr},
     {"itemsize", get_itemsize, nullptr, "Bytes per element.", nullptr},
     {"is_floating_point", get_is_float, nullptr, "Whether gradients exist for it.", nullptr},
+    {"is_complex", get_is_complex, nullptr, "False.", nullptr},
+    {"is_signed", get_is_signed, nullptr, "Whether it has negative numbers.", nullptr},
     {"dtype", get_numpy, nullptr, "The NumPy dtype; makes np.dtype(bs.float32) work.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
@@ -83,6 +92,8 @@ PyType_Spec dtype_spec = {"backsweep.DType", sizeof(PyDType), 0, Py_TPFLAGS_DEFA
                           dtype_slots};
 
 }  // namespace
+
+DType default_dtype() { return usual.load(std::memory_order_relaxed); }
 
 PyObject* dtype_object(DType t) { return singleton[static_cast<int>(t)]; }
 
@@ -166,6 +177,20 @@ void register_dtypes(py::module_& m) {
     if (!parse_name(name.c_str(), &t)) throw ValueError(cat("[dtype] there is no dtype '", name, "'"));
     return py::reinterpret_borrow<py::object>(dtype_object(t));
   });
+  m.def(
+      "get_default_dtype", [] { return py::reinterpret_borrow<py::object>(dtype_object(default_dtype())); },
+      "What Python's floats become, and what tensors are made of unless something else is asked for.");
+  m.def(
+      "set_default_dtype",
+      [](py::object d) {
+        const DType t = dtype_argument("set_default_dtype", d.ptr());
+        if (t != DType::f32 && t != DType::f64)
+          throw DTypeError(cat("[set_default_dtype] d is float32 or float64, not ", name_of(t)));
+        usual = t;
+      },
+      py::arg("d"),
+      "Sets what get_default_dtype() gives: float32 or float64.\n\n"
+      "Compiled functions keep what it was when they were captured; quotients of integers stay float32.");
   rebuild = py::object(m.attr("_dtype")).release().ptr();
 }
 

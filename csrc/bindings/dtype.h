@@ -15,6 +15,9 @@ PyObject* dtype_object(DType t);
 bool parse_dtype(PyObject* o, DType* out);
 // The same, or TypeError "[op] dtype ...".
 DType dtype_argument(const char* op, PyObject* o);
+// What Python's floats become, and what tensors are made of unless something else is asked for: float32, or what
+// set_default_dtype() has set.
+DType default_dtype();
 // False where we have no such type. bfloat16 is no type of NumPy's own: that of ml_dtypes (JAX) is known by its name.
 bool from_numpy_dtype(const py::dtype& d, DType* out);
 // DTypeError "[op] ..." for bfloat16.

@@ -74,6 +74,9 @@ py::dict describe(const Op& op) {
   py::dict d;
   d["name"] = op.name;
   d["also"] = op.also;
+  d["overloads"] = op.overloads;
+  d["named"] = op.named;
+  d["underscored"] = op.underscored;
   d["doc"] = op.doc ? op.doc : "";
   d["signature"] = Signature(op).parameters.text;
   py::list inputs, attrs, outputs;

@@ -1,6 +1,7 @@
 // The Python module backsweep._core: a table of contents.
 #include "bindings/autodiff.h"
 #include "bindings/compiled.h"
+#include "bindings/dlpack.h"
 #include "bindings/dtype.h"
 #include "bindings/errors.h"
 #include "bindings/info.h"
@@ -32,6 +33,7 @@ PYBIND11_MODULE(_core_of_main, m) {
   register_ops(m);
   register_convert(m);
   register_create(m);
+  register_dlpack(m);
   register_autodiff(m);
   register_derivatives(m);
   register_batch(m);

@@ -118,7 +118,7 @@ void push_weak(const Op& op, const Arguments& given, int n, Operands* in) {
   }
   // Of numbers alone, the highest kind.
   DType t = n_specs     ? ops::promote(Specs({specs.data(), n_specs}))
-            : any_float ? DType::f32
+            : any_float ? default_dtype()
             : any_int   ? DType::i64
                         : DType::b8;
   if (sized && is_storage(t)) t = computing(t);  // see number_dtype
@@ -232,6 +232,12 @@ Ref<Attrs> parse(const Signature& s, Arguments& given, Operands* in) {
     changed = with_keyword(op, given[position], position, given[s.keyword]);
     given.set(position, changed.ptr());
   }
+  PyObject* generator = nullptr;  // given in place of a key
+  for (int i = 0; s.drawn && i < n_inputs; ++i) {
+    if (!op.inputs[static_cast<size_t>(i)].drawn || !given.has(i) || is_tensor(given[i])) continue;
+    generator = given[i];
+    given.set(i, nullptr);
+  }
   Ref<Attrs> attrs;
   if (!op.attrs.empty()) {
     bool any = !s.defaults;
@@ -249,7 +255,7 @@ Ref<Attrs> parse(const Signature& s, Arguments& given, Operands* in) {
   for (int i = 0; s.drawn && i < n; ++i) {
     if (!op.inputs[static_cast<size_t>(i)].drawn || given.has(i)) continue;
     in->own();
-    in->replace(i, next_key());
+    in->replace(i, next_key(generator_argument(generator, op.name)));
   }
   if (changed) in->own();
   return attrs;
@@ -306,7 +312,7 @@ Signature::Signature(const Op& o, bool method, bool in_place) : op(o), in_place(
     defaults_text.push_back(std::move(otherwise));
   };
   for (const InputSchema& s : op.inputs) {
-    add(s.name, nullptr, !s.optional && !s.drawn, s.drawn, "None");
+    add(s.drawn ? "generator" : s.name, s.drawn ? s.name : nullptr, !s.optional && !s.drawn, s.drawn, "None");
     many |= s.many;
     weak |= s.weak;
     drawn |= s.drawn;

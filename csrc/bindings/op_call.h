@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "bindings/dtype.h"
 #include "bindings/gil.h"
 #include "bindings/size.h"
 #include "bindings/tensor.h"
@@ -18,7 +19,7 @@ namespace bs::bindings {
 // PyTorch's rule: a Python number takes the tensors' dtype `t` (ops::number_dtype), unless its own kind is higher
 // (bool < int < float), where it has its own: int64, float32.
 inline DType weak_dtype(DType t, PyObject* number) {
-  if (PyFloat_Check(number)) return is_float(t) ? t : DType::f32;
+  if (PyFloat_Check(number)) return is_float(t) ? t : default_dtype();
   return t == DType::b8 && !PyBool_Check(number) ? DType::i64 : t;
 }
 

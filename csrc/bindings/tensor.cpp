@@ -7,6 +7,9 @@
 #include "base/error.h"
 #include "bindings/arguments.h"
 #include "bindings/autodiff.h"
+#include "bindings/device.h"
+#include "bindings/dlpack.h"
+#include "bindings/dtype.h"
 #include "graph/apply.h"
 #include "graph/slot.h"
 #include "ops/ops.h"
@@ -63,12 +66,20 @@ void dealloc(PyObject* o) {
 }
 
 constexpr char kTensorDoc[] =
-    "Tensor(data, requires_grad=False)\n--\n\n"
-    "An array with its place in the graph of derivatives. Its value never changes.\n\n"
-    "data is a tensor, a NumPy array, a number or a nested sequence; its values are copied.";
+    "Tensor(*data, device=None, requires_grad=False)\n--\n\n"
+    "An array with its place in the graph of derivatives.\n\n"
+    "Tensor(2, 3) has these sizes and is to be written; Tensor(data) has the values of a sequence, an array or a "
+    "tensor. "
+    "float32, as of PyTorch's constructor; bs.tensor keeps the dtype of what it is given.";
 PyObject* tensor_new(PyTypeObject* type, const Arguments& v) {
-  Tensor t = detached(to_tensor(v[0], "Tensor"));
-  if (v[1] && flag_argument(v[1], "Tensor", "requires_grad")) t = with_requires_grad(std::move(t), "Tensor");
+  static const py::handle make = imported("backsweep._typed", "make");
+  device_argument("Tensor", v[1]);
+  py::list given;
+  if (v[0]) given.append(py::handle(v[0]));
+  for (PyObject* o : v.rest) given.append(py::handle(o));
+  const py::object made = make("Tensor", py::handle(dtype_object(default_dtype())), given);
+  Tensor t = unwrap(made.ptr());
+  if (v[2] && flag_argument(v[2], "Tensor", "requires_grad")) t = with_requires_grad(detached(t), "Tensor");
   return wrap_as(type, std::move(t));
 }
 
@@ -174,7 +185,7 @@ void register_tensor(py::module_& m) {
   prepare_number_slots();
   // One table for both: a plain tensor has the in-place names to say what to use instead. Types keep a pointer to it.
   static std::vector<PyMethodDef> methods;
-  for (PyMethodDef* table : {tensor_methods, slot_methods, derivative_methods})
+  for (PyMethodDef* table : {tensor_methods, slot_methods, derivative_methods, dlpack_methods})
     for (PyMethodDef* d = table; d->ml_name; ++d) methods.push_back(*d);
   methods.push_back({nullptr, nullptr, 0, nullptr});
   static std::vector<PyGetSetDef> attributes;

@@ -3,6 +3,8 @@
 #include <vector>
 
 #include "base/error.h"
+#include "bindings/arguments.h"
+#include "bindings/device.h"
 #include "bindings/dtype.h"
 #include "bindings/size.h"
 #include "bindings/tensor.h"
@@ -73,8 +75,8 @@ Tensor from_sequence(PyObject* o, const DType* dtype, const char* op) {
   }
   if (a.dtype().kind() == 'O')
     throw py::type_error(cat("[", op, "] a sequence holds something that is no number, or an int beyond 64 bits"));
-  DType f32 = DType::f32;
-  if (!dtype && a.dtype().kind() == 'f' && a.dtype().itemsize() > 4 && !holds_float64(o)) dtype = &f32;
+  const DType usual = default_dtype();
+  if (!dtype && a.dtype().kind() == 'f' && a.dtype().itemsize() > 4 && !holds_float64(o)) dtype = &usual;
   return from_array(std::move(a), dtype, false, op);
 }
 
@@ -97,11 +99,11 @@ PyObject* to_python(const char* p) {
 }
 
 // tensor(), and Tensor's constructor with a dtype: always a copy.
-Tensor new_tensor(PyObject* data, const py::object& dtype, const char* op) {
+Tensor new_tensor(PyObject* data, PyObject* dtype, const char* op) {
   DType want = DType::f32;
   const DType* asked = nullptr;
-  if (!dtype.is_none()) {
-    want = dtype_argument(op, dtype.ptr());
+  if (dtype && dtype != Py_None) {
+    want = dtype_argument(op, dtype);
     asked = &want;
   }
   if (is_tensor(data)) {
@@ -121,7 +123,9 @@ Tensor new_tensor(PyObject* data, const py::object& dtype, const char* op) {
 
 }  // namespace
 
-DType number_dtype(PyObject* o) { return PyFloat_Check(o) ? DType::f32 : PyBool_Check(o) ? DType::b8 : DType::i64; }
+DType number_dtype(PyObject* o) {
+  return PyFloat_Check(o) ? default_dtype() : PyBool_Check(o) ? DType::b8 : DType::i64;
+}
 
 double double_of(PyObject* o, const char* op) {
   const double v = PyFloat_AsDouble(o);
@@ -309,43 +313,69 @@ Dims dims_from_args(const py::args& args, const char* op, const char* argument) 
   return dims_argument(args.size() == 1 ? PyTuple_GET_ITEM(args.ptr(), 0) : args.ptr(), op, argument);
 }
 
+namespace {
+
+constexpr char kTensor[] =
+    "tensor(data, dtype=None, device=None, requires_grad=False, pin_memory=False)\n--\n\n"
+    "A tensor with a copy of data: a NumPy array (keeps its dtype), a number or a nested sequence.\n\n"
+    "Python floats become float32, ints int64, bools bool_; beside NumPy's numbers, what PyTorch makes of them.";
+PyObject* tensor(PyObject*, const Arguments& v) {
+  device_argument("tensor", v[2]);
+  Tensor t = new_tensor(v[0], v[1], "tensor");
+  const bool flag = v[3] && flag_argument(v[3], "tensor", "requires_grad");
+  return wrap(flag ? with_requires_grad(std::move(t), "tensor") : std::move(t));
+}
+
+// On the memory of an array where its layout allows it; a tensor itself where it has the dtype.
+PyObject* shared(PyObject* data, PyObject* dtype, const char* op) {
+  DType want = DType::f32;
+  const bool asked = dtype && dtype != Py_None;
+  if (asked) want = dtype_argument(op, dtype);
+  if (is_tensor(data)) {
+    if (!asked || spec_of(data).dtype == want) return Py_NewRef(data);
+    return wrap(taped(unwrap(data), [want](const Tensor& t) { return ops::cast(t, want); }));
+  }
+  if (!py::isinstance<py::array>(data)) return wrap(new_tensor(data, dtype, op));
+  return wrap(from_array(py::reinterpret_borrow<py::array>(data), asked ? &want : nullptr, true, op));
+}
+
+#define BS_SHARES                                                                                                    \
+  "A tensor on the memory of a NumPy array, without a copy where it is contiguous, aligned and of a known dtype; a " \
+  "tensor itself.\n\n"                                                                                               \
+  "The array must not be written to any more: what was computed from the tensor may still read it for "              \
+  "derivatives. bs.tensor copies and has no such condition."
+constexpr char kAsarray[] =
+    "asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False)\n--\n\n" BS_SHARES;
+PyObject* asarray(PyObject*, const Arguments& v) {
+  device_argument("asarray", v[2]);
+  const bool flag = v[4] && flag_argument(v[4], "asarray", "requires_grad");
+  const bool copied = v.has(3) && flag_argument(v[3], "asarray", "copy");
+  if (!flag && !copied) return shared(v[0], v[1], "asarray");
+  Tensor t = new_tensor(v[0], v[1], "asarray");
+  return wrap(flag ? with_requires_grad(std::move(t), "asarray") : std::move(t));
+}
+constexpr char kAsTensor[] = "as_tensor(data, dtype=None, device=None)\n--\n\n" BS_SHARES;
+PyObject* as_tensor_(PyObject*, const Arguments& v) {
+  device_argument("as_tensor", v[2]);
+  return shared(v[0], v[1], "as_tensor");
+}
+constexpr char kFromNumpy[] = "from_numpy(ndarray)\n--\n\n" BS_SHARES;
+PyObject* from_numpy(PyObject*, const Arguments& v) {
+  if (!py::isinstance<py::array>(v[0]))
+    throw py::type_error(cat("[from_numpy] ndarray is a NumPy array, not ", type_name(v[0])));
+  return wrap(from_array(py::reinterpret_borrow<py::array>(v[0]), nullptr, true, "from_numpy"));
+}
+
+PyMethodDef convert_functions[] = {{"tensor", BS_METHOD(kTensor, tensor)},
+                                   {"asarray", BS_METHOD(kAsarray, asarray)},
+                                   {"as_tensor", BS_METHOD(kAsTensor, as_tensor_)},
+                                   {"from_numpy", BS_METHOD(kFromNumpy, from_numpy)},
+                                   {nullptr, nullptr, 0, nullptr}};
+
+}  // namespace
+
 void register_convert(py::module_& m) {
-  m.def(
-      "tensor",
-      [](py::object data, py::object dtype, py::object requires_grad) {
-        Tensor t = new_tensor(data.ptr(), dtype, "tensor");
-        return flag_argument(requires_grad.ptr(), "tensor", "requires_grad")
-                   ? with_requires_grad(std::move(t), "tensor")
-                   : t;
-      },
-      py::arg("data"), py::arg("dtype") = py::none(), py::arg("requires_grad") = false,
-      "A tensor with a copy of data: a NumPy array (keeps its dtype), a number or a nested sequence.\n\n"
-      "Python floats become float32, ints int64, bools bool_; beside NumPy's numbers, what PyTorch makes of them.");
-  auto share = [](py::object data, py::object dtype) {
-    DType want = DType::f32;
-    if (!dtype.is_none()) want = dtype_argument("asarray", dtype.ptr());
-    if (is_tensor(data.ptr())) {
-      Tensor t = unwrap(data.ptr());
-      return dtype.is_none() || t.dtype() == want ? t : ops::cast(t, want);
-    }
-    if (!py::isinstance<py::array>(data)) return new_tensor(data.ptr(), dtype, "asarray");
-    return from_array(py::reinterpret_borrow<py::array>(data), dtype.is_none() ? nullptr : &want, true, "asarray");
-  };
-  constexpr const char* kDoc =
-      "A tensor on the memory of a NumPy array, without a copy where it is contiguous, aligned and of a known "
-      "dtype.\n\n"
-      "A tensor's value never changes, so the array must not be written to any more: what was computed from the "
-      "tensor\n"
-      "may still read it for derivatives. bs.tensor copies and has no such condition.";
-  m.def("asarray", share, py::arg("data"), py::arg("dtype") = py::none(), kDoc);
-  m.def(
-      "from_numpy",
-      [](py::object a) {
-        if (!py::isinstance<py::array>(a))
-          throw py::type_error(cat("[from_numpy] a is a NumPy array, not ", type_name(a.ptr())));
-        return from_array(py::reinterpret_borrow<py::array>(a), nullptr, true, "from_numpy");
-      },
-      py::arg("a"), kDoc);
+  if (PyModule_AddFunctions(m.ptr(), convert_functions) < 0) throw py::error_already_set();
   // What pickle calls.
   m.def(
       "_rebuild_tensor",

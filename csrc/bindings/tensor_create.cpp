@@ -1,8 +1,11 @@
-// zeros, ones, full, arange, eye and their *_like: cold functions, computed once and constant to the graph.
+// zeros, ones, empty, full and their *_like, arange, linspace, eye: cold functions, computed once and constant to the
+// graph.
 #include <cmath>
 #include <cstring>
 
 #include "base/error.h"
+#include "bindings/arguments.h"
+#include "bindings/device.h"
 #include "bindings/dtype.h"
 #include "bindings/size.h"
 #include "bindings/tensor.h"
@@ -34,17 +37,43 @@ Tensor filled(const Dims& shape, const Tensor& one, const char* op) {
   return t;
 }
 
-DType dtype_or(const py::object& o, DType otherwise, const char* op) {
-  return o.is_none() ? otherwise : dtype_argument(op, o.ptr());
+// What functions that make tensors take besides, always in this order and by name.
+#define BS_MADE "dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, out=None"
+#define BS_MADE_LIKE "dtype=None, layout=None, device=None, requires_grad=False, memory_format=None"
+
+const Spec& like(PyObject* x, const char* op) {
+  if (!is_tensor(x)) throw py::type_error(cat("[", op, "] input is a tensor, not ", type_name(x)));
+  return spec_of(x);
 }
 
-Tensor flagged(Tensor t, const py::object& requires_grad, const char* op) {
-  return flag_argument(requires_grad.ptr(), op, "requires_grad") ? with_requires_grad(std::move(t), op) : t;
-}
+// What they say; they begin at parameter `at`.
+struct Made {
+  const char* op;
+  DType dtype;
+  bool requires_grad;
 
-const Spec& like(const py::object& x, const char* op) {
-  if (!is_tensor(x.ptr())) throw py::type_error(cat("[", op, "] input is a tensor, not ", type_name(x.ptr())));
-  return spec_of(x.ptr());
+  Made(const char* name, const Arguments& v, int at, DType otherwise)
+      : op(name),
+        dtype(v.has(at) ? dtype_argument(op, v[at]) : otherwise),
+        requires_grad(v[at + 3] && flag_argument(v[at + 3], op, "requires_grad")) {
+    layout_argument(op, v[at + 1]);
+    device_argument(op, v[at + 2]);
+  }
+  Tensor flagged(Tensor t) const { return requires_grad ? with_requires_grad(std::move(t), op) : t; }
+  // fn(shape) of tensors of one number.
+  auto filler(Tensor one) const {
+    return [one, made = *this](const Dims& shape) { return made.flagged(filled(shape, one, made.op)); };
+  }
+};
+
+// The result, or `out` with it.
+PyObject* done(Tensor t, PyObject* out, const char* op) {
+  if (!out || out == Py_None) return wrap(std::move(t));
+  if (!is_tensor(out)) throw py::type_error(cat("[", op, "] out is a tensor, not ", type_name(out)));
+  if (!(spec_of(out).shape == t.shape()))
+    throw ShapeError(cat("[", op, "] out is ", str(spec_of(out).shape), ", the result ", str(t.shape())));
+  const py::object result = owned(wrap(std::move(t)));
+  return checked(PyObject_CallMethod(out, "copy_", "O", result.ptr()));
 }
 
 // Sizes, of which some may be those of tensors that a capture tracks.
@@ -86,36 +115,70 @@ class Shape {
 
 // fn(shape of x).
 template <class Fn>
-Tensor make_like(const py::object& x, Fn fn) {
-  return slot_of(x.ptr()) ? fn(spec_of(x.ptr()).shape)
-                          : taped(unwrap(x.ptr()), [fn](const Tensor& t) { return fn(t.shape()); });
+PyObject* make_like(PyObject* x, Fn fn) {
+  return wrap(slot_of(x) ? fn(spec_of(x).shape) : taped(unwrap(x), [fn](const Tensor& t) { return fn(t.shape()); }));
 }
 
-// A tensor of one number.
-auto filler(Tensor one, const py::object& requires_grad, const char* op) {
-  const bool flag = flag_argument(requires_grad.ptr(), op, "requires_grad");
-  return [one, flag, op](const Dims& shape) {
-    Tensor t = filled(shape, one, op);
-    return flag ? with_requires_grad(std::move(t), op) : t;
-  };
+// f(2, 3), f((2, 3)), f(size=(2, 3)).
+Shape given_shape(const Arguments& v, const char* op) {
+  if (v[0] && v.rest.empty()) return Shape(v[0], op, "size");
+  if (v[0]) throw py::type_error(cat("[", op, "] got two values for 'size'"));
+  if (v.rest.size() == 1) return Shape(v.rest[0], op, "size");
+  py::tuple sizes(v.rest.size());
+  for (size_t i = 0; i < v.rest.size(); ++i) sizes[i] = py::handle(v.rest[i]);
+  return Shape(sizes.ptr(), op, "size");
 }
 
 template <int value>
-void define_constant(py::module_& m, const char* name, const char* like_name, const char* doc, const char* like_doc) {
-  m.def(
-      name,
-      [name](py::args size, py::object dtype, py::object requires_grad) {
-        const Shape shape(size.size() == 1 ? PyTuple_GET_ITEM(size.ptr(), 0) : size.ptr(), name, "size");
-        return shape.make(filler(Tensor::scalar(value, dtype_or(dtype, DType::f32, name)), requires_grad, name));
-      },
-      py::kw_only(), py::arg("dtype") = py::none(), py::arg("requires_grad") = false, doc);
-  m.def(
-      like_name,
-      [like_name](py::object x, py::object dtype, py::object requires_grad) {
-        const DType t = dtype_or(dtype, like(x, like_name).dtype, like_name);
-        return make_like(x, filler(Tensor::scalar(value, t), requires_grad, like_name));
-      },
-      py::arg("input"), py::kw_only(), py::arg("dtype") = py::none(), py::arg("requires_grad") = false, like_doc);
+PyObject* constant(const Arguments& v, const char* op) {
+  const Shape shape = given_shape(v, op);
+  const Made made(op, v, 1, default_dtype());
+  return done(shape.make(made.filler(Tensor::scalar(value, made.dtype))), v[6], op);
+}
+template <int value>
+PyObject* constant_like(const Arguments& v, const char* op) {
+  const Made made(op, v, 1, like(v[0], op).dtype);
+  return make_like(v[0], made.filler(Tensor::scalar(value, made.dtype)));
+}
+
+constexpr char kZeros[] = "zeros(*size, " BS_MADE ")\n--\n\nZeros, float32 by default.";
+PyObject* zeros(PyObject*, const Arguments& v) { return constant<0>(v, "zeros"); }
+constexpr char kZerosLike[] =
+    "zeros_like(input, *, " BS_MADE_LIKE ")\n--\n\nZeros of the shape, and by default the dtype, of x.";
+PyObject* zeros_like(PyObject*, const Arguments& v) { return constant_like<0>(v, "zeros_like"); }
+
+constexpr char kOnes[] = "ones(*size, " BS_MADE ")\n--\n\nOnes, float32 by default.";
+PyObject* ones(PyObject*, const Arguments& v) { return constant<1>(v, "ones"); }
+constexpr char kOnesLike[] =
+    "ones_like(input, *, " BS_MADE_LIKE ")\n--\n\nOnes of the shape, and by default the dtype, of x.";
+PyObject* ones_like(PyObject*, const Arguments& v) { return constant_like<1>(v, "ones_like"); }
+
+constexpr char kEmpty[] = "empty(*size, " BS_MADE
+                          ", memory_format=None)\n--\n\n"
+                          "A tensor to be written; until then it holds zeros, so that runs can be repeated.";
+PyObject* empty(PyObject*, const Arguments& v) { return constant<0>(v, "empty"); }
+constexpr char kEmptyLike[] =
+    "empty_like(input, *, " BS_MADE_LIKE
+    ")\n--\n\n"
+    "A tensor of the shape, and by default the dtype, of x, to be written; until then it holds zeros.";
+PyObject* empty_like(PyObject*, const Arguments& v) { return constant_like<0>(v, "empty_like"); }
+
+constexpr char kFull[] = "full(size, fill_value, *, " BS_MADE
+                         ")\n--\n\n"
+                         "A tensor of one number; its dtype is by default that of bs.tensor(fill_value).";
+PyObject* full(PyObject*, const Arguments& v) {
+  const Shape shape(v[0], "full", "size");
+  const py::object value = number_argument(v[1], "full", "fill_value");
+  const Made made("full", v, 2, number_dtype(value.ptr()));
+  return done(shape.make(made.filler(scalar_tensor(value.ptr(), made.dtype, "full"))), v[7], "full");
+}
+constexpr char kFullLike[] = "full_like(input, fill_value, *, " BS_MADE_LIKE
+                             ")\n--\n\n"
+                             "A tensor of one number, with the shape, and by default the dtype, of x.";
+PyObject* full_like(PyObject*, const Arguments& v) {
+  const Made made("full_like", v, 2, like(v[0], "full_like").dtype);
+  const py::object value = number_argument(v[1], "full_like", "fill_value");
+  return make_like(v[0], made.filler(scalar_tensor(value.ptr(), made.dtype, "full_like")));
 }
 
 // start, start + step, ... below end.
@@ -157,91 +220,121 @@ struct Range {
   }
 };
 
-Tensor arange(py::object start, py::object end, py::object step, py::object dtype, py::object requires_grad) {
-  if (end.is_none()) {
-    end = start;
-    start = py::int_(0);
-  }
+constexpr char kArange[] =
+    "arange(start=0, end=None, step=1, *, " BS_MADE
+    ")\n--\n\n"
+    "start, start + step, ... below end; arange(n) counts from 0. int64 for ints, float32 for floats.";
+PyObject* arange(PyObject*, const Arguments& v) {
+  if (!v[0] && !v[1]) throw py::type_error("[arange] missing argument 'end'");
+  // arange(n) ends at n.
+  py::object given[3] = {py::int_(0), py::reinterpret_borrow<py::object>(v.has(1) ? v[1] : v[0]), py::int_(1)};
+  if (v.has(1) && v[0]) given[0] = py::reinterpret_borrow<py::object>(v[0]);
+  if (v[2]) given[2] = py::reinterpret_borrow<py::object>(v[2]);
   // To a size that a capture tracks: a replay has another one.
-  const Ref<Size> size = tracked_size(end.ptr());
-  if (size) end = py::int_(size->value);
+  const Ref<Size> size = tracked_size(given[1].ptr());
+  if (size) given[1] = py::int_(size->value);
   bool any_float = false;
-  double v[3];
+  double at[3];
   const char* names[3] = {"start", "end", "step"};
-  py::object given[3] = {start, end, step};
   for (int i = 0; i < 3; ++i) {
     given[i] = number_argument(given[i].ptr(), "arange", names[i]);
     any_float |= PyFloat_Check(given[i].ptr());
-    v[i] = double_of(given[i].ptr(), "arange");
-    if (!std::isfinite(v[i])) throw ValueError(cat("[arange] ", names[i], " is not finite"));
+    at[i] = double_of(given[i].ptr(), "arange");
+    if (!std::isfinite(at[i])) throw ValueError(cat("[arange] ", names[i], " is not finite"));
   }
-  if (v[2] == 0) throw ValueError("[arange] step is not 0");
-  const DType asked = dtype_or(dtype, any_float ? DType::f32 : DType::i64, "arange");
-  if (asked == DType::b8) throw DTypeError("[arange] there is no range of bools");
-  Range range{v[0], v[1], v[2], 0, 0, !any_float, asked};
+  if (at[2] == 0) throw ValueError("[arange] step is not 0");
+  const Made made("arange", v, 3, any_float ? default_dtype() : DType::i64);
+  if (made.dtype == DType::b8) throw DTypeError("[arange] there is no range of bools");
+  Range range{at[0], at[1], at[2], 0, 0, !any_float, made.dtype};
   if (range.whole) {
     range.first = PyLong_AsLongLong(given[0].ptr());
     range.by = PyLong_AsLongLong(given[2].ptr());
     if (PyErr_Occurred()) throw py::error_already_set();
   }
-  if (!size) return flagged(range.make(), requires_grad, "arange");
-  const bool flag = flag_argument(requires_grad.ptr(), "arange", "requires_grad");
-  return taped(
-      {},
-      [range, extent = Extent(size), flag](std::span<const Tensor>) {
-        Range own = range;
-        own.end = static_cast<double>(extent.now());
-        return flag ? with_requires_grad(own.make(), "arange") : own.make();
-      },
-      true);
+  if (!size) return done(made.flagged(range.make()), v[8], "arange");
+  const auto again = [range, extent = Extent(size), made](std::span<const Tensor>) {
+    Range own = range;
+    own.end = static_cast<double>(extent.now());
+    return made.flagged(own.make());
+  };
+  return done(taped({}, again, true), v[8], "arange");
 }
 
-Tensor eye(py::object rows, py::object m, py::object dtype) {
-  const int64_t n = int_argument(rows.ptr(), "eye", "n");
-  const int64_t columns = m.is_none() ? n : int_argument(m.ptr(), "eye", "m");
-  const DType t = dtype_or(dtype, DType::f32, "eye");
-  Tensor r = filled({n, columns}, Tensor::scalar(0, t), "eye");
-  const Tensor one = Tensor::scalar(1, t);
-  const size_t size = size_of(t);
+// fn(i) for i below n, computed in float64.
+template <class Fn>
+Tensor computed(int64_t n, DType dtype, Fn fn) {
+  const Tensor t = Tensor::empty(DType::f64, {n});
+  for (int64_t i = 0; i < n; ++i) reinterpret_cast<double*>(t.data())[i] = fn(i);
+  return detached(ops::cast(t, dtype));
+}
+
+// The i-th of n numbers from `start` to `end`; from both ends, so that these are met exactly.
+struct Line {
+  double start, end;
+  int64_t n;
+
+  Line(const Arguments& v, const char* op) {
+    start = double_of(number_argument(v[0], op, "start").ptr(), op);
+    end = double_of(number_argument(v[1], op, "end").ptr(), op);
+    n = int_argument(v[2], op, "steps");
+    if (n < 0) throw ValueError(cat("[", op, "] steps is ", n, ": it must not be negative"));
+  }
+  double operator()(int64_t i) const {
+    const double step = n > 1 ? (end - start) / static_cast<double>(n - 1) : 0;
+    return i < n - n / 2 ? start + step * static_cast<double>(i) : end - step * static_cast<double>(n - 1 - i);
+  }
+};
+
+constexpr char kLinspace[] =
+    "linspace(start, end, steps, *, " BS_MADE ")\n--\n\n`steps` numbers from start to end, at equal distances.";
+PyObject* linspace(PyObject*, const Arguments& v) {
+  const Line line(v, "linspace");
+  const Made made("linspace", v, 3, default_dtype());
+  return done(made.flagged(computed(line.n, made.dtype, line)), v[8], "linspace");
+}
+
+constexpr char kLogspace[] = "logspace(start, end, steps, base=10.0, *, " BS_MADE
+                             ")\n--\n\nbase ** x for `steps` numbers x from start to end, at equal distances.";
+PyObject* logspace(PyObject*, const Arguments& v) {
+  const Line line(v, "logspace");
+  const double base = v[3] ? double_of(number_argument(v[3], "logspace", "base").ptr(), "logspace") : 10;
+  const Made made("logspace", v, 4, default_dtype());
+  const auto power = [&](int64_t i) { return std::pow(base, line(i)); };
+  return done(made.flagged(computed(line.n, made.dtype, power)), v[9], "logspace");
+}
+
+constexpr char kEye[] =
+    "eye(n, m=None, *, " BS_MADE ")\n--\n\nOnes on the diagonal of n rows and m columns, zeros elsewhere.";
+PyObject* eye(PyObject*, const Arguments& v) {
+  const int64_t n = int_argument(v[0], "eye", "n");
+  const int64_t columns = v.has(1) ? int_argument(v[1], "eye", "m") : n;
+  const Made made("eye", v, 2, default_dtype());
+  Tensor r = filled({n, columns}, Tensor::scalar(0, made.dtype), "eye");
+  const Tensor one = Tensor::scalar(1, made.dtype);
+  const size_t size = size_of(made.dtype);
   for (int64_t i = 0; i < n && i < columns; ++i)
     std::memcpy(r.data() + static_cast<size_t>(i * columns + i) * size, one.data(), size);
-  return r;
+  return done(made.flagged(std::move(r)), v[7], "eye");
 }
+
+PyMethodDef create_functions[] = {{"zeros", BS_METHOD(kZeros, zeros)},
+                                  {"zeros_like", BS_METHOD(kZerosLike, zeros_like)},
+                                  {"ones", BS_METHOD(kOnes, ones)},
+                                  {"ones_like", BS_METHOD(kOnesLike, ones_like)},
+                                  {"empty", BS_METHOD(kEmpty, empty)},
+                                  {"empty_like", BS_METHOD(kEmptyLike, empty_like)},
+                                  {"full", BS_METHOD(kFull, full)},
+                                  {"full_like", BS_METHOD(kFullLike, full_like)},
+                                  {"arange", BS_METHOD(kArange, arange)},
+                                  {"linspace", BS_METHOD(kLinspace, linspace)},
+                                  {"logspace", BS_METHOD(kLogspace, logspace)},
+                                  {"eye", BS_METHOD(kEye, eye)},
+                                  {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace
 
 void register_create(py::module_& m) {
-  define_constant<0>(m, "zeros", "zeros_like",
-                     "zeros(*size, dtype=None, requires_grad=False): zeros, float32 by default.",
-                     "Zeros of the shape, and by default the dtype, of x.");
-  define_constant<1>(m, "ones", "ones_like", "ones(*size, dtype=None, requires_grad=False): ones, float32 by default.",
-                     "Ones of the shape, and by default the dtype, of x.");
-  m.def(
-      "full",
-      [](py::object size, py::object value, py::object dtype, py::object requires_grad) {
-        const Shape shape(size.ptr(), "full", "size");
-        const py::object v = number_argument(value.ptr(), "full", "fill_value");
-        const DType t = dtype_or(dtype, number_dtype(v.ptr()), "full");
-        return shape.make(filler(scalar_tensor(v.ptr(), t, "full"), requires_grad, "full"));
-      },
-      py::arg("size"), py::arg("fill_value"), py::kw_only(), py::arg("dtype") = py::none(),
-      py::arg("requires_grad") = false,
-      "A tensor of one number; its dtype is by default that of bs.tensor(fill_value).");
-  m.def(
-      "full_like",
-      [](py::object x, py::object value, py::object dtype, py::object requires_grad) {
-        const DType own = like(x, "full_like").dtype;
-        const py::object v = number_argument(value.ptr(), "full_like", "fill_value");
-        const DType t = dtype_or(dtype, own, "full_like");
-        return make_like(x, filler(scalar_tensor(v.ptr(), t, "full_like"), requires_grad, "full_like"));
-      },
-      py::arg("input"), py::arg("fill_value"), py::kw_only(), py::arg("dtype") = py::none(),
-      py::arg("requires_grad") = false, "A tensor of one number, with the shape, and by default the dtype, of x.");
-  m.def("arange", arange, py::arg("start"), py::arg("end") = py::none(), py::arg("step") = 1, py::kw_only(),
-        py::arg("dtype") = py::none(), py::arg("requires_grad") = false,
-        "start, start + step, ... below end; arange(n) counts from 0. int64 for ints, float32 for floats.");
-  m.def("eye", eye, py::arg("n"), py::arg("m") = py::none(), py::kw_only(), py::arg("dtype") = py::none(),
-        "Ones on the diagonal of n rows and m columns, zeros elsewhere.");
+  if (PyModule_AddFunctions(m.ptr(), create_functions) < 0) throw py::error_already_set();
 }
 
 }  // namespace bs::bindings

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "bindings/arguments.h"
+#include "bindings/device.h"
 #include "bindings/dtype.h"
 #include "bindings/gil.h"
 #include "bindings/names.h"
@@ -156,9 +157,48 @@ PyObject* as(PyObject* self, PyObject*) {
   return guarded([&] { return cast_to(self, dtype); });
 }
 
-constexpr char kTo[] = "to(dtype)\n--\n\nWith another element type; the tensor itself where it has it.";
-PyObject* to(PyObject* self, const Arguments& v) {
-  return cast_to(self, is_tensor(v[0]) ? spec_of(v[0]).dtype : dtype_argument("to", v[0]));
+// A copy is a name of its own for the same value: whoever writes to either gives it another one.
+PyObject* moved(PyObject* self, DType dtype, PyObject* copy, PyObject* memory_format) {
+  layout_argument("to", nullptr, memory_format);
+  const bool fresh = copy && copy != Py_None && flag_argument(copy, "to", "copy");
+  if (!fresh || spec_of(self).dtype != dtype) return cast_to(self, dtype);
+  return wrap(taped(unwrap(self), ops::view_as_is));
+}
+
+constexpr char kTo[] =
+    "to(device=None, dtype=None, non_blocking=False, copy=False, *, memory_format=None)\n--\n\n"
+    "With another element type; the tensor itself where it has it, unless copy is set. Also to(dtype, ...) and "
+    "to(other, ...). The only device is the CPU.";
+constexpr char kToDType[] = "to(dtype, non_blocking=False, copy=False, *, memory_format=None)\n--\n";
+constexpr char kToOther[] = "to(other, non_blocking=False, copy=False, *, memory_format=None)\n--\n";
+
+PyObject* to_device(PyObject* self, const Arguments& v) {
+  device_argument("to", v[0]);
+  return moved(self, v.has(1) ? dtype_argument("to", v[1]) : spec_of(self).dtype, v[3], v[4]);
+}
+PyObject* to_dtype(PyObject* self, const Arguments& v) { return moved(self, dtype_argument("to", v[0]), v[2], v[3]); }
+PyObject* to_other(PyObject* self, const Arguments& v) {
+  return moved(self, to_tensor(v[0], "to", "other").dtype(), v[2], v[3]);
+}
+
+bool has_name(PyObject* kwnames, const char* name) {
+  for (Py_ssize_t i = 0; kwnames && i < PyTuple_GET_SIZE(kwnames); ++i)
+    if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, i), name) == 0) return true;
+  return false;
+}
+
+// The first argument says which form it is: a device, a dtype, a tensor.
+PyObject* to(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  return guarded([&]() -> PyObject* {
+    if (n == 0 && !kwnames) throw py::type_error("[to] missing argument 'dtype'");
+    if (n > 0 ? is_tensor(args[0]) : has_name(kwnames, "other"))
+      return method<kToOther, to_other>(self, args, n, kwnames);
+    DType dtype;
+    const bool named = n == 0 && has_name(kwnames, "dtype") && !has_name(kwnames, "device");
+    if (n > 0 ? parse_dtype(args[0], &dtype) || !names_device(args[0]) : named)
+      return method<kToDType, to_dtype>(self, args, n, kwnames);
+    return method<kTo, to_device>(self, args, n, kwnames);
+  });
 }
 
 constexpr char kTypeAs[] = "type_as(other)\n--\n\nWith the element type of other.";
@@ -220,25 +260,20 @@ PyObject* reduce(PyObject* self, PyObject*) {
 }  // namespace
 
 PyObject* tensor_repr(PyObject* self) {
-  return guarded([&] {
-    Tensor t = unwrap(self);
-    std::string type =
-        Py_TYPE(self) == tensor_type ? "tensor" : py::cast<std::string>(py::type::of(self).attr("__name__"));
-    std::string dtype = py::cast<std::string>(py::repr(dtype_object(t.dtype())));
-    std::string flag = requires_grad(self) ? ", requires_grad=True" : "";
-    if (t.symbolic()) {
-      fix_sizes(t);
-      if (Py_TYPE(self) == tensor_type) type = "Tensor";
-      return py::str(cat(type, "(symbolic, shape=", str(t.shape()), ", dtype=", dtype, flag, ")")).release().ptr();
+  return guarded([&]() -> PyObject* {
+    const Tensor t = unwrap(self);
+    if (!t.symbolic()) {
+      static const py::handle text = imported("backsweep._text", "text");
+      return text(py::handle(self)).release().ptr();
     }
-    py::object text = py::module_::import("numpy").attr("array2string")(
-        numpy_view(readable(t), "repr"), py::arg("separator") = ", ", py::arg("prefix") = type + "(");
-    // As PyTorch: the dtypes that plain Python numbers get go without saying.
-    bool usual = t.dtype() == DType::f32 || t.dtype() == DType::i64 || t.dtype() == DType::b8;
-    std::string rest;
-    if (t.numel() == 0 && t.shape().size() > 1) rest += cat(", shape=", str(t.shape()));
-    if (!usual || t.numel() == 0) rest += ", dtype=" + dtype;
-    return py::str(type + "(" + py::cast<std::string>(text) + rest + flag + ")").release().ptr();
+    fix_sizes(t);
+    const std::string type =
+        Py_TYPE(self) == tensor_type ? "Tensor" : py::cast<std::string>(py::type::of(self).attr("__name__"));
+    const std::string dtype = py::cast<std::string>(py::repr(dtype_object(t.dtype())));
+    return py::str(cat(type, "(symbolic, shape=", str(t.shape()), ", dtype=", dtype,
+                       requires_grad(self) ? ", requires_grad=True" : "", ")"))
+        .release()
+        .ptr();
   });
 }
 
@@ -271,7 +306,7 @@ PyMethodDef tensor_methods[] = {
     {"int", as<DType::i32>, METH_NOARGS, "int()\n--\n\nAs int32."},
     {"long", as<DType::i64>, METH_NOARGS, "long()\n--\n\nAs int64."},
     {"bool", as<DType::b8>, METH_NOARGS, "bool()\n--\n\nAs bool: whether each element is not 0."},
-    {"to", BS_METHOD(kTo, to)},
+    {"to", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(to)), METH_FASTCALL | METH_KEYWORDS, kTo},
     {"type_as", BS_METHOD(kTypeAs, type_as)},
     {"__deepcopy__", deepcopy, METH_O, nullptr},
     {"__reduce__", reduce, METH_NOARGS, nullptr},

@@ -8,24 +8,16 @@
 #include "base/with_dtype.h"
 #include "kernels/kernels.h"
 #include "ops/ops.h"
+#include "ops/random.h"
 
 namespace bs {
 
 std::vector<int64_t> shuffled(int64_t n, Slot& generator) {
   const Tensor key = generator.value();
-  const uint64_t* k = reinterpret_cast<const uint64_t*>(key.data());
-  std::vector<int64_t> order(static_cast<size_t>(n));
-  // Fisher and Yates from the identity, so that the order depends on its draw alone. A number below n out of 64 random
-  // bits, by the high half of their product: the bias is below n / 2^64.
-  for (int64_t i = 0; i < n; ++i) order[static_cast<size_t>(i)] = i;
-  for (int64_t i = n - 1; i > 0; --i) {
-    const Philox4 bits = philox(k[0], k[1], static_cast<uint64_t>(i));
-    const uint64_t word = static_cast<uint64_t>(bits.v[0]) << 32 | bits.v[1];
-    const auto j = static_cast<uint64_t>(static_cast<unsigned __int128>(word) * static_cast<uint64_t>(i + 1) >> 64);
-    std::swap(order[static_cast<size_t>(i)], order[j]);
-  }
+  const Tensor drawn = ops::random_order(key, n);
+  const auto* first = reinterpret_cast<const int64_t*>(drawn.data());
   generator.write(ops::next_key(key));
-  return order;
+  return {first, first + n};
 }
 
 EpochLoop::EpochLoop(std::vector<Tensor> arrays, int64_t batch_size, bool with_tail, bool shuffle, Ref<Slot> key)

@@ -140,8 +140,11 @@ def test_every_op_is_there_once():
 def test_signatures():
     assert str(inspect.signature(_core.sum)) == "(input, dim=None, keepdim=False, *, dtype=None)"
     assert str(inspect.signature(_core.ones(2).sum)) == "(dim=None, keepdim=False, *, dtype=None)"
-    assert str(inspect.signature(_core.ops.dropout)) == "(input, p=0.5, *, key=None)"
-    assert str(inspect.signature(_core.uniform)) == "(shape, low=0.0, high=1.0, *, key=None)"
+    assert str(inspect.signature(_core.ops.dropout)) == "(input, p=0.5, *, generator=None)"
+    assert (
+        str(inspect.signature(_core.uniform))
+        == "(shape, low=0.0, high=1.0, dtype='float32', *, generator=None)"
+    )
     assert str(inspect.signature(_core.linear)) == "(input, weight, bias=None)"
     assert str(inspect.signature(_core.where)) == "(condition, input, other)"
     assert str(inspect.signature(_core.ones(2).where)) == "(condition, other)"

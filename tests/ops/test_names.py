@@ -43,6 +43,8 @@ DIFFERENT: dict[str, Names] = {
     "softmax": (["input", "dim", "dtype"], []),  # PyTorch takes dtype by position, too
     "log_softmax": (["input", "dim", "dtype"], []),  # documented as a function of nn.functional
     "contiguous": (["input"], []),  # a method alone
+    "bernoulli": (["input", "p"], ["generator"]),  # p is in the text alone
+    "poisson": (["input"], ["generator"]),  # PyTorch takes it by position, too
     "view": (["input", "size"], []),  # documented with a star, and takes size=
     "expand": (["input", "size"], []),
     # What stands behind those that PyTorch has abandoned is by name only.

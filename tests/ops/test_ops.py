@@ -75,7 +75,11 @@ def test_value(name: str, dtype: str) -> None:
             if name == "cast":
                 assert array(y).dtype.name == case.attrs["dtype"]
             elif w.dtype.kind == "f":
-                assert array(y).dtype == {"uniform": "float32", "sum_squares": "float64"}.get(name, dtype)
+                assert array(y).dtype == {
+                    "uniform": "float32",
+                    "gaussian": "float32",
+                    "sum_squares": "float64",
+                }.get(name, dtype)
 
 
 @pytest.mark.parametrize("dtype", ["int32", "int64", "bool"])

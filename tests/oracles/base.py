@@ -59,7 +59,7 @@ class Oracle:
     of_floats: str = ""
     ulp: float = 4.0
     bools: tuple[int, ...] = ()  # elementwise: inputs that are conditions
-    flat: bool = False  # a composition that nothing differentiable comes out of
+    flat: bool = False  # nothing differentiable comes out of it, or steps alone
     wrong: Sequence[Wrong] = field(default=())
 
 

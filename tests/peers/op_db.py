@@ -297,7 +297,7 @@ def check_derivatives(entry: Any, sample: Any) -> None:
         compare(a, b, "first derivative")
     pairs = [(a, b) for a, b in pairs if a is not None and b.requires_grad]
     if not pairs or not entry.supports_gradgrad or entry.name in NOT_UNIQUE:
-        return
+        return None
     weights = [np.asarray(rng.uniform(0.5, 1.5, tuple(b.shape))) for _, b in pairs]
     with quiet():
         theirs_second = torch.autograd.grad(

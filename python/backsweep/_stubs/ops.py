@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from backsweep import _core
 from backsweep._stubs.text import overloads
 
-__all__ = ["op_lines"]
+__all__ = ["named_lines", "op_lines"]
 
 TYPES = {
     "int": "int",
@@ -31,30 +32,41 @@ def op_lines(
     doc: str | None,
     *,
     name: str | None = None,
+    overloaded: Sequence[dict[str, Any]] = (),
     method: bool = False,
     static: bool = False,
 ) -> list[str]:
-    """Give the definition of an op, as a function or as a method, under its name or another."""
-    in_place = (name or "").endswith("_")
+    """Give the definition of an op, as a function or as a method, under its name or another.
+
+    `overloaded` are the other ops that the name stands for. A method `f_` gives the tensor itself.
+    """
+    into_self = method and name is not None and name.endswith("_")
+    signatures = [line for one in (op, *overloaded) for line in _signatures(one, method, into_self)]
+    return overloads(name or op["name"], list(dict.fromkeys(signatures)), indent, doc, static=static)
+
+
+def named_lines(op: dict[str, Any]) -> list[str]:
+    """Give the class of an op's results."""
+    return [f"    class {op['name']}(NamedTuple):", *(f"        {field}: Tensor" for field in op["outputs"])]
+
+
+def _signatures(op: dict[str, Any], method: bool, into_self: bool) -> list[str]:
     parameters, by_name, variadic = _parameters(op, method)
-    if in_place:
-        parameters[0] = "self: Self"
     n_out = len(op["outputs"])
-    result = (
-        "tuple[Tensor, ...]"
-        if op["counts_outputs"]
-        else "Self"
-        if in_place
-        else "Tensor"
-        if n_out == 1
-        else f"tuple[{', '.join(['Tensor'] * n_out)}]"
-    )
+    if into_self:
+        result, parameters[0] = "Self", "self: Self"
+    elif op["counts_outputs"]:
+        result = "tuple[Tensor, ...]"
+    elif op["named"]:
+        result = f"return_types.{op['name']}"
+    else:
+        result = "Tensor" if n_out == 1 else f"tuple[{', '.join(['Tensor'] * n_out)}]"
     star = ["*", *by_name] if by_name else []
     signatures = [f"({', '.join([*parameters, *star])}) -> {result}"]
     if variadic:
         parts = [*parameters[:-1], f"*{variadic}: int", *by_name]
         signatures.append(f"({', '.join(parts)}) -> {result}")
-    return overloads(name or op["name"], signatures, indent, doc, static=static)
+    return signatures
 
 
 def _parameters(op: dict[str, Any], method: bool) -> tuple[list[str], list[str], str | None]:
@@ -66,7 +78,7 @@ def _parameters(op: dict[str, Any], method: bool) -> tuple[list[str], list[str],
     for i, entry in enumerate(op["inputs"]):
         optional |= entry["optional"]
         if entry["drawn"]:
-            by_name.append(f"{entry['name']}: Tensor | None = None")
+            by_name.append("generator: Any = None")
         elif entry["many"]:
             parameters.append(f"{entry['name']}: Sequence[Tensor]")
         elif not (method and i == op["self"]):

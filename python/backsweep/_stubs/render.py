@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from backsweep import _core
-from backsweep._stubs.ops import op_lines
+from backsweep._stubs.ops import named_lines, op_lines
 from backsweep._stubs.tables import (
     ARGUMENTS,
     ATTRIBUTES,
@@ -48,7 +48,8 @@ def render() -> str:
         elif isinstance(value, (_core.DType, _core.Tensor)):
             values.append(f"{name}: {type(value).__name__}")
         elif isinstance(value, _core.OpFunction):
-            functions += op_lines(ops[value.__name__], "", value.__doc__, name=name)
+            op = ops[value.__name__]
+            functions += op_lines(op, "", value.__doc__, name=name, overloaded=_overloads_of(op, ops))
         elif callable(value):
             functions += _function(name, value)
         elif name not in ("ops", "return_types"):
@@ -61,17 +62,27 @@ def render() -> str:
     names = [f'    "{name}",' for name in order]
     if missing:
         raise LookupError(f"_stubs/tables.py has no types for {', '.join(missing)}")
+    named = _named(ops)
     blocks = [
-        HEAD.splitlines(),
+        (HEAD if named else HEAD.replace("NamedTuple, ", "")).splitlines(),
         errors,
         classes,
-        ["", "class ops:", *hidden, "", "return_types: Any", ""],
+        ["", "class return_types:", *(named or ["    pass"]), ""],
+        ["", "class ops:", *hidden, ""],
         values,
         ["", *functions, ""],
     ]
     lines = [line for block in blocks for line in block]
     lines = [line for line, before in zip(lines, ["", *lines], strict=False) if line or before]
     return "\n".join([*lines, "__all__ = [", *names, "]", ""])
+
+
+def _overloads_of(op: dict[str, Any], ops: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    return [ops[other] for other in op["overloads"]]
+
+
+def _named(ops: dict[str, dict[str, Any]]) -> list[str]:
+    return [line for name in sorted(ops) if ops[name]["named"] for line in named_lines(ops[name])]
 
 
 def _natural(name: str) -> list[tuple[str, int]]:
@@ -96,13 +107,19 @@ def _class(cls: type, ops: dict[str, dict[str, Any]]) -> list[str]:
         if name in SKIPPED or (private and name not in OPERATORS):
             continue
         if isinstance(member, _core.OpFunction):
-            op = ops[member.__name__.rstrip("_")]
-            lines += op_lines(op, "    ", member.__doc__, name=name, method=True)
+            op = ops[member.__name__.removesuffix("_")]
+            overloaded = _overloads_of(op, ops)
+            lines += op_lines(op, "    ", member.__doc__, name=name, overloaded=overloaded, method=True)
+        elif isinstance(member, property) and inspect.isfunction(member.fget):  # _methods.py
+            kind = unhidden(member.fget.__annotations__["return"])
+            lines += ["    @property", f"    def {name}(self) -> {kind}: ..."]
         elif inspect.isgetsetdescriptor(member) or isinstance(member, property):
             lines += _attribute(name)
         elif name in OPERATORS:
             ignored = "  # type: ignore[override]" if OPERATORS[name] in OVERRIDES else ""
             lines += wrapped(f"    def {name}{unhidden(OPERATORS[name])}: ...{ignored}", "    ")
+        elif inspect.isfunction(member):  # _methods.py
+            lines += overloads(name, [_written(member)], "    ", inspect.getdoc(member))
         elif callable(member) and not name.startswith("__"):
             parameters = ["self", *_parameters(member)[cls.__name__ == "Trainer" :]]
             lines += overloads(name, [_typed(name, parameters)], "    ", _doc(member))
@@ -154,6 +171,25 @@ def _typed(function: str, parameters: list[str], result: str | None = None) -> s
                 missing.append(f"{function}({bare})")
             typed.append(f"{'*' * name.startswith('*')}{bare}: {kind}" + (f" = {default}" if default else ""))
     return f"({', '.join(typed)}) -> {result or RETURNS.get(function, 'Tensor')}"
+
+
+def _written(function: Any) -> str:
+    """Give the signature of a method written in Python, as its annotations have it."""
+    signature = inspect.signature(function)
+    parts = ["self"]
+    starred = False
+    for parameter in [*signature.parameters.values()][1:]:
+        by_name = parameter.kind is parameter.KEYWORD_ONLY
+        if by_name and not starred:
+            parts.append("*")
+        starred |= by_name or parameter.kind is parameter.VAR_POSITIONAL
+        stars = "*" * (
+            2 * (parameter.kind is parameter.VAR_KEYWORD) + (parameter.kind is parameter.VAR_POSITIONAL)
+        )
+        default = parameter.default
+        shown = "" if default is parameter.empty else f" = {default!r}"
+        parts.append(f"{stars}{parameter.name}: {parameter.annotation}{shown}")
+    return f"({', '.join(parts)}) -> {signature.return_annotation}".replace("'", '"')
 
 
 def _doc(value: Any) -> str:

@@ -7,10 +7,12 @@ HEAD = '''\
 
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Generic, Literal, ParamSpec, TypeAlias, TypeVar, overload
+from typing import Any, Generic, Literal, NamedTuple, NoReturn, ParamSpec, TypeAlias, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
+
+from backsweep import _device
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -20,6 +22,7 @@ Self = TypeVar("Self", bound="Tensor")
 TensorLike: TypeAlias = Tensor | npt.ArrayLike
 DTypeLike: TypeAlias = DType | npt.DTypeLike
 Size: TypeAlias = int | Sequence[int]
+DeviceLike: TypeAlias = _device.DeviceLike
 _int: TypeAlias = int
 _float: TypeAlias = float
 _bool: TypeAlias = bool
@@ -35,6 +38,10 @@ class DType:
     def itemsize(self) -> int: ...
     @property
     def is_floating_point(self) -> bool: ...
+    @property
+    def is_complex(self) -> bool: ...
+    @property
+    def is_signed(self) -> bool: ...
     @property
     def dtype(self) -> np.dtype[Any]: ...
     def __eq__(self, other: object, /) -> bool: ...
@@ -177,14 +184,26 @@ ATTRIBUTES = {  # of tensors and the trainer; True: can be set
 # By "function.argument", else by "argument".
 ARGUMENTS = {
     "data": "TensorLike",
+    "obj": "TensorLike",
+    "device": "DeviceLike",
+    "to.device": "DeviceLike | DTypeLike | Tensor",
+    "to.dtype": "DTypeLike | bool | None",
+    "layout": "_device.Word | None",
+    "memory_format": "_device.Word | None",
+    "pin_memory": "bool",
+    "out": "Tensor | None",
+    "steps": "int",
+    "base": "float",
+    "d": "DTypeLike",
+    "state": "Buffer | None",
+    "ext_tensor": "Any",
     "dtype": "DTypeLike | None",
-    "to.dtype": "DTypeLike | Tensor",
     "requires_grad": "bool",
     "size": "Size",
     "fill_value": "float",
     "input": "Tensor",
     "x": "Tensor",
-    "a": "npt.NDArray[Any]",
+    "ndarray": "npt.NDArray[Any]",
     "n": "int",
     "m": "int | None",
     "start": "float",
@@ -237,7 +256,9 @@ RETURNS = {
     "tolist": "Any",
     "numpy": "npt.NDArray[Any]",
     "backward": "None",
-    "manual_seed": "Buffer",
+    "manual_seed": "None",
+    "get_default_dtype": "DType",
+    "set_default_dtype": "None",
     "is_grad_enabled": "bool",
     "is_inference": "bool",
     "register_hook": "RemovableHandle",
@@ -263,7 +284,7 @@ RETURNS = {
 }
 RETURNS |= dict.fromkeys(("copy_", "assign", "fill_", "zero_"), "Self")
 CONSTRUCTORS = {
-    "Tensor": "(self, data: TensorLike, requires_grad: bool = False) -> None",
+    "Tensor": "(self, *data: Any, device: DeviceLike = None, requires_grad: bool = False) -> None",
     "Parameter": "(self, data: TensorLike, requires_grad: bool = True) -> None",
     "Buffer": "(self, data: TensorLike) -> None",
 }
@@ -279,6 +300,9 @@ OPERATORS = {
     "__setitem__": "(self, key: Any, value: TensorLike, /) -> None",
     "__hash__": "(self) -> int",
     "__array__": "(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]",
+    "__dlpack__": "(self, *, stream: None = None, max_version: tuple[int, int] | None = None,"
+    " dl_device: tuple[int, int] | None = None, copy: bool | None = None) -> Any",
+    "__dlpack_device__": "(self) -> tuple[int, int]",
     "__deepcopy__": "(self: Self, memo: dict[int, Any], /) -> Self",
     "_replace": "(self: Self, value: TensorLike, /) -> Self",
     "_snapshot": "(self) -> Tensor",

@@ -9,18 +9,21 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from backsweep import _core
 from backsweep._core import Tensor
-from backsweep.nn import Module
+from backsweep._device import check_device, device
+from backsweep.interop._structure import OWN_NOTES, flattened, nested
 
 __all__ = ["check_writable", "load", "read_metadata", "save"]
 
 Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+
+_FILE = "it must be a path (str, bytes or os.PathLike) or a binary file"
 
 # The format's names of our dtypes.
 _DTYPES = {
@@ -38,17 +41,20 @@ _DTYPES = {
 _NAMES = {dtype.name: name for name, dtype in _DTYPES.items()}
 
 
-def save(obj: Module | Mapping[str, Any], path: Path, metadata: Mapping[str, str] | None = None) -> None:
-    """Write a model's state, or named tensors, to a safetensors file.
+def save(obj: Any, f: Path | IO[bytes], metadata: Mapping[str, str] | None = None) -> None:
+    """Write a model's state, named tensors, or a checkpoint, to a safetensors file.
 
     The file appears whole or not at all: it is written beside its place under another name, flushed to the
-    disk and then renamed, so that a crash leaves the old file.
+    disk and then renamed, so that a crash leaves the old file. There is no code in it: `load` gives of a
+    module its `state_dict`. What nests, as a checkpoint of several state_dicts and numbers, is a file of its
+    tensors, under their paths, for other readers.
 
     Parameters
     ----------
-    obj : Module or mapping of str to Tensor or numpy.ndarray
-        A module stands for its `state_dict`.
-    path : str, bytes or os.PathLike
+    obj : Module, Tensor, or dict
+        A module stands for its `state_dict`. Dicts, lists and tuples may nest; in them are modules, tensors,
+        NumPy arrays, numbers, strings and None.
+    f : str, bytes, os.PathLike or binary file
         The file; its folder must exist. If it is there already, it must be a regular file.
     metadata : mapping of str to str, optional
         Notes for `read_metadata`.
@@ -56,28 +62,15 @@ def save(obj: Module | Mapping[str, Any], path: Path, metadata: Mapping[str, str
     Raises
     ------
     TypeError
-        If names, values or metadata have other types, or an array's dtype is none of backsweep's.
+        If values or metadata have other types, or an array's dtype is none of backsweep's.
     ValueError
         If a name is the format's own, "__metadata__".
     OSError
         If the file cannot be written.
     """
-    tensors: Any = obj.state_dict() if isinstance(obj, Module) else obj
-    if not isinstance(tensors, Mapping):
-        raise TypeError(f"[save] takes a Module or a mapping of names to tensors, not {type(obj).__name__}")
+    tensors, own = flattened(obj)
     arrays: dict[str, tuple[str, npt.NDArray[Any]]] = {}
     for name, value in tensors.items():
-        if not isinstance(name, str):
-            raise TypeError(f"[save] the name {name!r} is {type(name).__name__}; names must be str")
-        if not isinstance(value, (Tensor, np.ndarray)):
-            kind = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
-            foreign = hasattr(value, "__array__")
-            fix = (
-                " (np.asarray(value) gives one)"
-                if foreign
-                else "; other things belong into metadata, as text"
-            )
-            raise TypeError(f"[save] {name!r} is a {kind}; it must be a bs.Tensor or a NumPy array{fix}")
         if name == "__metadata__":
             raise ValueError("[save] the name '__metadata__' is the format's own")
         kind = value.dtype.name
@@ -91,10 +84,17 @@ def save(obj: Module | Mapping[str, Any], path: Path, metadata: Mapping[str, str
     for key, note in notes.items():
         if not isinstance(key, str) or not isinstance(note, str):
             raise TypeError(f"[save] metadata must be str to str, not {key!r}: {note!r}")
-    target, draft = _start(path)
+    notes = {**notes, **own}
+    if not isinstance(f, (str, bytes, os.PathLike)):
+        if not hasattr(f, "write"):
+            raise TypeError(f"[save] f is of type {type(f).__name__}; {_FILE}")
+        _write(f, arrays, dict(notes))
+        return
+    target, draft = _start(f)
     try:
         try:
-            _write(draft, arrays, dict(notes))
+            with open(draft, "wb") as file:
+                _write(file, arrays, dict(notes))
         except OSError as error:
             raise OSError(error.errno, f"[save] {target} cannot be written: {error.strerror}") from error
         _flush(draft)
@@ -107,7 +107,9 @@ def save(obj: Module | Mapping[str, Any], path: Path, metadata: Mapping[str, str
         _flush(os.path.dirname(target))
 
 
-def _write(path: str, arrays: Mapping[str, tuple[str, npt.NDArray[Any]]], notes: dict[str, str]) -> None:
+def _write(
+    file: IO[bytes], arrays: Mapping[str, tuple[str, npt.NDArray[Any]]], notes: dict[str, str]
+) -> None:
     """Write the header's length, the header, then the arrays, the widest first: so all are aligned."""
     header: dict[str, Any] = {"__metadata__": notes} if notes else {}
     order = sorted(arrays, key=lambda name: (-arrays[name][1].itemsize, name))
@@ -118,10 +120,9 @@ def _write(path: str, arrays: Mapping[str, tuple[str, npt.NDArray[Any]]], notes:
         header[name] = {"dtype": kind, "shape": array.shape, "data_offsets": (begin, end)}
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
-    with open(path, "wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        for name in order:
-            file.write(arrays[name][1].data)
+    file.write(len(text).to_bytes(8, "little") + text)
+    for name in order:
+        file.write(arrays[name][1].data)
 
 
 def check_writable(path: Path) -> None:
@@ -150,8 +151,23 @@ def _start(path: Path) -> tuple[str, str]:
     return target, draft
 
 
-def load(path: Path) -> dict[str, Tensor]:
-    """Read the tensors of a safetensors file; `Module.load_state_dict` takes them.
+def load(
+    f: Path | IO[bytes], map_location: Any = None, *, weights_only: bool = True, mmap: bool | None = None
+) -> Any:
+    """Read what `save` has written; of a module its state, which `Module.load_state_dict` takes.
+
+    Parameters
+    ----------
+    f : str, bytes, os.PathLike or binary file
+        A safetensors file, of whatever program.
+    map_location
+        "cpu", as PyTorch has it; tensors are there in any case.
+    weights_only, mmap
+        Taken for PyTorch's sake: there is never code in these files.
+
+    Returns
+    -------
+    dict of str to Tensor, or what was saved if it nested
 
     Raises
     ------
@@ -164,21 +180,28 @@ def load(path: Path) -> dict[str, Tensor]:
     DTypeError
         If it holds tensors of a dtype that backsweep does not have.
     """
-    place = os.fsdecode(path)
+    if isinstance(map_location, (str, device)):
+        check_device("load", map_location)
+    if not isinstance(f, (str, bytes, os.PathLike)):
+        if not hasattr(f, "read"):
+            raise TypeError(f"[load] f is of type {type(f).__name__}; {_FILE}")
+        content = f.read()
+        return nested(*_from_bytes(content, "the file"))
+    place = os.fsdecode(f)
     with _open(place, "load") as file:
         kinds = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118 (no mapping)
-        for name, kind in kinds.items():
-            if kind not in _DTYPES:
-                raise _core.DTypeError(f"[load] {place}: {name} is {kind}, which backsweep does not have")
+        _check_kinds(kinds, place)
         if "BF16" not in kinds.values():
-            return {name: _core.from_numpy(file.get_tensor(name)) for name in kinds}
-    return _load_bits(place)
+            tensors = {name: _core.from_numpy(file.get_tensor(name)) for name in kinds}
+            return nested(tensors, dict(file.metadata() or {}))
+    with open(place, "rb") as plain:
+        return nested(*_from_bytes(plain.read(), place))
 
 
 def read_metadata(path: Path) -> dict[str, str]:
     """Read the notes of a safetensors file, without its tensors. Raises as `load`."""
     with _open(os.fsdecode(path), "read_metadata") as file:
-        return dict(file.metadata() or {})
+        return {key: note for key, note in (file.metadata() or {}).items() if key not in OWN_NOTES}
 
 
 def _open(path: str, op: str) -> Any:
@@ -195,22 +218,44 @@ def _open(path: str, op: str) -> Any:
     except OSError as error:
         raise type(error)(f"[{op}] {path} cannot be read: {error}") from error
     except SafetensorError as error:
+        with open(path, "rb") as file:
+            _refuse_pickle(file.read(4), path)
         raise ValueError(f"[{op}] {path} is not a whole safetensors file: {error}") from error
 
 
-def _load_bits(path: str) -> dict[str, Tensor]:
-    """Read a file with bfloat16 in it, for which the package makes no array: by its bytes."""
-    from safetensors import deserialize
+def _refuse_pickle(start: bytes, place: str) -> None:
+    """Raise ValueError if a file begins as those of `torch.save` do."""
+    if start[:4] == b"PK\x03\x04" or start[:1] == b"\x80":
+        raise ValueError(
+            f"[load] {place} was written by torch.save, as pickled code, which is not run: in PyTorch, "
+            "safetensors.torch.save_file(state_dict, path) writes a file to load"
+        )
 
-    with open(path, "rb") as file:
-        found = deserialize(file.read())  # type: ignore[no-untyped-call]
+
+def _check_kinds(kinds: Mapping[str, str], place: str) -> None:
+    for name, kind in kinds.items():
+        if kind not in _DTYPES:
+            raise _core.DTypeError(f"[load] {place}: {name} is {kind}, which backsweep does not have")
+
+
+def _from_bytes(content: bytes, place: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read a file's tensors and notes; also bfloat16, for which the package makes no array: by its bytes."""
+    from safetensors import SafetensorError, deserialize
+
+    try:
+        found = deserialize(content)  # type: ignore[no-untyped-call]
+    except SafetensorError as error:
+        _refuse_pickle(content[:4], place)
+        raise ValueError(f"[load] {place} is not a whole safetensors file: {error}") from error
+    _check_kinds({name: entry["dtype"] for name, entry in found}, place)
     tensors = {}
     for name, entry in found:
         dtype = _DTYPES[entry["dtype"]]
         shown = _core.int16 if dtype == _core.bfloat16 else dtype
         array = np.frombuffer(entry["data"], shown.dtype).reshape(entry["shape"])
         tensors[name] = _core.ops.bitcast(_core.from_numpy(array), dtype=dtype).detach()
-    return tensors
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    return tensors, header.get("__metadata__", {})
 
 
 def _flush(path: str) -> None:

@@ -11,7 +11,8 @@ import numpy as np
 from backsweep import _core
 from backsweep._arguments import flag
 from backsweep._compile import compile_in_place, compiled_copy
-from backsweep._core import Buffer, DType, DTypeError, GraphError, Parameter, ShapeError, Tensor
+from backsweep._core import Buffer, DTypeError, GraphError, Parameter, ShapeError, Tensor
+from backsweep._device import no_cuda
 from backsweep._recompute import recompute_calls_of
 from backsweep._structure import ABSENT, Structure
 from backsweep._watch import watch_modules
@@ -316,16 +317,31 @@ class Module:
             slots[key].copy_(value)
         return IncompatibleKeys(missing, unexpected)
 
-    def to(self: M, dtype: DType) -> M:
-        """Give all floating parameters and buffers another dtype.
+    def to(self: M, *args: Any, **kwargs: Any) -> M:
+        """Give all floating parameters and buffers another dtype: to(dtype), to(device, dtype), to(tensor).
 
         They stay the same objects, so an optimizer made before goes on training them; gradients are cleared.
+        The only device is the CPU.
         """
+        kinds = {_core.zeros(0, dtype=t).to(*args, **kwargs).dtype for t in (_core.float32, _core.float64)}
+        if len(kinds) == 2:  # no dtype is asked for
+            return self
+        dtype = kinds.pop()
+        if not dtype.is_floating_point:
+            raise DTypeError(f"[to] a module can become floating-point, not {dtype.name}")
         for slot in (*self.parameters(), *self.buffers()):
             if slot.dtype.is_floating_point and slot.dtype != dtype:
                 slot._replace(_core.cast(slot.detach(), dtype))
                 self._structure.changed()
         return self
+
+    def cpu(self: M) -> M:
+        """Give the module: it is on the CPU."""
+        return self
+
+    def cuda(self: M, device: Any = None) -> M:
+        """Raise RuntimeError: there is no GPU."""
+        no_cuda("cuda")
 
     def float(self: M) -> M:
         """Make all floating parameters and buffers float32."""
@@ -334,6 +350,18 @@ class Module:
     def double(self: M) -> M:
         """Make all floating parameters and buffers float64."""
         return self.to(_core.float64)
+
+    def half(self: M) -> M:
+        """Make all floating parameters and buffers float16, which layers do not compute in."""
+        return self.to(_core.float16)
+
+    def bfloat16(self: M) -> M:
+        """Make all floating parameters and buffers bfloat16, which layers do not compute in."""
+        return self.to(_core.bfloat16)
+
+    def type(self: M, dst_type: Any) -> M:
+        """Give all floating parameters and buffers another dtype, a dtype or FloatTensor and its like."""
+        return self.to(_core.zeros(0).type(dst_type).dtype)
 
     # ---- Modes ---------------------------------------------------------------------------------------------
 

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Generic, Literal, ParamSpec, TypeAlias, TypeVar, overload
+from typing import Any, Generic, Literal, NamedTuple, NoReturn, ParamSpec, TypeAlias, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
+
+from backsweep import _device
+from backsweep.linalg import _types
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -15,6 +18,7 @@ Self = TypeVar("Self", bound="Tensor")
 TensorLike: TypeAlias = Tensor | npt.ArrayLike
 DTypeLike: TypeAlias = DType | npt.DTypeLike
 Size: TypeAlias = int | Sequence[int]
+DeviceLike: TypeAlias = _device.DeviceLike
 _int: TypeAlias = int
 _float: TypeAlias = float
 _bool: TypeAlias = bool
@@ -45,6 +49,10 @@ class DType:
     def itemsize(self) -> int: ...
     @property
     def is_floating_point(self) -> bool: ...
+    @property
+    def is_complex(self) -> bool: ...
+    @property
+    def is_signed(self) -> bool: ...
     @property
     def dtype(self) -> np.dtype[Any]: ...
     def __eq__(self, other: object, /) -> bool: ...
@@ -111,7 +119,7 @@ class RemovableHandle:
     def __exit__(self, *error: Any) -> None: ...
 
 class Tensor:
-    def __init__(self, data: TensorLike, requires_grad: _bool = False) -> None: ...
+    def __init__(self, *data: Any, device: DeviceLike = None, requires_grad: _bool = False) -> None: ...
     @property
     def T(self) -> Tensor: ...
     def __abs__(self) -> Tensor: ...
@@ -122,6 +130,15 @@ class Tensor:
     ) -> npt.NDArray[Any]: ...
     def __bool__(self) -> _bool: ...
     def __deepcopy__(self: Self, memo: dict[_int, Any], /) -> Self: ...
+    def __dlpack__(
+        self,
+        *,
+        stream: None = None,
+        max_version: tuple[_int, _int] | None = None,
+        dl_device: tuple[_int, _int] | None = None,
+        copy: _bool | None = None,
+    ) -> Any: ...
+    def __dlpack_device__(self) -> tuple[_int, _int]: ...
     def __eq__(self, other: object, /) -> Tensor: ...  # type: ignore[override]
     def __float__(self) -> _float: ...
     def __floordiv__(self, other: TensorLike, /) -> Tensor: ...
@@ -361,6 +378,12 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
+    def bernoulli(self, p: _float | None = None, *, generator: Any = None) -> Tensor:
+        """1 with the probability that the element is, or that p is, else 0; of input's shape and dtype. ValueError where a probability is not in [0, 1]."""
+
+    def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Tensor:
+        """Fill with 1 at the probability p, a number or a tensor of them, else 0."""
+
     def bfloat16(self) -> Tensor:
         """As bfloat16."""
 
@@ -415,6 +438,9 @@ class Tensor:
     def cast(self, dtype: DTypeLike) -> Tensor:
         """Another dtype: to bool, whether each element is not 0; floats to integers are cut towards zero, and give the least one where none fits."""
 
+    def cauchy_(self, median: _float = 0.0, sigma: _float = 1.0, *, generator: Any = None) -> Tensor:
+        """Fill with random numbers of the Cauchy distribution: median + sigma tan(pi (u - 1/2)), u uniform."""
+
     def ceil(self) -> Tensor:
         """the least whole number >= x; derivative 0"""
 
@@ -427,13 +453,13 @@ class Tensor:
     def char(self) -> Tensor:
         """As int8."""
 
-    def cholesky(self) -> Tensor:
+    def cholesky(self, upper: _bool = False) -> Tensor:
         """Factor: `linalg.cholesky`."""
 
-    def cholesky_inverse(self) -> Tensor:
+    def cholesky_inverse(self, upper: _bool = False) -> Tensor:
         """Invert A = L Lᵀ (or Lᵀ L, if `upper`), given by its triangular factor."""
 
-    def cholesky_solve(self) -> Tensor:
+    def cholesky_solve(self, input2: Any, upper: _bool = False) -> Tensor:
         """Solve A X = input, where input2 is the factor: A = L Lᵀ (or Lᵀ L, if `upper`)."""
 
     def chunk(self, chunks: _int, dim: _int = 0, *, axis: _int = ...) -> tuple[Tensor, ...]:
@@ -457,8 +483,14 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
+    def cpu(self, memory_format: Any = None) -> Tensor:
+        """Give the tensor itself: it is on the CPU."""
+
     def cross(self, other: TensorLike, dim: _int | None = None, *, axis: _int | None = ...) -> Tensor:
         """The vector product along the axis dim of size 3 (None: the first such); other axes broadcast."""
+
+    def cuda(self, device: Any = None, non_blocking: _bool = False, memory_format: Any = None) -> NoReturn:
+        """Raise RuntimeError: there is no GPU."""
 
     def cumsum(
         self,
@@ -489,6 +521,8 @@ class Tensor:
     def detach(self) -> Tensor:
         """The same value without a history. Shares memory."""
 
+    @property
+    def device(self) -> _device.device: ...
     def dim(self) -> _int:
         """The number of axes."""
 
@@ -528,6 +562,9 @@ class Tensor:
 
     @property
     def dtype(self) -> DType: ...
+    def element_size(self) -> _int:
+        """Give the bytes per element."""
+
     def eq(self, other: TensorLike) -> Tensor:
         """input == other"""
 
@@ -569,6 +606,9 @@ class Tensor:
 
         In place: the result becomes the value of the tensor, which is returned.
         """
+
+    def exponential_(self, lambd: _float = 1.0, *, generator: Any = None) -> Tensor:
+        """Fill with numbers of the exponential distribution: -log(u) / lambd, u uniform in (0, 1]."""
 
     def fill_(self: Self, value: _float | Tensor) -> Self:
         """Every element becomes the number, or the value of a 0-d tensor."""
@@ -649,14 +689,20 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
-    def geqrf(self) -> Tensor:
+    def geometric_(self, p: _float, *, generator: Any = None) -> Tensor:
+        """Fill with how many trials of probability p the first success takes: 1 + floor(log(u) / log(1 - p))."""
+
+    def geqrf(self) -> _types.geqrf:
         """Give the vectors, R above them, and factors tau from which `orgqr` makes the Q of `qr`.
 
-            Not differentiable. Needs SciPy.
+        Not differentiable. Needs SciPy.
         """
 
     def ger(self, vec2: TensorLike) -> Tensor:
         """x_i y_j of two vectors: (n,) and (m,) give (n, m)."""
+
+    def get_device(self) -> _int:
+        """Give -1, the number of the CPU."""
 
     @property
     def grad(self) -> Tensor | None: ...
@@ -768,32 +814,32 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
-    def index_put(self) -> Tensor:
+    def index_put(self, indices: Sequence[Tensor], values: Tensor, accumulate: _bool = False) -> Tensor:
         """Give input with values at indices: what `input[indices] = values` leaves.
 
-            Parameters
-            ----------
-            input : Tensor
-            indices : sequence of Tensor
-                Integers (int64, int32), which broadcast together, or masks (bool), for the first axes.
-            values : Tensor
-                Of input's dtype; broadcasts to `input[indices]`.
-            accumulate : bool, default False
-                Add to what is there, in the order of indices, also where positions repeat. Else the last one stays.
+        Parameters
+        ----------
+        input : Tensor
+        indices : sequence of Tensor
+            Integers (int64, int32), which broadcast together, or masks (bool), for the first axes.
+        values : Tensor
+            Of input's dtype; broadcasts to `input[indices]`.
+        accumulate : bool, default False
+            Add to what is there, in the order of indices, also where positions repeat. Else the last one stays.
 
-            Returns
-            -------
-            Tensor
+        Returns
+        -------
+        Tensor
 
-            Raises
-            ------
-            IndexError
-                If an index is outside its axis, or a mask does not fit.
-            ShapeError, DTypeError
-                If values do not fit.
+        Raises
+        ------
+        IndexError
+            If an index is outside its axis, or a mask does not fit.
+        ShapeError, DTypeError
+            If values do not fit.
         """
 
-    def index_put_(self) -> Tensor:
+    def index_put_(self, indices: Sequence[Tensor], values: Tensor, accumulate: _bool = False) -> Tensor:
         """Write values at indices, as index_put; gives the tensor."""
 
     def index_reduce(
@@ -838,14 +884,42 @@ class Tensor:
     def inverse(self) -> Tensor:
         """Invert matrices: `linalg.inv`."""
 
+    def is_complex(self) -> _bool:
+        """Say whether the elements are complex numbers: never."""
+
     def is_contiguous(self) -> _bool:
         """Whether the elements lie in row-major order without gaps."""
+
+    @property
+    def is_cpu(self) -> _bool: ...
+    @property
+    def is_cuda(self) -> _bool: ...
+    def is_floating_point(self) -> _bool:
+        """Say whether the elements are floating-point numbers."""
 
     def is_inference(self) -> _bool:
         """False: inference_mode is no_grad here."""
 
     @property
     def is_leaf(self) -> _bool: ...
+    @property
+    def is_mps(self) -> _bool: ...
+    def is_nonzero(self) -> _bool:
+        """Say whether the only element is not 0. RuntimeError unless there is exactly one."""
+
+    def is_pinned(self, device: Any = None) -> _bool:
+        """Give False."""
+
+    @property
+    def is_quantized(self) -> _bool: ...
+    def is_same_size(self, other: Tensor) -> _bool:
+        """Say whether the shapes are the same."""
+
+    def is_signed(self) -> _bool:
+        """Say whether the dtype has negative numbers."""
+
+    @property
+    def is_sparse(self) -> _bool: ...
     @property
     def is_symbolic(self) -> _bool: ...
     def isfinite(self) -> Tensor:
@@ -860,6 +934,8 @@ class Tensor:
     def item(self) -> Any:
         """The only element, as a Python number."""
 
+    @property
+    def itemsize(self) -> _int: ...
     def kron(self, other: TensorLike) -> Tensor:
         """Kronecker's product: the blocks x_i y, in blocks along each axis; axes that one side lacks have size 1."""
 
@@ -871,9 +947,11 @@ class Tensor:
         *,
         axis: _int = ...,
         keepdims: _bool = ...,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> return_types.kthvalue:
         """The k-th smallest element along dim, counted from 1, and its number there. NaN is above all."""
 
+    @property
+    def layout(self) -> _device.Word: ...
     def le(self, other: TensorLike) -> Tensor:
         """input <= other"""
 
@@ -919,13 +997,16 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
+    def log_normal_(self, mean: _float = 1.0, std: _float = 2.0, *, generator: Any = None) -> Tensor:
+        """Fill with exp(z), z of the normal distribution."""
+
     def log_softmax(self, dim: _int = ..., dtype: DTypeLike | None = None, *, axis: _int = ...) -> Tensor:
         """x - ln sum exp(x) along the axis dim. No finite x overflows."""
 
     def logdet(self) -> Tensor:
         """Give ln det of matrices (..., n, n): -inf of a determinant 0, NaN of a negative one.
 
-            The derivative is A⁻ᵀ (Giles 2008).
+        The derivative is A⁻ᵀ (Giles 2008).
         """
 
     def logical_not(self) -> Tensor:
@@ -959,10 +1040,10 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
-    def lu(self) -> Tensor:
+    def lu(self, pivot: _bool = True, get_infos: _bool = False) -> tuple[Tensor, ...]:
         """Give `linalg.lu_factor` as a tuple; with `get_infos` `linalg.lu_factor_ex`."""
 
-    def lu_solve(self) -> Tensor:
+    def lu_solve(self, LU_data: Any, LU_pivots: Any) -> Tensor:
         """Solve A X = b: `linalg.lu_solve`."""
 
     def masked_fill(self, mask: TensorLike, value: TensorLike) -> Tensor:
@@ -992,7 +1073,7 @@ class Tensor:
     def matrix_exp(self) -> Tensor:
         """Give Σ Aⁿ / n!: `linalg.matrix_exp`."""
 
-    def matrix_power(self) -> Tensor:
+    def matrix_power(self, n: _int) -> Tensor:
         """Give Aⁿ: `linalg.matrix_power`."""
 
     def maximum(self, other: TensorLike) -> Tensor:
@@ -1039,6 +1120,9 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
+    def multinomial(self, num_samples: _int, replacement: _bool = False, *, generator: Any = None) -> Tensor:
+        """For each row of weights, (n,) or (m, n), num_samples positions of it, each as likely as its share of what may still be drawn; without replacement none twice. int64. ValueError where weights are negative, not finite, or too few are above 0."""
+
     def multiply(self, other: TensorLike) -> Tensor:
         """input times other; of bools, whether both are true"""
 
@@ -1055,7 +1139,12 @@ class Tensor:
         """x[start:start + length] on axis dim, which must be there. A view."""
 
     @property
+    def nbytes(self) -> _int: ...
+    @property
     def ndim(self) -> _int: ...
+    def ndimension(self) -> _int:
+        """Give the number of axes."""
+
     def ne(self, other: TensorLike) -> Tensor:
         """input != other"""
 
@@ -1083,25 +1172,92 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
-    def nonzero(self) -> Tensor:
+    def nelement(self) -> _int:
+        """Give the number of elements."""
+
+    def new(self, *data: Any, device: DeviceLike = None) -> Tensor:
+        """Give what `Tensor(*data)` gives, with the tensor's dtype."""
+
+    def new_empty(
+        self,
+        *size: Any,
+        dtype: Any = None,
+        device: DeviceLike = None,
+        requires_grad: _bool = False,
+        layout: Any = None,
+        pin_memory: _bool = False,
+    ) -> Tensor:
+        """Give a tensor of a shape, to be written; until then it holds zeros."""
+
+    def new_full(
+        self,
+        size: Any,
+        fill_value: Any,
+        *,
+        dtype: Any = None,
+        device: DeviceLike = None,
+        requires_grad: _bool = False,
+        layout: Any = None,
+        pin_memory: _bool = False,
+    ) -> Tensor:
+        """Give a tensor of one number."""
+
+    def new_ones(
+        self,
+        *size: Any,
+        dtype: Any = None,
+        device: DeviceLike = None,
+        requires_grad: _bool = False,
+        layout: Any = None,
+        pin_memory: _bool = False,
+    ) -> Tensor:
+        """Give ones of a shape."""
+
+    def new_tensor(
+        self,
+        data: Any,
+        *,
+        dtype: Any = None,
+        device: DeviceLike = None,
+        requires_grad: _bool = False,
+        layout: Any = None,
+        pin_memory: _bool = False,
+    ) -> Tensor:
+        """Give a tensor with a copy of data."""
+
+    def new_zeros(
+        self,
+        *size: Any,
+        dtype: Any = None,
+        device: DeviceLike = None,
+        requires_grad: _bool = False,
+        layout: Any = None,
+        pin_memory: _bool = False,
+    ) -> Tensor:
+        """Give zeros of a shape."""
+
+    def nonzero(self, *, as_tuple: _bool = False) -> Tensor | tuple[Tensor, ...]:
         """Find the elements that are not 0.
 
-            Parameters
-            ----------
-            input : Tensor
-            as_tuple : bool, default False
-                Give a vector for each axis, as `input[...]` takes them, instead of one matrix.
+        Parameters
+        ----------
+        input : Tensor
+        as_tuple : bool, default False
+            Give a vector for each axis, as `input[...]` takes them, instead of one matrix.
 
-            Returns
-            -------
-            Tensor, shape (n, axes), int64, or a tuple of Tensor, shape (n,), int64
-                Positions in row-major order.
+        Returns
+        -------
+        Tensor, shape (n, axes), int64, or a tuple of Tensor, shape (n,), int64
+            Positions in row-major order.
 
-            Raises
-            ------
-            GraphError
-                In a capture, where n is not known.
+        Raises
+        ------
+        GraphError
+            In a capture, where n is not known.
         """
+
+    def normal_(self, mean: _float = 0.0, std: _float = 1.0, *, generator: Any = None) -> Tensor:
+        """Fill with random numbers of the normal distribution."""
 
     def not_equal(self, other: TensorLike) -> Tensor:
         """input != other"""
@@ -1118,10 +1274,10 @@ class Tensor:
     def numpy(self) -> npt.NDArray[Any]:
         """A read-only NumPy view. Its values stay, whatever happens to the tensor or parameter."""
 
-    def orgqr(self) -> Tensor:
+    def orgqr(self, tau: Any) -> Tensor:
         """Give Q: `linalg.householder_product`."""
 
-    def ormqr(self) -> Tensor:
+    def ormqr(self, tau: Any, other: Any, left: _bool = True, transpose: _bool = False) -> Tensor:
         """Multiply by the whole (m, m) Q of `geqrf`: Q C, or C Q unless `left`; with Qᵀ if `transpose`."""
 
     def outer(self, vec2: TensorLike) -> Tensor:
@@ -1133,7 +1289,10 @@ class Tensor:
     def permute(self, *dims: _int) -> Tensor:
         """The axes in the order dims. A view."""
 
-    def pinverse(self) -> Tensor:
+    def pin_memory(self, device: Any = None) -> Tensor:
+        """Give the tensor itself: there is no GPU to copy it to."""
+
+    def pinverse(self, rcond: _float = 1e-15) -> Tensor:
         """Give pseudo-inverses: `linalg.pinv`."""
 
     def pow(self, exponent: TensorLike) -> Tensor:
@@ -1154,7 +1313,7 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
-    def qr(self) -> Tensor:
+    def qr(self, some: _bool = True) -> _types.qr:
         """Factor: `linalg.qr`, reduced if `some`, else complete."""
 
     def rad2deg(self) -> Tensor:
@@ -1165,6 +1324,9 @@ class Tensor:
 
         In place: the result becomes the value of the tensor, which is returned.
         """
+
+    def random_(self, from_: Any = None, to: Any = None, *, generator: Any = None) -> Tensor:
+        """Fill with whole numbers below `to`, from `from_` or 0 on; by default with all that the dtype holds."""
 
     def reciprocal(self) -> Tensor:
         """1 / x"""
@@ -1235,6 +1397,7 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
+    @overload
     def scatter(
         self,
         dim: _int = ...,
@@ -1243,14 +1406,35 @@ class Tensor:
         *,
         axis: _int = ...,
         reduce: Literal["add", "multiply"] | None = None,
+    ) -> Tensor: ...
+    @overload
+    def scatter(
+        self,
+        dim: _int = ...,
+        index: TensorLike = ...,
+        value: TensorLike = ...,
+        *,
+        axis: _int = ...,
+        reduce: Literal["add", "multiply"] | None = None,
     ) -> Tensor:
         """input with src[i, j, ..], or a number, at i, j, .. with index[i, j, ..] in place of the number along dim, for all elements of index; of several at one place the last one. reduce: added, or multiplied, in their order. src is as large as index or larger."""
 
+    @overload
     def scatter_(
         self: Self,
         dim: _int = ...,
         index: TensorLike = ...,
         src: TensorLike = ...,
+        *,
+        axis: _int = ...,
+        reduce: Literal["add", "multiply"] | None = None,
+    ) -> Self: ...
+    @overload
+    def scatter_(
+        self: Self,
+        dim: _int = ...,
+        index: TensorLike = ...,
+        value: TensorLike = ...,
         *,
         axis: _int = ...,
         reduce: Literal["add", "multiply"] | None = None,
@@ -1348,7 +1532,7 @@ class Tensor:
     def size(self, dim: _int | None = None) -> Any:
         """The shape, or the size of one axis."""
 
-    def slogdet(self) -> Tensor:
+    def slogdet(self) -> _types.slogdet:
         """Give signs and logarithms of determinants: `linalg.slogdet`."""
 
     def softmax(self, dim: _int = ..., dtype: DTypeLike | None = None, *, axis: _int = ...) -> Tensor:
@@ -1370,7 +1554,7 @@ class Tensor:
         *,
         axis: _int = ...,
         stable: _bool = False,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> return_types.sort:
         """The elements along dim in ascending or descending order, and their numbers there before. NaN is above all. Equal ones always stay in their order, as with stable=True."""
 
     def split(
@@ -1433,10 +1617,10 @@ class Tensor:
     ) -> Tensor:
         """The sum over the axes dim (None: all); integers and bools are summed in int64. Float sums run in fixed blocks: the same bits on any number of threads."""
 
-    def svd(self) -> Tensor:
+    def svd(self, some: _bool = True, compute_uv: _bool = True) -> _types.svd:
         """Give singular values and vectors, A = U diag(S) Vᵀ: `linalg.svd`, but V and not Vh.
 
-            Without `compute_uv` U and V are zeros.
+        Without `compute_uv` U and V are zeros.
         """
 
     def take(self, index: TensorLike) -> Tensor:
@@ -1460,8 +1644,16 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
-    def to(self, dtype: DTypeLike | Tensor) -> Tensor:
-        """With another element type; the tensor itself where it has it."""
+    def to(
+        self,
+        device: DeviceLike | DTypeLike | Tensor = None,
+        dtype: DTypeLike | _bool | None = None,
+        non_blocking: _bool = False,
+        copy: _bool | None = False,
+        *,
+        memory_format: _device.Word | None = None,
+    ) -> Tensor:
+        """With another element type; the tensor itself where it has it, unless copy is set. Also to(dtype, ...) and to(other, ...). The only device is the CPU."""
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers."""
@@ -1474,7 +1666,7 @@ class Tensor:
         sorted: _bool = True,
         *,
         axis: _int = ...,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> return_types.topk:
         """The k largest elements along dim (smallest with largest=False), in order, and their numbers there. Of equal ones the first. NaN is above all."""
 
     def trace(self) -> Tensor:
@@ -1483,7 +1675,9 @@ class Tensor:
     def transpose(self, dim0: _int, dim1: _int) -> Tensor:
         """The axes dim0 and dim1 exchanged. A view."""
 
-    def triangular_solve(self) -> Tensor:
+    def triangular_solve(
+        self, A: Any, upper: _bool = True, transpose: _bool = False, unitriangular: _bool = False
+    ) -> _types.triangular_solve:
         """Solve A X = b (Aᵀ X = b if `transpose`), A triangular: `linalg.solve_triangular`. Also gives A."""
 
     def true_divide(
@@ -1514,56 +1708,73 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
+    def type(self, dtype: Any = None, non_blocking: _bool = False) -> Any:
+        """Give the name of the type, 'torch.FloatTensor' as in PyTorch; with dtype, the tensor as that.
+
+        dtype is a dtype, FloatTensor or its like, or such a name.
+        """
+
     def type_as(self, other: TensorLike) -> Tensor:
         """With the element type of other."""
 
     def unbind(self, dim: _int = 0, *, axis: _int = ...) -> tuple[Tensor, ...]:
         """All positions of the axis dim, which is gone in the results. Views."""
 
-    def unique(self) -> Tensor:
+    def uniform_(self, from_: _float = 0.0, to: _float = 1.0, *, generator: Any = None) -> Tensor:
+        """Fill with random numbers, uniform in [from_, to)."""
+
+    def unique(
+        self,
+        sorted: _bool = True,
+        return_inverse: _bool = False,
+        return_counts: _bool = False,
+        dim: _int | None = None,
+    ) -> Tensor | tuple[Tensor, ...]:
         """Find the distinct elements, ascending; NaN is equal to nothing.
 
-            Parameters
-            ----------
-            input : Tensor
-            sorted : bool, default True
-                Taken for PyTorch's sake: the result is sorted in any case.
-            return_inverse, return_counts : bool, default False
-                Also give, for each element, which of the distinct ones it is, and how often each of these occurs.
-            dim : int, optional
-                Compare the rows along this axis instead of elements.
+        Parameters
+        ----------
+        input : Tensor
+        sorted : bool, default True
+            Taken for PyTorch's sake: the result is sorted in any case.
+        return_inverse, return_counts : bool, default False
+            Also give, for each element, which of the distinct ones it is, and how often each of these occurs.
+        dim : int, optional
+            Compare the rows along this axis instead of elements.
 
-            Returns
-            -------
-            Tensor, or a tuple of Tensor
-                The distinct elements, and what else was asked for (int64).
+        Returns
+        -------
+        Tensor, or a tuple of Tensor
+            The distinct elements, and what else was asked for (int64).
 
-            Raises
-            ------
-            GraphError
-                In a capture, where the size of the result is not known.
+        Raises
+        ------
+        GraphError
+            In a capture, where the size of the result is not known.
         """
 
-    def unique_consecutive(self) -> Tensor:
+    def unique_consecutive(
+        self, return_inverse: _bool = False, return_counts: _bool = False, dim: _int | None = None
+    ) -> Tensor | tuple[Tensor, ...]:
         """Leave out elements that are equal to the one before them.
 
-            Parameters
-            ----------
-            input : Tensor
-            return_inverse, return_counts : bool, default False
-                Also give, for each element, the number of the one that stands for it, and for how many each stands.
-            dim : int, optional
-                Compare the rows along this axis instead of elements.
+        Parameters
+        ----------
+        input : Tensor
+        return_inverse, return_counts : bool, default False
+            Also give, for each element, the number of the one that stands for it, and for how many each stands.
+        dim : int, optional
+            Compare the rows along this axis instead of elements.
 
-            Returns
-            -------
-            Tensor, or a tuple of Tensor
-                The elements that stay, and what else was asked for (int64).
+        Returns
+        -------
+        Tensor, or a tuple of Tensor
+            The elements that stay, and what else was asked for (int64).
 
-            Raises
-            ------
-            GraphError
-                In a capture, where the size of the result is not known.
+        Raises
+        ------
+        GraphError
+            In a capture, where the size of the result is not known.
         """
 
     def vdot(self, other: TensorLike) -> Tensor:
@@ -1575,7 +1786,10 @@ class Tensor:
     def view(self, *size: _int) -> Tensor:
         """The elements in row-major order under another shape, without a copy; one size may be -1. ShapeError where the strides do not allow it: reshape copies there."""
 
-    def where(self, condition: TensorLike, other: TensorLike) -> Tensor:
+    @overload
+    def where(self, condition: TensorLike, other: TensorLike) -> Tensor: ...
+    @overload
+    def where(self) -> tuple[Tensor, ...]:
         """input where condition is true, else other"""
 
     def zero_(self: Self) -> Self:
@@ -1622,6 +1836,17 @@ class no_grad:
     def __enter__(self) -> no_grad: ...
     def __exit__(self, *error: type[BaseException] | BaseException | TracebackType | None) -> None: ...
     def __call__(self, fn: F, /) -> F: ...
+
+class return_types:
+    class kthvalue(NamedTuple):
+        values: Tensor
+        indices: Tensor
+    class sort(NamedTuple):
+        values: Tensor
+        indices: Tensor
+    class topk(NamedTuple):
+        values: Tensor
+        indices: Tensor
 
 class ops:
     @staticmethod
@@ -1762,6 +1987,8 @@ class ops:
         alpha: float = 1.0,
     ) -> Tensor: ...
     @staticmethod
+    def bernoulli(input: TensorLike, p: float | None = None, *, generator: Any = None) -> Tensor: ...
+    @staticmethod
     def bilinear(
         input1: TensorLike, input2: TensorLike, weight: TensorLike, bias: TensorLike | None = None
     ) -> Tensor: ...
@@ -1850,7 +2077,7 @@ class ops:
     @staticmethod
     def dot(input: TensorLike, tensor: TensorLike) -> Tensor: ...
     @staticmethod
-    def dropout(input: TensorLike, p: float = 0.5, *, key: Tensor | None = None) -> Tensor: ...
+    def dropout(input: TensorLike, p: float = 0.5, *, generator: Any = None) -> Tensor: ...
     @staticmethod
     def einsum(operands: Sequence[Tensor], labels: Sequence[int], out: Sequence[int]) -> Tensor: ...
     @staticmethod
@@ -1894,6 +2121,8 @@ class ops:
         *,
         axis: int = ...,
     ) -> Tensor: ...
+    @staticmethod
+    def gaussian(shape: Size, dtype: DTypeLike = ..., *, generator: Any = None) -> Tensor: ...
     @staticmethod
     def ge(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
@@ -1992,7 +2221,7 @@ class ops:
         *,
         axis: int = ...,
         keepdims: bool = ...,
-    ) -> tuple[Tensor, Tensor]: ...
+    ) -> return_types.kthvalue: ...
     @staticmethod
     def layer_norm(
         input: TensorLike,
@@ -2078,6 +2307,14 @@ class ops:
     @staticmethod
     def mul_zero(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
+    def multinomial(
+        input: TensorLike,
+        num_samples: int,
+        replacement: bool = False,
+        *,
+        generator: Any = None,
+    ) -> Tensor: ...
+    @staticmethod
     def mv(input: TensorLike, vec: TensorLike) -> Tensor: ...
     @staticmethod
     def narrow(
@@ -2103,11 +2340,17 @@ class ops:
     @staticmethod
     def permute(input: TensorLike, *dims: int) -> Tensor: ...
     @staticmethod
+    def poisson(input: TensorLike, *, generator: Any = None) -> Tensor: ...
+    @staticmethod
     def pow(input: TensorLike, exponent: TensorLike) -> Tensor: ...
     @staticmethod
     def put(input: TensorLike, index: TensorLike, source: TensorLike, accumulate: bool = False) -> Tensor: ...
     @staticmethod
     def rad2deg(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def random_integers(shape: Size, low: int, high: int, *, generator: Any = None) -> Tensor: ...
+    @staticmethod
+    def random_order(n: int, *, generator: Any = None) -> Tensor: ...
     @staticmethod
     def reciprocal(input: TensorLike) -> Tensor: ...
     @staticmethod
@@ -2290,7 +2533,7 @@ class ops:
         *,
         axis: int = ...,
         stable: bool = False,
-    ) -> tuple[Tensor, Tensor]: ...
+    ) -> return_types.sort: ...
     @staticmethod
     def split(
         tensor: TensorLike,
@@ -2348,7 +2591,7 @@ class ops:
         sorted: bool = True,
         *,
         axis: int = ...,
-    ) -> tuple[Tensor, Tensor]: ...
+    ) -> return_types.topk: ...
     @staticmethod
     def trace(input: TensorLike) -> Tensor: ...
     @staticmethod
@@ -2360,7 +2603,14 @@ class ops:
     @staticmethod
     def unbind(input: TensorLike, dim: int = 0, *, axis: int = ...) -> tuple[Tensor, ...]: ...
     @staticmethod
-    def uniform(shape: Size, low: float = 0.0, high: float = 1.0, *, key: Tensor | None = None) -> Tensor: ...
+    def uniform(
+        shape: Size,
+        low: float = 0.0,
+        high: float = 1.0,
+        dtype: DTypeLike = ...,
+        *,
+        generator: Any = None,
+    ) -> Tensor: ...
     @staticmethod
     def unique_parts(
         input: TensorLike,
@@ -2385,8 +2635,6 @@ class ops:
     def where_true(condition: TensorLike) -> tuple[Tensor, ...]: ...
     @staticmethod
     def write_strided(input: TensorLike, src: TensorLike, stride: Size, storage_offset: int) -> Tensor: ...
-
-return_types: Any
 
 bfloat16: DType
 bool_: DType
@@ -2476,12 +2724,16 @@ def anomaly() -> tuple[bool, bool]:
     """What set_anomaly has set: whether it is on, and check_nan."""
 
 def arange(
-    start: float,
+    start: float = 0,
     end: float | None = None,
     step: float = 1,
     *,
     dtype: DTypeLike | None = None,
+    layout: _device.Word | None = None,
+    device: DeviceLike = None,
     requires_grad: bool = False,
+    pin_memory: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """start, start + step, ... below end; arange(n) counts from 0. int64 for ints, float32 for floats."""
 
@@ -2518,11 +2770,23 @@ def argsort(
 def argwhere(input: TensorLike) -> Tensor:
     """The places of all elements that are not 0, in row-major order: an int64 matrix with a row for each. Not in a capture."""
 
-def asarray(data: TensorLike, dtype: DTypeLike | None = None) -> Tensor:
-    """A tensor on the memory of a NumPy array, without a copy where it is contiguous, aligned and of a known dtype.
+def as_tensor(data: TensorLike, dtype: DTypeLike | None = None, device: DeviceLike = None) -> Tensor:
+    """A tensor on the memory of a NumPy array, without a copy where it is contiguous, aligned and of a known dtype; a tensor itself.
 
-    A tensor's value never changes, so the array must not be written to any more: what was computed from the tensor
-    may still read it for derivatives. bs.tensor copies and has no such condition.
+    The array must not be written to any more: what was computed from the tensor may still read it for derivatives. bs.tensor copies and has no such condition.
+    """
+
+def asarray(
+    obj: TensorLike,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike = None,
+    copy: bool | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """A tensor on the memory of a NumPy array, without a copy where it is contiguous, aligned and of a known dtype; a tensor itself.
+
+    The array must not be written to any more: what was computed from the tensor may still read it for derivatives. bs.tensor copies and has no such condition.
     """
 
 def backward(
@@ -2551,6 +2815,9 @@ def batch(
     randomness: str,
 ) -> list[Any]:
     """function(tensors of one sample) -> tensors, for all samples at once: axis 0 of each tensor is the batch."""
+
+def bernoulli(input: TensorLike, p: float | None = None, *, generator: Any = None) -> Tensor:
+    """1 with the probability that the element is, or that p is, else 0; of input's shape and dtype. ValueError where a probability is not in [0, 1]."""
 
 def bilinear(
     input1: TensorLike, input2: TensorLike, weight: TensorLike, bias: TensorLike | None = None
@@ -2685,6 +2952,29 @@ def divide(
 def dot(input: TensorLike, tensor: TensorLike) -> Tensor:
     """sum_i x_i y_i of two vectors, 0-d."""
 
+def empty(
+    *size: Size,
+    dtype: DTypeLike | None = None,
+    layout: _device.Word | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    out: Tensor | None = None,
+    memory_format: _device.Word | None = None,
+) -> Tensor:
+    """A tensor to be written; until then it holds zeros, so that runs can be repeated."""
+
+def empty_like(
+    input: Tensor,
+    *,
+    dtype: DTypeLike | None = None,
+    layout: _device.Word | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    memory_format: _device.Word | None = None,
+) -> Tensor:
+    """A tensor of the shape, and by default the dtype, of x, to be written; until then it holds zeros."""
+
 def eq(input: TensorLike, other: TensorLike) -> Tensor:
     """input == other"""
 
@@ -2703,7 +2993,17 @@ def expand(input: TensorLike, *size: int) -> Tensor:
 def expm1(input: TensorLike) -> Tensor:
     """e^x - 1, also where x is small"""
 
-def eye(n: int, m: int | None = None, *, dtype: DTypeLike | None = None) -> Tensor:
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: DTypeLike | None = None,
+    layout: _device.Word | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    out: Tensor | None = None,
+) -> Tensor:
     """Ones on the diagonal of n rows and m columns, zeros elsewhere."""
 
 def fix(input: TensorLike) -> Tensor:
@@ -2721,11 +3021,13 @@ def fmod(input: TensorLike, other: TensorLike) -> Tensor:
 def frac(input: TensorLike) -> Tensor:
     """x - trunc(x)"""
 
-def from_numpy(a: npt.NDArray[Any]) -> Tensor:
-    """A tensor on the memory of a NumPy array, without a copy where it is contiguous, aligned and of a known dtype.
+def from_dlpack(ext_tensor: Any, *, device: DeviceLike = None, copy: bool | None = None) -> Tensor:
+    """A tensor on the memory of another library's, or of a capsule that its to_dlpack() gave. It must not be written to any more, unless copy is True."""
 
-    A tensor's value never changes, so the array must not be written to any more: what was computed from the tensor
-    may still read it for derivatives. bs.tensor copies and has no such condition.
+def from_numpy(ndarray: npt.NDArray[Any]) -> Tensor:
+    """A tensor on the memory of a NumPy array, without a copy where it is contiguous, aligned and of a known dtype; a tensor itself.
+
+    The array must not be written to any more: what was computed from the tensor may still read it for derivatives. bs.tensor copies and has no such condition.
     """
 
 def full(
@@ -2733,7 +3035,11 @@ def full(
     fill_value: float,
     *,
     dtype: DTypeLike | None = None,
+    layout: _device.Word | None = None,
+    device: DeviceLike = None,
     requires_grad: bool = False,
+    pin_memory: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A tensor of one number; its dtype is by default that of bs.tensor(fill_value)."""
 
@@ -2742,7 +3048,10 @@ def full_like(
     fill_value: float,
     *,
     dtype: DTypeLike | None = None,
+    layout: _device.Word | None = None,
+    device: DeviceLike = None,
     requires_grad: bool = False,
+    memory_format: _device.Word | None = None,
 ) -> Tensor:
     """A tensor of one number, with the shape, and by default the dtype, of x."""
 
@@ -2764,6 +3073,9 @@ def gelu(input: TensorLike) -> Tensor:
 
 def ger(input: TensorLike, vec2: TensorLike) -> Tensor:
     """x_i y_j of two vectors: (n,) and (m,) give (n, m)."""
+
+def get_default_dtype() -> DType:
+    """What Python's floats become, and what tensors are made of unless something else is asked for."""
 
 def get_num_threads() -> int:
     """Threads that parallel work uses."""
@@ -2914,7 +3226,7 @@ def kthvalue(
     *,
     axis: int = ...,
     keepdims: bool = ...,
-) -> tuple[Tensor, Tensor]:
+) -> return_types.kthvalue:
     """The k-th smallest element along dim, counted from 1, and its number there. NaN is above all."""
 
 def le(input: TensorLike, other: TensorLike) -> Tensor:
@@ -2928,6 +3240,20 @@ def less_equal(input: TensorLike, other: TensorLike) -> Tensor:
 
 def linear(input: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor:
     """x W^T + b: x is (..., in), weight (out, in), bias (out,) or None; the result is (..., out)."""
+
+def linspace(
+    start: float,
+    end: float | None,
+    steps: int,
+    *,
+    dtype: DTypeLike | None = None,
+    layout: _device.Word | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    out: Tensor | None = None,
+) -> Tensor:
+    """`steps` numbers from start to end, at equal distances."""
 
 def live_nodes() -> int:
     """Graph nodes that exist now."""
@@ -2950,6 +3276,21 @@ def log_softmax(
 def logical_not(input: TensorLike) -> Tensor:
     """whether x is 0"""
 
+def logspace(
+    start: float,
+    end: float | None,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: DTypeLike | None = None,
+    layout: _device.Word | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    out: Tensor | None = None,
+) -> Tensor:
+    """base ** x for `steps` numbers x from start to end, at equal distances."""
+
 def logsumexp(
     input: TensorLike,
     dim: Size | None = None,
@@ -2963,11 +3304,8 @@ def logsumexp(
 def lt(input: TensorLike, other: TensorLike) -> Tensor:
     """input < other"""
 
-def manual_seed(seed: int) -> Buffer:
-    """Sets the seed of the default generator (its lowest 64 bits) and starts its draws again from 0.
-
-    Returns the generator, a Buffer that holds (seed, draw).
-    """
+def manual_seed(seed: int, state: Buffer | None = None) -> None:
+    """Sets the seed of a generator, by default that of the process, and starts its draws again from 0."""
 
 def masked_fill(input: TensorLike, mask: TensorLike, value: TensorLike) -> Tensor:
     """value, a number or a tensor without axes, where mask is true, else input; of input's dtype."""
@@ -3007,6 +3345,15 @@ def msort(input: TensorLike) -> Tensor:
 def mul(input: TensorLike, other: TensorLike) -> Tensor:
     """input times other; of bools, whether both are true"""
 
+def multinomial(
+    input: TensorLike,
+    num_samples: int,
+    replacement: bool = False,
+    *,
+    generator: Any = None,
+) -> Tensor:
+    """For each row of weights, (n,) or (m, n), num_samples positions of it, each as likely as its share of what may still be drawn; without replacement none twice. int64. ValueError where weights are negative, not finite, or too few are above 0."""
+
 def multiply(input: TensorLike, other: TensorLike) -> Tensor:
     """input times other; of bools, whether both are true"""
 
@@ -3038,10 +3385,26 @@ def node_bytes(n_inputs: int, n_outputs: int) -> int:
 def not_equal(input: TensorLike, other: TensorLike) -> Tensor:
     """input != other"""
 
-def ones(*size: Size, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
-    """ones(*size, dtype=None, requires_grad=False): ones, float32 by default."""
+def ones(
+    *size: Size,
+    dtype: DTypeLike | None = None,
+    layout: _device.Word | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Ones, float32 by default."""
 
-def ones_like(input: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def ones_like(
+    input: Tensor,
+    *,
+    dtype: DTypeLike | None = None,
+    layout: _device.Word | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    memory_format: _device.Word | None = None,
+) -> Tensor:
     """Ones of the shape, and by default the dtype, of x."""
 
 def outer(input: TensorLike, vec2: TensorLike) -> Tensor:
@@ -3052,6 +3415,9 @@ def permute(input: TensorLike, dims: Size) -> Tensor: ...
 @overload
 def permute(input: TensorLike, *dims: int) -> Tensor:
     """The axes in the order dims. A view."""
+
+def poisson(input: TensorLike, *, generator: Any = None) -> Tensor:
+    """Counts of the Poisson distribution whose rate the element is, of input's shape and dtype. ValueError where a rate is negative or not finite."""
 
 def pow(input: TensorLike, exponent: TensorLike) -> Tensor:
     """input^exponent as C's pow; of integers an integer. At input 0 the derivative by exponents >= 0 is 0"""
@@ -3089,11 +3455,22 @@ def round(input: TensorLike, *, decimals: int = 0) -> Tensor:
 def rsqrt(input: TensorLike) -> Tensor:
     """x^(-1/2)"""
 
+@overload
 def scatter(
     input: TensorLike,
     dim: int = ...,
     index: TensorLike = ...,
     src: TensorLike = ...,
+    *,
+    axis: int = ...,
+    reduce: Literal["add", "multiply"] | None = None,
+) -> Tensor: ...
+@overload
+def scatter(
+    input: TensorLike,
+    dim: int = ...,
+    index: TensorLike = ...,
+    value: TensorLike = ...,
     *,
     axis: int = ...,
     reduce: Literal["add", "multiply"] | None = None,
@@ -3139,6 +3516,12 @@ def select(input: TensorLike, dim: int = ..., index: int = ..., *, axis: int = .
 def set_anomaly(on: bool, check_nan: bool) -> None:
     """Whether recorded ops note their lines, and sweeps look for NaN."""
 
+def set_default_dtype(d: DTypeLike) -> None:
+    """Sets what get_default_dtype() gives: float32 or float64.
+
+    Compiled functions keep what it was when they were captured; quotients of integers stay float32.
+    """
+
 def set_num_threads(n: int) -> None:
     """Threads that parallel work uses, 1 to 1024. No result depends on it."""
 
@@ -3173,7 +3556,7 @@ def sort(
     *,
     axis: int = ...,
     stable: bool = False,
-) -> tuple[Tensor, Tensor]:
+) -> return_types.sort:
     """The elements along dim in ascending or descending order, and their numbers there before. NaN is above all. Equal ones always stay in their order, as with stable=True."""
 
 def split(
@@ -3230,7 +3613,13 @@ def take_along_dim(
 def tanh(input: TensorLike) -> Tensor:
     """(e^x - e^-x) / (e^x + e^-x)"""
 
-def tensor(data: TensorLike, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def tensor(
+    data: TensorLike,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """A tensor with a copy of data: a NumPy array (keeps its dtype), a number or a nested sequence.
 
     Python floats become float32, ints int64, bools bool_; beside NumPy's numbers, what PyTorch makes of them.
@@ -3244,7 +3633,7 @@ def topk(
     sorted: bool = True,
     *,
     axis: int = ...,
-) -> tuple[Tensor, Tensor]:
+) -> return_types.topk:
     """The k largest elements along dim (smallest with largest=False), in order, and their numbers there. Of equal ones the first. NaN is above all."""
 
 def trace(input: TensorLike) -> Tensor:
@@ -3267,8 +3656,15 @@ def trunc(input: TensorLike) -> Tensor:
 def unbind(input: TensorLike, dim: int = 0, *, axis: int = ...) -> tuple[Tensor, ...]:
     """All positions of the axis dim, which is gone in the results. Views."""
 
-def uniform(shape: Size, low: float = 0.0, high: float = 1.0, *, key: Tensor | None = None) -> Tensor:
-    """float32 numbers, uniform in [low, high), of a shape."""
+def uniform(
+    shape: Size,
+    low: float = 0.0,
+    high: float = 1.0,
+    dtype: DTypeLike = ...,
+    *,
+    generator: Any = None,
+) -> Tensor:
+    """Numbers of float32 or float64, uniform in [low, high), of a shape."""
 
 def vdot(input: TensorLike, other: TensorLike) -> Tensor:
     """sum_i x_i y_i of two vectors, 0-d."""
@@ -3279,13 +3675,32 @@ def view(input: TensorLike, size: Size) -> Tensor: ...
 def view(input: TensorLike, *size: int) -> Tensor:
     """The elements in row-major order under another shape, without a copy; one size may be -1. ShapeError where the strides do not allow it: reshape copies there."""
 
-def where(condition: TensorLike, input: TensorLike, other: TensorLike) -> Tensor:
+@overload
+def where(condition: TensorLike, input: TensorLike, other: TensorLike) -> Tensor: ...
+@overload
+def where(condition: TensorLike) -> tuple[Tensor, ...]:
     """input where condition is true, else other"""
 
-def zeros(*size: Size, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
-    """zeros(*size, dtype=None, requires_grad=False): zeros, float32 by default."""
+def zeros(
+    *size: Size,
+    dtype: DTypeLike | None = None,
+    layout: _device.Word | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Zeros, float32 by default."""
 
-def zeros_like(input: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def zeros_like(
+    input: Tensor,
+    *,
+    dtype: DTypeLike | None = None,
+    layout: _device.Word | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    memory_format: _device.Word | None = None,
+) -> Tensor:
     """Zeros of the shape, and by default the dtype, of x."""
 
 __all__ = [
@@ -3320,10 +3735,12 @@ __all__ = [
     "argmin",
     "argsort",
     "argwhere",
+    "as_tensor",
     "asarray",
     "backward",
     "baddbmm",
     "batch",
+    "bernoulli",
     "bfloat16",
     "bilinear",
     "bincount",
@@ -3358,6 +3775,8 @@ __all__ = [
     "div",
     "divide",
     "dot",
+    "empty",
+    "empty_like",
     "enable_grad",
     "eq",
     "erf",
@@ -3373,6 +3792,7 @@ __all__ = [
     "floor_divide",
     "fmod",
     "frac",
+    "from_dlpack",
     "from_numpy",
     "full",
     "full_like",
@@ -3380,6 +3800,7 @@ __all__ = [
     "ge",
     "gelu",
     "ger",
+    "get_default_dtype",
     "get_num_threads",
     "grad",
     "greater",
@@ -3412,11 +3833,13 @@ __all__ = [
     "less",
     "less_equal",
     "linear",
+    "linspace",
     "live_nodes",
     "log",
     "log1p",
     "log_softmax",
     "logical_not",
+    "logspace",
     "logsumexp",
     "lt",
     "manual_seed",
@@ -3430,6 +3853,7 @@ __all__ = [
     "mm",
     "msort",
     "mul",
+    "multinomial",
     "multiply",
     "mv",
     "narrow",
@@ -3444,6 +3868,7 @@ __all__ = [
     "ops",
     "outer",
     "permute",
+    "poisson",
     "pow",
     "put",
     "rad2deg",
@@ -3462,6 +3887,7 @@ __all__ = [
     "searchsorted",
     "select",
     "set_anomaly",
+    "set_default_dtype",
     "set_num_threads",
     "set_recording",
     "shuffled",

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backsweep import _device
+from backsweep.linalg import _types
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from backsweep import _core
 from backsweep._core import Tensor
@@ -11,6 +11,7 @@ from backsweep._methods import method
 __all__ = ["index_put", "nonzero", "unique", "unique_consecutive"]
 
 _unique_parts = _core.ops.unique_parts
+_index_put: Callable[..., Tensor] = vars(_core)["_index_put"]  # not in the stubs
 
 
 @method
@@ -129,10 +130,10 @@ def index_put(input: Tensor, indices: Sequence[Tensor], values: Tensor, accumula
     ShapeError, DTypeError
         If values do not fit.
     """
-    return _core._index_put(input, tuple(indices), values, accumulate)
+    return _index_put(input, tuple(indices), values, accumulate)
 
 
 @method
 def index_put_(input: Tensor, indices: Sequence[Tensor], values: Tensor, accumulate: bool = False) -> Tensor:
     """Write values at indices, as index_put; gives the tensor."""
-    return input.copy_(_core._index_put(input, tuple(indices), values, accumulate))
+    return input.copy_(_index_put(input, tuple(indices), values, accumulate))

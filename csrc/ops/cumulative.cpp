@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "ops/batch.h"
 #include "ops/ops.h"
+#include "ops/views.h"
 
 namespace bs::ops {
 namespace {
@@ -25,6 +26,7 @@ const Op cumsum_op{
     .attrs = {{"dim", AttrType::integer, true},
               {.name = "reverse", .type = AttrType::boolean, .default_value = false, .by_name = true}},
     .visibility = Visibility::method,
+    .underscored = true,
     .keyword = Keyword::dtype,
     .infer =
         [](const Attrs* attrs, const Specs& in, Spec* out) {
@@ -56,4 +58,9 @@ BS_REGISTER(cumsum_op);
 BS_BATCH(cumsum_op, batch_dims);
 
 }  // namespace
+
+Tensor cumsum(const Tensor& x, int dim, bool reverse) {
+  return apply(cumsum_op, {x}, Attrs::make({int64_t{dim}, reverse}));
+}
+
 }  // namespace bs::ops

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "ops/batch.h"
 #include "ops/ops.h"
+#include "ops/views.h"
 
 namespace bs::ops {
 namespace {
@@ -469,6 +470,12 @@ Tensor mean(const Tensor& x, std::optional<Dims> dim, bool keepdim) {
 }
 Tensor amax(const Tensor& x, std::optional<Dims> dim, bool keepdim) {
   return apply(amax_op, {x}, Attrs::make({optional_dims(dim), keepdim}));
+}
+Tensor amin(const Tensor& x, std::optional<Dims> dim, bool keepdim) {
+  return apply(amin_op, {x}, Attrs::make({optional_dims(dim), keepdim}));
+}
+Tensor sum_squares(const Tensor& x, std::optional<Dims> dim, bool keepdim) {
+  return apply(sum_squares_op, {x}, Attrs::make({optional_dims(dim), keepdim}));
 }
 
 Tensor sum_to(const Tensor& x, const Dims& shape) {

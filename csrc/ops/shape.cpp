@@ -5,6 +5,7 @@
 #include "ops/batch.h"
 #include "ops/loop.h"
 #include "ops/ops.h"
+#include "ops/views.h"
 
 namespace bs::ops {
 
@@ -19,6 +20,28 @@ int scalar_dim(const char* op, int64_t dim, int n) {
   if (n == 0 && dim != 0 && dim != -1)
     throw IndexError(cat("[", op, "] dim ", dim, " is outside a tensor of 0 dimensions: use 0 or -1"));
   return n == 0 ? 0 : normal_dim(op, dim, n);
+}
+
+Dims resolve_shape(const char* name, const Dims& from, const Dims& to) {
+  const int64_t n = bs::numel(from);
+  int hole = -1;
+  Dims r = to;
+  for (int i = 0; i < r.size(); ++i) {
+    if (r[i] < -1 || (r[i] == -1 && hole >= 0))
+      throw ShapeError(cat("[", name, "] ", str(to), " is no shape: sizes are 0 or more, and at most one is -1"));
+    if (r[i] == -1) hole = i;
+  }
+  if (hole >= 0) {
+    r[hole] = 1;
+    int64_t rest = bs::numel(r);
+    if (rest == 0 || n % rest != 0)
+      throw ShapeError(cat("[", name, "] ", n, " elements of shape ", str(from), " do not divide into ", str(to)));
+    r[hole] = n / rest;
+  }
+  if (bs::numel(r) != n)
+    throw ShapeError(
+        cat("[", name, "] x of shape ", str(from), " has ", n, " elements, shape ", str(to), " has ", bs::numel(r)));
+  return r;
 }
 
 namespace {
@@ -123,29 +146,6 @@ const Op detach_op{
 BS_REGISTER(detach_op);
 BS_BATCH(detach_op, batch_as_is);
 
-// Sizes with one -1 filled in so that the number of elements stays.
-Dims resolve_shape(const char* name, const Dims& from, const Dims& to) {
-  const int64_t n = bs::numel(from);
-  int hole = -1;
-  Dims r = to;
-  for (int i = 0; i < r.size(); ++i) {
-    if (r[i] < -1 || (r[i] == -1 && hole >= 0))
-      throw ShapeError(cat("[", name, "] ", str(to), " is no shape: sizes are 0 or more, and at most one is -1"));
-    if (r[i] == -1) hole = i;
-  }
-  if (hole >= 0) {
-    r[hole] = 1;
-    int64_t rest = bs::numel(r);
-    if (rest == 0 || n % rest != 0)
-      throw ShapeError(cat("[", name, "] ", n, " elements of shape ", str(from), " do not divide into ", str(to)));
-    r[hole] = n / rest;
-  }
-  if (bs::numel(r) != n)
-    throw ShapeError(
-        cat("[", name, "] x of shape ", str(from), " has ", n, " elements, shape ", str(to), " has ", bs::numel(r)));
-  return r;
-}
-
 // The strides that give the elements of x, in row-major order, under another shape of as many; false where none do.
 // From the last axis on: axes of x that one stride runs through are a run, and each axis of `to` must divide what is
 // left of its run.
@@ -194,13 +194,6 @@ const Op view_op{
     .grad = [](GradCall& call) { call.set(0, reshape(call.grad(), call.in(0).shape())); },
 };
 BS_REGISTER(view_op);
-
-// A node of its own even where the shape stays.
-Tensor reshaped(const Tensor& x, const Dims& shape) {
-  Dims strides;
-  const bool lies_so = view_strides(x.spec(), shape, &strides);
-  return apply(view_op, {lies_so ? x : contiguous(x)}, Attrs::make({shape}));
-}
 
 BS_BATCH(view_op, [](const BatchCall& call) {
   Dims shape = call.out_spec().shape;
@@ -263,7 +256,7 @@ const Op permute_op{
           const Dims& order = call.attrs().get<Dims>(0);
           Dims back = order;
           for (int i = 0; i < order.size(); ++i) back[normal_dim("permute", order[i], order.size())] = i;
-          call.set(0, apply(*find_op("permute"), {call.grad()}, Attrs::make({back})));
+          call.set(0, permute(call.grad(), back));
         },
 };
 BS_REGISTER(permute_op);
@@ -278,7 +271,8 @@ const Op transpose_op{
     .name = "transpose",
     .doc = "The axes dim0 and dim1 exchanged. A view.",
     .inputs = {{"input"}},
-    .attrs = {{"dim0", AttrType::integer, true}, {"dim1", AttrType::integer, true}},
+    .attrs = {{"dim0", AttrType::integer, true, {}, "axis0"}, {"dim1", AttrType::integer, true, {}, "axis1"}},
+    .also = {"swapaxes", "swapdims"},
     .visibility = Visibility::method,
     .infer =
         [](const Attrs* attrs, const Specs& in, Spec* out) {
@@ -355,14 +349,19 @@ Tensor reshape(const Tensor& x, const Dims& shape) {
   if (x.shape() == shape) return x;
   return reshaped(x, resolve_shape("reshape", x.shape(), shape));
 }
-Tensor view_as_is(const Tensor& x) { return apply(view_op, {x}, Attrs::make({x.shape()})); }
+Tensor viewed(const Tensor& x, const Dims& shape) { return apply(view_op, {x}, Attrs::make({shape})); }
+Tensor reshaped(const Tensor& x, const Dims& shape) {
+  Dims strides;
+  const bool lies_so = view_strides(x.spec(), shape, &strides);
+  return viewed(lies_so ? x : contiguous(x), shape);
+}
+Tensor view_as_is(const Tensor& x) { return viewed(x, x.shape()); }
+Tensor permute(const Tensor& x, const Dims& order) { return apply(permute_op, {x}, Attrs::make({order})); }
 Tensor transpose(const Tensor& x, int dim0, int dim1) {
   return apply(transpose_op, {x}, Attrs::make({int64_t{dim0}, int64_t{dim1}}));
 }
-Tensor expand(const Tensor& x, const Dims& shape) {
-  if (x.shape() == shape) return x;
-  return apply(expand_op, {x}, Attrs::make({shape}));
-}
+Tensor expanded(const Tensor& x, const Dims& shape) { return apply(expand_op, {x}, Attrs::make({shape})); }
+Tensor expand(const Tensor& x, const Dims& shape) { return x.shape() == shape ? x : expanded(x, shape); }
 const Op* const kContiguous = &contiguous_op;
 Tensor contiguous(const Tensor& x) { return x.spec().contiguous() ? x : apply(contiguous_op, {x}); }
 Tensor cast(const Tensor& x, DType dtype) { return x.dtype() == dtype ? x : apply(cast_op, {x}, Attrs::make({dtype})); }
@@ -373,7 +372,7 @@ Tensor bitcast(const Tensor& x, DType dtype) {
 Tensor unsqueeze(const Tensor& x, int dim) {
   Dims shape = x.shape();
   shape.insert(dim < 0 ? dim + shape.size() + 1 : dim, 1);
-  return reshape(x, shape);
+  return viewed(x, shape);
 }
 
 Tensor full(const Dims& shape, double value, DType dtype) {

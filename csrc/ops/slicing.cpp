@@ -7,6 +7,7 @@
 #include "base/with_dtype.h"
 #include "ops/batch.h"
 #include "ops/ops.h"
+#include "ops/views.h"
 
 namespace bs::ops {
 namespace {
@@ -112,12 +113,6 @@ const Op select_op{
 BS_REGISTER(select_op);
 BS_BATCH(select_op, batch_dims);
 
-Tensor sliced(const Tensor& x, const Slice& s) {
-  // Going down to the first element has the stop -1, which would count from the end.
-  const int64_t stop = s.start + s.count * s.step;
-  return apply(slice_op, {x}, Attrs::make({int64_t{s.dim}, s.start, stop < 0 ? Attr() : Attr(stop), s.step}));
-}
-
 Slice narrow_of(const Attrs* attrs, const Dims& shape) {
   const int dim = normal_dim("narrow", attrs->get<int64_t>(0), shape.size());
   const int64_t n = shape[dim], given = attrs->get<int64_t>(1), length = attrs->get<int64_t>(2);
@@ -145,7 +140,7 @@ const Op narrow_op{
     .storage = Storage::moved,
     .compose =
         [](const Attrs* attrs, std::span<const Tensor> in) {
-          return std::vector<Tensor>{sliced(in[0], narrow_of(attrs, in[0].shape()))};
+          return std::vector<Tensor>{slice(in[0], narrow_of(attrs, in[0].shape()))};
         },
 };
 BS_REGISTER(narrow_op);
@@ -407,7 +402,7 @@ const Op add_slices_op{
         [](GradCall& call) {
           const auto& where = call.attrs().get<std::vector<int64_t>>(1);
           for (int k = 0; k < call.n_inputs(); ++k)
-            if (call.needs(k)) call.set(k, sliced(call.grad(), nth_slice(where, k)));
+            if (call.needs(k)) call.set(k, slice(call.grad(), nth_slice(where, k)));
         },
 };
 BS_REGISTER(add_slices_op);
@@ -461,6 +456,12 @@ Tensor put_together(std::vector<GradCall::OfPart>& parts, const Dims& shape) {
   return apply(add_slices_op, tensors, Attrs::make({shape, std::move(where)}));
 }
 
+Tensor slice(const Tensor& x, const Slice& s) {
+  // Going down to the first element has the stop -1, which would count from the end.
+  const int64_t stop = s.start + s.count * s.step;
+  return apply(slice_op, {x}, Attrs::make({int64_t{s.dim}, s.start, stop < 0 ? Attr() : Attr(stop), s.step}));
+}
+Tensor narrow(const Tensor& x, int dim, int64_t start, int64_t length) { return slice(x, {dim, start, 1, length}); }
 Tensor select(const Tensor& x, int dim, int64_t index) {
   return apply(select_op, {x}, Attrs::make({int64_t{dim}, index}));
 }

@@ -195,6 +195,13 @@ PyObject* make_named(const Op& op, py::module_& types) {
   return made.release().ptr();
 }
 
+// Results of what an op's name stands for besides are named after it: max(x, 1) gives return_types.max.
+void rename(py::handle named, const char* name, py::module_& types) {
+  py::delattr(types, named.attr("__name__"));
+  for (const char* attribute : {"__name__", "__qualname__"}) named.attr(attribute) = name;
+  types.attr(name) = named;
+}
+
 // A callable; kept for good.
 py::object make_function(const Op& op, bool method, py::module_& types, bool in_place = false) {
   auto* self = reinterpret_cast<OpFunction*>(checked(type->tp_alloc(type, 0)));
@@ -308,7 +315,10 @@ void register_ops(py::module_& m) {
   for (const auto* table : {&signatures, &in_place})
     for (auto& [name, s] : *table)
       for (const char* other : s->op.overloads)
-        if (auto it = table->find(other); it != table->end()) s->overloads.push_back(it->second);
+        if (auto it = table->find(other); it != table->end()) {
+          s->overloads.push_back(it->second);
+          if (it->second->named && !s->named) rename(py::handle(it->second->named), name.c_str(), types);
+        }
 }
 
 }  // namespace bs::bindings

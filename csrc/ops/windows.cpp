@@ -89,7 +89,7 @@ Tensor embedded(const char* name, const Tensor& x, int64_t offset, int64_t dim1,
   int next = 0;
   for (int d = 0; d < n; ++d) shape.push(d == a || d == b ? size : x.shape()[next++]);
   const Strided p = part_of(diagonal_of(name, offset, a, b, shape), contiguous_strides(shape));
-  return write_strided(full(shape, 0, x.dtype()), x, p.stride, p.offset);
+  return write_strided(full(shape, 0, x.dtype()), x, p.stride, x.numel() ? p.offset : 0);
 }
 
 // ---- unfold ---------------------------------------------------------------------------------------------------

@@ -23,6 +23,8 @@ def pad(x: Array, pad: list[int], mode: str = "constant", value: float | None = 
     if mode != "circular":  # NumPy takes nothing away
         cut = tuple(slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(sides, x.shape, strict=True))
         x, sides = x[cut], [(max(a, 0), max(b, 0)) for a, b in sides]
+    if x.ndim == 0:
+        return x
     kind = {"replicate": "edge", "circular": "wrap"}.get(mode, mode)
     return np.pad(x, sides, kind, **({"constant_values": value or 0} if mode == "constant" else {}))
 

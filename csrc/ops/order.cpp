@@ -1,0 +1,312 @@
+// Extremes and order statistics along an axis, with their places: max, min, median, mode, kthvalue.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+
+#include "base/error.h"
+#include "base/with_dtype.h"
+#include "ops/composed.h"
+#include "ops/views.h"
+
+namespace bs::ops {
+namespace {
+
+const AttrSchema kKeepdim{"keepdim", AttrType::boolean, false, false};
+
+// The elements at the places `at`, which keep the axis, and the places; the derivative is theirs.
+std::vector<Tensor> taken(const Tensor& x, const Tensor& at, int dim, bool keepdim) {
+  const Tensor values = elements_at(x, at, dim);
+  if (keepdim || x.shape().size() == 0) return {values, at};
+  Dims shape = at.shape();
+  shape.erase(dim);
+  return {reshape(values, shape), reshape(at, shape)};
+}
+
+// ---- max, min -------------------------------------------------------------------------------------------------
+
+// The largest or least of all; equal ones share the derivative.
+template <auto extreme>
+Op extreme_op(const char* name, const char* doc, std::vector<const char*> overloads) {
+  return {.name = name,
+          .doc = doc,
+          .inputs = {{"input"}},
+          .visibility = Visibility::method,
+          .overloads = std::move(overloads),
+          .compose = one<[](const Given& x) { return extreme(x[0], {}, false); }>};
+}
+const Op max_op = extreme_op<amax>(
+    "max",
+    "The largest of all elements, NaN if any is; equal ones share the derivative. max(input, dim, keepdim): (values, "
+    "indices) along the axis dim, the first of equal ones, which gets the derivative. max(input, other): maximum.",
+    {"max_dim", "maximum"});
+BS_REGISTER(max_op);
+const Op min_op = extreme_op<amin>(
+    "min",
+    "The least of all elements, NaN if any is; equal ones share the derivative. min(input, dim, keepdim): (values, "
+    "indices) along the axis dim, the first of equal ones, which gets the derivative. min(input, other): minimum.",
+    {"min_dim", "minimum"});
+BS_REGISTER(min_op);
+
+template <bool most>
+Op extreme_along(const char* name, const char* doc) {
+  return {.name = name,
+          .doc = doc,
+          .inputs = {{"input"}},
+          .attrs = {{"dim", AttrType::integer, true}, kKeepdim},
+          .outputs = {"values", "indices"},
+          .named = true,
+          .compose = [](const Attrs* attrs, std::span<const Tensor> in) {
+            static const Op* const position = find_op(most ? "argmax" : "argmin");
+            const Tensor x = in[0].dtype() == DType::b8 ? cast(in[0], DType::i32) : in[0];
+            const int dim = scalar_dim(position->name, attrs->get<int64_t>(0), x.shape().size());
+            return taken(in[0], apply(*position, {x}, Attrs::make({int64_t{dim}, true})), dim, attrs->get<bool>(1));
+          }};
+}
+const Op max_dim_op =
+    extreme_along<true>("max_dim", "The largest along the axis dim and where it is, the first of equal ones.");
+BS_REGISTER(max_dim_op);
+const Op min_dim_op =
+    extreme_along<false>("min_dim", "The least along the axis dim and where it is, the first of equal ones.");
+BS_REGISTER(min_dim_op);
+
+const Op aminmax_op{
+    .name = "aminmax",
+    .doc = "(min, max) along the axis dim (None: of all), NaN if any is; equal ones share the derivative.",
+    .inputs = {{"input"}},
+    .attrs = {{.name = "dim", .type = AttrType::dims, .by_name = true},
+              {.name = "keepdim", .type = AttrType::boolean, .default_value = false, .by_name = true}},
+    .outputs = {"min", "max"},
+    .visibility = Visibility::method,
+    .named = true,
+    .compose =
+        [](const Attrs* attrs, std::span<const Tensor> in) {
+          const auto dim = attrs->has(0) ? std::optional<Dims>(attrs->get<Dims>(0)) : std::nullopt;
+          const bool keepdim = attrs->get<bool>(1);
+          return std::vector<Tensor>{amin(in[0], dim, keepdim), amax(in[0], dim, keepdim)};
+        },
+};
+BS_REGISTER(aminmax_op);
+
+// ---- order statistics -----------------------------------------------------------------------------------------
+
+// Which element of a row: the k-th least (from 1), NaN last; the lower median, NaN if any is, or of what is no NaN; of
+// the most frequent numbers the least, where it is last.
+enum class Rank : int64_t { kth, median, nanmedian, mode };
+
+template <class T>
+struct Placed {
+  T value;
+  int64_t at;
+  bool is_nan() const { return value != value; }
+  // NaN comes last, equal ones in order.
+  bool operator<(const Placed& o) const {
+    if (is_nan() != o.is_nan()) return o.is_nan();
+    return value < o.value || (!(o.value < value) && at < o.at);
+  }
+};
+
+template <class T>
+int64_t place_in(Rank rank, int64_t k, Placed<T>* row, int64_t n) {
+  const int64_t valid = std::partition(row, row + n, [](const auto& p) { return !p.is_nan(); }) - row;
+  if (rank == Rank::mode) {
+    std::sort(row, row + n);
+    int64_t most = 0, at = 0;
+    for (int64_t first = 0, next; first < n; first = next) {
+      for (next = first + 1; next < n && row[next].value == row[first].value;) ++next;
+      if (next - first > most) most = next - first, at = row[next - 1].at;
+    }
+    return at;
+  }
+  if (valid < n && (rank == Rank::median || valid == 0))  // the first NaN
+    return std::min_element(row + valid, row + n)->at;
+  const int64_t want = rank == Rank::kth ? k - 1 : ((rank == Rank::median ? n : valid) - 1) / 2;
+  std::nth_element(row, row + want, row + n);
+  return row[want].at;
+}
+
+struct Rows {
+  int64_t outer = 1, n = 1, inner = 1;
+};
+// All elements as one row where no axis is named.
+Rows rows_along(const char* name, const Attrs* attrs, const Dims& shape) {
+  Rows r;
+  if (!attrs->has(0)) {
+    r.n = numel(shape);
+    return r;
+  }
+  const int dim = scalar_dim(name, attrs->get<int64_t>(0), shape.size());
+  for (int d = 0; d < shape.size(); ++d) (d < dim ? r.outer : d == dim ? r.n : r.inner) *= shape[d];
+  return r;
+}
+
+// at(row) for the elements of rows [lo, hi), each with its place.
+template <class Take>
+void each_ranked(const Call& call, const Rows& r, Rank rank, int64_t k, int64_t lo, int64_t hi, Take take) {
+  with_number(call.in[0].dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    auto* row = reinterpret_cast<Placed<T>*>(call.scratch);
+    for (int64_t i = lo; i < hi; ++i) {
+      const T* from = call.in[0].as<T>() + i / r.inner * r.n * r.inner + i % r.inner;
+      for (int64_t j = 0; j < r.n; ++j) row[j] = {from[j * r.inner], j};
+      take(i, place_in(rank, k, row, r.n));
+    }
+  });
+}
+size_t ranked_bytes(const Rows& r) { return static_cast<size_t>(r.n) * sizeof(Placed<int64_t>); }
+double ranked_cost(const Attrs*, const Specs& in, const Spec*) { return 10 * static_cast<double>(numel(in[0].shape)); }
+
+void check_ranked(const char* name, const Spec& x) {
+  if (x.dtype == DType::b8) throw DTypeError(cat("[", name, "] input is bool: cast it first, as in x.to(bs.int64)"));
+}
+
+const Op place_of_rank_op{
+    .name = "place_of_rank",
+    .doc =
+        "Where along the axis dim (0 or more), which stays with size 1, the element of a rank is: the k-th least, the "
+        "median, the median of what is no NaN, or the mode.",
+    .inputs = {{"input"}},
+    .attrs =
+        {{"dim", AttrType::integer, true},
+         {.name = "rank", .type = AttrType::word, .required = true, .words = {"kth", "median", "nanmedian", "mode"}},
+         {"k", AttrType::integer, false, int64_t{1}}},
+    .infer =
+        [](const Attrs* attrs, const Specs& in, Spec* out) {
+          check_ranked("place_of_rank", in[0]);
+          const Dims& shape = in[0].shape;
+          const int dim = scalar_dim("place_of_rank", attrs->get<int64_t>(0), shape.size());
+          const int64_t n = shape.size() ? shape[dim] : 1, k = attrs->get<int64_t>(2);
+          if (n == 0) throw IndexError(cat("[place_of_rank] axis ", dim, " of ", str(shape), " is empty"));
+          if (k < 1 || k > n)
+            throw ValueError(
+                cat("[place_of_rank] k is ", k, ": axis ", dim, " of ", str(shape), " has ranks 1 to ", n));
+          out[0].dtype = DType::i64;
+          out[0].shape = shape;
+          if (shape.size()) out[0].shape[dim] = 1;
+        },
+    .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
+      const Rows r = rows_along("place_of_rank", call.attrs, call.in[0].shape());
+      each_ranked(call, r, static_cast<Rank>(call.attrs->get<int64_t>(1)), call.attrs->get<int64_t>(2), lo, hi,
+                  [&](int64_t i, int64_t at) { call.out[0].as<int64_t>()[i] = at; });
+      return -1;
+    },
+    .scratch_bytes = [](const Attrs* attrs, const Specs& in,
+                        const Spec*) { return ranked_bytes(rows_along("place_of_rank", attrs, in[0].shape)); },
+    .scratch_of_thread = true,
+    .place = [](const Attrs*, const Specs&, const Spec* out) { return Placement{numel(out[0].shape), 1, {}, false}; },
+    .cost = ranked_cost,
+    .storage = Storage::cast,
+};
+BS_REGISTER(place_of_rank_op);
+
+std::vector<Tensor> of_rank(const Tensor& x, int64_t dim, Rank rank, int64_t k, bool keepdim) {
+  const int axis = scalar_dim("place_of_rank", dim, x.shape().size());
+  const Tensor at = apply(place_of_rank_op, {x}, Attrs::make({int64_t{axis}, static_cast<int64_t>(rank), k}));
+  return taken(x, at, axis, keepdim);
+}
+
+template <Rank rank>
+constexpr const char* median_name() {
+  return rank == Rank::median ? "median" : "nanmedian";
+}
+
+// Of all elements; equal ones share the derivative.
+template <Rank rank>
+Op median_op(const char* doc, const char* along) {
+  return {.name = median_name<rank>(),
+          .doc = doc,
+          .inputs = {{"input"}},
+          .visibility = Visibility::method,
+          .overloads = {along},
+          .infer =
+              [](const Attrs*, const Specs& in, Spec* out) {
+                check_ranked(median_name<rank>(), in[0]);
+                out[0].dtype = in[0].dtype;
+              },
+          .forward = [](const Call& call, int64_t, int64_t) -> int64_t {
+            with_number(call.in[0].dtype(), [&](auto zero) {
+              using T = decltype(zero);
+              const Rows r{1, numel(call.in[0].shape()), 1};
+              if (r.n == 0) {  // as PyTorch has it
+                *call.out[0].as<T>() = std::is_integral_v<T> ? std::numeric_limits<T>::min() : T(NAN);
+                return;
+              }
+              each_ranked(call, r, rank, 1, 0, 1,
+                          [&](int64_t, int64_t at) { *call.out[0].as<T>() = call.in[0].as<T>()[at]; });
+            });
+            return -1;
+          },
+          .scratch_bytes = [](const Attrs*, const Specs& in,
+                              const Spec*) { return ranked_bytes({1, numel(in[0].shape), 1}); },
+          .cost = ranked_cost,
+          .storage = Storage::cast,
+          .grad =
+              [](GradCall& call) {
+                const Tensor x = call.in(0), chosen = cast(eq(x, call.out()), x.dtype());
+                call.set(0, mul(div(call.grad(), sum(chosen)), chosen));
+              },
+          .reads = IN_0 | OUT};
+}
+const Op median_of_all = median_op<Rank::median>(
+    "The lower median of all elements, NaN if any is; equal ones share the derivative. median(input, dim=-1, keepdim): "
+    "(values, indices) along the axis dim, the derivative goes to the index.",
+    "median_dim");
+BS_REGISTER(median_of_all);
+const Op nanmedian_of_all = median_op<Rank::nanmedian>(
+    "The lower median of all elements that are not NaN; equal ones share the derivative. nanmedian(input, dim=-1, "
+    "keepdim): (values, indices) along the axis dim, the derivative goes to the index.",
+    "nanmedian_dim");
+BS_REGISTER(nanmedian_of_all);
+
+template <Rank rank>
+Op ranked_op(const char* name, const char* doc) {
+  Op op{.name = name,
+        .doc = doc,
+        .inputs = {{"input"}},
+        .outputs = {"values", "indices"},
+        .named = true,
+        .compose = [](const Attrs* attrs, std::span<const Tensor> in) {
+          constexpr bool kth = rank == Rank::kth;
+          return of_rank(in[0], attrs->get<int64_t>(kth), rank, kth ? attrs->get<int64_t>(0) : 1,
+                         attrs->get<bool>(kth + 1));
+        }};
+  if (rank == Rank::kth) op.attrs.push_back({"k", AttrType::integer, true});
+  op.attrs.push_back({"dim", AttrType::integer, rank == Rank::median || rank == Rank::nanmedian, int64_t{-1}});
+  op.attrs.push_back(kKeepdim);
+  if (rank == Rank::kth || rank == Rank::mode) op.visibility = Visibility::method;
+  return op;
+}
+const Op median_dim_op = ranked_op<Rank::median>("median_dim", "The lower median along the axis dim and where it is.");
+BS_REGISTER(median_dim_op);
+const Op nanmedian_dim_op = ranked_op<Rank::nanmedian>(
+    "nanmedian_dim", "The lower median along the axis dim of what is not NaN, and where it is.");
+BS_REGISTER(nanmedian_dim_op);
+const Op kthvalue_op = ranked_op<Rank::kth>(
+    "kthvalue", "(values, indices): the k-th least along the axis dim, NaN last, of equal ones in their order.");
+BS_REGISTER(kthvalue_op);
+const Op mode_op = ranked_op<Rank::mode>(
+    "mode", "(values, indices): the most frequent number along the axis dim, of several the least, where it is last.");
+BS_REGISTER(mode_op);
+
+}  // namespace
+
+Tensor elements_at(const Tensor& x, const Tensor& at, int dim) {
+  if (x.shape().size() == 0) return view_as_is(x);
+  // Of all elements in a row: those before along the axes on either side, and as many steps.
+  const int64_t n = x.shape()[dim];
+  Dims left = Dims::filled(x.shape().size(), 1), right = left;
+  int64_t outer = 1, inner = 1;
+  for (int d = 0; d < x.shape().size(); ++d)
+    if (d < dim)
+      outer *= left[d] = x.shape()[d];
+    else if (d > dim)
+      inner *= right[d] = x.shape()[d];
+  const Tensor begin =
+      add(reshape(mul(arange(outer, DType::i64), Tensor::scalar(static_cast<double>(n * inner), DType::i64)), left),
+          reshape(arange(inner, DType::i64), right));
+  const Tensor place = add(mul(at, Tensor::scalar(static_cast<double>(inner), DType::i64)), begin);
+  static const Op* const rows = find_op("index_rows");
+  return apply(*rows, {reshape(x, {x.numel()}), place});
+}
+
+}  // namespace bs::ops

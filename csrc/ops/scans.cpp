@@ -6,7 +6,9 @@
 
 #include "base/error.h"
 #include "base/with_dtype.h"
+#include "ops/batch.h"
 #include "ops/composed.h"
+#include "ops/indexing.h"
 #include "ops/views.h"
 
 namespace bs::ops {
@@ -136,6 +138,7 @@ const Op cumprod_op{
     .reads = IN_0 | OUT,
 };
 BS_REGISTER(cumprod_op);
+BS_BATCH(cumprod_op, batch_dims);
 
 // ---- prod -----------------------------------------------------------------------------------------------------
 
@@ -212,7 +215,7 @@ const Op prod_op{
     .grad =
         [](GradCall& call) {
           const Tensor x = call.in(0);
-          if (x.numel() == 0) return;
+          if (x.numel() == 0) return call.set(0, full(x.shape(), 0, x.dtype()));
           if (x.shape().size() == 0) return call.set(0, call.grad());
           const bool all = !call.attrs().has(0);
           const Tensor t = all ? reshape(x, {x.numel()}) : x;
@@ -226,6 +229,7 @@ const Op prod_op{
     .reads = IN_0,
 };
 BS_REGISTER(prod_op);
+BS_BATCH(prod_op, batch_dims);
 
 // ---- scan -----------------------------------------------------------------------------------------------------
 
@@ -279,6 +283,7 @@ const Op scan_op{
     .reads = IN_0 | OUT,
 };
 BS_REGISTER(scan_op);
+BS_BATCH(scan_op, batch_dims);
 
 Tensor scan(const Tensor& a, const Tensor& b, int dim, bool reverse) {
   return apply(scan_op, {a, b}, Attrs::make({int64_t{dim}, reverse}));
@@ -331,8 +336,10 @@ Op position_op(const char* doc) {
 
 const Op cummax_index_op = position_op<true>("Where the largest of x[0], ..., x[k] is, the last of equal ones.");
 BS_REGISTER(cummax_index_op);
+BS_BATCH(cummax_index_op, batch_dims);
 const Op cummin_index_op = position_op<false>("Where the least of x[0], ..., x[k] is, the last of equal ones.");
 BS_REGISTER(cummin_index_op);
+BS_BATCH(cummin_index_op, batch_dims);
 
 template <bool most>
 Op running_op(const char* doc) {
@@ -348,7 +355,7 @@ Op running_op(const char* doc) {
           [](const Attrs* attrs, std::span<const Tensor> in) {
             const int dim = scalar_dim(running_name<most>(), attrs->get<int64_t>(0), in[0].shape().size());
             const Tensor at = apply(most ? cummax_index_op : cummin_index_op, in, Attrs::make({int64_t{dim}}));
-            return std::vector<Tensor>{elements_at(in[0], at, dim), at};
+            return std::vector<Tensor>{gather_axis(in[0], at, dim), at};
           },
   };
 }
@@ -370,7 +377,7 @@ Tensor log_of_sums(const Tensor& x, int dim) {
   if (x.numel() == 0) return x;
   if (x.shape().size() == 0) return add(x, 0.0);
   const Tensor at = apply(cummax_index_op, {x}, Attrs::make({int64_t{dim}}));
-  Tensor top = detach(elements_at(x, at, dim));  // the result does not depend on what is taken out
+  Tensor top = detach(gather_axis(x, at, dim));  // the result does not depend on what is taken out
   top = mul_mask(top, lt(abs(top), HUGE_VAL));   // an infinite one stays in
   const Tensor fall = exp(minimum(sub(before(top, dim, false, 0), top), 0.0));
   return add(log(scan(fall, exp(sub(x, top)), dim, false)), top);

@@ -22,9 +22,6 @@ Tensor sum_squares(const Tensor& x, std::optional<Dims> dim = {}, bool keepdim =
 // (sum |x|^p)^(1/p), in x's dtype; p may be infinite, or 0: how many are not 0.
 Tensor norm(const Tensor& x, double p, std::optional<Dims> dim = {}, bool keepdim = false);
 
-// The elements of x at the positions `at` (int64, with x's sizes but along dim) of the axis dim.
-Tensor elements_at(const Tensor& x, const Tensor& at, int dim);
-
 // ---- along an axis ---- sums or products of all up to each position, or from the last one on.
 Tensor cumsum(const Tensor& x, int dim, bool reverse = false);
 Tensor cumprod(const Tensor& x, int dim, bool reverse = false);

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "ops/batch.h"
 #include "ops/composed.h"
 #include "ops/loop.h"
 #include "ops/views.h"
@@ -78,6 +79,11 @@ const Op diagonal_op{
         },
 };
 BS_REGISTER(diagonal_op);
+BS_BATCH(diagonal_op, [](const BatchCall& call) {
+  const Diagonal d = diagonal_of(&call.attrs(), call.spec(0).shape);
+  return std::vector<Tensor>{apply(diagonal_op, {call.in(0)},
+                                   Attrs::make({call.attrs().get<int64_t>(0), int64_t{d.a + 1}, int64_t{d.b + 1}}))};
+});
 
 // Matrices with the last axis of x on a diagonal, at axes dim1 and dim2 of the result.
 Tensor embedded(const char* name, const Tensor& x, int64_t offset, int64_t dim1, int64_t dim2) {
@@ -146,6 +152,11 @@ const Op unfold_op{
         },
 };
 BS_REGISTER(unfold_op);
+BS_BATCH(unfold_op, [](const BatchCall& call) {
+  const Windows w = windows_of(&call.attrs(), call.spec(0).shape);
+  if (call.spec(0).shape.size() == 0) return std::vector<Tensor>{};
+  return std::vector<Tensor>{apply(unfold_op, {call.in(0)}, Attrs::make({int64_t{w.dim + 1}, w.size, w.step}))};
+});
 
 // ---- triangles ------------------------------------------------------------------------------------------------
 
@@ -212,10 +223,12 @@ const Op tril_op = triangle_op<false>(
     "Of matrices (the last two axes) the elements on the diagonal and below it, zeros "
     "above; the diagonal is as many columns to the right of the main one.");
 BS_REGISTER(tril_op);
+BS_BATCH(tril_op, batch_as_is);
 const Op triu_op = triangle_op<true>(
     "Of matrices (the last two axes) the elements on the diagonal and above it, zeros "
     "below; the diagonal is as many columns to the right of the main one.");
 BS_REGISTER(triu_op);
+BS_BATCH(triu_op, batch_as_is);
 
 // ---- diag -----------------------------------------------------------------------------------------------------
 

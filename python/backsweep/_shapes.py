@@ -10,6 +10,7 @@ import numpy as np
 from backsweep import _core
 from backsweep._arguments import one_of, tensor, whole
 from backsweep._core import DType, ShapeError, Tensor
+from backsweep._methods import method
 
 __all__ = [
     "atleast_1d",
@@ -38,8 +39,6 @@ __all__ = [
     "vstack",
 ]
 
-Parts = int | Sequence[int] | Tensor
-
 
 def _all(op: str, tensors: Sequence[Tensor | Sequence[Tensor]]) -> list[Tensor]:
     """Give tensors that came singly or in one sequence."""
@@ -64,9 +63,7 @@ def broadcast_tensors(*tensors: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]
     return tuple(t.expand(shape) for t in given)
 
 
-def meshgrid(
-    *tensors: Tensor | Sequence[Tensor], indexing: Literal["ij", "xy"] = "ij"
-) -> tuple[Tensor, ...]:
+def meshgrid(*tensors: Tensor | Sequence[Tensor], indexing: Literal["ij", "xy"] = "ij") -> tuple[Tensor, ...]:
     """Give the coordinates of a grid, one tensor for each axis.
 
     Parameters
@@ -109,7 +106,7 @@ def cartesian_prod(*tensors: Tensor | Sequence[Tensor]) -> Tensor:
 
 def block_diag(*tensors: Tensor | Sequence[Tensor]) -> Tensor:
     """Give a matrix with matrices along its diagonal and zeros elsewhere; vectors count as rows."""
-    given = [atleast_2d(t) for t in _all("block_diag", tensors)]
+    given = [_at_least(2, t) for t in _all("block_diag", tensors)]
     width = sum(t.shape[1] for t in given)
     rows, left = [], 0
     for t in given:
@@ -170,7 +167,10 @@ def column_stack(tensors: Sequence[Tensor]) -> Tensor:
     return _core.cat([t.reshape(t.numel(), 1) if t.ndim < 2 else t for t in given], 1)
 
 
-def tensor_split(input: Tensor, indices_or_sections: Parts, dim: int = 0) -> tuple[Tensor, ...]:
+@method
+def tensor_split(
+    input: Tensor, indices_or_sections: int | Sequence[int] | Tensor, dim: int = 0
+) -> tuple[Tensor, ...]:
     """Take an axis apart into equal parts, the first ones one longer, or before the given positions. Views.
 
     Parameters
@@ -199,29 +199,37 @@ def tensor_split(input: Tensor, indices_or_sections: Parts, dim: int = 0) -> tup
     return input.split([n // parts + (k < n % parts) for k in range(parts)], dim)
 
 
-def _split_axis(op: str, input: Tensor, parts: Parts, dim: int, least: int) -> tuple[Tensor, ...]:
+def _split_axis(
+    op: str, input: Tensor, parts: int | Sequence[int] | Tensor, dim: int, least: int
+) -> tuple[Tensor, ...]:
     if input.ndim < least:
         raise ShapeError(f"[{op}] input is {tuple(input.shape)}: it must have {least} axes or more")
     if isinstance(parts, int) and (parts < 1 or input.size(dim) % parts):
-        raise ShapeError(f"[{op}] axis {dim} of {tuple(input.shape)} does not divide into {parts} equal parts")
+        raise ShapeError(
+            f"[{op}] axis {dim} of {tuple(input.shape)} does not divide into {parts} equal parts"
+        )
     return tensor_split(input, parts, dim)
 
 
-def hsplit(input: Tensor, indices_or_sections: Parts) -> tuple[Tensor, ...]:
+@method
+def hsplit(input: Tensor, indices_or_sections: int | Sequence[int] | Tensor) -> tuple[Tensor, ...]:
     """Take axis 1 apart, of a vector axis 0, as `tensor_split`, but only into equal parts. Views."""
     return _split_axis("hsplit", input, indices_or_sections, 0 if input.ndim == 1 else 1, 1)
 
 
-def vsplit(input: Tensor, indices_or_sections: Parts) -> tuple[Tensor, ...]:
+@method
+def vsplit(input: Tensor, indices_or_sections: int | Sequence[int] | Tensor) -> tuple[Tensor, ...]:
     """Take axis 0 apart as `tensor_split`, but only into equal parts. Views."""
     return _split_axis("vsplit", input, indices_or_sections, 0, 2)
 
 
-def dsplit(input: Tensor, indices_or_sections: Parts) -> tuple[Tensor, ...]:
+@method
+def dsplit(input: Tensor, indices_or_sections: int | Sequence[int] | Tensor) -> tuple[Tensor, ...]:
     """Take axis 2 apart as `tensor_split`, but only into equal parts. Views."""
     return _split_axis("dsplit", input, indices_or_sections, 2, 3)
 
 
+@method
 def repeat_interleave(
     input: Tensor, repeats: int | Tensor, dim: int | None = None, *, output_size: int | None = None
 ) -> Tensor:
@@ -266,6 +274,7 @@ def repeat_interleave(
     return made
 
 
+@method
 def diff(
     input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None
 ) -> Tensor:
@@ -322,6 +331,7 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1.0, dim: int =
     return (diff(x, dim=dim) * both).sum(dim) / 2
 
 
+@method
 def cov(
     input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, aweights: Tensor | None = None
 ) -> Tensor:
@@ -366,8 +376,9 @@ def cov(
     return made.squeeze() if input.ndim < 2 else made
 
 
+@method
 def corrcoef(input: Tensor) -> Tensor:
-    """Give the correlations of variables (rows) over observations (columns): covariances over both deviations."""
+    """Give the correlations of variables (rows): covariances over the deviations of both."""
     c = cov(input)
     if c.ndim == 0:
         return c / c

@@ -38,7 +38,11 @@ def flatten(x: Array, start_dim: int = 0, end_dim: int = -1) -> Array:
 
 def unflatten(x: Array, dim: int, sizes: tuple[int, ...]) -> Array:
     dim %= x.ndim
-    return x.reshape(*x.shape[:dim], *x[(0,) * dim].reshape(x.shape[dim], -1)[:, 0].reshape(sizes).shape, *x.shape[dim + 1 :])
+    return x.reshape(
+        *x.shape[:dim],
+        *np.zeros(x.shape[dim]).reshape(sizes).shape,
+        *x.shape[dim + 1 :],
+    )
 
 
 ORACLES: dict[str, Oracle] = {

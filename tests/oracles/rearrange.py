@@ -65,7 +65,9 @@ ORACLES: dict[str, Oracle] = {
             Wrong((Z((2, 3)),), {"dims": (0, -2)}, "ValueError", ("0",)),
         ],
     ),
-    "fliplr": Oracle(np.fliplr, of(((2, 3), {})), ints="same", wrong=[Wrong((Z(2),), {}, "ShapeError", ("(2,)",))]),
+    "fliplr": Oracle(
+        np.fliplr, of(((2, 3), {})), ints="same", wrong=[Wrong((Z(2),), {}, "ShapeError", ("(2,)",))]
+    ),
     "flipud": Oracle(np.flipud, of(((2, 3), {}), ((3,), {})), ints="same"),
     "rot90": Oracle(
         lambda x, k=1, dims=(0, 1): np.rot90(x, k, dims),

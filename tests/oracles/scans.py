@@ -49,7 +49,11 @@ def prod(x: Array, dim: int | None = None, keepdim: bool = False) -> Array:
 def prods(d: Draw) -> list[Case]:
     x = d(3, 5)
     x[0, 2] = x[1, 1] = x[1, 3] = 0
-    some = [Case((c.inputs[0],), c.attrs | {"keepdim": k}, c.large, c.smooth) for c in cases()(d) for k in (False, True)]
+    some = [
+        Case((c.inputs[0],), c.attrs | {"keepdim": k}, c.large, c.smooth)
+        for c in cases()(d)
+        for k in (False, True)
+    ]
     return [*some, Case((d(3, 4),)), Case((x,), {"dim": 1}), Case((d(40),)), Case((Z((0, 2)),), smooth=False)]
 
 

@@ -36,7 +36,11 @@ def spread(*fns: Callable[..., Array]) -> Callable[..., Any]:
     """Of all if no axis is named."""
 
     def value(
-        x: Array, dim: Any = None, correction: float = 1.0, keepdim: bool = False, unbiased: bool | None = None
+        x: Array,
+        dim: Any = None,
+        correction: float = 1.0,
+        keepdim: bool = False,
+        unbiased: bool | None = None,
     ) -> Any:
         ddof = correction if unbiased is None else float(unbiased)
         options: dict[str, Any] = {"axis": axes(dim), "keepdims": keepdim}
@@ -128,7 +132,9 @@ ORACLES: dict[str, Oracle] = {
     ),
     "norm_p": Oracle(norm, norms, ulp=64, wrong=[Wrong((Z(0),), {"p": np.inf}, "ShapeError", ("(0,)",))]),
     "dist": Oracle(
-        lambda x, y, p=2.0: norm(x - y, p), lambda d: [Case((d(3, 4), d(4)), {"p": p}) for p in (1.0, 2.0)], ulp=32
+        lambda x, y, p=2.0: norm(x - y, p),
+        lambda d: [Case((d(3, 4), d(4)), {"p": p}) for p in (1.0, 2.0)],
+        ulp=32,
     ),
     "cdist": Oracle(
         cdist,

@@ -13,7 +13,11 @@ from oracles.base import Array, Case, Draw, Oracle, Wrong, Z
 def diagonal(x: Array, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Array:
     n, m = x.shape[dim1], x.shape[dim2]
     if not -n < offset < m:  # NumPy refuses some
-        return np.moveaxis(x, (dim1, dim2), (0, 1))[0, 0][..., None][..., :0] if n and m else np.zeros((0,), x.dtype)
+        return (
+            np.moveaxis(x, (dim1, dim2), (0, 1))[0, 0][..., None][..., :0]
+            if n and m
+            else np.zeros((0,), x.dtype)
+        )
     return np.diagonal(x, offset, dim1, dim2)
 
 

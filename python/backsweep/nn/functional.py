@@ -32,6 +32,7 @@ __all__ = [
     "logistic_loss",
     "mse_loss",
     "one_hot",
+    "pad",
     "relu",
     "sigmoid",
     "silu",
@@ -328,3 +329,33 @@ def probability(op: str, p: float) -> float:
     if not 0.0 <= given <= 1.0:
         raise ValueError(f"[{op}] p is {given}; it must be between 0 and 1")
     return given
+
+
+@formula(_core.ops.pad)
+def pad(
+    input: Tensor,
+    pad: Sequence[int],
+    mode: Literal["constant", "reflect", "replicate", "circular"] = "constant",
+    value: float | None = None,
+) -> Tensor:
+    """Put a border around a tensor.
+
+    Parameters
+    ----------
+    input : Tensor
+    pad : ints
+        Sizes before and after, two for each axis from the last one on; below 0 they take away.
+    mode : str
+    value : float, optional
+        Of a constant border; 0 if left out.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    ShapeError
+        If an axis is too short for a border that is made of it.
+    """
+    return _core.ops.pad(input, pad, mode, value)

@@ -9,7 +9,7 @@ import numpy as np
 
 from oracles.base import Array, Case, Draw, Oracle, Wrong, Z
 
-SHAPES: list[tuple[tuple[int, ...], int]] = [((), 0), ((7,), -1), ((3, 5), 0), ((2, 4, 3), 1), ((0, 3), 1)]
+SHAPES: list[tuple[tuple[int, ...], int]] = [((), 0), ((7,), -1), ((3, 5), 0), ((2, 4, 3), 1)]
 Place = Callable[[Array], int]
 
 
@@ -45,10 +45,6 @@ def taken(place: Callable[..., Place]) -> Callable[..., tuple[Array, Array]]:
     return value
 
 
-def kth(k: int = 1) -> Place:
-    return lambda row: int(np.argsort(row, kind="stable")[k - 1])
-
-
 def median() -> Place:
     return lambda row: int(np.argsort(row, kind="stable")[(len(row) - 1) // 2])
 
@@ -61,22 +57,25 @@ def mode() -> Place:
     return place
 
 
-def place_of_rank(x: Array, dim: int, rank: str, k: int = 1) -> Array:
-    place = {"kth": lambda: kth(k), "median": median, "nanmedian": median, "mode": mode}[rank]
+def place_of_rank(x: Array, dim: int, rank: str) -> Array:
+    place = {"median": median, "nanmedian": median, "mode": mode}[rank]
     return taken(place)(x, dim, True)[1]
 
 
 def ranks(d: Draw) -> list[Case]:
     some = [
-        Case((np.rint(d(*s)),), {"dim": a, "rank": r, "k": k})
+        Case((np.rint(d(*s)),), {"dim": a, "rank": r})
         for s, a in (((7,), 0), ((3, 5), 0), ((2, 4, 3), 1), ((), 0))
-        for r, k in (("kth", 3 if s else 1), ("median", 1), ("nanmedian", 1), ("mode", 1))
+        for r in ("median", "nanmedian", "mode")
     ]
-    return [*some, Case((d(301, 40),), {"dim": 1, "rank": "kth", "k": 9}, large=True)]
+    return [*some, Case((d(301, 40),), {"dim": 1, "rank": "median"}, large=True)]
 
 
 def empty() -> list[Wrong]:
-    return [Wrong((Z((2, 0)),), {"dim": 1}, "IndexError", ("(2, 0)",)), Wrong((Z(2),), {"dim": 1}, "IndexError", ("1",))]
+    return [
+        Wrong((Z((2, 0)),), {"dim": 1}, "IndexError", ("(2, 0)",)),
+        Wrong((Z(2),), {"dim": 1}, "IndexError", ("1",)),
+    ]
 
 
 def of_all(fn: Callable[[Array], Any]) -> Oracle:
@@ -113,7 +112,8 @@ ORACLES: dict[str, Oracle] = {
             np.asarray(np.max(x, dim, keepdims=keepdim)),
         ),
         lambda d: [
-            Case((apart(d, 3, 4),), {"dim": a, "keepdim": k}) for a, k in ((None, False), (1, True), (0, False))
+            Case((apart(d, 3, 4),), {"dim": a, "keepdim": k})
+            for a, k in ((None, False), (1, True), (0, False))
         ],
         ints="same",
         ulp=0,
@@ -123,21 +123,11 @@ ORACLES: dict[str, Oracle] = {
         ranks,
         ints="int64",
         of_bools="refuse",
-        wrong=[Wrong((Z((2, 3)),), {"dim": 1, "rank": "kth", "k": 4}, "ValueError", ("4", "1 to 3"))],
+        wrong=[Wrong((Z((2, 3)),), {"dim": 2, "rank": "median"}, "IndexError", ("2",))],
     ),
     "median": Oracle(lower, large, ints="same", of_bools="refuse", ulp=0),
     "nanmedian": Oracle(lower, large, ints="same", of_bools="refuse", ulp=0),
     "median_dim": Oracle(taken(median), along, ints="same", of_bools="refuse", ulp=0, wrong=empty()),
     "nanmedian_dim": Oracle(taken(median), along, ints="same", of_bools="refuse", ulp=0, wrong=empty()),
-    "kthvalue": Oracle(
-        taken(kth),
-        lambda d: [Case((apart(d, 3, 5),), {"k": k, "dim": 1}) for k in (1, 3, 5)],
-        ints="same",
-        of_bools="refuse",
-        ulp=0,
-        wrong=[Wrong((Z((2, 3)),), {"k": 0}, "ValueError", ("0",))],
-    ),
-    "mode": Oracle(
-        taken(mode), along, ints="same", of_bools="refuse", ulp=0, wrong=empty()
-    ),
+    "mode": Oracle(taken(mode), along, ints="same", of_bools="refuse", ulp=0, wrong=empty()),
 }

@@ -1,4 +1,4 @@
-// Extremes and order statistics along an axis, with their places: max, min, median, mode, kthvalue.
+// Extremes and order statistics along an axis, with their places: max, min, median, mode.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -6,7 +6,9 @@
 
 #include "base/error.h"
 #include "base/with_dtype.h"
+#include "ops/batch.h"
 #include "ops/composed.h"
+#include "ops/indexing.h"
 #include "ops/views.h"
 
 namespace bs::ops {
@@ -16,7 +18,7 @@ const AttrSchema kKeepdim{"keepdim", AttrType::boolean, false, false};
 
 // The elements at the places `at`, which keep the axis, and the places; the derivative is theirs.
 std::vector<Tensor> taken(const Tensor& x, const Tensor& at, int dim, bool keepdim) {
-  const Tensor values = elements_at(x, at, dim);
+  const Tensor values = gather_axis(x, at, dim);
   if (keepdim || x.shape().size() == 0) return {values, at};
   Dims shape = at.shape();
   shape.erase(dim);
@@ -90,9 +92,9 @@ BS_REGISTER(aminmax_op);
 
 // ---- order statistics -----------------------------------------------------------------------------------------
 
-// Which element of a row: the k-th least (from 1), NaN last; the lower median, NaN if any is, or of what is no NaN; of
-// the most frequent numbers the least, where it is last.
-enum class Rank : int64_t { kth, median, nanmedian, mode };
+// Which element of a row: the lower median, NaN if any is, or of what is no NaN; of the most frequent numbers the
+// least, where it is last.
+enum class Rank : int64_t { median, nanmedian, mode };
 
 template <class T>
 struct Placed {
@@ -107,7 +109,7 @@ struct Placed {
 };
 
 template <class T>
-int64_t place_in(Rank rank, int64_t k, Placed<T>* row, int64_t n) {
+int64_t place_in(Rank rank, Placed<T>* row, int64_t n) {
   const int64_t valid = std::partition(row, row + n, [](const auto& p) { return !p.is_nan(); }) - row;
   if (rank == Rank::mode) {
     std::sort(row, row + n);
@@ -120,7 +122,7 @@ int64_t place_in(Rank rank, int64_t k, Placed<T>* row, int64_t n) {
   }
   if (valid < n && (rank == Rank::median || valid == 0))  // the first NaN
     return std::min_element(row + valid, row + n)->at;
-  const int64_t want = rank == Rank::kth ? k - 1 : ((rank == Rank::median ? n : valid) - 1) / 2;
+  const int64_t want = ((rank == Rank::median ? n : valid) - 1) / 2;
   std::nth_element(row, row + want, row + n);
   return row[want].at;
 }
@@ -142,14 +144,14 @@ Rows rows_along(const char* name, const Attrs* attrs, const Dims& shape) {
 
 // at(row) for the elements of rows [lo, hi), each with its place.
 template <class Take>
-void each_ranked(const Call& call, const Rows& r, Rank rank, int64_t k, int64_t lo, int64_t hi, Take take) {
+void each_ranked(const Call& call, const Rows& r, Rank rank, int64_t lo, int64_t hi, Take take) {
   with_number(call.in[0].dtype(), [&](auto zero) {
     using T = decltype(zero);
     auto* row = reinterpret_cast<Placed<T>*>(call.scratch);
     for (int64_t i = lo; i < hi; ++i) {
       const T* from = call.in[0].as<T>() + i / r.inner * r.n * r.inner + i % r.inner;
       for (int64_t j = 0; j < r.n; ++j) row[j] = {from[j * r.inner], j};
-      take(i, place_in(rank, k, row, r.n));
+      take(i, place_in(rank, row, r.n));
     }
   });
 }
@@ -163,30 +165,26 @@ void check_ranked(const char* name, const Spec& x) {
 const Op place_of_rank_op{
     .name = "place_of_rank",
     .doc =
-        "Where along the axis dim (0 or more), which stays with size 1, the element of a rank is: the k-th least, the "
-        "median, the median of what is no NaN, or the mode.",
+        "Where along the axis dim (0 or more), which stays with size 1, the element of a rank is: the median, the "
+        "median of "
+        "what is no NaN, or the mode.",
     .inputs = {{"input"}},
-    .attrs =
-        {{"dim", AttrType::integer, true},
-         {.name = "rank", .type = AttrType::word, .required = true, .words = {"kth", "median", "nanmedian", "mode"}},
-         {"k", AttrType::integer, false, int64_t{1}}},
+    .attrs = {{"dim", AttrType::integer, true},
+              {.name = "rank", .type = AttrType::word, .required = true, .words = {"median", "nanmedian", "mode"}}},
     .infer =
         [](const Attrs* attrs, const Specs& in, Spec* out) {
           check_ranked("place_of_rank", in[0]);
           const Dims& shape = in[0].shape;
           const int dim = scalar_dim("place_of_rank", attrs->get<int64_t>(0), shape.size());
-          const int64_t n = shape.size() ? shape[dim] : 1, k = attrs->get<int64_t>(2);
+          const int64_t n = shape.size() ? shape[dim] : 1;
           if (n == 0) throw IndexError(cat("[place_of_rank] axis ", dim, " of ", str(shape), " is empty"));
-          if (k < 1 || k > n)
-            throw ValueError(
-                cat("[place_of_rank] k is ", k, ": axis ", dim, " of ", str(shape), " has ranks 1 to ", n));
           out[0].dtype = DType::i64;
           out[0].shape = shape;
           if (shape.size()) out[0].shape[dim] = 1;
         },
     .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
       const Rows r = rows_along("place_of_rank", call.attrs, call.in[0].shape());
-      each_ranked(call, r, static_cast<Rank>(call.attrs->get<int64_t>(1)), call.attrs->get<int64_t>(2), lo, hi,
+      each_ranked(call, r, static_cast<Rank>(call.attrs->get<int64_t>(1)), lo, hi,
                   [&](int64_t i, int64_t at) { call.out[0].as<int64_t>()[i] = at; });
       return -1;
     },
@@ -198,10 +196,11 @@ const Op place_of_rank_op{
     .storage = Storage::cast,
 };
 BS_REGISTER(place_of_rank_op);
+BS_BATCH(place_of_rank_op, batch_dims);
 
-std::vector<Tensor> of_rank(const Tensor& x, int64_t dim, Rank rank, int64_t k, bool keepdim) {
+std::vector<Tensor> of_rank(const Tensor& x, int64_t dim, Rank rank, bool keepdim) {
   const int axis = scalar_dim("place_of_rank", dim, x.shape().size());
-  const Tensor at = apply(place_of_rank_op, {x}, Attrs::make({int64_t{axis}, static_cast<int64_t>(rank), k}));
+  const Tensor at = apply(place_of_rank_op, {x}, Attrs::make({int64_t{axis}, static_cast<int64_t>(rank)}));
   return taken(x, at, axis, keepdim);
 }
 
@@ -231,7 +230,7 @@ Op median_op(const char* doc, const char* along) {
                 *call.out[0].as<T>() = std::is_integral_v<T> ? std::numeric_limits<T>::min() : T(NAN);
                 return;
               }
-              each_ranked(call, r, rank, 1, 0, 1,
+              each_ranked(call, r, rank, 0, 1,
                           [&](int64_t, int64_t at) { *call.out[0].as<T>() = call.in[0].as<T>()[at]; });
             });
             return -1;
@@ -266,14 +265,10 @@ Op ranked_op(const char* name, const char* doc) {
         .outputs = {"values", "indices"},
         .named = true,
         .compose = [](const Attrs* attrs, std::span<const Tensor> in) {
-          constexpr bool kth = rank == Rank::kth;
-          return of_rank(in[0], attrs->get<int64_t>(kth), rank, kth ? attrs->get<int64_t>(0) : 1,
-                         attrs->get<bool>(kth + 1));
+          return of_rank(in[0], attrs->get<int64_t>(0), rank, attrs->get<bool>(1));
         }};
-  if (rank == Rank::kth) op.attrs.push_back({"k", AttrType::integer, true});
-  op.attrs.push_back({"dim", AttrType::integer, rank == Rank::median || rank == Rank::nanmedian, int64_t{-1}});
-  op.attrs.push_back(kKeepdim);
-  if (rank == Rank::kth || rank == Rank::mode) op.visibility = Visibility::method;
+  op.attrs = {{"dim", AttrType::integer, rank != Rank::mode, int64_t{-1}}, kKeepdim};
+  if (rank == Rank::mode) op.visibility = Visibility::method;
   return op;
 }
 const Op median_dim_op = ranked_op<Rank::median>("median_dim", "The lower median along the axis dim and where it is.");
@@ -281,32 +276,10 @@ BS_REGISTER(median_dim_op);
 const Op nanmedian_dim_op = ranked_op<Rank::nanmedian>(
     "nanmedian_dim", "The lower median along the axis dim of what is not NaN, and where it is.");
 BS_REGISTER(nanmedian_dim_op);
-const Op kthvalue_op = ranked_op<Rank::kth>(
-    "kthvalue", "(values, indices): the k-th least along the axis dim, NaN last, of equal ones in their order.");
-BS_REGISTER(kthvalue_op);
 const Op mode_op = ranked_op<Rank::mode>(
     "mode", "(values, indices): the most frequent number along the axis dim, of several the least, where it is last.");
 BS_REGISTER(mode_op);
 
 }  // namespace
-
-Tensor elements_at(const Tensor& x, const Tensor& at, int dim) {
-  if (x.shape().size() == 0) return view_as_is(x);
-  // Of all elements in a row: those before along the axes on either side, and as many steps.
-  const int64_t n = x.shape()[dim];
-  Dims left = Dims::filled(x.shape().size(), 1), right = left;
-  int64_t outer = 1, inner = 1;
-  for (int d = 0; d < x.shape().size(); ++d)
-    if (d < dim)
-      outer *= left[d] = x.shape()[d];
-    else if (d > dim)
-      inner *= right[d] = x.shape()[d];
-  const Tensor begin =
-      add(reshape(mul(arange(outer, DType::i64), Tensor::scalar(static_cast<double>(n * inner), DType::i64)), left),
-          reshape(arange(inner, DType::i64), right));
-  const Tensor place = add(mul(at, Tensor::scalar(static_cast<double>(inner), DType::i64)), begin);
-  static const Op* const rows = find_op("index_rows");
-  return apply(*rows, {reshape(x, {x.numel()}), place});
-}
 
 }  // namespace bs::ops

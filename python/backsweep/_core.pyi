@@ -2,13 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Generic, Literal, NamedTuple, NoReturn, ParamSpec, TypeAlias, TypeVar, overload
+from typing import Any, Generic, Literal, ParamSpec, TypeAlias, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
-
-from backsweep import _device
-from backsweep.linalg import _types
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -18,7 +15,6 @@ Self = TypeVar("Self", bound="Tensor")
 TensorLike: TypeAlias = Tensor | npt.ArrayLike
 DTypeLike: TypeAlias = DType | npt.DTypeLike
 Size: TypeAlias = int | Sequence[int]
-DeviceLike: TypeAlias = _device.DeviceLike
 _int: TypeAlias = int
 _float: TypeAlias = float
 _bool: TypeAlias = bool
@@ -49,10 +45,6 @@ class DType:
     def itemsize(self) -> int: ...
     @property
     def is_floating_point(self) -> bool: ...
-    @property
-    def is_complex(self) -> bool: ...
-    @property
-    def is_signed(self) -> bool: ...
     @property
     def dtype(self) -> np.dtype[Any]: ...
     def __eq__(self, other: object, /) -> bool: ...
@@ -119,7 +111,7 @@ class RemovableHandle:
     def __exit__(self, *error: Any) -> None: ...
 
 class Tensor:
-    def __init__(self, *data: Any, device: DeviceLike = None, requires_grad: _bool = False) -> None: ...
+    def __init__(self, data: TensorLike, requires_grad: _bool = False) -> None: ...
     @property
     def T(self) -> Tensor: ...
     def __abs__(self) -> Tensor: ...
@@ -130,15 +122,6 @@ class Tensor:
     ) -> npt.NDArray[Any]: ...
     def __bool__(self) -> _bool: ...
     def __deepcopy__(self: Self, memo: dict[_int, Any], /) -> Self: ...
-    def __dlpack__(
-        self,
-        *,
-        stream: None = None,
-        max_version: tuple[_int, _int] | None = None,
-        dl_device: tuple[_int, _int] | None = None,
-        copy: _bool | None = None,
-    ) -> Any: ...
-    def __dlpack_device__(self) -> tuple[_int, _int]: ...
     def __eq__(self, other: object, /) -> Tensor: ...  # type: ignore[override]
     def __float__(self) -> _float: ...
     def __floordiv__(self, other: TensorLike, /) -> Tensor: ...
@@ -183,12 +166,10 @@ class Tensor:
     def __rsub__(self, other: TensorLike, /) -> Tensor: ...
     def __rtruediv__(self, other: TensorLike, /) -> Tensor: ...
     def __rxor__(self, other: TensorLike, /) -> Tensor: ...
-    def __setitem__(self, key: Any, value: TensorLike, /) -> None: ...
     def __sub__(self, other: TensorLike, /) -> Tensor: ...
     def __truediv__(self, other: TensorLike, /) -> Tensor: ...
     def __xor__(self, other: TensorLike, /) -> Tensor: ...
     def _replace(self: Self, value: TensorLike, /) -> Self: ...
-    def _snapshot(self) -> Tensor: ...
     def abs(self) -> Tensor:
         """|x|; derivative 0 at x = 0 and NaN"""
 
@@ -287,6 +268,19 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
+    def adjoint(self) -> Tensor:
+        """The last two axes exchanged: there are no complex numbers. A view."""
+
+    def all(
+        self,
+        dim: Size | None = None,
+        keepdim: _bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: _bool = ...,
+    ) -> Tensor:
+        """Whether all elements along the axes dim (None: all) are not 0; of nothing, True. Of uint8, as 0 or 1 in uint8."""
+
     def amax(
         self,
         dim: Size | None = None,
@@ -306,6 +300,26 @@ class Tensor:
         keepdims: _bool = ...,
     ) -> Tensor:
         """The minimum over the axes dim (None: all), NaN if any is, and then so is the derivative; equal minima share it."""
+
+    def aminmax(
+        self,
+        *,
+        dim: Size | None = None,
+        axis: Size | None = ...,
+        keepdim: _bool = False,
+        keepdims: _bool = ...,
+    ) -> tuple[Tensor, Tensor]:
+        """(min, max) along the axis dim (None: of all), NaN if any is; equal ones share the derivative."""
+
+    def any(
+        self,
+        dim: Size | None = None,
+        keepdim: _bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: _bool = ...,
+    ) -> Tensor:
+        """Whether any element along the axes dim (None: all) is not 0; of nothing, False. Of uint8, as 0 or 1 in uint8."""
 
     def argmax(
         self,
@@ -378,12 +392,6 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
-    def bernoulli(self, p: _float | None = None, *, generator: Any = None) -> Tensor:
-        """1 with the probability that the element is, or that p is, else 0; of input's shape and dtype. ValueError where a probability is not in [0, 1]."""
-
-    def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Tensor:
-        """Fill with 1 at the probability p, a number or a tensor of them, else 0."""
-
     def bfloat16(self) -> Tensor:
         """As bfloat16."""
 
@@ -432,14 +440,14 @@ class Tensor:
     def bool(self) -> Tensor:
         """As bool: whether each element is not 0."""
 
+    def broadcast_to(self, size: Size = ..., *, shape: Size = ...) -> Tensor:
+        """The tensor repeated to a shape that it broadcasts to; -1 keeps a size. A view."""
+
     def byte(self) -> Tensor:
         """As uint8."""
 
     def cast(self, dtype: DTypeLike) -> Tensor:
         """Another dtype: to bool, whether each element is not 0; floats to integers are cut towards zero, and give the least one where none fits."""
-
-    def cauchy_(self, median: _float = 0.0, sigma: _float = 1.0, *, generator: Any = None) -> Tensor:
-        """Fill with random numbers of the Cauchy distribution: median + sigma tan(pi (u - 1/2)), u uniform."""
 
     def ceil(self) -> Tensor:
         """the least whole number >= x; derivative 0"""
@@ -453,26 +461,26 @@ class Tensor:
     def char(self) -> Tensor:
         """As int8."""
 
-    def cholesky(self, upper: _bool = False) -> Tensor:
+    def cholesky(self) -> Tensor:
         """Factor: `linalg.cholesky`."""
 
-    def cholesky_inverse(self, upper: _bool = False) -> Tensor:
+    def cholesky_inverse(self) -> Tensor:
         """Invert A = L Lᵀ (or Lᵀ L, if `upper`), given by its triangular factor."""
 
-    def cholesky_solve(self, input2: Any, upper: _bool = False) -> Tensor:
+    def cholesky_solve(self) -> Tensor:
         """Solve A X = input, where input2 is the factor: A = L Lᵀ (or Lᵀ L, if `upper`)."""
 
     def chunk(self, chunks: _int, dim: _int = 0, *, axis: _int = ...) -> tuple[Tensor, ...]:
         """At most `chunks` parts of the axis dim, all of one size (the last may be smaller). Views."""
 
-    def clone(self) -> Tensor:
-        """A copy whose elements lie in row-major order."""
-
     def contiguous(self) -> Tensor:
-        """The tensor itself where its elements lie in row-major order, else a copy that does."""
+        """A copy whose elements lie in row-major order."""
 
     def copy_(self: Self, src: TensorLike, non_blocking: _bool = False) -> Self:
         """src, broadcast to the shape and cast to the dtype, becomes the value."""
+
+    def corrcoef(self) -> Tensor:
+        """Give the correlations of variables (rows): covariances over the deviations of both."""
 
     def cos(self) -> Tensor:
         """cos x"""
@@ -483,14 +491,58 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
-    def cpu(self, memory_format: Any = None) -> Tensor:
-        """Give the tensor itself: it is on the CPU."""
+    def count_nonzero(self, dim: Size | None = None, *, axis: Size | None = ...) -> Tensor:
+        """How many elements along the axes dim (None: all) are not 0, int64."""
+
+    def cov(self) -> Tensor:
+        """Estimate the covariances of variables (rows) from observations (columns).
+
+            Parameters
+            ----------
+            input : Tensor, shape (variables, observations), or (observations,), or ()
+            correction : int
+                Taken from the number of observations: sum (x - mean) (y - mean) / (n - correction).
+            fweights : Tensor of ints, shape (observations,), optional
+                How often each was seen.
+            aweights : Tensor, shape (observations,), optional
+                What each counts.
+
+            Returns
+            -------
+            Tensor, shape (variables, variables), or () of one variable
+        """
 
     def cross(self, other: TensorLike, dim: _int | None = None, *, axis: _int | None = ...) -> Tensor:
         """The vector product along the axis dim of size 3 (None: the first such); other axes broadcast."""
 
-    def cuda(self, device: Any = None, non_blocking: _bool = False, memory_format: Any = None) -> NoReturn:
-        """Raise RuntimeError: there is no GPU."""
+    def cummax(self, dim: _int = ..., *, axis: _int = ...) -> tuple[Tensor, Tensor]:
+        """values: the largest of x[0], ..., x[k] for each k along the axis dim, NaN from the first NaN on; indices: where it is (int64), the last of equal ones, which gets the derivative."""
+
+    def cummin(self, dim: _int = ..., *, axis: _int = ...) -> tuple[Tensor, Tensor]:
+        """values: the least of x[0], ..., x[k] for each k along the axis dim, NaN from the first NaN on; indices: where it is (int64), the last of equal ones, which gets the derivative."""
+
+    def cumprod(
+        self,
+        dim: _int = ...,
+        *,
+        axis: _int = ...,
+        reverse: _bool = False,
+        dtype: DTypeLike | None = None,
+    ) -> Tensor:
+        """The products of x[0], ..., x[k] for each k along the axis dim, or with reverse those of x[k] and all that follow. Integers and bools are multiplied in int64."""
+
+    def cumprod_(
+        self: Self,
+        dim: _int = ...,
+        *,
+        axis: _int = ...,
+        reverse: _bool = False,
+        dtype: DTypeLike | None = None,
+    ) -> Self:
+        """The products of x[0], ..., x[k] for each k along the axis dim, or with reverse those of x[k] and all that follow. Integers and bools are multiplied in int64.
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def cumsum(
         self,
@@ -502,10 +554,19 @@ class Tensor:
     ) -> Tensor:
         """The sums of x[0], ..., x[k] for each k along the axis dim, or with reverse those of x[k] and all that follow. Integers and bools are summed in int64."""
 
-    @property
-    def data(self) -> Tensor: ...
-    @data.setter
-    def data(self, value: Tensor) -> None: ...
+    def cumsum_(
+        self: Self,
+        dim: _int = ...,
+        *,
+        axis: _int = ...,
+        reverse: _bool = False,
+        dtype: DTypeLike | None = None,
+    ) -> Self:
+        """The sums of x[0], ..., x[k] for each k along the axis dim, or with reverse those of x[k] and all that follow. Integers and bools are summed in int64.
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def deg2rad(self) -> Tensor:
         """input pi / 180"""
 
@@ -521,10 +582,41 @@ class Tensor:
     def detach(self) -> Tensor:
         """The same value without a history. Shares memory."""
 
-    @property
-    def device(self) -> _device.device: ...
+    def diag(self, diagonal: _int = 0) -> Tensor:
+        """Of a vector the matrix with it on the diagonal, of a matrix its diagonal, copied."""
+
+    def diag_embed(self, offset: _int = 0, dim1: _int = -2, dim2: _int = -1) -> Tensor:
+        """Matrices, at the axes dim1 and dim2 of the result, that hold the last axis of input on the diagonal (see diagonal) and zeros elsewhere."""
+
+    def diagflat(self, offset: _int = 0) -> Tensor:
+        """The matrix with all elements, in row-major order, on the diagonal."""
+
+    def diagonal(self, offset: _int = 0, dim1: _int = 0, dim2: _int = 1) -> Tensor:
+        """The diagonal of the axes dim1 and dim2, as the last axis: offset columns to the right of the main one, or -offset rows below. A view."""
+
+    def diff(self) -> Tensor:
+        """Give the differences x[k + 1] - x[k] along an axis, n times over.
+
+            Parameters
+            ----------
+            input : Tensor
+                Of bools: whether neighbours differ.
+            n : int
+            dim : int
+            prepend, append : Tensor, optional
+                Put before and after along the axis first.
+
+            Returns
+            -------
+            Tensor
+                n positions shorter.
+        """
+
     def dim(self) -> _int:
         """The number of axes."""
+
+    def dist(self, other: TensorLike, p: _float = 2.0) -> Tensor:
+        """The p-norm of input - other."""
 
     def div(self, other: TensorLike, *, rounding_mode: Literal["floor", "trunc"] | None = None) -> Tensor:
         """input / other. rounding_mode rounds it: 'floor' down, 'trunc' towards 0; of integers it is then an integer"""
@@ -560,11 +652,11 @@ class Tensor:
     def double(self) -> Tensor:
         """As float64."""
 
+    def dsplit(self) -> Tensor:
+        """Take axis 2 apart as `tensor_split`, but only into equal parts. Views."""
+
     @property
     def dtype(self) -> DType: ...
-    def element_size(self) -> _int:
-        """Give the bytes per element."""
-
     def eq(self, other: TensorLike) -> Tensor:
         """input == other"""
 
@@ -598,6 +690,9 @@ class Tensor:
     def expand(self, *size: _int) -> Tensor:
         """The tensor repeated to a shape that it broadcasts to; -1 keeps a size. A view."""
 
+    def expand_as(self, other: TensorLike) -> Tensor:
+        """Repeated to the shape of other. A view."""
+
     def expm1(self) -> Tensor:
         """e^x - 1, also where x is small"""
 
@@ -606,9 +701,6 @@ class Tensor:
 
         In place: the result becomes the value of the tensor, which is returned.
         """
-
-    def exponential_(self, lambd: _float = 1.0, *, generator: Any = None) -> Tensor:
-        """Fill with numbers of the exponential distribution: -log(u) / lambd, u uniform in (0, 1]."""
 
     def fill_(self: Self, value: _float | Tensor) -> Self:
         """Every element becomes the number, or the value of a 0-d tensor."""
@@ -621,6 +713,21 @@ class Tensor:
 
         In place: the result becomes the value of the tensor, which is returned.
         """
+
+    def flatten(self, start_dim: _int = 0, end_dim: _int = -1) -> Tensor:
+        """The axes start_dim to end_dim, both included, as one; a 0-d tensor becomes (1,). A view where the strides allow it, else a copy."""
+
+    @overload
+    def flip(self, dims: Size) -> Tensor: ...
+    @overload
+    def flip(self, *dims: _int) -> Tensor:
+        """The axes dims backwards. A copy."""
+
+    def fliplr(self) -> Tensor:
+        """The columns (axis 1) backwards. A copy."""
+
+    def flipud(self) -> Tensor:
+        """The rows (axis 0) backwards. A copy."""
 
     def float(self) -> Tensor:
         """As float32."""
@@ -689,20 +796,14 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
-    def geometric_(self, p: _float, *, generator: Any = None) -> Tensor:
-        """Fill with how many trials of probability p the first success takes: 1 + floor(log(u) / log(1 - p))."""
-
-    def geqrf(self) -> _types.geqrf:
+    def geqrf(self) -> Tensor:
         """Give the vectors, R above them, and factors tau from which `orgqr` makes the Q of `qr`.
 
-        Not differentiable. Needs SciPy.
+            Not differentiable. Needs SciPy.
         """
 
     def ger(self, vec2: TensorLike) -> Tensor:
         """x_i y_j of two vectors: (n,) and (m,) give (n, m)."""
-
-    def get_device(self) -> _int:
-        """Give -1, the number of the CPU."""
 
     @property
     def grad(self) -> Tensor | None: ...
@@ -742,6 +843,9 @@ class Tensor:
 
     def histc(self, bins: _int = 100, min: _float = 0.0, max: _float = 0.0) -> Tensor:
         """How many elements lie in each of `bins` intervals of one length from min to max, which is in the last one; where both are 0, from the least to the largest element. Not differentiable."""
+
+    def hsplit(self) -> Tensor:
+        """Take axis 1 apart, of a vector axis 0, as `tensor_split`, but only into equal parts. Views."""
 
     def index_add(
         self,
@@ -814,32 +918,32 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
-    def index_put(self, indices: Sequence[Tensor], values: Tensor, accumulate: _bool = False) -> Tensor:
+    def index_put(self) -> Tensor:
         """Give input with values at indices: what `input[indices] = values` leaves.
 
-        Parameters
-        ----------
-        input : Tensor
-        indices : sequence of Tensor
-            Integers (int64, int32), which broadcast together, or masks (bool), for the first axes.
-        values : Tensor
-            Of input's dtype; broadcasts to `input[indices]`.
-        accumulate : bool, default False
-            Add to what is there, in the order of indices, also where positions repeat. Else the last one stays.
+            Parameters
+            ----------
+            input : Tensor
+            indices : sequence of Tensor
+                Integers (int64, int32), which broadcast together, or masks (bool), for the first axes.
+            values : Tensor
+                Of input's dtype; broadcasts to `input[indices]`.
+            accumulate : bool, default False
+                Add to what is there, in the order of indices, also where positions repeat. Else the last one stays.
 
-        Returns
-        -------
-        Tensor
+            Returns
+            -------
+            Tensor
 
-        Raises
-        ------
-        IndexError
-            If an index is outside its axis, or a mask does not fit.
-        ShapeError, DTypeError
-            If values do not fit.
+            Raises
+            ------
+            IndexError
+                If an index is outside its axis, or a mask does not fit.
+            ShapeError, DTypeError
+                If values do not fit.
         """
 
-    def index_put_(self, indices: Sequence[Tensor], values: Tensor, accumulate: _bool = False) -> Tensor:
+    def index_put_(self) -> Tensor:
         """Write values at indices, as index_put; gives the tensor."""
 
     def index_reduce(
@@ -884,42 +988,14 @@ class Tensor:
     def inverse(self) -> Tensor:
         """Invert matrices: `linalg.inv`."""
 
-    def is_complex(self) -> _bool:
-        """Say whether the elements are complex numbers: never."""
-
     def is_contiguous(self) -> _bool:
         """Whether the elements lie in row-major order without gaps."""
-
-    @property
-    def is_cpu(self) -> _bool: ...
-    @property
-    def is_cuda(self) -> _bool: ...
-    def is_floating_point(self) -> _bool:
-        """Say whether the elements are floating-point numbers."""
 
     def is_inference(self) -> _bool:
         """False: inference_mode is no_grad here."""
 
     @property
     def is_leaf(self) -> _bool: ...
-    @property
-    def is_mps(self) -> _bool: ...
-    def is_nonzero(self) -> _bool:
-        """Say whether the only element is not 0. RuntimeError unless there is exactly one."""
-
-    def is_pinned(self, device: Any = None) -> _bool:
-        """Give False."""
-
-    @property
-    def is_quantized(self) -> _bool: ...
-    def is_same_size(self, other: Tensor) -> _bool:
-        """Say whether the shapes are the same."""
-
-    def is_signed(self) -> _bool:
-        """Say whether the dtype has negative numbers."""
-
-    @property
-    def is_sparse(self) -> _bool: ...
     @property
     def is_symbolic(self) -> _bool: ...
     def isfinite(self) -> Tensor:
@@ -934,8 +1010,6 @@ class Tensor:
     def item(self) -> Any:
         """The only element, as a Python number."""
 
-    @property
-    def itemsize(self) -> _int: ...
     def kron(self, other: TensorLike) -> Tensor:
         """Kronecker's product: the blocks x_i y, in blocks along each axis; axes that one side lacks have size 1."""
 
@@ -947,11 +1021,9 @@ class Tensor:
         *,
         axis: _int = ...,
         keepdims: _bool = ...,
-    ) -> return_types.kthvalue:
+    ) -> tuple[Tensor, Tensor]:
         """The k-th smallest element along dim, counted from 1, and its number there. NaN is above all."""
 
-    @property
-    def layout(self) -> _device.Word: ...
     def le(self, other: TensorLike) -> Tensor:
         """input <= other"""
 
@@ -997,16 +1069,16 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
-    def log_normal_(self, mean: _float = 1.0, std: _float = 2.0, *, generator: Any = None) -> Tensor:
-        """Fill with exp(z), z of the normal distribution."""
-
     def log_softmax(self, dim: _int = ..., dtype: DTypeLike | None = None, *, axis: _int = ...) -> Tensor:
         """x - ln sum exp(x) along the axis dim. No finite x overflows."""
+
+    def logcumsumexp(self, dim: _int = ..., *, axis: _int = ...) -> Tensor:
+        """ln sum exp of x[0], ..., x[k] for each k along the axis dim, of integers in float32. No finite x overflows."""
 
     def logdet(self) -> Tensor:
         """Give ln det of matrices (..., n, n): -inf of a determinant 0, NaN of a negative one.
 
-        The derivative is A⁻ᵀ (Giles 2008).
+            The derivative is A⁻ᵀ (Giles 2008).
         """
 
     def logical_not(self) -> Tensor:
@@ -1040,10 +1112,10 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
-    def lu(self, pivot: _bool = True, get_infos: _bool = False) -> tuple[Tensor, ...]:
+    def lu(self) -> Tensor:
         """Give `linalg.lu_factor` as a tuple; with `get_infos` `linalg.lu_factor_ex`."""
 
-    def lu_solve(self, LU_data: Any, LU_pivots: Any) -> Tensor:
+    def lu_solve(self) -> Tensor:
         """Solve A X = b: `linalg.lu_solve`."""
 
     def masked_fill(self, mask: TensorLike, value: TensorLike) -> Tensor:
@@ -1073,8 +1145,23 @@ class Tensor:
     def matrix_exp(self) -> Tensor:
         """Give Σ Aⁿ / n!: `linalg.matrix_exp`."""
 
-    def matrix_power(self, n: _int) -> Tensor:
+    def matrix_power(self) -> Tensor:
         """Give Aⁿ: `linalg.matrix_power`."""
+
+    @overload
+    def max(self) -> Tensor: ...
+    @overload
+    def max(
+        self,
+        dim: _int = ...,
+        keepdim: _bool = False,
+        *,
+        axis: _int = ...,
+        keepdims: _bool = ...,
+    ) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def max(self, other: TensorLike) -> Tensor:
+        """The largest of all elements, NaN if any is; equal ones share the derivative. max(input, dim, keepdim): (values, indices) along the axis dim, the first of equal ones, which gets the derivative. max(input, other): maximum."""
 
     def maximum(self, other: TensorLike) -> Tensor:
         """max(input, other), NaN if either is; where equal, each gets half of the derivative, where NaN, all of it"""
@@ -1096,6 +1183,34 @@ class Tensor:
     ) -> Tensor:
         """The mean over the axes dim (None: all); of nothing, NaN."""
 
+    @overload
+    def median(self) -> Tensor: ...
+    @overload
+    def median(
+        self,
+        dim: _int = ...,
+        keepdim: _bool = False,
+        *,
+        axis: _int = ...,
+        keepdims: _bool = ...,
+    ) -> tuple[Tensor, Tensor]:
+        """The lower median of all elements, NaN if any is; equal ones share the derivative. median(input, dim=-1, keepdim): (values, indices) along the axis dim, the derivative goes to the index."""
+
+    @overload
+    def min(self) -> Tensor: ...
+    @overload
+    def min(
+        self,
+        dim: _int = ...,
+        keepdim: _bool = False,
+        *,
+        axis: _int = ...,
+        keepdims: _bool = ...,
+    ) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def min(self, other: TensorLike) -> Tensor:
+        """The least of all elements, NaN if any is; equal ones share the derivative. min(input, dim, keepdim): (values, indices) along the axis dim, the first of equal ones, which gets the derivative. min(input, other): minimum."""
+
     def minimum(self, other: TensorLike) -> Tensor:
         """min(input, other), NaN if either is; where equal, each gets half of the derivative, where NaN, all of it"""
 
@@ -1107,6 +1222,22 @@ class Tensor:
 
     def mm(self, mat2: TensorLike) -> Tensor:
         """x y of two matrices, (m, k) by (k, n)."""
+
+    def mode(
+        self,
+        dim: _int = -1,
+        keepdim: _bool = False,
+        *,
+        axis: _int = ...,
+        keepdims: _bool = ...,
+    ) -> tuple[Tensor, Tensor]:
+        """(values, indices): the most frequent number along the axis dim, of several the least, where it is last."""
+
+    def moveaxis(self, source: Size, destination: Size) -> Tensor:
+        """The axes source at the positions destination, the others in their order. A view."""
+
+    def movedim(self, source: Size, destination: Size) -> Tensor:
+        """The axes source at the positions destination, the others in their order. A view."""
 
     def msort(self) -> Tensor:
         """The elements along the first axis in ascending order."""
@@ -1120,9 +1251,6 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
-    def multinomial(self, num_samples: _int, replacement: _bool = False, *, generator: Any = None) -> Tensor:
-        """For each row of weights, (n,) or (m, n), num_samples positions of it, each as likely as its share of what may still be drawn; without replacement none twice. int64. ValueError where weights are negative, not finite, or too few are above 0."""
-
     def multiply(self, other: TensorLike) -> Tensor:
         """input times other; of bools, whether both are true"""
 
@@ -1135,16 +1263,46 @@ class Tensor:
     def mv(self, vec: TensorLike) -> Tensor:
         """x v of a matrix (m, k) and a vector (k,)."""
 
+    def nanmean(
+        self,
+        dim: Size | None = None,
+        keepdim: _bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: _bool = ...,
+        dtype: DTypeLike | None = None,
+    ) -> Tensor:
+        """The mean over the axes dim (None: all) of what is not NaN."""
+
+    @overload
+    def nanmedian(self) -> Tensor: ...
+    @overload
+    def nanmedian(
+        self,
+        dim: _int = ...,
+        keepdim: _bool = False,
+        *,
+        axis: _int = ...,
+        keepdims: _bool = ...,
+    ) -> tuple[Tensor, Tensor]:
+        """The lower median of all elements that are not NaN; equal ones share the derivative. nanmedian(input, dim=-1, keepdim): (values, indices) along the axis dim, the derivative goes to the index."""
+
+    def nansum(
+        self,
+        dim: Size | None = None,
+        keepdim: _bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: _bool = ...,
+        dtype: DTypeLike | None = None,
+    ) -> Tensor:
+        """The sum over the axes dim (None: all), in which NaN counts as 0."""
+
     def narrow(self, dim: _int = ..., start: _int = ..., length: _int = ..., *, axis: _int = ...) -> Tensor:
         """x[start:start + length] on axis dim, which must be there. A view."""
 
     @property
-    def nbytes(self) -> _int: ...
-    @property
     def ndim(self) -> _int: ...
-    def ndimension(self) -> _int:
-        """Give the number of axes."""
-
     def ne(self, other: TensorLike) -> Tensor:
         """input != other"""
 
@@ -1172,92 +1330,49 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
-    def nelement(self) -> _int:
-        """Give the number of elements."""
-
-    def new(self, *data: Any, device: DeviceLike = None) -> Tensor:
-        """Give what `Tensor(*data)` gives, with the tensor's dtype."""
-
-    def new_empty(
-        self,
-        *size: Any,
-        dtype: Any = None,
-        device: DeviceLike = None,
-        requires_grad: _bool = False,
-        layout: Any = None,
-        pin_memory: _bool = False,
-    ) -> Tensor:
-        """Give a tensor of a shape, to be written; until then it holds zeros."""
-
-    def new_full(
-        self,
-        size: Any,
-        fill_value: Any,
-        *,
-        dtype: Any = None,
-        device: DeviceLike = None,
-        requires_grad: _bool = False,
-        layout: Any = None,
-        pin_memory: _bool = False,
-    ) -> Tensor:
-        """Give a tensor of one number."""
-
-    def new_ones(
-        self,
-        *size: Any,
-        dtype: Any = None,
-        device: DeviceLike = None,
-        requires_grad: _bool = False,
-        layout: Any = None,
-        pin_memory: _bool = False,
-    ) -> Tensor:
-        """Give ones of a shape."""
-
-    def new_tensor(
-        self,
-        data: Any,
-        *,
-        dtype: Any = None,
-        device: DeviceLike = None,
-        requires_grad: _bool = False,
-        layout: Any = None,
-        pin_memory: _bool = False,
-    ) -> Tensor:
-        """Give a tensor with a copy of data."""
-
-    def new_zeros(
-        self,
-        *size: Any,
-        dtype: Any = None,
-        device: DeviceLike = None,
-        requires_grad: _bool = False,
-        layout: Any = None,
-        pin_memory: _bool = False,
-    ) -> Tensor:
-        """Give zeros of a shape."""
-
-    def nonzero(self, *, as_tuple: _bool = False) -> Tensor | tuple[Tensor, ...]:
+    def nonzero(self) -> Tensor:
         """Find the elements that are not 0.
 
-        Parameters
-        ----------
-        input : Tensor
-        as_tuple : bool, default False
-            Give a vector for each axis, as `input[...]` takes them, instead of one matrix.
+            Parameters
+            ----------
+            input : Tensor
+            as_tuple : bool, default False
+                Give a vector for each axis, as `input[...]` takes them, instead of one matrix.
 
-        Returns
-        -------
-        Tensor, shape (n, axes), int64, or a tuple of Tensor, shape (n,), int64
-            Positions in row-major order.
+            Returns
+            -------
+            Tensor, shape (n, axes), int64, or a tuple of Tensor, shape (n,), int64
+                Positions in row-major order.
 
-        Raises
-        ------
-        GraphError
-            In a capture, where n is not known.
+            Raises
+            ------
+            GraphError
+                In a capture, where n is not known.
         """
 
-    def normal_(self, mean: _float = 0.0, std: _float = 1.0, *, generator: Any = None) -> Tensor:
-        """Fill with random numbers of the normal distribution."""
+    @overload
+    def norm(
+        self,
+        p: Literal["fro", "nuc"] = "fro",
+        dim: Size | None = None,
+        keepdim: _bool = False,
+        dtype: DTypeLike | None = None,
+        *,
+        axis: Size | None = ...,
+        keepdims: _bool = ...,
+    ) -> Tensor: ...
+    @overload
+    def norm(
+        self,
+        p: _float,
+        dim: Size | None = None,
+        keepdim: _bool = False,
+        dtype: DTypeLike | None = None,
+        *,
+        axis: Size | None = ...,
+        keepdims: _bool = ...,
+    ) -> Tensor:
+        """(sum |x|^p)^(1/p) over the axes dim (None: all), of all elements of several axes as of one vector; 'fro' is p=2, whose squares are summed in float64. p=inf, -inf: the largest, the least |x|; p=0: how many are not 0."""
 
     def not_equal(self, other: TensorLike) -> Tensor:
         """input != other"""
@@ -1274,10 +1389,10 @@ class Tensor:
     def numpy(self) -> npt.NDArray[Any]:
         """A read-only NumPy view. Its values stay, whatever happens to the tensor or parameter."""
 
-    def orgqr(self, tau: Any) -> Tensor:
+    def orgqr(self) -> Tensor:
         """Give Q: `linalg.householder_product`."""
 
-    def ormqr(self, tau: Any, other: Any, left: _bool = True, transpose: _bool = False) -> Tensor:
+    def ormqr(self) -> Tensor:
         """Multiply by the whole (m, m) Q of `geqrf`: Q C, or C Q unless `left`; with Qᵀ if `transpose`."""
 
     def outer(self, vec2: TensorLike) -> Tensor:
@@ -1289,10 +1404,7 @@ class Tensor:
     def permute(self, *dims: _int) -> Tensor:
         """The axes in the order dims. A view."""
 
-    def pin_memory(self, device: Any = None) -> Tensor:
-        """Give the tensor itself: there is no GPU to copy it to."""
-
-    def pinverse(self, rcond: _float = 1e-15) -> Tensor:
+    def pinverse(self) -> Tensor:
         """Give pseudo-inverses: `linalg.pinv`."""
 
     def pow(self, exponent: TensorLike) -> Tensor:
@@ -1304,6 +1416,17 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
+    def prod(
+        self,
+        dim: _int | None = None,
+        keepdim: _bool = False,
+        *,
+        axis: _int | None = ...,
+        keepdims: _bool = ...,
+        dtype: DTypeLike | None = None,
+    ) -> Tensor:
+        """The product along the axis dim (None: of all elements); integers and bools are multiplied in int64. Of nothing, 1."""
+
     def put(self, index: TensorLike, source: TensorLike, accumulate: _bool = False) -> Tensor:
         """input with source's elements at the positions index in row-major order, or added there with accumulate."""
 
@@ -1313,7 +1436,7 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
-    def qr(self, some: _bool = True) -> _types.qr:
+    def qr(self) -> Tensor:
         """Factor: `linalg.qr`, reduced if `some`, else complete."""
 
     def rad2deg(self) -> Tensor:
@@ -1325,8 +1448,8 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
-    def random_(self, from_: Any = None, to: Any = None, *, generator: Any = None) -> Tensor:
-        """Fill with whole numbers below `to`, from `from_` or 0 on; by default with all that the dtype holds."""
+    def ravel(self) -> Tensor:
+        """All elements in row-major order, along one axis. A view where the strides allow it, else a copy."""
 
     def reciprocal(self) -> Tensor:
         """1 / x"""
@@ -1361,6 +1484,30 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
+    @overload
+    def repeat(self, repeats: Size) -> Tensor: ...
+    @overload
+    def repeat(self, *repeats: _int) -> Tensor:
+        """Each axis repeated as often as sizes says, as a copy; new axes come first."""
+
+    def repeat_interleave(self) -> Tensor:
+        """Repeat each element along an axis, one after the other.
+
+            Parameters
+            ----------
+            input : Tensor
+            repeats : int, or Tensor of ints, shape () or (n,)
+                How often, for all or for each position. A tensor's values are read: not inside `bs.compile`.
+            dim : int, optional
+                The axis; of all elements in a row if it is left out.
+            output_size : int, optional
+                The size that the axis gets; checked.
+
+            Returns
+            -------
+            Tensor
+        """
+
     @property
     def requires_grad(self) -> _bool: ...
     @requires_grad.setter
@@ -1374,11 +1521,20 @@ class Tensor:
     def reshape(self, *shape: _int) -> Tensor:
         """The elements in row-major order under another shape; one size may be -1. A view where the strides allow it, else a copy."""
 
+    def reshape_as(self, other: TensorLike) -> Tensor:
+        """The elements in row-major order under the shape of other. A view where the strides allow it, else a copy."""
+
     def retain_grad(self) -> None:
         """This result keeps its gradient in .grad, as leaves do."""
 
     @property
     def retains_grad(self) -> _bool: ...
+    def roll(self, shifts: Size, dims: Size = ()) -> Tensor:
+        """Each axis of dims moved on by its shift; what leaves at the end comes in at the beginning. dims=(): of all elements in row-major order."""
+
+    def rot90(self, k: _int = 1, dims: Size = (0, 1)) -> Tensor:
+        """The plane of two axes turned by k times 90 degrees, from the first axis towards the second. A copy."""
+
     def round(self, *, decimals: _int = 0) -> Tensor:
         """the nearest whole number, of two the even one; derivative 0. decimals: the nearest multiple of 10^-decimals, of floats"""
 
@@ -1532,7 +1688,7 @@ class Tensor:
     def size(self, dim: _int | None = None) -> Any:
         """The shape, or the size of one axis."""
 
-    def slogdet(self) -> _types.slogdet:
+    def slogdet(self) -> Tensor:
         """Give signs and logarithms of determinants: `linalg.slogdet`."""
 
     def softmax(self, dim: _int = ..., dtype: DTypeLike | None = None, *, axis: _int = ...) -> Tensor:
@@ -1554,7 +1710,7 @@ class Tensor:
         *,
         axis: _int = ...,
         stable: _bool = False,
-    ) -> return_types.sort:
+    ) -> tuple[Tensor, Tensor]:
         """The elements along dim in ascending or descending order, and their numbers there before. NaN is above all. Equal ones always stay in their order, as with stable=True."""
 
     def split(
@@ -1584,6 +1740,57 @@ class Tensor:
 
         In place: the result becomes the value of the tensor, which is returned.
         """
+
+    def squeeze(self, dim: Size | None = None, *, axis: Size | None = ...) -> Tensor:
+        """Without the axes of size 1 among dim (None: all). A view."""
+
+    @overload
+    def std(
+        self,
+        dim: Size | None = None,
+        *,
+        axis: Size | None = ...,
+        correction: _float = 1.0,
+        keepdim: _bool = False,
+        keepdims: _bool = ...,
+    ) -> Tensor: ...
+    @overload
+    def std(
+        self,
+        dim: Size | None = None,
+        unbiased: _bool = True,
+        keepdim: _bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: _bool = ...,
+    ) -> Tensor: ...
+    @overload
+    def std(self, unbiased: _bool) -> Tensor:
+        """The root of the variance sum (x - mean)^2 / (n - correction) over the axes dim (None: all); derivative 0 where it is 0. unbiased=False, also the positional argument after dim, means correction=0."""
+
+    @overload
+    def std_mean(
+        self,
+        dim: Size | None = None,
+        *,
+        axis: Size | None = ...,
+        correction: _float = 1.0,
+        keepdim: _bool = False,
+        keepdims: _bool = ...,
+    ) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def std_mean(
+        self,
+        dim: Size | None = None,
+        unbiased: _bool = True,
+        keepdim: _bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: _bool = ...,
+    ) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def std_mean(self, unbiased: _bool) -> tuple[Tensor, Tensor]:
+        """(std, mean), with the arguments of std."""
 
     def stride(self, dim: _int | None = None) -> Any:
         """Elements of memory from one position to the next, along each axis or one."""
@@ -1617,11 +1824,20 @@ class Tensor:
     ) -> Tensor:
         """The sum over the axes dim (None: all); integers and bools are summed in int64. Float sums run in fixed blocks: the same bits on any number of threads."""
 
-    def svd(self, some: _bool = True, compute_uv: _bool = True) -> _types.svd:
+    def svd(self) -> Tensor:
         """Give singular values and vectors, A = U diag(S) Vᵀ: `linalg.svd`, but V and not Vh.
 
-        Without `compute_uv` U and V are zeros.
+            Without `compute_uv` U and V are zeros.
         """
+
+    def swapaxes(self, dim0: _int = ..., dim1: _int = ..., *, axis0: _int = ..., axis1: _int = ...) -> Tensor:
+        """The axes dim0 and dim1 exchanged. A view."""
+
+    def swapdims(self, dim0: _int = ..., dim1: _int = ..., *, axis0: _int = ..., axis1: _int = ...) -> Tensor:
+        """The axes dim0 and dim1 exchanged. A view."""
+
+    def t(self) -> Tensor:
+        """A matrix transposed; of fewer axes, the tensor. A view."""
 
     def take(self, index: TensorLike) -> Tensor:
         """The elements of input, in row-major order, at the positions index; those below 0 count from the end."""
@@ -1644,16 +1860,29 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
-    def to(
-        self,
-        device: DeviceLike | DTypeLike | Tensor = None,
-        dtype: DTypeLike | _bool | None = None,
-        non_blocking: _bool = False,
-        copy: _bool | None = False,
-        *,
-        memory_format: _device.Word | None = None,
-    ) -> Tensor:
-        """With another element type; the tensor itself where it has it, unless copy is set. Also to(dtype, ...) and to(other, ...). The only device is the CPU."""
+    def tensor_split(self) -> Tensor:
+        """Take an axis apart into equal parts, the first ones one longer, or before the given positions. Views.
+
+            Parameters
+            ----------
+            input : Tensor
+            indices_or_sections : int, or ints
+                How many parts, or the positions (negative ones from the end) where they begin after the first.
+            dim : int
+
+            Returns
+            -------
+            tuple of Tensor
+        """
+
+    @overload
+    def tile(self, dims: Size) -> Tensor: ...
+    @overload
+    def tile(self, *dims: _int) -> Tensor:
+        """Each axis repeated as often as dims says, from the last one on; what dims has no number for stays."""
+
+    def to(self, dtype: DTypeLike | Tensor) -> Tensor:
+        """With another element type; the tensor itself where it has it."""
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers."""
@@ -1666,19 +1895,42 @@ class Tensor:
         sorted: _bool = True,
         *,
         axis: _int = ...,
-    ) -> return_types.topk:
+    ) -> tuple[Tensor, Tensor]:
         """The k largest elements along dim (smallest with largest=False), in order, and their numbers there. Of equal ones the first. NaN is above all."""
 
     def trace(self) -> Tensor:
         """sum_i x_ii of a matrix; of integers int64."""
 
-    def transpose(self, dim0: _int, dim1: _int) -> Tensor:
+    def transpose(
+        self,
+        dim0: _int = ...,
+        dim1: _int = ...,
+        *,
+        axis0: _int = ...,
+        axis1: _int = ...,
+    ) -> Tensor:
         """The axes dim0 and dim1 exchanged. A view."""
 
-    def triangular_solve(
-        self, A: Any, upper: _bool = True, transpose: _bool = False, unitriangular: _bool = False
-    ) -> _types.triangular_solve:
+    def triangular_solve(self) -> Tensor:
         """Solve A X = b (Aᵀ X = b if `transpose`), A triangular: `linalg.solve_triangular`. Also gives A."""
+
+    def tril(self, diagonal: _int = 0) -> Tensor:
+        """Of matrices (the last two axes) the elements on the diagonal and below it, zeros above; the diagonal is as many columns to the right of the main one."""
+
+    def tril_(self: Self, diagonal: _int = 0) -> Self:
+        """Of matrices (the last two axes) the elements on the diagonal and below it, zeros above; the diagonal is as many columns to the right of the main one.
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def triu(self, diagonal: _int = 0) -> Tensor:
+        """Of matrices (the last two axes) the elements on the diagonal and above it, zeros below; the diagonal is as many columns to the right of the main one."""
+
+    def triu_(self: Self, diagonal: _int = 0) -> Self:
+        """Of matrices (the last two axes) the elements on the diagonal and above it, zeros below; the diagonal is as many columns to the right of the main one.
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def true_divide(
         self,
@@ -1708,74 +1960,114 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
-    def type(self, dtype: Any = None, non_blocking: _bool = False) -> Any:
-        """Give the name of the type, 'torch.FloatTensor' as in PyTorch; with dtype, the tensor as that.
-
-        dtype is a dtype, FloatTensor or its like, or such a name.
-        """
-
     def type_as(self, other: TensorLike) -> Tensor:
         """With the element type of other."""
 
     def unbind(self, dim: _int = 0, *, axis: _int = ...) -> tuple[Tensor, ...]:
         """All positions of the axis dim, which is gone in the results. Views."""
 
-    def uniform_(self, from_: _float = 0.0, to: _float = 1.0, *, generator: Any = None) -> Tensor:
-        """Fill with random numbers, uniform in [from_, to)."""
+    def unflatten(self, dim: _int = ..., sizes: Size = ..., *, axis: _int = ...) -> Tensor:
+        """The axis dim as several of the given sizes, one of which may be -1. A view."""
 
-    def unique(
-        self,
-        sorted: _bool = True,
-        return_inverse: _bool = False,
-        return_counts: _bool = False,
-        dim: _int | None = None,
-    ) -> Tensor | tuple[Tensor, ...]:
+    def unfold(self, dimension: _int, size: _int, step: _int) -> Tensor:
+        """All windows of `size` positions of the axis dimension, `step` apart; their positions are the last axis. A view."""
+
+    def unique(self) -> Tensor:
         """Find the distinct elements, ascending; NaN is equal to nothing.
 
-        Parameters
-        ----------
-        input : Tensor
-        sorted : bool, default True
-            Taken for PyTorch's sake: the result is sorted in any case.
-        return_inverse, return_counts : bool, default False
-            Also give, for each element, which of the distinct ones it is, and how often each of these occurs.
-        dim : int, optional
-            Compare the rows along this axis instead of elements.
+            Parameters
+            ----------
+            input : Tensor
+            sorted : bool, default True
+                Taken for PyTorch's sake: the result is sorted in any case.
+            return_inverse, return_counts : bool, default False
+                Also give, for each element, which of the distinct ones it is, and how often each of these occurs.
+            dim : int, optional
+                Compare the rows along this axis instead of elements.
 
-        Returns
-        -------
-        Tensor, or a tuple of Tensor
-            The distinct elements, and what else was asked for (int64).
+            Returns
+            -------
+            Tensor, or a tuple of Tensor
+                The distinct elements, and what else was asked for (int64).
 
-        Raises
-        ------
-        GraphError
-            In a capture, where the size of the result is not known.
+            Raises
+            ------
+            GraphError
+                In a capture, where the size of the result is not known.
         """
 
-    def unique_consecutive(
-        self, return_inverse: _bool = False, return_counts: _bool = False, dim: _int | None = None
-    ) -> Tensor | tuple[Tensor, ...]:
+    def unique_consecutive(self) -> Tensor:
         """Leave out elements that are equal to the one before them.
 
-        Parameters
-        ----------
-        input : Tensor
-        return_inverse, return_counts : bool, default False
-            Also give, for each element, the number of the one that stands for it, and for how many each stands.
-        dim : int, optional
-            Compare the rows along this axis instead of elements.
+            Parameters
+            ----------
+            input : Tensor
+            return_inverse, return_counts : bool, default False
+                Also give, for each element, the number of the one that stands for it, and for how many each stands.
+            dim : int, optional
+                Compare the rows along this axis instead of elements.
 
-        Returns
-        -------
-        Tensor, or a tuple of Tensor
-            The elements that stay, and what else was asked for (int64).
+            Returns
+            -------
+            Tensor, or a tuple of Tensor
+                The elements that stay, and what else was asked for (int64).
 
-        Raises
-        ------
-        GraphError
-            In a capture, where the size of the result is not known.
+            Raises
+            ------
+            GraphError
+                In a capture, where the size of the result is not known.
         """
+
+    def unsqueeze(self, dim: _int = ..., *, axis: _int = ...) -> Tensor:
+        """With an axis of size 1 at position dim of the result. A view."""
+
+    @overload
+    def var(
+        self,
+        dim: Size | None = None,
+        *,
+        axis: Size | None = ...,
+        correction: _float = 1.0,
+        keepdim: _bool = False,
+        keepdims: _bool = ...,
+    ) -> Tensor: ...
+    @overload
+    def var(
+        self,
+        dim: Size | None = None,
+        unbiased: _bool = True,
+        keepdim: _bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: _bool = ...,
+    ) -> Tensor: ...
+    @overload
+    def var(self, unbiased: _bool) -> Tensor:
+        """The variance sum (x - mean)^2 / (n - correction) over the axes dim (None: all), squares summed in float64. Where n <= correction, inf or NaN. unbiased=False, also the positional argument after dim, means correction=0."""
+
+    @overload
+    def var_mean(
+        self,
+        dim: Size | None = None,
+        *,
+        axis: Size | None = ...,
+        correction: _float = 1.0,
+        keepdim: _bool = False,
+        keepdims: _bool = ...,
+    ) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def var_mean(
+        self,
+        dim: Size | None = None,
+        unbiased: _bool = True,
+        keepdim: _bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: _bool = ...,
+    ) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def var_mean(self, unbiased: _bool) -> tuple[Tensor, Tensor]:
+        """(var, mean), with the arguments of var."""
 
     def vdot(self, other: TensorLike) -> Tensor:
         """sum_i x_i y_i of two vectors, 0-d."""
@@ -1785,6 +2077,12 @@ class Tensor:
     @overload
     def view(self, *size: _int) -> Tensor:
         """The elements in row-major order under another shape, without a copy; one size may be -1. ShapeError where the strides do not allow it: reshape copies there."""
+
+    def view_as(self, other: TensorLike) -> Tensor:
+        """The elements in row-major order under the shape of other. A view; ShapeError where the strides forbid it."""
+
+    def vsplit(self) -> Tensor:
+        """Take axis 0 apart as `tensor_split`, but only into equal parts. Views."""
 
     @overload
     def where(self, condition: TensorLike, other: TensorLike) -> Tensor: ...
@@ -1836,17 +2134,6 @@ class no_grad:
     def __enter__(self) -> no_grad: ...
     def __exit__(self, *error: type[BaseException] | BaseException | TracebackType | None) -> None: ...
     def __call__(self, fn: F, /) -> F: ...
-
-class return_types:
-    class kthvalue(NamedTuple):
-        values: Tensor
-        indices: Tensor
-    class sort(NamedTuple):
-        values: Tensor
-        indices: Tensor
-    class topk(NamedTuple):
-        values: Tensor
-        indices: Tensor
 
 class ops:
     @staticmethod
@@ -1909,7 +2196,18 @@ class ops:
         alpha: float = 1.0,
     ) -> Tensor: ...
     @staticmethod
+    def adjoint(input: TensorLike) -> Tensor: ...
+    @staticmethod
     def advance_key(key: TensorLike) -> Tensor: ...
+    @staticmethod
+    def all(
+        input: TensorLike,
+        dim: Size | None = None,
+        keepdim: bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: bool = ...,
+    ) -> Tensor: ...
     @staticmethod
     def amax(
         input: TensorLike,
@@ -1929,6 +2227,15 @@ class ops:
         keepdims: bool = ...,
     ) -> Tensor: ...
     @staticmethod
+    def aminmax(
+        input: TensorLike,
+        *,
+        dim: Size | None = None,
+        axis: Size | None = ...,
+        keepdim: bool = False,
+        keepdims: bool = ...,
+    ) -> tuple[Tensor, Tensor]: ...
+    @staticmethod
     def amsgrad(
         p: TensorLike,
         grad: TensorLike,
@@ -1944,6 +2251,15 @@ class ops:
         decoupled: bool = False,
         maximize: bool = False,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]: ...
+    @staticmethod
+    def any(
+        input: TensorLike,
+        dim: Size | None = None,
+        keepdim: bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: bool = ...,
+    ) -> Tensor: ...
     @staticmethod
     def argmax(
         input: TensorLike,
@@ -1987,8 +2303,6 @@ class ops:
         alpha: float = 1.0,
     ) -> Tensor: ...
     @staticmethod
-    def bernoulli(input: TensorLike, p: float | None = None, *, generator: Any = None) -> Tensor: ...
-    @staticmethod
     def bilinear(
         input1: TensorLike, input2: TensorLike, weight: TensorLike, bias: TensorLike | None = None
     ) -> Tensor: ...
@@ -2007,6 +2321,8 @@ class ops:
     @staticmethod
     def bmm(input: TensorLike, mat2: TensorLike) -> Tensor: ...
     @staticmethod
+    def broadcast_to(input: TensorLike, size: Size = ..., *, shape: Size = ...) -> Tensor: ...
+    @staticmethod
     def bucketize(
         input: TensorLike,
         boundaries: TensorLike,
@@ -2019,6 +2335,13 @@ class ops:
     @staticmethod
     def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int = ...) -> Tensor: ...
     @staticmethod
+    def cdist(
+        x1: TensorLike,
+        x2: TensorLike,
+        p: float = 2.0,
+        compute_mode: Literal["use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist"] = "use_mm_for_euclid_dist_if_necessary",
+    ) -> Tensor: ...
+    @staticmethod
     def ceil(input: TensorLike) -> Tensor: ...
     @staticmethod
     def chunk(input: TensorLike, chunks: int, dim: int = 0, *, axis: int = ...) -> tuple[Tensor, ...]: ...
@@ -2026,6 +2349,8 @@ class ops:
     def contiguous(input: TensorLike) -> Tensor: ...
     @staticmethod
     def cos(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def count_nonzero(input: TensorLike, dim: Size | None = None, *, axis: Size | None = ...) -> Tensor: ...
     @staticmethod
     def cross(
         input: TensorLike,
@@ -2055,6 +2380,23 @@ class ops:
         reduction: Literal["none", "mean", "sum"] = "mean",
     ) -> Tensor: ...
     @staticmethod
+    def cummax(input: TensorLike, dim: int = ..., *, axis: int = ...) -> tuple[Tensor, Tensor]: ...
+    @staticmethod
+    def cummax_index(input: TensorLike, dim: int = ..., *, axis: int = ...) -> Tensor: ...
+    @staticmethod
+    def cummin(input: TensorLike, dim: int = ..., *, axis: int = ...) -> tuple[Tensor, Tensor]: ...
+    @staticmethod
+    def cummin_index(input: TensorLike, dim: int = ..., *, axis: int = ...) -> Tensor: ...
+    @staticmethod
+    def cumprod(
+        input: TensorLike,
+        dim: int = ...,
+        *,
+        axis: int = ...,
+        reverse: bool = False,
+        dtype: DTypeLike | None = None,
+    ) -> Tensor: ...
+    @staticmethod
     def cumsum(
         input: TensorLike,
         dim: int = ...,
@@ -2068,6 +2410,16 @@ class ops:
     @staticmethod
     def detach(input: TensorLike) -> Tensor: ...
     @staticmethod
+    def diag(input: TensorLike, diagonal: int = 0) -> Tensor: ...
+    @staticmethod
+    def diag_embed(input: TensorLike, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor: ...
+    @staticmethod
+    def diagflat(input: TensorLike, offset: int = 0) -> Tensor: ...
+    @staticmethod
+    def diagonal(input: TensorLike, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor: ...
+    @staticmethod
+    def dist(input: TensorLike, other: TensorLike, p: float = 2.0) -> Tensor: ...
+    @staticmethod
     def div(
         input: TensorLike,
         other: TensorLike,
@@ -2077,7 +2429,7 @@ class ops:
     @staticmethod
     def dot(input: TensorLike, tensor: TensorLike) -> Tensor: ...
     @staticmethod
-    def dropout(input: TensorLike, p: float = 0.5, *, generator: Any = None) -> Tensor: ...
+    def dropout(input: TensorLike, p: float = 0.5, *, key: Tensor | None = None) -> Tensor: ...
     @staticmethod
     def einsum(operands: Sequence[Tensor], labels: Sequence[int], out: Sequence[int]) -> Tensor: ...
     @staticmethod
@@ -2093,9 +2445,23 @@ class ops:
     @staticmethod
     def expand(input: TensorLike, *size: int) -> Tensor: ...
     @staticmethod
+    def expand_as(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
     def expm1(input: TensorLike) -> Tensor: ...
     @staticmethod
     def finite_norm(x: TensorLike) -> Tensor: ...
+    @staticmethod
+    def flatten(input: TensorLike, start_dim: int = 0, end_dim: int = -1) -> Tensor: ...
+    @overload
+    @staticmethod
+    def flip(input: TensorLike, dims: Size) -> Tensor: ...
+    @overload
+    @staticmethod
+    def flip(input: TensorLike, *dims: int) -> Tensor: ...
+    @staticmethod
+    def fliplr(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def flipud(input: TensorLike) -> Tensor: ...
     @staticmethod
     def floor(input: TensorLike) -> Tensor: ...
     @staticmethod
@@ -2121,8 +2487,6 @@ class ops:
         *,
         axis: int = ...,
     ) -> Tensor: ...
-    @staticmethod
-    def gaussian(shape: Size, dtype: DTypeLike = ..., *, generator: Any = None) -> Tensor: ...
     @staticmethod
     def ge(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
@@ -2221,7 +2585,7 @@ class ops:
         *,
         axis: int = ...,
         keepdims: bool = ...,
-    ) -> return_types.kthvalue: ...
+    ) -> tuple[Tensor, Tensor]: ...
     @staticmethod
     def layer_norm(
         input: TensorLike,
@@ -2258,6 +2622,8 @@ class ops:
     @staticmethod
     def log_softmax_rows_backward(g: TensorLike, y: TensorLike) -> Tensor: ...
     @staticmethod
+    def logcumsumexp(input: TensorLike, dim: int = ..., *, axis: int = ...) -> Tensor: ...
+    @staticmethod
     def logical_not(input: TensorLike) -> Tensor: ...
     @staticmethod
     def logsumexp(
@@ -2282,6 +2648,31 @@ class ops:
     def masked_take(input: TensorLike, mask: TensorLike, shape: Size) -> Tensor: ...
     @staticmethod
     def matmul(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @overload
+    @staticmethod
+    def max(input: TensorLike) -> Tensor: ...
+    @overload
+    @staticmethod
+    def max(
+        input: TensorLike,
+        dim: int = ...,
+        keepdim: bool = False,
+        *,
+        axis: int = ...,
+        keepdims: bool = ...,
+    ) -> tuple[Tensor, Tensor]: ...
+    @overload
+    @staticmethod
+    def max(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def max_dim(
+        input: TensorLike,
+        dim: int = ...,
+        keepdim: bool = False,
+        *,
+        axis: int = ...,
+        keepdims: bool = ...,
+    ) -> tuple[Tensor, Tensor]: ...
     @staticmethod
     def maximum(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
@@ -2294,10 +2685,68 @@ class ops:
         keepdims: bool = ...,
         dtype: DTypeLike | None = None,
     ) -> Tensor: ...
+    @overload
+    @staticmethod
+    def median(input: TensorLike) -> Tensor: ...
+    @overload
+    @staticmethod
+    def median(
+        input: TensorLike,
+        dim: int = ...,
+        keepdim: bool = False,
+        *,
+        axis: int = ...,
+        keepdims: bool = ...,
+    ) -> tuple[Tensor, Tensor]: ...
+    @staticmethod
+    def median_dim(
+        input: TensorLike,
+        dim: int = ...,
+        keepdim: bool = False,
+        *,
+        axis: int = ...,
+        keepdims: bool = ...,
+    ) -> tuple[Tensor, Tensor]: ...
+    @overload
+    @staticmethod
+    def min(input: TensorLike) -> Tensor: ...
+    @overload
+    @staticmethod
+    def min(
+        input: TensorLike,
+        dim: int = ...,
+        keepdim: bool = False,
+        *,
+        axis: int = ...,
+        keepdims: bool = ...,
+    ) -> tuple[Tensor, Tensor]: ...
+    @overload
+    @staticmethod
+    def min(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def min_dim(
+        input: TensorLike,
+        dim: int = ...,
+        keepdim: bool = False,
+        *,
+        axis: int = ...,
+        keepdims: bool = ...,
+    ) -> tuple[Tensor, Tensor]: ...
     @staticmethod
     def minimum(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def mm(input: TensorLike, mat2: TensorLike) -> Tensor: ...
+    @staticmethod
+    def mode(
+        input: TensorLike,
+        dim: int = -1,
+        keepdim: bool = False,
+        *,
+        axis: int = ...,
+        keepdims: bool = ...,
+    ) -> tuple[Tensor, Tensor]: ...
+    @staticmethod
+    def movedim(input: TensorLike, source: Size, destination: Size) -> Tensor: ...
     @staticmethod
     def msort(input: TensorLike) -> Tensor: ...
     @staticmethod
@@ -2307,15 +2756,49 @@ class ops:
     @staticmethod
     def mul_zero(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
-    def multinomial(
-        input: TensorLike,
-        num_samples: int,
-        replacement: bool = False,
-        *,
-        generator: Any = None,
-    ) -> Tensor: ...
-    @staticmethod
     def mv(input: TensorLike, vec: TensorLike) -> Tensor: ...
+    @staticmethod
+    def nanmean(
+        input: TensorLike,
+        dim: Size | None = None,
+        keepdim: bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: bool = ...,
+        dtype: DTypeLike | None = None,
+    ) -> Tensor: ...
+    @overload
+    @staticmethod
+    def nanmedian(input: TensorLike) -> Tensor: ...
+    @overload
+    @staticmethod
+    def nanmedian(
+        input: TensorLike,
+        dim: int = ...,
+        keepdim: bool = False,
+        *,
+        axis: int = ...,
+        keepdims: bool = ...,
+    ) -> tuple[Tensor, Tensor]: ...
+    @staticmethod
+    def nanmedian_dim(
+        input: TensorLike,
+        dim: int = ...,
+        keepdim: bool = False,
+        *,
+        axis: int = ...,
+        keepdims: bool = ...,
+    ) -> tuple[Tensor, Tensor]: ...
+    @staticmethod
+    def nansum(
+        input: TensorLike,
+        dim: Size | None = None,
+        keepdim: bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: bool = ...,
+        dtype: DTypeLike | None = None,
+    ) -> Tensor: ...
     @staticmethod
     def narrow(
         input: TensorLike,
@@ -2329,10 +2812,52 @@ class ops:
     def ne(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def neg(input: TensorLike) -> Tensor: ...
+    @overload
+    @staticmethod
+    def norm(
+        input: TensorLike,
+        p: Literal["fro", "nuc"] = "fro",
+        dim: Size | None = None,
+        keepdim: bool = False,
+        dtype: DTypeLike | None = None,
+        *,
+        axis: Size | None = ...,
+        keepdims: bool = ...,
+    ) -> Tensor: ...
+    @overload
+    @staticmethod
+    def norm(
+        input: TensorLike,
+        p: float,
+        dim: Size | None = None,
+        keepdim: bool = False,
+        dtype: DTypeLike | None = None,
+        *,
+        axis: Size | None = ...,
+        keepdims: bool = ...,
+    ) -> Tensor: ...
+    @staticmethod
+    def norm_p(
+        input: TensorLike,
+        p: float,
+        dim: Size | None = None,
+        keepdim: bool = False,
+        dtype: DTypeLike | None = None,
+        *,
+        axis: Size | None = ...,
+        keepdims: bool = ...,
+    ) -> Tensor: ...
     @staticmethod
     def one_hot(input: TensorLike, num_classes: int) -> Tensor: ...
     @staticmethod
     def outer(input: TensorLike, vec2: TensorLike) -> Tensor: ...
+    @staticmethod
+    def pad(
+        input: TensorLike,
+        pad: Sequence[int],
+        mode: Literal["constant", "reflect", "replicate", "circular"] = "constant",
+        value: float | None = None,
+    ) -> Tensor: ...
     @overload
     @staticmethod
     def permute(input: TensorLike, dims: Size) -> Tensor: ...
@@ -2340,17 +2865,31 @@ class ops:
     @staticmethod
     def permute(input: TensorLike, *dims: int) -> Tensor: ...
     @staticmethod
-    def poisson(input: TensorLike, *, generator: Any = None) -> Tensor: ...
+    def place_of_rank(
+        input: TensorLike,
+        dim: int = ...,
+        rank: Literal["median", "nanmedian", "mode"] = ...,
+        *,
+        axis: int = ...,
+    ) -> Tensor: ...
     @staticmethod
     def pow(input: TensorLike, exponent: TensorLike) -> Tensor: ...
+    @staticmethod
+    def prod(
+        input: TensorLike,
+        dim: int | None = None,
+        keepdim: bool = False,
+        *,
+        axis: int | None = ...,
+        keepdims: bool = ...,
+        dtype: DTypeLike | None = None,
+    ) -> Tensor: ...
     @staticmethod
     def put(input: TensorLike, index: TensorLike, source: TensorLike, accumulate: bool = False) -> Tensor: ...
     @staticmethod
     def rad2deg(input: TensorLike) -> Tensor: ...
     @staticmethod
-    def random_integers(shape: Size, low: int, high: int, *, generator: Any = None) -> Tensor: ...
-    @staticmethod
-    def random_order(n: int, *, generator: Any = None) -> Tensor: ...
+    def ravel(input: TensorLike) -> Tensor: ...
     @staticmethod
     def reciprocal(input: TensorLike) -> Tensor: ...
     @staticmethod
@@ -2359,20 +2898,53 @@ class ops:
     def remainder(input: TensorLike, other: TensorLike) -> Tensor: ...
     @overload
     @staticmethod
+    def repeat(input: TensorLike, repeats: Size) -> Tensor: ...
+    @overload
+    @staticmethod
+    def repeat(input: TensorLike, *repeats: int) -> Tensor: ...
+    @overload
+    @staticmethod
     def reshape(input: TensorLike, shape: Size) -> Tensor: ...
     @overload
     @staticmethod
     def reshape(input: TensorLike, *shape: int) -> Tensor: ...
     @staticmethod
+    def reshape_as(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def roll(input: TensorLike, shifts: Size, dims: Size = ()) -> Tensor: ...
+    @staticmethod
+    def rot90(input: TensorLike, k: int = 1, dims: Size = (0, 1)) -> Tensor: ...
+    @staticmethod
     def round(input: TensorLike, *, decimals: int = 0) -> Tensor: ...
     @staticmethod
     def rsqrt(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def scan(
+        a: TensorLike,
+        b: TensorLike,
+        dim: int = ...,
+        reverse: bool = ...,
+        *,
+        axis: int = ...,
+    ) -> Tensor: ...
+    @overload
     @staticmethod
     def scatter(
         input: TensorLike,
         dim: int = ...,
         index: TensorLike = ...,
         src: TensorLike = ...,
+        *,
+        axis: int = ...,
+        reduce: Literal["add", "multiply"] | None = None,
+    ) -> Tensor: ...
+    @overload
+    @staticmethod
+    def scatter(
+        input: TensorLike,
+        dim: int = ...,
+        index: TensorLike = ...,
+        value: TensorLike = ...,
         *,
         axis: int = ...,
         reduce: Literal["add", "multiply"] | None = None,
@@ -2533,7 +3105,7 @@ class ops:
         *,
         axis: int = ...,
         stable: bool = False,
-    ) -> return_types.sort: ...
+    ) -> tuple[Tensor, Tensor]: ...
     @staticmethod
     def split(
         tensor: TensorLike,
@@ -2548,7 +3120,83 @@ class ops:
     @staticmethod
     def square(input: TensorLike) -> Tensor: ...
     @staticmethod
+    def squeeze(input: TensorLike, dim: Size | None = None, *, axis: Size | None = ...) -> Tensor: ...
+    @staticmethod
     def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int = ...) -> Tensor: ...
+    @overload
+    @staticmethod
+    def std(
+        input: TensorLike,
+        dim: Size | None = None,
+        *,
+        axis: Size | None = ...,
+        correction: float = 1.0,
+        keepdim: bool = False,
+        keepdims: bool = ...,
+    ) -> Tensor: ...
+    @overload
+    @staticmethod
+    def std(
+        input: TensorLike,
+        dim: Size | None = None,
+        unbiased: bool = True,
+        keepdim: bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: bool = ...,
+    ) -> Tensor: ...
+    @overload
+    @staticmethod
+    def std(input: TensorLike, unbiased: bool) -> Tensor: ...
+    @overload
+    @staticmethod
+    def std_mean(
+        input: TensorLike,
+        dim: Size | None = None,
+        *,
+        axis: Size | None = ...,
+        correction: float = 1.0,
+        keepdim: bool = False,
+        keepdims: bool = ...,
+    ) -> tuple[Tensor, Tensor]: ...
+    @overload
+    @staticmethod
+    def std_mean(
+        input: TensorLike,
+        dim: Size | None = None,
+        unbiased: bool = True,
+        keepdim: bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: bool = ...,
+    ) -> tuple[Tensor, Tensor]: ...
+    @overload
+    @staticmethod
+    def std_mean(input: TensorLike, unbiased: bool) -> tuple[Tensor, Tensor]: ...
+    @staticmethod
+    def std_mean_of_all(input: TensorLike, unbiased: bool) -> tuple[Tensor, Tensor]: ...
+    @staticmethod
+    def std_mean_unbiased(
+        input: TensorLike,
+        dim: Size | None = None,
+        unbiased: bool = True,
+        keepdim: bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: bool = ...,
+    ) -> tuple[Tensor, Tensor]: ...
+    @staticmethod
+    def std_of_all(input: TensorLike, unbiased: bool) -> Tensor: ...
+    @staticmethod
+    def std_unbiased(
+        input: TensorLike,
+        dim: Size | None = None,
+        unbiased: bool = True,
+        keepdim: bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: bool = ...,
+    ) -> Tensor: ...
     @staticmethod
     def sub(input: TensorLike, other: TensorLike, *, alpha: float = 1) -> Tensor: ...
     @staticmethod
@@ -2571,6 +3219,8 @@ class ops:
         keepdims: bool = ...,
     ) -> Tensor: ...
     @staticmethod
+    def t(input: TensorLike) -> Tensor: ...
+    @staticmethod
     def take(input: TensorLike, index: TensorLike) -> Tensor: ...
     @staticmethod
     def take_along_dim(
@@ -2582,6 +3232,12 @@ class ops:
     ) -> Tensor: ...
     @staticmethod
     def tanh(input: TensorLike) -> Tensor: ...
+    @overload
+    @staticmethod
+    def tile(input: TensorLike, dims: Size) -> Tensor: ...
+    @overload
+    @staticmethod
+    def tile(input: TensorLike, *dims: int) -> Tensor: ...
     @staticmethod
     def topk(
         input: TensorLike,
@@ -2591,11 +3247,22 @@ class ops:
         sorted: bool = True,
         *,
         axis: int = ...,
-    ) -> return_types.topk: ...
+    ) -> tuple[Tensor, Tensor]: ...
     @staticmethod
     def trace(input: TensorLike) -> Tensor: ...
     @staticmethod
-    def transpose(input: TensorLike, dim0: int, dim1: int) -> Tensor: ...
+    def transpose(
+        input: TensorLike,
+        dim0: int = ...,
+        dim1: int = ...,
+        *,
+        axis0: int = ...,
+        axis1: int = ...,
+    ) -> Tensor: ...
+    @staticmethod
+    def tril(input: TensorLike, diagonal: int = 0) -> Tensor: ...
+    @staticmethod
+    def triu(input: TensorLike, diagonal: int = 0) -> Tensor: ...
     @staticmethod
     def trunc(input: TensorLike) -> Tensor: ...
     @staticmethod
@@ -2603,14 +3270,11 @@ class ops:
     @staticmethod
     def unbind(input: TensorLike, dim: int = 0, *, axis: int = ...) -> tuple[Tensor, ...]: ...
     @staticmethod
-    def uniform(
-        shape: Size,
-        low: float = 0.0,
-        high: float = 1.0,
-        dtype: DTypeLike = ...,
-        *,
-        generator: Any = None,
-    ) -> Tensor: ...
+    def unflatten(input: TensorLike, dim: int = ..., sizes: Size = ..., *, axis: int = ...) -> Tensor: ...
+    @staticmethod
+    def unfold(input: TensorLike, dimension: int, size: int, step: int) -> Tensor: ...
+    @staticmethod
+    def uniform(shape: Size, low: float = 0.0, high: float = 1.0, *, key: Tensor | None = None) -> Tensor: ...
     @staticmethod
     def unique_parts(
         input: TensorLike,
@@ -2620,7 +3284,83 @@ class ops:
         axis: int | None = ...,
     ) -> tuple[Tensor, Tensor, Tensor]: ...
     @staticmethod
+    def unsqueeze(input: TensorLike, dim: int = ..., *, axis: int = ...) -> Tensor: ...
+    @staticmethod
     def valid_rows(index: TensorLike, rows: int) -> Tensor: ...
+    @overload
+    @staticmethod
+    def var(
+        input: TensorLike,
+        dim: Size | None = None,
+        *,
+        axis: Size | None = ...,
+        correction: float = 1.0,
+        keepdim: bool = False,
+        keepdims: bool = ...,
+    ) -> Tensor: ...
+    @overload
+    @staticmethod
+    def var(
+        input: TensorLike,
+        dim: Size | None = None,
+        unbiased: bool = True,
+        keepdim: bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: bool = ...,
+    ) -> Tensor: ...
+    @overload
+    @staticmethod
+    def var(input: TensorLike, unbiased: bool) -> Tensor: ...
+    @overload
+    @staticmethod
+    def var_mean(
+        input: TensorLike,
+        dim: Size | None = None,
+        *,
+        axis: Size | None = ...,
+        correction: float = 1.0,
+        keepdim: bool = False,
+        keepdims: bool = ...,
+    ) -> tuple[Tensor, Tensor]: ...
+    @overload
+    @staticmethod
+    def var_mean(
+        input: TensorLike,
+        dim: Size | None = None,
+        unbiased: bool = True,
+        keepdim: bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: bool = ...,
+    ) -> tuple[Tensor, Tensor]: ...
+    @overload
+    @staticmethod
+    def var_mean(input: TensorLike, unbiased: bool) -> tuple[Tensor, Tensor]: ...
+    @staticmethod
+    def var_mean_of_all(input: TensorLike, unbiased: bool) -> tuple[Tensor, Tensor]: ...
+    @staticmethod
+    def var_mean_unbiased(
+        input: TensorLike,
+        dim: Size | None = None,
+        unbiased: bool = True,
+        keepdim: bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: bool = ...,
+    ) -> tuple[Tensor, Tensor]: ...
+    @staticmethod
+    def var_of_all(input: TensorLike, unbiased: bool) -> Tensor: ...
+    @staticmethod
+    def var_unbiased(
+        input: TensorLike,
+        dim: Size | None = None,
+        unbiased: bool = True,
+        keepdim: bool = False,
+        *,
+        axis: Size | None = ...,
+        keepdims: bool = ...,
+    ) -> Tensor: ...
     @staticmethod
     def vdot(input: TensorLike, other: TensorLike) -> Tensor: ...
     @overload
@@ -2630,11 +3370,19 @@ class ops:
     @staticmethod
     def view(input: TensorLike, *size: int) -> Tensor: ...
     @staticmethod
+    def view_as(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @overload
+    @staticmethod
     def where(condition: TensorLike, input: TensorLike, other: TensorLike) -> Tensor: ...
+    @overload
+    @staticmethod
+    def where(condition: TensorLike) -> tuple[Tensor, ...]: ...
     @staticmethod
     def where_true(condition: TensorLike) -> tuple[Tensor, ...]: ...
     @staticmethod
     def write_strided(input: TensorLike, src: TensorLike, stride: Size, storage_offset: int) -> Tensor: ...
+
+return_types: Any
 
 bfloat16: DType
 bool_: DType
@@ -2697,6 +3445,19 @@ def addr(
 ) -> Tensor:
     """beta input_ij + alpha vec1_i vec2_j; the input broadcasts to (n, m), and does not count where beta is 0."""
 
+def adjoint(input: TensorLike) -> Tensor:
+    """The last two axes exchanged: there are no complex numbers. A view."""
+
+def all(
+    input: TensorLike,
+    dim: Size | None = None,
+    keepdim: bool = False,
+    *,
+    axis: Size | None = ...,
+    keepdims: bool = ...,
+) -> Tensor:
+    """Whether all elements along the axes dim (None: all) are not 0; of nothing, True. Of uint8, as 0 or 1 in uint8."""
+
 def allocated_bytes() -> int:
     """Bytes of tensor and node memory in use now."""
 
@@ -2720,20 +3481,36 @@ def amin(
 ) -> Tensor:
     """The minimum over the axes dim (None: all), NaN if any is, and then so is the derivative; equal minima share it."""
 
+def aminmax(
+    input: TensorLike,
+    *,
+    dim: Size | None = None,
+    axis: Size | None = ...,
+    keepdim: bool = False,
+    keepdims: bool = ...,
+) -> tuple[Tensor, Tensor]:
+    """(min, max) along the axis dim (None: of all), NaN if any is; equal ones share the derivative."""
+
 def anomaly() -> tuple[bool, bool]:
     """What set_anomaly has set: whether it is on, and check_nan."""
 
+def any(
+    input: TensorLike,
+    dim: Size | None = None,
+    keepdim: bool = False,
+    *,
+    axis: Size | None = ...,
+    keepdims: bool = ...,
+) -> Tensor:
+    """Whether any element along the axes dim (None: all) is not 0; of nothing, False. Of uint8, as 0 or 1 in uint8."""
+
 def arange(
-    start: float = 0,
+    start: float,
     end: float | None = None,
     step: float = 1,
     *,
     dtype: DTypeLike | None = None,
-    layout: _device.Word | None = None,
-    device: DeviceLike = None,
     requires_grad: bool = False,
-    pin_memory: bool = False,
-    out: Tensor | None = None,
 ) -> Tensor:
     """start, start + step, ... below end; arange(n) counts from 0. int64 for ints, float32 for floats."""
 
@@ -2770,23 +3547,11 @@ def argsort(
 def argwhere(input: TensorLike) -> Tensor:
     """The places of all elements that are not 0, in row-major order: an int64 matrix with a row for each. Not in a capture."""
 
-def as_tensor(data: TensorLike, dtype: DTypeLike | None = None, device: DeviceLike = None) -> Tensor:
-    """A tensor on the memory of a NumPy array, without a copy where it is contiguous, aligned and of a known dtype; a tensor itself.
+def asarray(data: TensorLike, dtype: DTypeLike | None = None) -> Tensor:
+    """A tensor on the memory of a NumPy array, without a copy where it is contiguous, aligned and of a known dtype.
 
-    The array must not be written to any more: what was computed from the tensor may still read it for derivatives. bs.tensor copies and has no such condition.
-    """
-
-def asarray(
-    obj: TensorLike,
-    *,
-    dtype: DTypeLike | None = None,
-    device: DeviceLike = None,
-    copy: bool | None = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """A tensor on the memory of a NumPy array, without a copy where it is contiguous, aligned and of a known dtype; a tensor itself.
-
-    The array must not be written to any more: what was computed from the tensor may still read it for derivatives. bs.tensor copies and has no such condition.
+    A tensor's value never changes, so the array must not be written to any more: what was computed from the tensor
+    may still read it for derivatives. bs.tensor copies and has no such condition.
     """
 
 def backward(
@@ -2816,9 +3581,6 @@ def batch(
 ) -> list[Any]:
     """function(tensors of one sample) -> tensors, for all samples at once: axis 0 of each tensor is the batch."""
 
-def bernoulli(input: TensorLike, p: float | None = None, *, generator: Any = None) -> Tensor:
-    """1 with the probability that the element is, or that p is, else 0; of input's shape and dtype. ValueError where a probability is not in [0, 1]."""
-
 def bilinear(
     input1: TensorLike, input2: TensorLike, weight: TensorLike, bias: TensorLike | None = None
 ) -> Tensor:
@@ -2841,6 +3603,9 @@ def bitwise_xor(input: TensorLike, other: TensorLike) -> Tensor:
 
 def bmm(input: TensorLike, mat2: TensorLike) -> Tensor:
     """x_b y_b of two stacks of as many matrices, (b, m, k) by (b, k, n). Nothing is broadcast."""
+
+def broadcast_to(input: TensorLike, size: Size = ..., *, shape: Size = ...) -> Tensor:
+    """The tensor repeated to a shape that it broadcasts to; -1 keeps a size. A view."""
 
 def bucketize(
     input: TensorLike,
@@ -2869,6 +3634,14 @@ def cast(input: TensorLike, dtype: DTypeLike) -> Tensor:
 def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int = ...) -> Tensor:
     """The tensors one after another along the axis dim, in the dtype that they promote to. Sizes of the other axes are equal; vectors of size 0 are left out."""
 
+def cdist(
+    x1: TensorLike,
+    x2: TensorLike,
+    p: float = 2.0,
+    compute_mode: Literal["use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist"] = "use_mm_for_euclid_dist_if_necessary",
+) -> Tensor:
+    """The p-norms of all differences of a row of x1 (..., m, k) and one of x2 (..., n, k): (..., m, n). Euclidean ones by a product of matrices where more than 25 rows meet, unless compute_mode says otherwise."""
+
 def ceil(input: TensorLike) -> Tensor:
     """the least whole number >= x; derivative 0"""
 
@@ -2877,9 +3650,6 @@ def checkpoint(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict
 
 def chunk(input: TensorLike, chunks: int, dim: int = 0, *, axis: int = ...) -> tuple[Tensor, ...]:
     """At most `chunks` parts of the axis dim, all of one size (the last may be smaller). Views."""
-
-def clone(input: TensorLike) -> Tensor:
-    """A copy whose elements lie in row-major order."""
 
 def compiled(
     fn: Callable[P, R],
@@ -2903,8 +3673,27 @@ def contiguous(input: TensorLike) -> Tensor:
 def cos(input: TensorLike) -> Tensor:
     """cos x"""
 
+def count_nonzero(input: TensorLike, dim: Size | None = None, *, axis: Size | None = ...) -> Tensor:
+    """How many elements along the axes dim (None: all) are not 0, int64."""
+
 def cross(input: TensorLike, other: TensorLike, dim: int | None = None, *, axis: int | None = ...) -> Tensor:
     """The vector product along the axis dim of size 3 (None: the first such); other axes broadcast."""
+
+def cummax(input: TensorLike, dim: int = ..., *, axis: int = ...) -> tuple[Tensor, Tensor]:
+    """values: the largest of x[0], ..., x[k] for each k along the axis dim, NaN from the first NaN on; indices: where it is (int64), the last of equal ones, which gets the derivative."""
+
+def cummin(input: TensorLike, dim: int = ..., *, axis: int = ...) -> tuple[Tensor, Tensor]:
+    """values: the least of x[0], ..., x[k] for each k along the axis dim, NaN from the first NaN on; indices: where it is (int64), the last of equal ones, which gets the derivative."""
+
+def cumprod(
+    input: TensorLike,
+    dim: int = ...,
+    *,
+    axis: int = ...,
+    reverse: bool = False,
+    dtype: DTypeLike | None = None,
+) -> Tensor:
+    """The products of x[0], ..., x[k] for each k along the axis dim, or with reverse those of x[k] and all that follow. Integers and bools are multiplied in int64."""
 
 def cumsum(
     input: TensorLike,
@@ -2933,6 +3722,21 @@ def depends_on_others(outputs: Sequence[Tensor], leaves: Sequence[Tensor]) -> bo
 def detach(input: TensorLike) -> Tensor:
     """The same value without its history: no derivative flows through."""
 
+def diag(input: TensorLike, diagonal: int = 0) -> Tensor:
+    """Of a vector the matrix with it on the diagonal, of a matrix its diagonal, copied."""
+
+def diag_embed(input: TensorLike, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """Matrices, at the axes dim1 and dim2 of the result, that hold the last axis of input on the diagonal (see diagonal) and zeros elsewhere."""
+
+def diagflat(input: TensorLike, offset: int = 0) -> Tensor:
+    """The matrix with all elements, in row-major order, on the diagonal."""
+
+def diagonal(input: TensorLike, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """The diagonal of the axes dim1 and dim2, as the last axis: offset columns to the right of the main one, or -offset rows below. A view."""
+
+def dist(input: TensorLike, other: TensorLike, p: float = 2.0) -> Tensor:
+    """The p-norm of input - other."""
+
 def div(
     input: TensorLike,
     other: TensorLike,
@@ -2952,29 +3756,6 @@ def divide(
 def dot(input: TensorLike, tensor: TensorLike) -> Tensor:
     """sum_i x_i y_i of two vectors, 0-d."""
 
-def empty(
-    *size: Size,
-    dtype: DTypeLike | None = None,
-    layout: _device.Word | None = None,
-    device: DeviceLike = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-    out: Tensor | None = None,
-    memory_format: _device.Word | None = None,
-) -> Tensor:
-    """A tensor to be written; until then it holds zeros, so that runs can be repeated."""
-
-def empty_like(
-    input: Tensor,
-    *,
-    dtype: DTypeLike | None = None,
-    layout: _device.Word | None = None,
-    device: DeviceLike = None,
-    requires_grad: bool = False,
-    memory_format: _device.Word | None = None,
-) -> Tensor:
-    """A tensor of the shape, and by default the dtype, of x, to be written; until then it holds zeros."""
-
 def eq(input: TensorLike, other: TensorLike) -> Tensor:
     """input == other"""
 
@@ -2990,24 +3771,32 @@ def expand(input: TensorLike, size: Size) -> Tensor: ...
 def expand(input: TensorLike, *size: int) -> Tensor:
     """The tensor repeated to a shape that it broadcasts to; -1 keeps a size. A view."""
 
+def expand_as(input: TensorLike, other: TensorLike) -> Tensor:
+    """Repeated to the shape of other. A view."""
+
 def expm1(input: TensorLike) -> Tensor:
     """e^x - 1, also where x is small"""
 
-def eye(
-    n: int,
-    m: int | None = None,
-    *,
-    dtype: DTypeLike | None = None,
-    layout: _device.Word | None = None,
-    device: DeviceLike = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-    out: Tensor | None = None,
-) -> Tensor:
+def eye(n: int, m: int | None = None, *, dtype: DTypeLike | None = None) -> Tensor:
     """Ones on the diagonal of n rows and m columns, zeros elsewhere."""
 
 def fix(input: TensorLike) -> Tensor:
     """x without its fraction; derivative 0"""
+
+def flatten(input: TensorLike, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """The axes start_dim to end_dim, both included, as one; a 0-d tensor becomes (1,). A view where the strides allow it, else a copy."""
+
+@overload
+def flip(input: TensorLike, dims: Size) -> Tensor: ...
+@overload
+def flip(input: TensorLike, *dims: int) -> Tensor:
+    """The axes dims backwards. A copy."""
+
+def fliplr(input: TensorLike) -> Tensor:
+    """The columns (axis 1) backwards. A copy."""
+
+def flipud(input: TensorLike) -> Tensor:
+    """The rows (axis 0) backwards. A copy."""
 
 def floor(input: TensorLike) -> Tensor:
     """the largest whole number <= x; derivative 0"""
@@ -3021,13 +3810,11 @@ def fmod(input: TensorLike, other: TensorLike) -> Tensor:
 def frac(input: TensorLike) -> Tensor:
     """x - trunc(x)"""
 
-def from_dlpack(ext_tensor: Any, *, device: DeviceLike = None, copy: bool | None = None) -> Tensor:
-    """A tensor on the memory of another library's, or of a capsule that its to_dlpack() gave. It must not be written to any more, unless copy is True."""
+def from_numpy(a: npt.NDArray[Any]) -> Tensor:
+    """A tensor on the memory of a NumPy array, without a copy where it is contiguous, aligned and of a known dtype.
 
-def from_numpy(ndarray: npt.NDArray[Any]) -> Tensor:
-    """A tensor on the memory of a NumPy array, without a copy where it is contiguous, aligned and of a known dtype; a tensor itself.
-
-    The array must not be written to any more: what was computed from the tensor may still read it for derivatives. bs.tensor copies and has no such condition.
+    A tensor's value never changes, so the array must not be written to any more: what was computed from the tensor
+    may still read it for derivatives. bs.tensor copies and has no such condition.
     """
 
 def full(
@@ -3035,11 +3822,7 @@ def full(
     fill_value: float,
     *,
     dtype: DTypeLike | None = None,
-    layout: _device.Word | None = None,
-    device: DeviceLike = None,
     requires_grad: bool = False,
-    pin_memory: bool = False,
-    out: Tensor | None = None,
 ) -> Tensor:
     """A tensor of one number; its dtype is by default that of bs.tensor(fill_value)."""
 
@@ -3048,10 +3831,7 @@ def full_like(
     fill_value: float,
     *,
     dtype: DTypeLike | None = None,
-    layout: _device.Word | None = None,
-    device: DeviceLike = None,
     requires_grad: bool = False,
-    memory_format: _device.Word | None = None,
 ) -> Tensor:
     """A tensor of one number, with the shape, and by default the dtype, of x."""
 
@@ -3073,9 +3853,6 @@ def gelu(input: TensorLike) -> Tensor:
 
 def ger(input: TensorLike, vec2: TensorLike) -> Tensor:
     """x_i y_j of two vectors: (n,) and (m,) give (n, m)."""
-
-def get_default_dtype() -> DType:
-    """What Python's floats become, and what tensors are made of unless something else is asked for."""
 
 def get_num_threads() -> int:
     """Threads that parallel work uses."""
@@ -3226,7 +4003,7 @@ def kthvalue(
     *,
     axis: int = ...,
     keepdims: bool = ...,
-) -> return_types.kthvalue:
+) -> tuple[Tensor, Tensor]:
     """The k-th smallest element along dim, counted from 1, and its number there. NaN is above all."""
 
 def le(input: TensorLike, other: TensorLike) -> Tensor:
@@ -3240,20 +4017,6 @@ def less_equal(input: TensorLike, other: TensorLike) -> Tensor:
 
 def linear(input: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor:
     """x W^T + b: x is (..., in), weight (out, in), bias (out,) or None; the result is (..., out)."""
-
-def linspace(
-    start: float,
-    end: float | None,
-    steps: int,
-    *,
-    dtype: DTypeLike | None = None,
-    layout: _device.Word | None = None,
-    device: DeviceLike = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-    out: Tensor | None = None,
-) -> Tensor:
-    """`steps` numbers from start to end, at equal distances."""
 
 def live_nodes() -> int:
     """Graph nodes that exist now."""
@@ -3273,23 +4036,11 @@ def log_softmax(
 ) -> Tensor:
     """x - ln sum exp(x) along the axis dim. No finite x overflows."""
 
+def logcumsumexp(input: TensorLike, dim: int = ..., *, axis: int = ...) -> Tensor:
+    """ln sum exp of x[0], ..., x[k] for each k along the axis dim, of integers in float32. No finite x overflows."""
+
 def logical_not(input: TensorLike) -> Tensor:
     """whether x is 0"""
-
-def logspace(
-    start: float,
-    end: float | None,
-    steps: int,
-    base: float = 10.0,
-    *,
-    dtype: DTypeLike | None = None,
-    layout: _device.Word | None = None,
-    device: DeviceLike = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-    out: Tensor | None = None,
-) -> Tensor:
-    """base ** x for `steps` numbers x from start to end, at equal distances."""
 
 def logsumexp(
     input: TensorLike,
@@ -3304,8 +4055,11 @@ def logsumexp(
 def lt(input: TensorLike, other: TensorLike) -> Tensor:
     """input < other"""
 
-def manual_seed(seed: int, state: Buffer | None = None) -> None:
-    """Sets the seed of a generator, by default that of the process, and starts its draws again from 0."""
+def manual_seed(seed: int) -> Buffer:
+    """Sets the seed of the default generator (its lowest 64 bits) and starts its draws again from 0.
+
+    Returns the generator, a Buffer that holds (seed, draw).
+    """
 
 def masked_fill(input: TensorLike, mask: TensorLike, value: TensorLike) -> Tensor:
     """value, a number or a tensor without axes, where mask is true, else input; of input's dtype."""
@@ -3318,6 +4072,21 @@ def masked_select(input: TensorLike, mask: TensorLike) -> Tensor:
 
 def matmul(input: TensorLike, other: TensorLike) -> Tensor:
     """x y: (..., m, k) by (..., k, n) gives (..., m, n), leading axes broadcast; a 1-d x is a row, a 1-d y a column. Each element is a chain of fused multiply-adds over k ascending, in parts of 4096; in 16 lanes where there is one column. Integers wrap around."""
+
+@overload
+def max(input: TensorLike) -> Tensor: ...
+@overload
+def max(
+    input: TensorLike,
+    dim: int = ...,
+    keepdim: bool = False,
+    *,
+    axis: int = ...,
+    keepdims: bool = ...,
+) -> tuple[Tensor, Tensor]: ...
+@overload
+def max(input: TensorLike, other: TensorLike) -> Tensor:
+    """The largest of all elements, NaN if any is; equal ones share the derivative. max(input, dim, keepdim): (values, indices) along the axis dim, the first of equal ones, which gets the derivative. max(input, other): maximum."""
 
 def maximum(input: TensorLike, other: TensorLike) -> Tensor:
     """max(input, other), NaN if either is; where equal, each gets half of the derivative, where NaN, all of it"""
@@ -3333,11 +4102,55 @@ def mean(
 ) -> Tensor:
     """The mean over the axes dim (None: all); of nothing, NaN."""
 
+@overload
+def median(input: TensorLike) -> Tensor: ...
+@overload
+def median(
+    input: TensorLike,
+    dim: int = ...,
+    keepdim: bool = False,
+    *,
+    axis: int = ...,
+    keepdims: bool = ...,
+) -> tuple[Tensor, Tensor]:
+    """The lower median of all elements, NaN if any is; equal ones share the derivative. median(input, dim=-1, keepdim): (values, indices) along the axis dim, the derivative goes to the index."""
+
+@overload
+def min(input: TensorLike) -> Tensor: ...
+@overload
+def min(
+    input: TensorLike,
+    dim: int = ...,
+    keepdim: bool = False,
+    *,
+    axis: int = ...,
+    keepdims: bool = ...,
+) -> tuple[Tensor, Tensor]: ...
+@overload
+def min(input: TensorLike, other: TensorLike) -> Tensor:
+    """The least of all elements, NaN if any is; equal ones share the derivative. min(input, dim, keepdim): (values, indices) along the axis dim, the first of equal ones, which gets the derivative. min(input, other): minimum."""
+
 def minimum(input: TensorLike, other: TensorLike) -> Tensor:
     """min(input, other), NaN if either is; where equal, each gets half of the derivative, where NaN, all of it"""
 
 def mm(input: TensorLike, mat2: TensorLike) -> Tensor:
     """x y of two matrices, (m, k) by (k, n)."""
+
+def mode(
+    input: TensorLike,
+    dim: int = -1,
+    keepdim: bool = False,
+    *,
+    axis: int = ...,
+    keepdims: bool = ...,
+) -> tuple[Tensor, Tensor]:
+    """(values, indices): the most frequent number along the axis dim, of several the least, where it is last."""
+
+def moveaxis(input: TensorLike, source: Size, destination: Size) -> Tensor:
+    """The axes source at the positions destination, the others in their order. A view."""
+
+def movedim(input: TensorLike, source: Size, destination: Size) -> Tensor:
+    """The axes source at the positions destination, the others in their order. A view."""
 
 def msort(input: TensorLike) -> Tensor:
     """The elements along the first axis in ascending order."""
@@ -3345,20 +4158,46 @@ def msort(input: TensorLike) -> Tensor:
 def mul(input: TensorLike, other: TensorLike) -> Tensor:
     """input times other; of bools, whether both are true"""
 
-def multinomial(
-    input: TensorLike,
-    num_samples: int,
-    replacement: bool = False,
-    *,
-    generator: Any = None,
-) -> Tensor:
-    """For each row of weights, (n,) or (m, n), num_samples positions of it, each as likely as its share of what may still be drawn; without replacement none twice. int64. ValueError where weights are negative, not finite, or too few are above 0."""
-
 def multiply(input: TensorLike, other: TensorLike) -> Tensor:
     """input times other; of bools, whether both are true"""
 
 def mv(input: TensorLike, vec: TensorLike) -> Tensor:
     """x v of a matrix (m, k) and a vector (k,)."""
+
+def nanmean(
+    input: TensorLike,
+    dim: Size | None = None,
+    keepdim: bool = False,
+    *,
+    axis: Size | None = ...,
+    keepdims: bool = ...,
+    dtype: DTypeLike | None = None,
+) -> Tensor:
+    """The mean over the axes dim (None: all) of what is not NaN."""
+
+@overload
+def nanmedian(input: TensorLike) -> Tensor: ...
+@overload
+def nanmedian(
+    input: TensorLike,
+    dim: int = ...,
+    keepdim: bool = False,
+    *,
+    axis: int = ...,
+    keepdims: bool = ...,
+) -> tuple[Tensor, Tensor]:
+    """The lower median of all elements that are not NaN; equal ones share the derivative. nanmedian(input, dim=-1, keepdim): (values, indices) along the axis dim, the derivative goes to the index."""
+
+def nansum(
+    input: TensorLike,
+    dim: Size | None = None,
+    keepdim: bool = False,
+    *,
+    axis: Size | None = ...,
+    keepdims: bool = ...,
+    dtype: DTypeLike | None = None,
+) -> Tensor:
+    """The sum over the axes dim (None: all), in which NaN counts as 0."""
 
 def narrow(
     input: TensorLike,
@@ -3382,29 +4221,37 @@ def negative(input: TensorLike) -> Tensor:
 def node_bytes(n_inputs: int, n_outputs: int) -> int:
     """Bytes of one graph node, buffers apart."""
 
+@overload
+def norm(
+    input: TensorLike,
+    p: Literal["fro", "nuc"] = "fro",
+    dim: Size | None = None,
+    keepdim: bool = False,
+    dtype: DTypeLike | None = None,
+    *,
+    axis: Size | None = ...,
+    keepdims: bool = ...,
+) -> Tensor: ...
+@overload
+def norm(
+    input: TensorLike,
+    p: float,
+    dim: Size | None = None,
+    keepdim: bool = False,
+    dtype: DTypeLike | None = None,
+    *,
+    axis: Size | None = ...,
+    keepdims: bool = ...,
+) -> Tensor:
+    """(sum |x|^p)^(1/p) over the axes dim (None: all), of all elements of several axes as of one vector; 'fro' is p=2, whose squares are summed in float64. p=inf, -inf: the largest, the least |x|; p=0: how many are not 0."""
+
 def not_equal(input: TensorLike, other: TensorLike) -> Tensor:
     """input != other"""
 
-def ones(
-    *size: Size,
-    dtype: DTypeLike | None = None,
-    layout: _device.Word | None = None,
-    device: DeviceLike = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-    out: Tensor | None = None,
-) -> Tensor:
-    """Ones, float32 by default."""
+def ones(*size: Size, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """ones(*size, dtype=None, requires_grad=False): ones, float32 by default."""
 
-def ones_like(
-    input: Tensor,
-    *,
-    dtype: DTypeLike | None = None,
-    layout: _device.Word | None = None,
-    device: DeviceLike = None,
-    requires_grad: bool = False,
-    memory_format: _device.Word | None = None,
-) -> Tensor:
+def ones_like(input: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """Ones of the shape, and by default the dtype, of x."""
 
 def outer(input: TensorLike, vec2: TensorLike) -> Tensor:
@@ -3416,17 +4263,28 @@ def permute(input: TensorLike, dims: Size) -> Tensor: ...
 def permute(input: TensorLike, *dims: int) -> Tensor:
     """The axes in the order dims. A view."""
 
-def poisson(input: TensorLike, *, generator: Any = None) -> Tensor:
-    """Counts of the Poisson distribution whose rate the element is, of input's shape and dtype. ValueError where a rate is negative or not finite."""
-
 def pow(input: TensorLike, exponent: TensorLike) -> Tensor:
     """input^exponent as C's pow; of integers an integer. At input 0 the derivative by exponents >= 0 is 0"""
+
+def prod(
+    input: TensorLike,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    axis: int | None = ...,
+    keepdims: bool = ...,
+    dtype: DTypeLike | None = None,
+) -> Tensor:
+    """The product along the axis dim (None: of all elements); integers and bools are multiplied in int64. Of nothing, 1."""
 
 def put(input: TensorLike, index: TensorLike, source: TensorLike, accumulate: bool = False) -> Tensor:
     """input with source's elements at the positions index in row-major order, or added there with accumulate."""
 
 def rad2deg(input: TensorLike) -> Tensor:
     """input 180 / pi"""
+
+def ravel(input: TensorLike) -> Tensor:
+    """All elements in row-major order, along one axis. A view where the strides allow it, else a copy."""
 
 def reciprocal(input: TensorLike) -> Tensor:
     """1 / x"""
@@ -3444,10 +4302,25 @@ def remainder(input: TensorLike, other: TensorLike) -> Tensor:
     """what is left of input / other rounded down, with the sign of other. ValueError for integers by 0"""
 
 @overload
+def repeat(input: TensorLike, repeats: Size) -> Tensor: ...
+@overload
+def repeat(input: TensorLike, *repeats: int) -> Tensor:
+    """Each axis repeated as often as sizes says, as a copy; new axes come first."""
+
+@overload
 def reshape(input: TensorLike, shape: Size) -> Tensor: ...
 @overload
 def reshape(input: TensorLike, *shape: int) -> Tensor:
     """The elements in row-major order under another shape; one size may be -1. A view where the strides allow it, else a copy."""
+
+def reshape_as(input: TensorLike, other: TensorLike) -> Tensor:
+    """The elements in row-major order under the shape of other. A view where the strides allow it, else a copy."""
+
+def roll(input: TensorLike, shifts: Size, dims: Size = ()) -> Tensor:
+    """Each axis of dims moved on by its shift; what leaves at the end comes in at the beginning. dims=(): of all elements in row-major order."""
+
+def rot90(input: TensorLike, k: int = 1, dims: Size = (0, 1)) -> Tensor:
+    """The plane of two axes turned by k times 90 degrees, from the first axis towards the second. A copy."""
 
 def round(input: TensorLike, *, decimals: int = 0) -> Tensor:
     """the nearest whole number, of two the even one; derivative 0. decimals: the nearest multiple of 10^-decimals, of floats"""
@@ -3516,12 +4389,6 @@ def select(input: TensorLike, dim: int = ..., index: int = ..., *, axis: int = .
 def set_anomaly(on: bool, check_nan: bool) -> None:
     """Whether recorded ops note their lines, and sweeps look for NaN."""
 
-def set_default_dtype(d: DTypeLike) -> None:
-    """Sets what get_default_dtype() gives: float32 or float64.
-
-    Compiled functions keep what it was when they were captured; quotients of integers stay float32.
-    """
-
 def set_num_threads(n: int) -> None:
     """Threads that parallel work uses, 1 to 1024. No result depends on it."""
 
@@ -3556,7 +4423,7 @@ def sort(
     *,
     axis: int = ...,
     stable: bool = False,
-) -> return_types.sort:
+) -> tuple[Tensor, Tensor]:
     """The elements along dim in ascending or descending order, and their numbers there before. NaN is above all. Equal ones always stay in their order, as with stable=True."""
 
 def split(
@@ -3575,8 +4442,59 @@ def sqrt(input: TensorLike) -> Tensor:
 def square(input: TensorLike) -> Tensor:
     """x^2"""
 
+def squeeze(input: TensorLike, dim: Size | None = None, *, axis: Size | None = ...) -> Tensor:
+    """Without the axes of size 1 among dim (None: all). A view."""
+
 def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int = ...) -> Tensor:
     """Tensors of one shape side by side along a new axis dim, in the dtype that they promote to."""
+
+@overload
+def std(
+    input: TensorLike,
+    dim: Size | None = None,
+    *,
+    axis: Size | None = ...,
+    correction: float = 1.0,
+    keepdim: bool = False,
+    keepdims: bool = ...,
+) -> Tensor: ...
+@overload
+def std(
+    input: TensorLike,
+    dim: Size | None = None,
+    unbiased: bool = True,
+    keepdim: bool = False,
+    *,
+    axis: Size | None = ...,
+    keepdims: bool = ...,
+) -> Tensor: ...
+@overload
+def std(input: TensorLike, unbiased: bool) -> Tensor:
+    """The root of the variance sum (x - mean)^2 / (n - correction) over the axes dim (None: all); derivative 0 where it is 0. unbiased=False, also the positional argument after dim, means correction=0."""
+
+@overload
+def std_mean(
+    input: TensorLike,
+    dim: Size | None = None,
+    *,
+    axis: Size | None = ...,
+    correction: float = 1.0,
+    keepdim: bool = False,
+    keepdims: bool = ...,
+) -> tuple[Tensor, Tensor]: ...
+@overload
+def std_mean(
+    input: TensorLike,
+    dim: Size | None = None,
+    unbiased: bool = True,
+    keepdim: bool = False,
+    *,
+    axis: Size | None = ...,
+    keepdims: bool = ...,
+) -> tuple[Tensor, Tensor]: ...
+@overload
+def std_mean(input: TensorLike, unbiased: bool) -> tuple[Tensor, Tensor]:
+    """(std, mean), with the arguments of std."""
 
 def structure_epoch() -> int:
     """What compiled functions compare to see that modules have changed."""
@@ -3598,6 +4516,29 @@ def sum(
 ) -> Tensor:
     """The sum over the axes dim (None: all); integers and bools are summed in int64. Float sums run in fixed blocks: the same bits on any number of threads."""
 
+def swapaxes(
+    input: TensorLike,
+    dim0: int = ...,
+    dim1: int = ...,
+    *,
+    axis0: int = ...,
+    axis1: int = ...,
+) -> Tensor:
+    """The axes dim0 and dim1 exchanged. A view."""
+
+def swapdims(
+    input: TensorLike,
+    dim0: int = ...,
+    dim1: int = ...,
+    *,
+    axis0: int = ...,
+    axis1: int = ...,
+) -> Tensor:
+    """The axes dim0 and dim1 exchanged. A view."""
+
+def t(input: TensorLike) -> Tensor:
+    """A matrix transposed; of fewer axes, the tensor. A view."""
+
 def take(input: TensorLike, index: TensorLike) -> Tensor:
     """The elements of input, in row-major order, at the positions index; those below 0 count from the end."""
 
@@ -3613,17 +4554,17 @@ def take_along_dim(
 def tanh(input: TensorLike) -> Tensor:
     """(e^x - e^-x) / (e^x + e^-x)"""
 
-def tensor(
-    data: TensorLike,
-    dtype: DTypeLike | None = None,
-    device: DeviceLike = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-) -> Tensor:
+def tensor(data: TensorLike, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """A tensor with a copy of data: a NumPy array (keeps its dtype), a number or a nested sequence.
 
     Python floats become float32, ints int64, bools bool_; beside NumPy's numbers, what PyTorch makes of them.
     """
+
+@overload
+def tile(input: TensorLike, dims: Size) -> Tensor: ...
+@overload
+def tile(input: TensorLike, *dims: int) -> Tensor:
+    """Each axis repeated as often as dims says, from the last one on; what dims has no number for stays."""
 
 def topk(
     input: TensorLike,
@@ -3633,14 +4574,27 @@ def topk(
     sorted: bool = True,
     *,
     axis: int = ...,
-) -> return_types.topk:
+) -> tuple[Tensor, Tensor]:
     """The k largest elements along dim (smallest with largest=False), in order, and their numbers there. Of equal ones the first. NaN is above all."""
 
 def trace(input: TensorLike) -> Tensor:
     """sum_i x_ii of a matrix; of integers int64."""
 
-def transpose(input: TensorLike, dim0: int, dim1: int) -> Tensor:
+def transpose(
+    input: TensorLike,
+    dim0: int = ...,
+    dim1: int = ...,
+    *,
+    axis0: int = ...,
+    axis1: int = ...,
+) -> Tensor:
     """The axes dim0 and dim1 exchanged. A view."""
+
+def tril(input: TensorLike, diagonal: int = 0) -> Tensor:
+    """Of matrices (the last two axes) the elements on the diagonal and below it, zeros above; the diagonal is as many columns to the right of the main one."""
+
+def triu(input: TensorLike, diagonal: int = 0) -> Tensor:
+    """Of matrices (the last two axes) the elements on the diagonal and above it, zeros below; the diagonal is as many columns to the right of the main one."""
 
 def true_divide(
     input: TensorLike,
@@ -3656,15 +4610,65 @@ def trunc(input: TensorLike) -> Tensor:
 def unbind(input: TensorLike, dim: int = 0, *, axis: int = ...) -> tuple[Tensor, ...]:
     """All positions of the axis dim, which is gone in the results. Views."""
 
-def uniform(
-    shape: Size,
-    low: float = 0.0,
-    high: float = 1.0,
-    dtype: DTypeLike = ...,
+def unflatten(input: TensorLike, dim: int = ..., sizes: Size = ..., *, axis: int = ...) -> Tensor:
+    """The axis dim as several of the given sizes, one of which may be -1. A view."""
+
+def unfold(input: TensorLike, dimension: int, size: int, step: int) -> Tensor:
+    """All windows of `size` positions of the axis dimension, `step` apart; their positions are the last axis. A view."""
+
+def uniform(shape: Size, low: float = 0.0, high: float = 1.0, *, key: Tensor | None = None) -> Tensor:
+    """float32 numbers, uniform in [low, high), of a shape."""
+
+def unsqueeze(input: TensorLike, dim: int = ..., *, axis: int = ...) -> Tensor:
+    """With an axis of size 1 at position dim of the result. A view."""
+
+@overload
+def var(
+    input: TensorLike,
+    dim: Size | None = None,
     *,
-    generator: Any = None,
-) -> Tensor:
-    """Numbers of float32 or float64, uniform in [low, high), of a shape."""
+    axis: Size | None = ...,
+    correction: float = 1.0,
+    keepdim: bool = False,
+    keepdims: bool = ...,
+) -> Tensor: ...
+@overload
+def var(
+    input: TensorLike,
+    dim: Size | None = None,
+    unbiased: bool = True,
+    keepdim: bool = False,
+    *,
+    axis: Size | None = ...,
+    keepdims: bool = ...,
+) -> Tensor: ...
+@overload
+def var(input: TensorLike, unbiased: bool) -> Tensor:
+    """The variance sum (x - mean)^2 / (n - correction) over the axes dim (None: all), squares summed in float64. Where n <= correction, inf or NaN. unbiased=False, also the positional argument after dim, means correction=0."""
+
+@overload
+def var_mean(
+    input: TensorLike,
+    dim: Size | None = None,
+    *,
+    axis: Size | None = ...,
+    correction: float = 1.0,
+    keepdim: bool = False,
+    keepdims: bool = ...,
+) -> tuple[Tensor, Tensor]: ...
+@overload
+def var_mean(
+    input: TensorLike,
+    dim: Size | None = None,
+    unbiased: bool = True,
+    keepdim: bool = False,
+    *,
+    axis: Size | None = ...,
+    keepdims: bool = ...,
+) -> tuple[Tensor, Tensor]: ...
+@overload
+def var_mean(input: TensorLike, unbiased: bool) -> tuple[Tensor, Tensor]:
+    """(var, mean), with the arguments of var."""
 
 def vdot(input: TensorLike, other: TensorLike) -> Tensor:
     """sum_i x_i y_i of two vectors, 0-d."""
@@ -3675,32 +4679,19 @@ def view(input: TensorLike, size: Size) -> Tensor: ...
 def view(input: TensorLike, *size: int) -> Tensor:
     """The elements in row-major order under another shape, without a copy; one size may be -1. ShapeError where the strides do not allow it: reshape copies there."""
 
+def view_as(input: TensorLike, other: TensorLike) -> Tensor:
+    """The elements in row-major order under the shape of other. A view; ShapeError where the strides forbid it."""
+
 @overload
 def where(condition: TensorLike, input: TensorLike, other: TensorLike) -> Tensor: ...
 @overload
 def where(condition: TensorLike) -> tuple[Tensor, ...]:
     """input where condition is true, else other"""
 
-def zeros(
-    *size: Size,
-    dtype: DTypeLike | None = None,
-    layout: _device.Word | None = None,
-    device: DeviceLike = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-    out: Tensor | None = None,
-) -> Tensor:
-    """Zeros, float32 by default."""
+def zeros(*size: Size, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """zeros(*size, dtype=None, requires_grad=False): zeros, float32 by default."""
 
-def zeros_like(
-    input: Tensor,
-    *,
-    dtype: DTypeLike | None = None,
-    layout: _device.Word | None = None,
-    device: DeviceLike = None,
-    requires_grad: bool = False,
-    memory_format: _device.Word | None = None,
-) -> Tensor:
+def zeros_like(input: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """Zeros of the shape, and by default the dtype, of x."""
 
 __all__ = [
@@ -3726,21 +4717,23 @@ __all__ = [
     "addmm",
     "addmv",
     "addr",
+    "adjoint",
+    "all",
     "allocated_bytes",
     "amax",
     "amin",
+    "aminmax",
     "anomaly",
+    "any",
     "arange",
     "argmax",
     "argmin",
     "argsort",
     "argwhere",
-    "as_tensor",
     "asarray",
     "backward",
     "baddbmm",
     "batch",
-    "bernoulli",
     "bfloat16",
     "bilinear",
     "bincount",
@@ -3750,21 +4743,26 @@ __all__ = [
     "bitwise_xor",
     "bmm",
     "bool_",
+    "broadcast_to",
     "bucketize",
     "bump_structure_epoch",
     "call_with",
     "cast",
     "cat",
+    "cdist",
     "ceil",
     "checkpoint",
     "chunk",
-    "clone",
     "compiled",
     "concat",
     "concatenate",
     "contiguous",
     "cos",
+    "count_nonzero",
     "cross",
+    "cummax",
+    "cummin",
+    "cumprod",
     "cumsum",
     "custom",
     "decorate",
@@ -3772,19 +4770,27 @@ __all__ = [
     "deg2rad",
     "depends_on_others",
     "detach",
+    "diag",
+    "diag_embed",
+    "diagflat",
+    "diagonal",
+    "dist",
     "div",
     "divide",
     "dot",
-    "empty",
-    "empty_like",
     "enable_grad",
     "eq",
     "erf",
     "exp",
     "expand",
+    "expand_as",
     "expm1",
     "eye",
     "fix",
+    "flatten",
+    "flip",
+    "fliplr",
+    "flipud",
     "float16",
     "float32",
     "float64",
@@ -3792,7 +4798,6 @@ __all__ = [
     "floor_divide",
     "fmod",
     "frac",
-    "from_dlpack",
     "from_numpy",
     "full",
     "full_like",
@@ -3800,7 +4805,6 @@ __all__ = [
     "ge",
     "gelu",
     "ger",
-    "get_default_dtype",
     "get_num_threads",
     "grad",
     "greater",
@@ -3833,13 +4837,12 @@ __all__ = [
     "less",
     "less_equal",
     "linear",
-    "linspace",
     "live_nodes",
     "log",
     "log1p",
     "log_softmax",
+    "logcumsumexp",
     "logical_not",
-    "logspace",
     "logsumexp",
     "lt",
     "manual_seed",
@@ -3847,38 +4850,52 @@ __all__ = [
     "masked_scatter",
     "masked_select",
     "matmul",
+    "max",
     "maximum",
     "mean",
+    "median",
+    "min",
     "minimum",
     "mm",
+    "mode",
+    "moveaxis",
+    "movedim",
     "msort",
     "mul",
-    "multinomial",
     "multiply",
     "mv",
+    "nanmean",
+    "nanmedian",
+    "nansum",
     "narrow",
     "ne",
     "neg",
     "negative",
     "no_grad",
     "node_bytes",
+    "norm",
     "not_equal",
     "ones",
     "ones_like",
     "ops",
     "outer",
     "permute",
-    "poisson",
     "pow",
+    "prod",
     "put",
     "rad2deg",
+    "ravel",
     "reciprocal",
     "registry",
     "release_cached",
     "relu",
     "remainder",
+    "repeat",
     "reshape",
+    "reshape_as",
     "return_types",
+    "roll",
+    "rot90",
     "round",
     "rsqrt",
     "scatter",
@@ -3887,7 +4904,6 @@ __all__ = [
     "searchsorted",
     "select",
     "set_anomaly",
-    "set_default_dtype",
     "set_num_threads",
     "set_recording",
     "shuffled",
@@ -3901,25 +4917,40 @@ __all__ = [
     "split",
     "sqrt",
     "square",
+    "squeeze",
     "stack",
+    "std",
+    "std_mean",
     "structure_epoch",
     "sub",
     "subtract",
     "sum",
+    "swapaxes",
+    "swapdims",
+    "t",
     "take",
     "take_along_dim",
     "tanh",
     "tensor",
+    "tile",
     "topk",
     "trace",
     "transpose",
+    "tril",
+    "triu",
     "true_divide",
     "trunc",
     "uint8",
     "unbind",
+    "unflatten",
+    "unfold",
     "uniform",
+    "unsqueeze",
+    "var",
+    "var_mean",
     "vdot",
     "view",
+    "view_as",
     "where",
     "zeros",
     "zeros_like",

@@ -259,7 +259,7 @@ const Op diag_op{
         throw ShapeError(cat("[diag] input is ", str(x[0].shape()),
                              ": give a vector or a matrix; diagonal and diag_embed take more axes"));
       if (n == 1) return embedded("diag", x[0], x.integer(0), 0, 1);
-      return contiguous(apply(diagonal_op, {x[0]}, Attrs::make({x.integer(0), int64_t{0}, int64_t{1}})));
+      return apply(*kContiguous, {apply(diagonal_op, {x[0]}, Attrs::make({x.integer(0), int64_t{0}, int64_t{1}}))});
     }>,
 };
 BS_REGISTER(diag_op);

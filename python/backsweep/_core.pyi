@@ -166,10 +166,12 @@ class Tensor:
     def __rsub__(self, other: TensorLike, /) -> Tensor: ...
     def __rtruediv__(self, other: TensorLike, /) -> Tensor: ...
     def __rxor__(self, other: TensorLike, /) -> Tensor: ...
+    def __setitem__(self, key: Any, value: TensorLike, /) -> None: ...
     def __sub__(self, other: TensorLike, /) -> Tensor: ...
     def __truediv__(self, other: TensorLike, /) -> Tensor: ...
     def __xor__(self, other: TensorLike, /) -> Tensor: ...
     def _replace(self: Self, value: TensorLike, /) -> Self: ...
+    def _snapshot(self) -> Tensor: ...
     def abs(self) -> Tensor:
         """|x|; derivative 0 at x = 0 and NaN"""
 
@@ -473,8 +475,11 @@ class Tensor:
     def chunk(self, chunks: _int, dim: _int = 0, *, axis: _int = ...) -> tuple[Tensor, ...]:
         """At most `chunks` parts of the axis dim, all of one size (the last may be smaller). Views."""
 
-    def contiguous(self) -> Tensor:
+    def clone(self) -> Tensor:
         """A copy whose elements lie in row-major order."""
+
+    def contiguous(self) -> Tensor:
+        """The tensor itself where its elements lie in row-major order, else a copy that does."""
 
     def copy_(self: Self, src: TensorLike, non_blocking: _bool = False) -> Self:
         """src, broadcast to the shape and cast to the dtype, becomes the value."""
@@ -567,6 +572,10 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
+    @property
+    def data(self) -> Tensor: ...
+    @data.setter
+    def data(self, value: Tensor) -> None: ...
     def deg2rad(self) -> Tensor:
         """input pi / 180"""
 
@@ -3651,6 +3660,9 @@ def checkpoint(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict
 def chunk(input: TensorLike, chunks: int, dim: int = 0, *, axis: int = ...) -> tuple[Tensor, ...]:
     """At most `chunks` parts of the axis dim, all of one size (the last may be smaller). Views."""
 
+def clone(input: TensorLike) -> Tensor:
+    """A copy whose elements lie in row-major order."""
+
 def compiled(
     fn: Callable[P, R],
     *,
@@ -4753,6 +4765,7 @@ __all__ = [
     "ceil",
     "checkpoint",
     "chunk",
+    "clone",
     "compiled",
     "concat",
     "concatenate",

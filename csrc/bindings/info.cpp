@@ -113,7 +113,6 @@ py::dict describe(const Op& op) {
   d["attrs"] = attrs;
   d["outputs"] = outputs;
   d["counts_outputs"] = op.count_outputs != nullptr;
-  d["overloads"] = op.overloads;
   d["keyword"] = text_of(op.keyword);
   d["self"] = op.self;
   d["visibility"] = text_of(op.visibility);

@@ -19,7 +19,6 @@ TYPES = {
     "sizes": "Size",
     "dtype": "DTypeLike",
 }
-_BY_NAME = {op["name"]: op for op in _core.registry()}
 KEYWORDS = {
     "dtype": "dtype: DTypeLike | None = None",
     "last_dtype": "dtype: DTypeLike | None = None",
@@ -37,7 +36,6 @@ def op_lines(
     method: bool = False,
     static: bool = False,
 ) -> list[str]:
-<<<<<<< HEAD
     """Give the definition of an op, as a function or as a method, under its name or another.
 
     `overloaded` are the other ops that the name stands for. A method `f_` gives the tensor itself.
@@ -53,18 +51,6 @@ def named_lines(op: dict[str, Any]) -> list[str]:
 
 
 def _signatures(op: dict[str, Any], method: bool, into_self: bool) -> list[str]:
-=======
-    """Give the definition of an op, as a function or as a method, under its name or another."""
-    in_place = (name or "").endswith("_")
-    signatures = _signatures(op, method, in_place)
-    for other in op["overloads"]:
-        signatures += _signatures(_BY_NAME[other], method, in_place)
-    return overloads(name or op["name"], signatures, indent, doc, static=static)
-
-
-def _signatures(op: dict[str, Any], method: bool, in_place: bool) -> list[str]:
-    """Give the signatures of an op alone."""
->>>>>>> 61b8c46 (Functions of several tensors (meshgrid, stacks, splits, cov, diff, ...), F.pad; stubs show overloads)
     parameters, by_name, variadic = _parameters(op, method)
     n_out = len(op["outputs"])
     if into_self:

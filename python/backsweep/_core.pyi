@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Generic, Literal, ParamSpec, TypeAlias, TypeVar, overload
+from typing import Any, Generic, Literal, NamedTuple, NoReturn, ParamSpec, TypeAlias, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
+
+from backsweep import _device
+from backsweep.linalg import _types
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -15,6 +18,7 @@ Self = TypeVar("Self", bound="Tensor")
 TensorLike: TypeAlias = Tensor | npt.ArrayLike
 DTypeLike: TypeAlias = DType | npt.DTypeLike
 Size: TypeAlias = int | Sequence[int]
+DeviceLike: TypeAlias = _device.DeviceLike
 _int: TypeAlias = int
 _float: TypeAlias = float
 _bool: TypeAlias = bool
@@ -45,6 +49,10 @@ class DType:
     def itemsize(self) -> int: ...
     @property
     def is_floating_point(self) -> bool: ...
+    @property
+    def is_complex(self) -> bool: ...
+    @property
+    def is_signed(self) -> bool: ...
     @property
     def dtype(self) -> np.dtype[Any]: ...
     def __eq__(self, other: object, /) -> bool: ...
@@ -111,7 +119,7 @@ class RemovableHandle:
     def __exit__(self, *error: Any) -> None: ...
 
 class Tensor:
-    def __init__(self, data: TensorLike, requires_grad: _bool = False) -> None: ...
+    def __init__(self, *data: Any, device: DeviceLike = None, requires_grad: _bool = False) -> None: ...
     @property
     def T(self) -> Tensor: ...
     def __abs__(self) -> Tensor: ...
@@ -122,6 +130,15 @@ class Tensor:
     ) -> npt.NDArray[Any]: ...
     def __bool__(self) -> _bool: ...
     def __deepcopy__(self: Self, memo: dict[_int, Any], /) -> Self: ...
+    def __dlpack__(
+        self,
+        *,
+        stream: None = None,
+        max_version: tuple[_int, _int] | None = None,
+        dl_device: tuple[_int, _int] | None = None,
+        copy: _bool | None = None,
+    ) -> Any: ...
+    def __dlpack_device__(self) -> tuple[_int, _int]: ...
     def __eq__(self, other: object, /) -> Tensor: ...  # type: ignore[override]
     def __float__(self) -> _float: ...
     def __floordiv__(self, other: TensorLike, /) -> Tensor: ...
@@ -310,7 +327,7 @@ class Tensor:
         axis: Size | None = ...,
         keepdim: _bool = False,
         keepdims: _bool = ...,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> return_types.aminmax:
         """(min, max) along the axis dim (None: of all), NaN if any is; equal ones share the derivative."""
 
     def any(
@@ -394,6 +411,12 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
+    def bernoulli(self, p: _float | None = None, *, generator: Any = None) -> Tensor:
+        """1 with the probability that the element is, or that p is, else 0; of input's shape and dtype. ValueError where a probability is not in [0, 1]."""
+
+    def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Tensor:
+        """Fill with 1 at the probability p, a number or a tensor of them, else 0."""
+
     def bfloat16(self) -> Tensor:
         """As bfloat16."""
 
@@ -451,6 +474,9 @@ class Tensor:
     def cast(self, dtype: DTypeLike) -> Tensor:
         """Another dtype: to bool, whether each element is not 0; floats to integers are cut towards zero, and give the least one where none fits."""
 
+    def cauchy_(self, median: _float = 0.0, sigma: _float = 1.0, *, generator: Any = None) -> Tensor:
+        """Fill with random numbers of the Cauchy distribution: median + sigma tan(pi (u - 1/2)), u uniform."""
+
     def ceil(self) -> Tensor:
         """the least whole number >= x; derivative 0"""
 
@@ -463,13 +489,13 @@ class Tensor:
     def char(self) -> Tensor:
         """As int8."""
 
-    def cholesky(self) -> Tensor:
+    def cholesky(self, upper: _bool = False) -> Tensor:
         """Factor: `linalg.cholesky`."""
 
-    def cholesky_inverse(self) -> Tensor:
+    def cholesky_inverse(self, upper: _bool = False) -> Tensor:
         """Invert A = L Lᵀ (or Lᵀ L, if `upper`), given by its triangular factor."""
 
-    def cholesky_solve(self) -> Tensor:
+    def cholesky_solve(self, input2: Any, upper: _bool = False) -> Tensor:
         """Solve A X = input, where input2 is the factor: A = L Lᵀ (or Lᵀ L, if `upper`)."""
 
     def chunk(self, chunks: _int, dim: _int = 0, *, axis: _int = ...) -> tuple[Tensor, ...]:
@@ -499,31 +525,43 @@ class Tensor:
     def count_nonzero(self, dim: Size | None = None, *, axis: Size | None = ...) -> Tensor:
         """How many elements along the axes dim (None: all) are not 0, int64."""
 
-    def cov(self) -> Tensor:
+    def cov(
+        self,
+        *,
+        correction: _int = 1,
+        fweights: Tensor | None = None,
+        aweights: Tensor | None = None,
+    ) -> Tensor:
         """Estimate the covariances of variables (rows) from observations (columns).
 
-            Parameters
-            ----------
-            input : Tensor, shape (variables, observations), or (observations,), or ()
-            correction : int
-                Taken from the number of observations: sum (x - mean) (y - mean) / (n - correction).
-            fweights : Tensor of ints, shape (observations,), optional
-                How often each was seen.
-            aweights : Tensor, shape (observations,), optional
-                What each counts.
+        Parameters
+        ----------
+        input : Tensor, shape (variables, observations), or (observations,), or ()
+        correction : int
+            Taken from the number of observations: sum (x - mean) (y - mean) / (n - correction).
+        fweights : Tensor of ints, shape (observations,), optional
+            How often each was seen.
+        aweights : Tensor, shape (observations,), optional
+            What each counts.
 
-            Returns
-            -------
-            Tensor, shape (variables, variables), or () of one variable
+        Returns
+        -------
+        Tensor, shape (variables, variables), or () of one variable
         """
+
+    def cpu(self, memory_format: Any = None) -> Tensor:
+        """Give the tensor itself: it is on the CPU."""
 
     def cross(self, other: TensorLike, dim: _int | None = None, *, axis: _int | None = ...) -> Tensor:
         """The vector product along the axis dim of size 3 (None: the first such); other axes broadcast."""
 
-    def cummax(self, dim: _int = ..., *, axis: _int = ...) -> tuple[Tensor, Tensor]:
+    def cuda(self, device: Any = None, non_blocking: _bool = False, memory_format: Any = None) -> NoReturn:
+        """Raise RuntimeError: there is no GPU."""
+
+    def cummax(self, dim: _int = ..., *, axis: _int = ...) -> return_types.cummax:
         """values: the largest of x[0], ..., x[k] for each k along the axis dim, NaN from the first NaN on; indices: where it is (int64), the last of equal ones, which gets the derivative."""
 
-    def cummin(self, dim: _int = ..., *, axis: _int = ...) -> tuple[Tensor, Tensor]:
+    def cummin(self, dim: _int = ..., *, axis: _int = ...) -> return_types.cummin:
         """values: the least of x[0], ..., x[k] for each k along the axis dim, NaN from the first NaN on; indices: where it is (int64), the last of equal ones, which gets the derivative."""
 
     def cumprod(
@@ -591,6 +629,8 @@ class Tensor:
     def detach(self) -> Tensor:
         """The same value without a history. Shares memory."""
 
+    @property
+    def device(self) -> _device.device: ...
     def diag(self, diagonal: _int = 0) -> Tensor:
         """Of a vector the matrix with it on the diagonal, of a matrix its diagonal, copied."""
 
@@ -603,22 +643,24 @@ class Tensor:
     def diagonal(self, offset: _int = 0, dim1: _int = 0, dim2: _int = 1) -> Tensor:
         """The diagonal of the axes dim1 and dim2, as the last axis: offset columns to the right of the main one, or -offset rows below. A view."""
 
-    def diff(self) -> Tensor:
+    def diff(
+        self, n: _int = 1, dim: _int = -1, prepend: Tensor | None = None, append: Tensor | None = None
+    ) -> Tensor:
         """Give the differences x[k + 1] - x[k] along an axis, n times over.
 
-            Parameters
-            ----------
-            input : Tensor
-                Of bools: whether neighbours differ.
-            n : int
-            dim : int
-            prepend, append : Tensor, optional
-                Put before and after along the axis first.
+        Parameters
+        ----------
+        input : Tensor
+            Of bools: whether neighbours differ.
+        n : int
+        dim : int
+        prepend, append : Tensor, optional
+            Put before and after along the axis first.
 
-            Returns
-            -------
-            Tensor
-                n positions shorter.
+        Returns
+        -------
+        Tensor
+            n positions shorter.
         """
 
     def dim(self) -> _int:
@@ -661,11 +703,14 @@ class Tensor:
     def double(self) -> Tensor:
         """As float64."""
 
-    def dsplit(self) -> Tensor:
+    def dsplit(self, indices_or_sections: _int | Sequence[_int] | Tensor) -> tuple[Tensor, ...]:
         """Take axis 2 apart as `tensor_split`, but only into equal parts. Views."""
 
     @property
     def dtype(self) -> DType: ...
+    def element_size(self) -> _int:
+        """Give the bytes per element."""
+
     def eq(self, other: TensorLike) -> Tensor:
         """input == other"""
 
@@ -710,6 +755,9 @@ class Tensor:
 
         In place: the result becomes the value of the tensor, which is returned.
         """
+
+    def exponential_(self, lambd: _float = 1.0, *, generator: Any = None) -> Tensor:
+        """Fill with numbers of the exponential distribution: -log(u) / lambd, u uniform in (0, 1]."""
 
     def fill_(self: Self, value: _float | Tensor) -> Self:
         """Every element becomes the number, or the value of a 0-d tensor."""
@@ -805,14 +853,20 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
-    def geqrf(self) -> Tensor:
+    def geometric_(self, p: _float, *, generator: Any = None) -> Tensor:
+        """Fill with how many trials of probability p the first success takes: 1 + floor(log(u) / log(1 - p))."""
+
+    def geqrf(self) -> _types.geqrf:
         """Give the vectors, R above them, and factors tau from which `orgqr` makes the Q of `qr`.
 
-            Not differentiable. Needs SciPy.
+        Not differentiable. Needs SciPy.
         """
 
     def ger(self, vec2: TensorLike) -> Tensor:
         """x_i y_j of two vectors: (n,) and (m,) give (n, m)."""
+
+    def get_device(self) -> _int:
+        """Give -1, the number of the CPU."""
 
     @property
     def grad(self) -> Tensor | None: ...
@@ -853,7 +907,7 @@ class Tensor:
     def histc(self, bins: _int = 100, min: _float = 0.0, max: _float = 0.0) -> Tensor:
         """How many elements lie in each of `bins` intervals of one length from min to max, which is in the last one; where both are 0, from the least to the largest element. Not differentiable."""
 
-    def hsplit(self) -> Tensor:
+    def hsplit(self, indices_or_sections: _int | Sequence[_int] | Tensor) -> tuple[Tensor, ...]:
         """Take axis 1 apart, of a vector axis 0, as `tensor_split`, but only into equal parts. Views."""
 
     def index_add(
@@ -927,32 +981,32 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
-    def index_put(self) -> Tensor:
+    def index_put(self, indices: Sequence[Tensor], values: Tensor, accumulate: _bool = False) -> Tensor:
         """Give input with values at indices: what `input[indices] = values` leaves.
 
-            Parameters
-            ----------
-            input : Tensor
-            indices : sequence of Tensor
-                Integers (int64, int32), which broadcast together, or masks (bool), for the first axes.
-            values : Tensor
-                Of input's dtype; broadcasts to `input[indices]`.
-            accumulate : bool, default False
-                Add to what is there, in the order of indices, also where positions repeat. Else the last one stays.
+        Parameters
+        ----------
+        input : Tensor
+        indices : sequence of Tensor
+            Integers (int64, int32), which broadcast together, or masks (bool), for the first axes.
+        values : Tensor
+            Of input's dtype; broadcasts to `input[indices]`.
+        accumulate : bool, default False
+            Add to what is there, in the order of indices, also where positions repeat. Else the last one stays.
 
-            Returns
-            -------
-            Tensor
+        Returns
+        -------
+        Tensor
 
-            Raises
-            ------
-            IndexError
-                If an index is outside its axis, or a mask does not fit.
-            ShapeError, DTypeError
-                If values do not fit.
+        Raises
+        ------
+        IndexError
+            If an index is outside its axis, or a mask does not fit.
+        ShapeError, DTypeError
+            If values do not fit.
         """
 
-    def index_put_(self) -> Tensor:
+    def index_put_(self, indices: Sequence[Tensor], values: Tensor, accumulate: _bool = False) -> Tensor:
         """Write values at indices, as index_put; gives the tensor."""
 
     def index_reduce(
@@ -997,14 +1051,42 @@ class Tensor:
     def inverse(self) -> Tensor:
         """Invert matrices: `linalg.inv`."""
 
+    def is_complex(self) -> _bool:
+        """Say whether the elements are complex numbers: never."""
+
     def is_contiguous(self) -> _bool:
         """Whether the elements lie in row-major order without gaps."""
+
+    @property
+    def is_cpu(self) -> _bool: ...
+    @property
+    def is_cuda(self) -> _bool: ...
+    def is_floating_point(self) -> _bool:
+        """Say whether the elements are floating-point numbers."""
 
     def is_inference(self) -> _bool:
         """False: inference_mode is no_grad here."""
 
     @property
     def is_leaf(self) -> _bool: ...
+    @property
+    def is_mps(self) -> _bool: ...
+    def is_nonzero(self) -> _bool:
+        """Say whether the only element is not 0. RuntimeError unless there is exactly one."""
+
+    def is_pinned(self, device: Any = None) -> _bool:
+        """Give False."""
+
+    @property
+    def is_quantized(self) -> _bool: ...
+    def is_same_size(self, other: Tensor) -> _bool:
+        """Say whether the shapes are the same."""
+
+    def is_signed(self) -> _bool:
+        """Say whether the dtype has negative numbers."""
+
+    @property
+    def is_sparse(self) -> _bool: ...
     @property
     def is_symbolic(self) -> _bool: ...
     def isfinite(self) -> Tensor:
@@ -1019,6 +1101,8 @@ class Tensor:
     def item(self) -> Any:
         """The only element, as a Python number."""
 
+    @property
+    def itemsize(self) -> _int: ...
     def kron(self, other: TensorLike) -> Tensor:
         """Kronecker's product: the blocks x_i y, in blocks along each axis; axes that one side lacks have size 1."""
 
@@ -1030,9 +1114,11 @@ class Tensor:
         *,
         axis: _int = ...,
         keepdims: _bool = ...,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> return_types.kthvalue:
         """The k-th smallest element along dim, counted from 1, and its number there. NaN is above all."""
 
+    @property
+    def layout(self) -> _device.Word: ...
     def le(self, other: TensorLike) -> Tensor:
         """input <= other"""
 
@@ -1078,6 +1164,9 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
+    def log_normal_(self, mean: _float = 1.0, std: _float = 2.0, *, generator: Any = None) -> Tensor:
+        """Fill with exp(z), z of the normal distribution."""
+
     def log_softmax(self, dim: _int = ..., dtype: DTypeLike | None = None, *, axis: _int = ...) -> Tensor:
         """x - ln sum exp(x) along the axis dim. No finite x overflows."""
 
@@ -1087,7 +1176,7 @@ class Tensor:
     def logdet(self) -> Tensor:
         """Give ln det of matrices (..., n, n): -inf of a determinant 0, NaN of a negative one.
 
-            The derivative is A⁻ᵀ (Giles 2008).
+        The derivative is A⁻ᵀ (Giles 2008).
         """
 
     def logical_not(self) -> Tensor:
@@ -1121,10 +1210,10 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
-    def lu(self) -> Tensor:
+    def lu(self, pivot: _bool = True, get_infos: _bool = False) -> tuple[Tensor, ...]:
         """Give `linalg.lu_factor` as a tuple; with `get_infos` `linalg.lu_factor_ex`."""
 
-    def lu_solve(self) -> Tensor:
+    def lu_solve(self, LU_data: Any, LU_pivots: Any) -> Tensor:
         """Solve A X = b: `linalg.lu_solve`."""
 
     def masked_fill(self, mask: TensorLike, value: TensorLike) -> Tensor:
@@ -1154,7 +1243,7 @@ class Tensor:
     def matrix_exp(self) -> Tensor:
         """Give Σ Aⁿ / n!: `linalg.matrix_exp`."""
 
-    def matrix_power(self) -> Tensor:
+    def matrix_power(self, n: _int) -> Tensor:
         """Give Aⁿ: `linalg.matrix_power`."""
 
     @overload
@@ -1167,7 +1256,7 @@ class Tensor:
         *,
         axis: _int = ...,
         keepdims: _bool = ...,
-    ) -> tuple[Tensor, Tensor]: ...
+    ) -> return_types.max_dim: ...
     @overload
     def max(self, other: TensorLike) -> Tensor:
         """The largest of all elements, NaN if any is; equal ones share the derivative. max(input, dim, keepdim): (values, indices) along the axis dim, the first of equal ones, which gets the derivative. max(input, other): maximum."""
@@ -1202,7 +1291,7 @@ class Tensor:
         *,
         axis: _int = ...,
         keepdims: _bool = ...,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> return_types.median_dim:
         """The lower median of all elements, NaN if any is; equal ones share the derivative. median(input, dim=-1, keepdim): (values, indices) along the axis dim, the derivative goes to the index."""
 
     @overload
@@ -1215,7 +1304,7 @@ class Tensor:
         *,
         axis: _int = ...,
         keepdims: _bool = ...,
-    ) -> tuple[Tensor, Tensor]: ...
+    ) -> return_types.min_dim: ...
     @overload
     def min(self, other: TensorLike) -> Tensor:
         """The least of all elements, NaN if any is; equal ones share the derivative. min(input, dim, keepdim): (values, indices) along the axis dim, the first of equal ones, which gets the derivative. min(input, other): minimum."""
@@ -1239,7 +1328,7 @@ class Tensor:
         *,
         axis: _int = ...,
         keepdims: _bool = ...,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> return_types.mode:
         """(values, indices): the most frequent number along the axis dim, of several the least, where it is last."""
 
     def moveaxis(self, source: Size, destination: Size) -> Tensor:
@@ -1259,6 +1348,9 @@ class Tensor:
 
         In place: the result becomes the value of the tensor, which is returned.
         """
+
+    def multinomial(self, num_samples: _int, replacement: _bool = False, *, generator: Any = None) -> Tensor:
+        """For each row of weights, (n,) or (m, n), num_samples positions of it, each as likely as its share of what may still be drawn; without replacement none twice. int64. ValueError where weights are negative, not finite, or too few are above 0."""
 
     def multiply(self, other: TensorLike) -> Tensor:
         """input times other; of bools, whether both are true"""
@@ -1293,7 +1385,7 @@ class Tensor:
         *,
         axis: _int = ...,
         keepdims: _bool = ...,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> return_types.nanmedian_dim:
         """The lower median of all elements that are not NaN; equal ones share the derivative. nanmedian(input, dim=-1, keepdim): (values, indices) along the axis dim, the derivative goes to the index."""
 
     def nansum(
@@ -1311,7 +1403,12 @@ class Tensor:
         """x[start:start + length] on axis dim, which must be there. A view."""
 
     @property
+    def nbytes(self) -> _int: ...
+    @property
     def ndim(self) -> _int: ...
+    def ndimension(self) -> _int:
+        """Give the number of axes."""
+
     def ne(self, other: TensorLike) -> Tensor:
         """input != other"""
 
@@ -1339,24 +1436,88 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
-    def nonzero(self) -> Tensor:
+    def nelement(self) -> _int:
+        """Give the number of elements."""
+
+    def new(self, *data: Any, device: DeviceLike = None) -> Tensor:
+        """Give what `Tensor(*data)` gives, with the tensor's dtype."""
+
+    def new_empty(
+        self,
+        *size: Any,
+        dtype: Any = None,
+        device: DeviceLike = None,
+        requires_grad: _bool = False,
+        layout: Any = None,
+        pin_memory: _bool = False,
+    ) -> Tensor:
+        """Give a tensor of a shape, to be written; until then it holds zeros."""
+
+    def new_full(
+        self,
+        size: Any,
+        fill_value: Any,
+        *,
+        dtype: Any = None,
+        device: DeviceLike = None,
+        requires_grad: _bool = False,
+        layout: Any = None,
+        pin_memory: _bool = False,
+    ) -> Tensor:
+        """Give a tensor of one number."""
+
+    def new_ones(
+        self,
+        *size: Any,
+        dtype: Any = None,
+        device: DeviceLike = None,
+        requires_grad: _bool = False,
+        layout: Any = None,
+        pin_memory: _bool = False,
+    ) -> Tensor:
+        """Give ones of a shape."""
+
+    def new_tensor(
+        self,
+        data: Any,
+        *,
+        dtype: Any = None,
+        device: DeviceLike = None,
+        requires_grad: _bool = False,
+        layout: Any = None,
+        pin_memory: _bool = False,
+    ) -> Tensor:
+        """Give a tensor with a copy of data."""
+
+    def new_zeros(
+        self,
+        *size: Any,
+        dtype: Any = None,
+        device: DeviceLike = None,
+        requires_grad: _bool = False,
+        layout: Any = None,
+        pin_memory: _bool = False,
+    ) -> Tensor:
+        """Give zeros of a shape."""
+
+    def nonzero(self, *, as_tuple: _bool = False) -> Tensor | tuple[Tensor, ...]:
         """Find the elements that are not 0.
 
-            Parameters
-            ----------
-            input : Tensor
-            as_tuple : bool, default False
-                Give a vector for each axis, as `input[...]` takes them, instead of one matrix.
+        Parameters
+        ----------
+        input : Tensor
+        as_tuple : bool, default False
+            Give a vector for each axis, as `input[...]` takes them, instead of one matrix.
 
-            Returns
-            -------
-            Tensor, shape (n, axes), int64, or a tuple of Tensor, shape (n,), int64
-                Positions in row-major order.
+        Returns
+        -------
+        Tensor, shape (n, axes), int64, or a tuple of Tensor, shape (n,), int64
+            Positions in row-major order.
 
-            Raises
-            ------
-            GraphError
-                In a capture, where n is not known.
+        Raises
+        ------
+        GraphError
+            In a capture, where n is not known.
         """
 
     @overload
@@ -1383,6 +1544,9 @@ class Tensor:
     ) -> Tensor:
         """(sum |x|^p)^(1/p) over the axes dim (None: all), of all elements of several axes as of one vector; 'fro' is p=2, whose squares are summed in float64. p=inf, -inf: the largest, the least |x|; p=0: how many are not 0."""
 
+    def normal_(self, mean: _float = 0.0, std: _float = 1.0, *, generator: Any = None) -> Tensor:
+        """Fill with random numbers of the normal distribution."""
+
     def not_equal(self, other: TensorLike) -> Tensor:
         """input != other"""
 
@@ -1398,10 +1562,10 @@ class Tensor:
     def numpy(self) -> npt.NDArray[Any]:
         """A read-only NumPy view. Its values stay, whatever happens to the tensor or parameter."""
 
-    def orgqr(self) -> Tensor:
+    def orgqr(self, tau: Any) -> Tensor:
         """Give Q: `linalg.householder_product`."""
 
-    def ormqr(self) -> Tensor:
+    def ormqr(self, tau: Any, other: Any, left: _bool = True, transpose: _bool = False) -> Tensor:
         """Multiply by the whole (m, m) Q of `geqrf`: Q C, or C Q unless `left`; with Qᵀ if `transpose`."""
 
     def outer(self, vec2: TensorLike) -> Tensor:
@@ -1413,7 +1577,10 @@ class Tensor:
     def permute(self, *dims: _int) -> Tensor:
         """The axes in the order dims. A view."""
 
-    def pinverse(self) -> Tensor:
+    def pin_memory(self, device: Any = None) -> Tensor:
+        """Give the tensor itself: there is no GPU to copy it to."""
+
+    def pinverse(self, rcond: _float = 1e-15) -> Tensor:
         """Give pseudo-inverses: `linalg.pinv`."""
 
     def pow(self, exponent: TensorLike) -> Tensor:
@@ -1445,7 +1612,7 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
-    def qr(self) -> Tensor:
+    def qr(self, some: _bool = True) -> _types.qr:
         """Factor: `linalg.qr`, reduced if `some`, else complete."""
 
     def rad2deg(self) -> Tensor:
@@ -1456,6 +1623,9 @@ class Tensor:
 
         In place: the result becomes the value of the tensor, which is returned.
         """
+
+    def random_(self, from_: Any = None, to: Any = None, *, generator: Any = None) -> Tensor:
+        """Fill with whole numbers below `to`, from `from_` or 0 on; by default with all that the dtype holds."""
 
     def ravel(self) -> Tensor:
         """All elements in row-major order, along one axis. A view where the strides allow it, else a copy."""
@@ -1499,22 +1669,28 @@ class Tensor:
     def repeat(self, *repeats: _int) -> Tensor:
         """Each axis repeated as often as sizes says, as a copy; new axes come first."""
 
-    def repeat_interleave(self) -> Tensor:
+    def repeat_interleave(
+        self,
+        repeats: _int | Tensor,
+        dim: _int | None = None,
+        *,
+        output_size: _int | None = None,
+    ) -> Tensor:
         """Repeat each element along an axis, one after the other.
 
-            Parameters
-            ----------
-            input : Tensor
-            repeats : int, or Tensor of ints, shape () or (n,)
-                How often, for all or for each position. A tensor's values are read: not inside `bs.compile`.
-            dim : int, optional
-                The axis; of all elements in a row if it is left out.
-            output_size : int, optional
-                The size that the axis gets; checked.
+        Parameters
+        ----------
+        input : Tensor
+        repeats : int, or Tensor of ints, shape () or (n,)
+            How often, for all or for each position. A tensor's values are read: not inside `bs.compile`.
+        dim : int, optional
+            The axis; of all elements in a row if it is left out.
+        output_size : int, optional
+            The size that the axis gets; checked.
 
-            Returns
-            -------
-            Tensor
+        Returns
+        -------
+        Tensor
         """
 
     @property
@@ -1697,7 +1873,7 @@ class Tensor:
     def size(self, dim: _int | None = None) -> Any:
         """The shape, or the size of one axis."""
 
-    def slogdet(self) -> Tensor:
+    def slogdet(self) -> _types.slogdet:
         """Give signs and logarithms of determinants: `linalg.slogdet`."""
 
     def softmax(self, dim: _int = ..., dtype: DTypeLike | None = None, *, axis: _int = ...) -> Tensor:
@@ -1719,7 +1895,7 @@ class Tensor:
         *,
         axis: _int = ...,
         stable: _bool = False,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> return_types.sort:
         """The elements along dim in ascending or descending order, and their numbers there before. NaN is above all. Equal ones always stay in their order, as with stable=True."""
 
     def split(
@@ -1833,10 +2009,10 @@ class Tensor:
     ) -> Tensor:
         """The sum over the axes dim (None: all); integers and bools are summed in int64. Float sums run in fixed blocks: the same bits on any number of threads."""
 
-    def svd(self) -> Tensor:
+    def svd(self, some: _bool = True, compute_uv: _bool = True) -> _types.svd:
         """Give singular values and vectors, A = U diag(S) Vᵀ: `linalg.svd`, but V and not Vh.
 
-            Without `compute_uv` U and V are zeros.
+        Without `compute_uv` U and V are zeros.
         """
 
     def swapaxes(self, dim0: _int = ..., dim1: _int = ..., *, axis0: _int = ..., axis1: _int = ...) -> Tensor:
@@ -1869,19 +2045,21 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
-    def tensor_split(self) -> Tensor:
+    def tensor_split(
+        self, indices_or_sections: _int | Sequence[_int] | Tensor, dim: _int = 0
+    ) -> tuple[Tensor, ...]:
         """Take an axis apart into equal parts, the first ones one longer, or before the given positions. Views.
 
-            Parameters
-            ----------
-            input : Tensor
-            indices_or_sections : int, or ints
-                How many parts, or the positions (negative ones from the end) where they begin after the first.
-            dim : int
+        Parameters
+        ----------
+        input : Tensor
+        indices_or_sections : int, or ints
+            How many parts, or the positions (negative ones from the end) where they begin after the first.
+        dim : int
 
-            Returns
-            -------
-            tuple of Tensor
+        Returns
+        -------
+        tuple of Tensor
         """
 
     @overload
@@ -1890,8 +2068,16 @@ class Tensor:
     def tile(self, *dims: _int) -> Tensor:
         """Each axis repeated as often as dims says, from the last one on; what dims has no number for stays."""
 
-    def to(self, dtype: DTypeLike | Tensor) -> Tensor:
-        """With another element type; the tensor itself where it has it."""
+    def to(
+        self,
+        device: DeviceLike | DTypeLike | Tensor = None,
+        dtype: DTypeLike | _bool | None = None,
+        non_blocking: _bool = False,
+        copy: _bool | None = False,
+        *,
+        memory_format: _device.Word | None = None,
+    ) -> Tensor:
+        """With another element type; the tensor itself where it has it, unless copy is set. Also to(dtype, ...) and to(other, ...). The only device is the CPU."""
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers."""
@@ -1904,7 +2090,7 @@ class Tensor:
         sorted: _bool = True,
         *,
         axis: _int = ...,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> return_types.topk:
         """The k largest elements along dim (smallest with largest=False), in order, and their numbers there. Of equal ones the first. NaN is above all."""
 
     def trace(self) -> Tensor:
@@ -1920,7 +2106,9 @@ class Tensor:
     ) -> Tensor:
         """The axes dim0 and dim1 exchanged. A view."""
 
-    def triangular_solve(self) -> Tensor:
+    def triangular_solve(
+        self, A: Any, upper: _bool = True, transpose: _bool = False, unitriangular: _bool = False
+    ) -> _types.triangular_solve:
         """Solve A X = b (Aᵀ X = b if `transpose`), A triangular: `linalg.solve_triangular`. Also gives A."""
 
     def tril(self, diagonal: _int = 0) -> Tensor:
@@ -1969,6 +2157,12 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
+    def type(self, dtype: Any = None, non_blocking: _bool = False) -> Any:
+        """Give the name of the type, 'torch.FloatTensor' as in PyTorch; with dtype, the tensor as that.
+
+        dtype is a dtype, FloatTensor or its like, or such a name.
+        """
+
     def type_as(self, other: TensorLike) -> Tensor:
         """With the element type of other."""
 
@@ -1981,50 +2175,61 @@ class Tensor:
     def unfold(self, dimension: _int, size: _int, step: _int) -> Tensor:
         """All windows of `size` positions of the axis dimension, `step` apart; their positions are the last axis. A view."""
 
-    def unique(self) -> Tensor:
+    def uniform_(self, from_: _float = 0.0, to: _float = 1.0, *, generator: Any = None) -> Tensor:
+        """Fill with random numbers, uniform in [from_, to)."""
+
+    def unique(
+        self,
+        sorted: _bool = True,
+        return_inverse: _bool = False,
+        return_counts: _bool = False,
+        dim: _int | None = None,
+    ) -> Tensor | tuple[Tensor, ...]:
         """Find the distinct elements, ascending; NaN is equal to nothing.
 
-            Parameters
-            ----------
-            input : Tensor
-            sorted : bool, default True
-                Taken for PyTorch's sake: the result is sorted in any case.
-            return_inverse, return_counts : bool, default False
-                Also give, for each element, which of the distinct ones it is, and how often each of these occurs.
-            dim : int, optional
-                Compare the rows along this axis instead of elements.
+        Parameters
+        ----------
+        input : Tensor
+        sorted : bool, default True
+            Taken for PyTorch's sake: the result is sorted in any case.
+        return_inverse, return_counts : bool, default False
+            Also give, for each element, which of the distinct ones it is, and how often each of these occurs.
+        dim : int, optional
+            Compare the rows along this axis instead of elements.
 
-            Returns
-            -------
-            Tensor, or a tuple of Tensor
-                The distinct elements, and what else was asked for (int64).
+        Returns
+        -------
+        Tensor, or a tuple of Tensor
+            The distinct elements, and what else was asked for (int64).
 
-            Raises
-            ------
-            GraphError
-                In a capture, where the size of the result is not known.
+        Raises
+        ------
+        GraphError
+            In a capture, where the size of the result is not known.
         """
 
-    def unique_consecutive(self) -> Tensor:
+    def unique_consecutive(
+        self, return_inverse: _bool = False, return_counts: _bool = False, dim: _int | None = None
+    ) -> Tensor | tuple[Tensor, ...]:
         """Leave out elements that are equal to the one before them.
 
-            Parameters
-            ----------
-            input : Tensor
-            return_inverse, return_counts : bool, default False
-                Also give, for each element, the number of the one that stands for it, and for how many each stands.
-            dim : int, optional
-                Compare the rows along this axis instead of elements.
+        Parameters
+        ----------
+        input : Tensor
+        return_inverse, return_counts : bool, default False
+            Also give, for each element, the number of the one that stands for it, and for how many each stands.
+        dim : int, optional
+            Compare the rows along this axis instead of elements.
 
-            Returns
-            -------
-            Tensor, or a tuple of Tensor
-                The elements that stay, and what else was asked for (int64).
+        Returns
+        -------
+        Tensor, or a tuple of Tensor
+            The elements that stay, and what else was asked for (int64).
 
-            Raises
-            ------
-            GraphError
-                In a capture, where the size of the result is not known.
+        Raises
+        ------
+        GraphError
+            In a capture, where the size of the result is not known.
         """
 
     def unsqueeze(self, dim: _int = ..., *, axis: _int = ...) -> Tensor:
@@ -2090,7 +2295,7 @@ class Tensor:
     def view_as(self, other: TensorLike) -> Tensor:
         """The elements in row-major order under the shape of other. A view; ShapeError where the strides forbid it."""
 
-    def vsplit(self) -> Tensor:
+    def vsplit(self, indices_or_sections: _int | Sequence[_int] | Tensor) -> tuple[Tensor, ...]:
         """Take axis 0 apart as `tensor_split`, but only into equal parts. Views."""
 
     @overload
@@ -2143,6 +2348,41 @@ class no_grad:
     def __enter__(self) -> no_grad: ...
     def __exit__(self, *error: type[BaseException] | BaseException | TracebackType | None) -> None: ...
     def __call__(self, fn: F, /) -> F: ...
+
+class return_types:
+    class aminmax(NamedTuple):
+        min: Tensor
+        max: Tensor
+    class cummax(NamedTuple):
+        values: Tensor
+        indices: Tensor
+    class cummin(NamedTuple):
+        values: Tensor
+        indices: Tensor
+    class kthvalue(NamedTuple):
+        values: Tensor
+        indices: Tensor
+    class max_dim(NamedTuple):
+        values: Tensor
+        indices: Tensor
+    class median_dim(NamedTuple):
+        values: Tensor
+        indices: Tensor
+    class min_dim(NamedTuple):
+        values: Tensor
+        indices: Tensor
+    class mode(NamedTuple):
+        values: Tensor
+        indices: Tensor
+    class nanmedian_dim(NamedTuple):
+        values: Tensor
+        indices: Tensor
+    class sort(NamedTuple):
+        values: Tensor
+        indices: Tensor
+    class topk(NamedTuple):
+        values: Tensor
+        indices: Tensor
 
 class ops:
     @staticmethod
@@ -2243,7 +2483,7 @@ class ops:
         axis: Size | None = ...,
         keepdim: bool = False,
         keepdims: bool = ...,
-    ) -> tuple[Tensor, Tensor]: ...
+    ) -> return_types.aminmax: ...
     @staticmethod
     def amsgrad(
         p: TensorLike,
@@ -2311,6 +2551,8 @@ class ops:
         beta: float = 1.0,
         alpha: float = 1.0,
     ) -> Tensor: ...
+    @staticmethod
+    def bernoulli(input: TensorLike, p: float | None = None, *, generator: Any = None) -> Tensor: ...
     @staticmethod
     def bilinear(
         input1: TensorLike, input2: TensorLike, weight: TensorLike, bias: TensorLike | None = None
@@ -2389,11 +2631,11 @@ class ops:
         reduction: Literal["none", "mean", "sum"] = "mean",
     ) -> Tensor: ...
     @staticmethod
-    def cummax(input: TensorLike, dim: int = ..., *, axis: int = ...) -> tuple[Tensor, Tensor]: ...
+    def cummax(input: TensorLike, dim: int = ..., *, axis: int = ...) -> return_types.cummax: ...
     @staticmethod
     def cummax_index(input: TensorLike, dim: int = ..., *, axis: int = ...) -> Tensor: ...
     @staticmethod
-    def cummin(input: TensorLike, dim: int = ..., *, axis: int = ...) -> tuple[Tensor, Tensor]: ...
+    def cummin(input: TensorLike, dim: int = ..., *, axis: int = ...) -> return_types.cummin: ...
     @staticmethod
     def cummin_index(input: TensorLike, dim: int = ..., *, axis: int = ...) -> Tensor: ...
     @staticmethod
@@ -2438,7 +2680,7 @@ class ops:
     @staticmethod
     def dot(input: TensorLike, tensor: TensorLike) -> Tensor: ...
     @staticmethod
-    def dropout(input: TensorLike, p: float = 0.5, *, key: Tensor | None = None) -> Tensor: ...
+    def dropout(input: TensorLike, p: float = 0.5, *, generator: Any = None) -> Tensor: ...
     @staticmethod
     def einsum(operands: Sequence[Tensor], labels: Sequence[int], out: Sequence[int]) -> Tensor: ...
     @staticmethod
@@ -2496,6 +2738,8 @@ class ops:
         *,
         axis: int = ...,
     ) -> Tensor: ...
+    @staticmethod
+    def gaussian(shape: Size, dtype: DTypeLike = ..., *, generator: Any = None) -> Tensor: ...
     @staticmethod
     def ge(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
@@ -2594,7 +2838,7 @@ class ops:
         *,
         axis: int = ...,
         keepdims: bool = ...,
-    ) -> tuple[Tensor, Tensor]: ...
+    ) -> return_types.kthvalue: ...
     @staticmethod
     def layer_norm(
         input: TensorLike,
@@ -2657,22 +2901,8 @@ class ops:
     def masked_take(input: TensorLike, mask: TensorLike, shape: Size) -> Tensor: ...
     @staticmethod
     def matmul(input: TensorLike, other: TensorLike) -> Tensor: ...
-    @overload
     @staticmethod
     def max(input: TensorLike) -> Tensor: ...
-    @overload
-    @staticmethod
-    def max(
-        input: TensorLike,
-        dim: int = ...,
-        keepdim: bool = False,
-        *,
-        axis: int = ...,
-        keepdims: bool = ...,
-    ) -> tuple[Tensor, Tensor]: ...
-    @overload
-    @staticmethod
-    def max(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def max_dim(
         input: TensorLike,
@@ -2681,7 +2911,7 @@ class ops:
         *,
         axis: int = ...,
         keepdims: bool = ...,
-    ) -> tuple[Tensor, Tensor]: ...
+    ) -> return_types.max_dim: ...
     @staticmethod
     def maximum(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
@@ -2694,19 +2924,8 @@ class ops:
         keepdims: bool = ...,
         dtype: DTypeLike | None = None,
     ) -> Tensor: ...
-    @overload
     @staticmethod
     def median(input: TensorLike) -> Tensor: ...
-    @overload
-    @staticmethod
-    def median(
-        input: TensorLike,
-        dim: int = ...,
-        keepdim: bool = False,
-        *,
-        axis: int = ...,
-        keepdims: bool = ...,
-    ) -> tuple[Tensor, Tensor]: ...
     @staticmethod
     def median_dim(
         input: TensorLike,
@@ -2715,23 +2934,9 @@ class ops:
         *,
         axis: int = ...,
         keepdims: bool = ...,
-    ) -> tuple[Tensor, Tensor]: ...
-    @overload
+    ) -> return_types.median_dim: ...
     @staticmethod
     def min(input: TensorLike) -> Tensor: ...
-    @overload
-    @staticmethod
-    def min(
-        input: TensorLike,
-        dim: int = ...,
-        keepdim: bool = False,
-        *,
-        axis: int = ...,
-        keepdims: bool = ...,
-    ) -> tuple[Tensor, Tensor]: ...
-    @overload
-    @staticmethod
-    def min(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def min_dim(
         input: TensorLike,
@@ -2740,7 +2945,7 @@ class ops:
         *,
         axis: int = ...,
         keepdims: bool = ...,
-    ) -> tuple[Tensor, Tensor]: ...
+    ) -> return_types.min_dim: ...
     @staticmethod
     def minimum(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
@@ -2753,7 +2958,7 @@ class ops:
         *,
         axis: int = ...,
         keepdims: bool = ...,
-    ) -> tuple[Tensor, Tensor]: ...
+    ) -> return_types.mode: ...
     @staticmethod
     def movedim(input: TensorLike, source: Size, destination: Size) -> Tensor: ...
     @staticmethod
@@ -2764,6 +2969,14 @@ class ops:
     def mul_mask(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def mul_zero(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def multinomial(
+        input: TensorLike,
+        num_samples: int,
+        replacement: bool = False,
+        *,
+        generator: Any = None,
+    ) -> Tensor: ...
     @staticmethod
     def mv(input: TensorLike, vec: TensorLike) -> Tensor: ...
     @staticmethod
@@ -2776,19 +2989,8 @@ class ops:
         keepdims: bool = ...,
         dtype: DTypeLike | None = None,
     ) -> Tensor: ...
-    @overload
     @staticmethod
     def nanmedian(input: TensorLike) -> Tensor: ...
-    @overload
-    @staticmethod
-    def nanmedian(
-        input: TensorLike,
-        dim: int = ...,
-        keepdim: bool = False,
-        *,
-        axis: int = ...,
-        keepdims: bool = ...,
-    ) -> tuple[Tensor, Tensor]: ...
     @staticmethod
     def nanmedian_dim(
         input: TensorLike,
@@ -2797,7 +2999,7 @@ class ops:
         *,
         axis: int = ...,
         keepdims: bool = ...,
-    ) -> tuple[Tensor, Tensor]: ...
+    ) -> return_types.nanmedian_dim: ...
     @staticmethod
     def nansum(
         input: TensorLike,
@@ -2821,23 +3023,10 @@ class ops:
     def ne(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def neg(input: TensorLike) -> Tensor: ...
-    @overload
     @staticmethod
     def norm(
         input: TensorLike,
         p: Literal["fro", "nuc"] = "fro",
-        dim: Size | None = None,
-        keepdim: bool = False,
-        dtype: DTypeLike | None = None,
-        *,
-        axis: Size | None = ...,
-        keepdims: bool = ...,
-    ) -> Tensor: ...
-    @overload
-    @staticmethod
-    def norm(
-        input: TensorLike,
-        p: float,
         dim: Size | None = None,
         keepdim: bool = False,
         dtype: DTypeLike | None = None,
@@ -2882,6 +3071,8 @@ class ops:
         axis: int = ...,
     ) -> Tensor: ...
     @staticmethod
+    def poisson(input: TensorLike, *, generator: Any = None) -> Tensor: ...
+    @staticmethod
     def pow(input: TensorLike, exponent: TensorLike) -> Tensor: ...
     @staticmethod
     def prod(
@@ -2897,6 +3088,10 @@ class ops:
     def put(input: TensorLike, index: TensorLike, source: TensorLike, accumulate: bool = False) -> Tensor: ...
     @staticmethod
     def rad2deg(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def random_integers(shape: Size, low: int, high: int, *, generator: Any = None) -> Tensor: ...
+    @staticmethod
+    def random_order(n: int, *, generator: Any = None) -> Tensor: ...
     @staticmethod
     def ravel(input: TensorLike) -> Tensor: ...
     @staticmethod
@@ -2936,24 +3131,12 @@ class ops:
         *,
         axis: int = ...,
     ) -> Tensor: ...
-    @overload
     @staticmethod
     def scatter(
         input: TensorLike,
         dim: int = ...,
         index: TensorLike = ...,
         src: TensorLike = ...,
-        *,
-        axis: int = ...,
-        reduce: Literal["add", "multiply"] | None = None,
-    ) -> Tensor: ...
-    @overload
-    @staticmethod
-    def scatter(
-        input: TensorLike,
-        dim: int = ...,
-        index: TensorLike = ...,
-        value: TensorLike = ...,
         *,
         axis: int = ...,
         reduce: Literal["add", "multiply"] | None = None,
@@ -3114,7 +3297,7 @@ class ops:
         *,
         axis: int = ...,
         stable: bool = False,
-    ) -> tuple[Tensor, Tensor]: ...
+    ) -> return_types.sort: ...
     @staticmethod
     def split(
         tensor: TensorLike,
@@ -3132,7 +3315,6 @@ class ops:
     def squeeze(input: TensorLike, dim: Size | None = None, *, axis: Size | None = ...) -> Tensor: ...
     @staticmethod
     def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int = ...) -> Tensor: ...
-    @overload
     @staticmethod
     def std(
         input: TensorLike,
@@ -3143,21 +3325,6 @@ class ops:
         keepdim: bool = False,
         keepdims: bool = ...,
     ) -> Tensor: ...
-    @overload
-    @staticmethod
-    def std(
-        input: TensorLike,
-        dim: Size | None = None,
-        unbiased: bool = True,
-        keepdim: bool = False,
-        *,
-        axis: Size | None = ...,
-        keepdims: bool = ...,
-    ) -> Tensor: ...
-    @overload
-    @staticmethod
-    def std(input: TensorLike, unbiased: bool) -> Tensor: ...
-    @overload
     @staticmethod
     def std_mean(
         input: TensorLike,
@@ -3168,20 +3335,6 @@ class ops:
         keepdim: bool = False,
         keepdims: bool = ...,
     ) -> tuple[Tensor, Tensor]: ...
-    @overload
-    @staticmethod
-    def std_mean(
-        input: TensorLike,
-        dim: Size | None = None,
-        unbiased: bool = True,
-        keepdim: bool = False,
-        *,
-        axis: Size | None = ...,
-        keepdims: bool = ...,
-    ) -> tuple[Tensor, Tensor]: ...
-    @overload
-    @staticmethod
-    def std_mean(input: TensorLike, unbiased: bool) -> tuple[Tensor, Tensor]: ...
     @staticmethod
     def std_mean_of_all(input: TensorLike, unbiased: bool) -> tuple[Tensor, Tensor]: ...
     @staticmethod
@@ -3256,7 +3409,7 @@ class ops:
         sorted: bool = True,
         *,
         axis: int = ...,
-    ) -> tuple[Tensor, Tensor]: ...
+    ) -> return_types.topk: ...
     @staticmethod
     def trace(input: TensorLike) -> Tensor: ...
     @staticmethod
@@ -3283,7 +3436,14 @@ class ops:
     @staticmethod
     def unfold(input: TensorLike, dimension: int, size: int, step: int) -> Tensor: ...
     @staticmethod
-    def uniform(shape: Size, low: float = 0.0, high: float = 1.0, *, key: Tensor | None = None) -> Tensor: ...
+    def uniform(
+        shape: Size,
+        low: float = 0.0,
+        high: float = 1.0,
+        dtype: DTypeLike = ...,
+        *,
+        generator: Any = None,
+    ) -> Tensor: ...
     @staticmethod
     def unique_parts(
         input: TensorLike,
@@ -3296,7 +3456,6 @@ class ops:
     def unsqueeze(input: TensorLike, dim: int = ..., *, axis: int = ...) -> Tensor: ...
     @staticmethod
     def valid_rows(index: TensorLike, rows: int) -> Tensor: ...
-    @overload
     @staticmethod
     def var(
         input: TensorLike,
@@ -3307,21 +3466,6 @@ class ops:
         keepdim: bool = False,
         keepdims: bool = ...,
     ) -> Tensor: ...
-    @overload
-    @staticmethod
-    def var(
-        input: TensorLike,
-        dim: Size | None = None,
-        unbiased: bool = True,
-        keepdim: bool = False,
-        *,
-        axis: Size | None = ...,
-        keepdims: bool = ...,
-    ) -> Tensor: ...
-    @overload
-    @staticmethod
-    def var(input: TensorLike, unbiased: bool) -> Tensor: ...
-    @overload
     @staticmethod
     def var_mean(
         input: TensorLike,
@@ -3332,20 +3476,6 @@ class ops:
         keepdim: bool = False,
         keepdims: bool = ...,
     ) -> tuple[Tensor, Tensor]: ...
-    @overload
-    @staticmethod
-    def var_mean(
-        input: TensorLike,
-        dim: Size | None = None,
-        unbiased: bool = True,
-        keepdim: bool = False,
-        *,
-        axis: Size | None = ...,
-        keepdims: bool = ...,
-    ) -> tuple[Tensor, Tensor]: ...
-    @overload
-    @staticmethod
-    def var_mean(input: TensorLike, unbiased: bool) -> tuple[Tensor, Tensor]: ...
     @staticmethod
     def var_mean_of_all(input: TensorLike, unbiased: bool) -> tuple[Tensor, Tensor]: ...
     @staticmethod
@@ -3380,18 +3510,12 @@ class ops:
     def view(input: TensorLike, *size: int) -> Tensor: ...
     @staticmethod
     def view_as(input: TensorLike, other: TensorLike) -> Tensor: ...
-    @overload
     @staticmethod
     def where(condition: TensorLike, input: TensorLike, other: TensorLike) -> Tensor: ...
-    @overload
-    @staticmethod
-    def where(condition: TensorLike) -> tuple[Tensor, ...]: ...
     @staticmethod
     def where_true(condition: TensorLike) -> tuple[Tensor, ...]: ...
     @staticmethod
     def write_strided(input: TensorLike, src: TensorLike, stride: Size, storage_offset: int) -> Tensor: ...
-
-return_types: Any
 
 bfloat16: DType
 bool_: DType
@@ -3497,7 +3621,7 @@ def aminmax(
     axis: Size | None = ...,
     keepdim: bool = False,
     keepdims: bool = ...,
-) -> tuple[Tensor, Tensor]:
+) -> return_types.aminmax:
     """(min, max) along the axis dim (None: of all), NaN if any is; equal ones share the derivative."""
 
 def anomaly() -> tuple[bool, bool]:
@@ -3514,12 +3638,16 @@ def any(
     """Whether any element along the axes dim (None: all) is not 0; of nothing, False. Of uint8, as 0 or 1 in uint8."""
 
 def arange(
-    start: float,
+    start: float = 0,
     end: float | None = None,
     step: float = 1,
     *,
     dtype: DTypeLike | None = None,
+    layout: _device.Word | None = None,
+    device: DeviceLike = None,
     requires_grad: bool = False,
+    pin_memory: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """start, start + step, ... below end; arange(n) counts from 0. int64 for ints, float32 for floats."""
 
@@ -3556,11 +3684,23 @@ def argsort(
 def argwhere(input: TensorLike) -> Tensor:
     """The places of all elements that are not 0, in row-major order: an int64 matrix with a row for each. Not in a capture."""
 
-def asarray(data: TensorLike, dtype: DTypeLike | None = None) -> Tensor:
-    """A tensor on the memory of a NumPy array, without a copy where it is contiguous, aligned and of a known dtype.
+def as_tensor(data: TensorLike, dtype: DTypeLike | None = None, device: DeviceLike = None) -> Tensor:
+    """A tensor on the memory of a NumPy array, without a copy where it is contiguous, aligned and of a known dtype; a tensor itself.
 
-    A tensor's value never changes, so the array must not be written to any more: what was computed from the tensor
-    may still read it for derivatives. bs.tensor copies and has no such condition.
+    The array must not be written to any more: what was computed from the tensor may still read it for derivatives. bs.tensor copies and has no such condition.
+    """
+
+def asarray(
+    obj: TensorLike,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike = None,
+    copy: bool | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """A tensor on the memory of a NumPy array, without a copy where it is contiguous, aligned and of a known dtype; a tensor itself.
+
+    The array must not be written to any more: what was computed from the tensor may still read it for derivatives. bs.tensor copies and has no such condition.
     """
 
 def backward(
@@ -3589,6 +3729,9 @@ def batch(
     randomness: str,
 ) -> list[Any]:
     """function(tensors of one sample) -> tensors, for all samples at once: axis 0 of each tensor is the batch."""
+
+def bernoulli(input: TensorLike, p: float | None = None, *, generator: Any = None) -> Tensor:
+    """1 with the probability that the element is, or that p is, else 0; of input's shape and dtype. ValueError where a probability is not in [0, 1]."""
 
 def bilinear(
     input1: TensorLike, input2: TensorLike, weight: TensorLike, bias: TensorLike | None = None
@@ -3691,10 +3834,10 @@ def count_nonzero(input: TensorLike, dim: Size | None = None, *, axis: Size | No
 def cross(input: TensorLike, other: TensorLike, dim: int | None = None, *, axis: int | None = ...) -> Tensor:
     """The vector product along the axis dim of size 3 (None: the first such); other axes broadcast."""
 
-def cummax(input: TensorLike, dim: int = ..., *, axis: int = ...) -> tuple[Tensor, Tensor]:
+def cummax(input: TensorLike, dim: int = ..., *, axis: int = ...) -> return_types.cummax:
     """values: the largest of x[0], ..., x[k] for each k along the axis dim, NaN from the first NaN on; indices: where it is (int64), the last of equal ones, which gets the derivative."""
 
-def cummin(input: TensorLike, dim: int = ..., *, axis: int = ...) -> tuple[Tensor, Tensor]:
+def cummin(input: TensorLike, dim: int = ..., *, axis: int = ...) -> return_types.cummin:
     """values: the least of x[0], ..., x[k] for each k along the axis dim, NaN from the first NaN on; indices: where it is (int64), the last of equal ones, which gets the derivative."""
 
 def cumprod(
@@ -3768,6 +3911,29 @@ def divide(
 def dot(input: TensorLike, tensor: TensorLike) -> Tensor:
     """sum_i x_i y_i of two vectors, 0-d."""
 
+def empty(
+    *size: Size,
+    dtype: DTypeLike | None = None,
+    layout: _device.Word | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    out: Tensor | None = None,
+    memory_format: _device.Word | None = None,
+) -> Tensor:
+    """A tensor to be written; until then it holds zeros, so that runs can be repeated."""
+
+def empty_like(
+    input: Tensor,
+    *,
+    dtype: DTypeLike | None = None,
+    layout: _device.Word | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    memory_format: _device.Word | None = None,
+) -> Tensor:
+    """A tensor of the shape, and by default the dtype, of x, to be written; until then it holds zeros."""
+
 def eq(input: TensorLike, other: TensorLike) -> Tensor:
     """input == other"""
 
@@ -3789,7 +3955,17 @@ def expand_as(input: TensorLike, other: TensorLike) -> Tensor:
 def expm1(input: TensorLike) -> Tensor:
     """e^x - 1, also where x is small"""
 
-def eye(n: int, m: int | None = None, *, dtype: DTypeLike | None = None) -> Tensor:
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: DTypeLike | None = None,
+    layout: _device.Word | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    out: Tensor | None = None,
+) -> Tensor:
     """Ones on the diagonal of n rows and m columns, zeros elsewhere."""
 
 def fix(input: TensorLike) -> Tensor:
@@ -3822,11 +3998,13 @@ def fmod(input: TensorLike, other: TensorLike) -> Tensor:
 def frac(input: TensorLike) -> Tensor:
     """x - trunc(x)"""
 
-def from_numpy(a: npt.NDArray[Any]) -> Tensor:
-    """A tensor on the memory of a NumPy array, without a copy where it is contiguous, aligned and of a known dtype.
+def from_dlpack(ext_tensor: Any, *, device: DeviceLike = None, copy: bool | None = None) -> Tensor:
+    """A tensor on the memory of another library's, or of a capsule that its to_dlpack() gave. It must not be written to any more, unless copy is True."""
 
-    A tensor's value never changes, so the array must not be written to any more: what was computed from the tensor
-    may still read it for derivatives. bs.tensor copies and has no such condition.
+def from_numpy(ndarray: npt.NDArray[Any]) -> Tensor:
+    """A tensor on the memory of a NumPy array, without a copy where it is contiguous, aligned and of a known dtype; a tensor itself.
+
+    The array must not be written to any more: what was computed from the tensor may still read it for derivatives. bs.tensor copies and has no such condition.
     """
 
 def full(
@@ -3834,7 +4012,11 @@ def full(
     fill_value: float,
     *,
     dtype: DTypeLike | None = None,
+    layout: _device.Word | None = None,
+    device: DeviceLike = None,
     requires_grad: bool = False,
+    pin_memory: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A tensor of one number; its dtype is by default that of bs.tensor(fill_value)."""
 
@@ -3843,7 +4025,10 @@ def full_like(
     fill_value: float,
     *,
     dtype: DTypeLike | None = None,
+    layout: _device.Word | None = None,
+    device: DeviceLike = None,
     requires_grad: bool = False,
+    memory_format: _device.Word | None = None,
 ) -> Tensor:
     """A tensor of one number, with the shape, and by default the dtype, of x."""
 
@@ -3865,6 +4050,9 @@ def gelu(input: TensorLike) -> Tensor:
 
 def ger(input: TensorLike, vec2: TensorLike) -> Tensor:
     """x_i y_j of two vectors: (n,) and (m,) give (n, m)."""
+
+def get_default_dtype() -> DType:
+    """What Python's floats become, and what tensors are made of unless something else is asked for."""
 
 def get_num_threads() -> int:
     """Threads that parallel work uses."""
@@ -4015,7 +4203,7 @@ def kthvalue(
     *,
     axis: int = ...,
     keepdims: bool = ...,
-) -> tuple[Tensor, Tensor]:
+) -> return_types.kthvalue:
     """The k-th smallest element along dim, counted from 1, and its number there. NaN is above all."""
 
 def le(input: TensorLike, other: TensorLike) -> Tensor:
@@ -4029,6 +4217,20 @@ def less_equal(input: TensorLike, other: TensorLike) -> Tensor:
 
 def linear(input: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor:
     """x W^T + b: x is (..., in), weight (out, in), bias (out,) or None; the result is (..., out)."""
+
+def linspace(
+    start: float,
+    end: float | None,
+    steps: int,
+    *,
+    dtype: DTypeLike | None = None,
+    layout: _device.Word | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    out: Tensor | None = None,
+) -> Tensor:
+    """`steps` numbers from start to end, at equal distances."""
 
 def live_nodes() -> int:
     """Graph nodes that exist now."""
@@ -4054,6 +4256,21 @@ def logcumsumexp(input: TensorLike, dim: int = ..., *, axis: int = ...) -> Tenso
 def logical_not(input: TensorLike) -> Tensor:
     """whether x is 0"""
 
+def logspace(
+    start: float,
+    end: float | None,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: DTypeLike | None = None,
+    layout: _device.Word | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    out: Tensor | None = None,
+) -> Tensor:
+    """base ** x for `steps` numbers x from start to end, at equal distances."""
+
 def logsumexp(
     input: TensorLike,
     dim: Size | None = None,
@@ -4067,11 +4284,8 @@ def logsumexp(
 def lt(input: TensorLike, other: TensorLike) -> Tensor:
     """input < other"""
 
-def manual_seed(seed: int) -> Buffer:
-    """Sets the seed of the default generator (its lowest 64 bits) and starts its draws again from 0.
-
-    Returns the generator, a Buffer that holds (seed, draw).
-    """
+def manual_seed(seed: int, state: Buffer | None = None) -> None:
+    """Sets the seed of a generator, by default that of the process, and starts its draws again from 0."""
 
 def masked_fill(input: TensorLike, mask: TensorLike, value: TensorLike) -> Tensor:
     """value, a number or a tensor without axes, where mask is true, else input; of input's dtype."""
@@ -4095,7 +4309,7 @@ def max(
     *,
     axis: int = ...,
     keepdims: bool = ...,
-) -> tuple[Tensor, Tensor]: ...
+) -> return_types.max_dim: ...
 @overload
 def max(input: TensorLike, other: TensorLike) -> Tensor:
     """The largest of all elements, NaN if any is; equal ones share the derivative. max(input, dim, keepdim): (values, indices) along the axis dim, the first of equal ones, which gets the derivative. max(input, other): maximum."""
@@ -4124,7 +4338,7 @@ def median(
     *,
     axis: int = ...,
     keepdims: bool = ...,
-) -> tuple[Tensor, Tensor]:
+) -> return_types.median_dim:
     """The lower median of all elements, NaN if any is; equal ones share the derivative. median(input, dim=-1, keepdim): (values, indices) along the axis dim, the derivative goes to the index."""
 
 @overload
@@ -4137,7 +4351,7 @@ def min(
     *,
     axis: int = ...,
     keepdims: bool = ...,
-) -> tuple[Tensor, Tensor]: ...
+) -> return_types.min_dim: ...
 @overload
 def min(input: TensorLike, other: TensorLike) -> Tensor:
     """The least of all elements, NaN if any is; equal ones share the derivative. min(input, dim, keepdim): (values, indices) along the axis dim, the first of equal ones, which gets the derivative. min(input, other): minimum."""
@@ -4155,7 +4369,7 @@ def mode(
     *,
     axis: int = ...,
     keepdims: bool = ...,
-) -> tuple[Tensor, Tensor]:
+) -> return_types.mode:
     """(values, indices): the most frequent number along the axis dim, of several the least, where it is last."""
 
 def moveaxis(input: TensorLike, source: Size, destination: Size) -> Tensor:
@@ -4169,6 +4383,15 @@ def msort(input: TensorLike) -> Tensor:
 
 def mul(input: TensorLike, other: TensorLike) -> Tensor:
     """input times other; of bools, whether both are true"""
+
+def multinomial(
+    input: TensorLike,
+    num_samples: int,
+    replacement: bool = False,
+    *,
+    generator: Any = None,
+) -> Tensor:
+    """For each row of weights, (n,) or (m, n), num_samples positions of it, each as likely as its share of what may still be drawn; without replacement none twice. int64. ValueError where weights are negative, not finite, or too few are above 0."""
 
 def multiply(input: TensorLike, other: TensorLike) -> Tensor:
     """input times other; of bools, whether both are true"""
@@ -4197,7 +4420,7 @@ def nanmedian(
     *,
     axis: int = ...,
     keepdims: bool = ...,
-) -> tuple[Tensor, Tensor]:
+) -> return_types.nanmedian_dim:
     """The lower median of all elements that are not NaN; equal ones share the derivative. nanmedian(input, dim=-1, keepdim): (values, indices) along the axis dim, the derivative goes to the index."""
 
 def nansum(
@@ -4260,10 +4483,26 @@ def norm(
 def not_equal(input: TensorLike, other: TensorLike) -> Tensor:
     """input != other"""
 
-def ones(*size: Size, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
-    """ones(*size, dtype=None, requires_grad=False): ones, float32 by default."""
+def ones(
+    *size: Size,
+    dtype: DTypeLike | None = None,
+    layout: _device.Word | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Ones, float32 by default."""
 
-def ones_like(input: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def ones_like(
+    input: Tensor,
+    *,
+    dtype: DTypeLike | None = None,
+    layout: _device.Word | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    memory_format: _device.Word | None = None,
+) -> Tensor:
     """Ones of the shape, and by default the dtype, of x."""
 
 def outer(input: TensorLike, vec2: TensorLike) -> Tensor:
@@ -4274,6 +4513,9 @@ def permute(input: TensorLike, dims: Size) -> Tensor: ...
 @overload
 def permute(input: TensorLike, *dims: int) -> Tensor:
     """The axes in the order dims. A view."""
+
+def poisson(input: TensorLike, *, generator: Any = None) -> Tensor:
+    """Counts of the Poisson distribution whose rate the element is, of input's shape and dtype. ValueError where a rate is negative or not finite."""
 
 def pow(input: TensorLike, exponent: TensorLike) -> Tensor:
     """input^exponent as C's pow; of integers an integer. At input 0 the derivative by exponents >= 0 is 0"""
@@ -4401,6 +4643,12 @@ def select(input: TensorLike, dim: int = ..., index: int = ..., *, axis: int = .
 def set_anomaly(on: bool, check_nan: bool) -> None:
     """Whether recorded ops note their lines, and sweeps look for NaN."""
 
+def set_default_dtype(d: DTypeLike) -> None:
+    """Sets what get_default_dtype() gives: float32 or float64.
+
+    Compiled functions keep what it was when they were captured; quotients of integers stay float32.
+    """
+
 def set_num_threads(n: int) -> None:
     """Threads that parallel work uses, 1 to 1024. No result depends on it."""
 
@@ -4435,7 +4683,7 @@ def sort(
     *,
     axis: int = ...,
     stable: bool = False,
-) -> tuple[Tensor, Tensor]:
+) -> return_types.sort:
     """The elements along dim in ascending or descending order, and their numbers there before. NaN is above all. Equal ones always stay in their order, as with stable=True."""
 
 def split(
@@ -4566,7 +4814,13 @@ def take_along_dim(
 def tanh(input: TensorLike) -> Tensor:
     """(e^x - e^-x) / (e^x + e^-x)"""
 
-def tensor(data: TensorLike, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def tensor(
+    data: TensorLike,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """A tensor with a copy of data: a NumPy array (keeps its dtype), a number or a nested sequence.
 
     Python floats become float32, ints int64, bools bool_; beside NumPy's numbers, what PyTorch makes of them.
@@ -4586,7 +4840,7 @@ def topk(
     sorted: bool = True,
     *,
     axis: int = ...,
-) -> tuple[Tensor, Tensor]:
+) -> return_types.topk:
     """The k largest elements along dim (smallest with largest=False), in order, and their numbers there. Of equal ones the first. NaN is above all."""
 
 def trace(input: TensorLike) -> Tensor:
@@ -4628,8 +4882,15 @@ def unflatten(input: TensorLike, dim: int = ..., sizes: Size = ..., *, axis: int
 def unfold(input: TensorLike, dimension: int, size: int, step: int) -> Tensor:
     """All windows of `size` positions of the axis dimension, `step` apart; their positions are the last axis. A view."""
 
-def uniform(shape: Size, low: float = 0.0, high: float = 1.0, *, key: Tensor | None = None) -> Tensor:
-    """float32 numbers, uniform in [low, high), of a shape."""
+def uniform(
+    shape: Size,
+    low: float = 0.0,
+    high: float = 1.0,
+    dtype: DTypeLike = ...,
+    *,
+    generator: Any = None,
+) -> Tensor:
+    """Numbers of float32 or float64, uniform in [low, high), of a shape."""
 
 def unsqueeze(input: TensorLike, dim: int = ..., *, axis: int = ...) -> Tensor:
     """With an axis of size 1 at position dim of the result. A view."""
@@ -4700,10 +4961,26 @@ def where(condition: TensorLike, input: TensorLike, other: TensorLike) -> Tensor
 def where(condition: TensorLike) -> tuple[Tensor, ...]:
     """input where condition is true, else other"""
 
-def zeros(*size: Size, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
-    """zeros(*size, dtype=None, requires_grad=False): zeros, float32 by default."""
+def zeros(
+    *size: Size,
+    dtype: DTypeLike | None = None,
+    layout: _device.Word | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Zeros, float32 by default."""
 
-def zeros_like(input: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def zeros_like(
+    input: Tensor,
+    *,
+    dtype: DTypeLike | None = None,
+    layout: _device.Word | None = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    memory_format: _device.Word | None = None,
+) -> Tensor:
     """Zeros of the shape, and by default the dtype, of x."""
 
 __all__ = [
@@ -4742,10 +5019,12 @@ __all__ = [
     "argmin",
     "argsort",
     "argwhere",
+    "as_tensor",
     "asarray",
     "backward",
     "baddbmm",
     "batch",
+    "bernoulli",
     "bfloat16",
     "bilinear",
     "bincount",
@@ -4791,6 +5070,8 @@ __all__ = [
     "div",
     "divide",
     "dot",
+    "empty",
+    "empty_like",
     "enable_grad",
     "eq",
     "erf",
@@ -4811,6 +5092,7 @@ __all__ = [
     "floor_divide",
     "fmod",
     "frac",
+    "from_dlpack",
     "from_numpy",
     "full",
     "full_like",
@@ -4818,6 +5100,7 @@ __all__ = [
     "ge",
     "gelu",
     "ger",
+    "get_default_dtype",
     "get_num_threads",
     "grad",
     "greater",
@@ -4850,12 +5133,14 @@ __all__ = [
     "less",
     "less_equal",
     "linear",
+    "linspace",
     "live_nodes",
     "log",
     "log1p",
     "log_softmax",
     "logcumsumexp",
     "logical_not",
+    "logspace",
     "logsumexp",
     "lt",
     "manual_seed",
@@ -4875,6 +5160,7 @@ __all__ = [
     "movedim",
     "msort",
     "mul",
+    "multinomial",
     "multiply",
     "mv",
     "nanmean",
@@ -4893,6 +5179,7 @@ __all__ = [
     "ops",
     "outer",
     "permute",
+    "poisson",
     "pow",
     "prod",
     "put",
@@ -4917,6 +5204,7 @@ __all__ = [
     "searchsorted",
     "select",
     "set_anomaly",
+    "set_default_dtype",
     "set_num_threads",
     "set_recording",
     "shuffled",

@@ -193,7 +193,8 @@ Tensor spread(const Tensor& values, const Dims& shape) {
 }  // namespace
 
 Tensor as_index(const char* op, const Tensor& index) {
-  if (index.dtype() != DType::i64 && index.dtype() != DType::i32)
+  const bool counts = index.dtype() == DType::i64 || index.dtype() == DType::i32;
+  if (!counts && (index.numel() > 0 || is_float(index.dtype())))
     throw DTypeError(cat("[", op, "] an index is ", name_of(index.dtype()), ": int64 and int32 count positions"));
   return cast(index, DType::i64);
 }

@@ -294,14 +294,21 @@ BS_REGISTER(put_op);
 
 const Op take_along_dim_op{
     .name = "take_along_dim",
-    .doc = "gather whose input and indices broadcast but for axis dim; without dim, of input in row-major order.",
+    .doc =
+        "gather whose input and indices broadcast but for axis dim; without dim, of input in row-major order. Indices "
+        "below 0 "
+        "count from the end.",
     .inputs = {{"input"}, {"indices"}},
     .attrs = {{"dim", AttrType::integer}},
     .visibility = Visibility::method,
     .compose = one<[](const Given& x) {
-      const Tensor indices = as_index("take_along_dim", x[1]);
-      if (!x.attrs().has(0)) return gather_axis(flat(x[0]), flat(indices), 0);
-      const int dim = axis_in(x);
+      const bool all = !x.attrs().has(0);
+      const int dim = all ? 0 : axis_in(x);
+      const int64_t n = all ? x[0].numel() : (x[0].shape().size() != 0) ? x[0].shape()[dim] : 1;
+      const Tensor given = as_index("take_along_dim", x[1]);
+      const Tensor indices =
+          where(lt(given, 0.0), add(given, Tensor::scalar(static_cast<double>(n), DType::i64)), given);
+      if (all) return gather_axis(flat(x[0]), flat(indices), 0);
       Dims own = x[0].shape(), other = indices.shape(), both;
       if (own.size() != other.size())
         throw ShapeError(

@@ -118,14 +118,16 @@ Op spread_op(const char* doc) {
         .storage = Storage::cast,
         .compose = [](const Attrs* attrs, std::span<const Tensor> in) {
           const Given x(attrs, in);
-          if constexpr (form == 0) return spread_of<spread>(x[0], dims_of(x, 0), x.number(1), flag(x, 2));
+          if constexpr (form == 0) {
+            return spread_of<spread>(x[0], dims_of(x, 0), x.attrs().has(1) ? x.number(1) : 1.0, flag(x, 2));
+          }
           if constexpr (form == 1) return spread_of<spread>(x[0], dims_of(x, 0), flag(x, 1), flag(x, 2));
           return spread_of<spread>(x[0], {}, flag(x, 0), false);
         }};
   if (spread == Spread::std_mean || spread == Spread::var_mean) op.outputs = {"spread", "mean"};
   if (form == 0) {
     op.attrs = {kDims,
-                {.name = "correction", .type = AttrType::real, .default_value = 1.0, .by_name = true},
+                {.name = "correction", .type = AttrType::real, .by_name = true},
                 {.name = "keepdim", .type = AttrType::boolean, .default_value = false, .by_name = true}};
     op.visibility = Visibility::method;
     op.overloads = {names[1], names[2]};
@@ -146,8 +148,9 @@ Op spread_op(const char* doc) {
   BS_REGISTER(name##_of_all_op)
 
 BS_SPREAD(var,
-          "The variance sum (x - mean)^2 / (n - correction) over the axes dim (None: all), squares summed in float64. "
-          "Where n <= correction, inf or NaN. unbiased=False, also the positional argument after dim, means "
+          "The variance sum (x - mean)^2 / (n - correction) over the axes dim (None: all), squares summed in float64; "
+          "correction None is 1. Where n <= correction, inf or NaN. unbiased=False, also the positional argument after "
+          "dim, means "
           "correction=0.");
 BS_SPREAD(std,
           "The root of the variance sum (x - mean)^2 / (n - correction) over the axes dim (None: all); derivative 0 "

@@ -151,3 +151,21 @@ def pin_memory(input: Tensor, device: Any = None) -> Tensor:
 def is_pinned(input: Tensor, device: Any = None) -> bool:
     """Give False."""
     return False
+
+
+@attribute
+def mT(input: Tensor) -> Tensor:  # noqa: N802
+    """Give the matrices of the last two axes transposed, a view."""
+    return input.transpose(-2, -1)
+
+
+@attribute
+def mH(input: Tensor) -> Tensor:  # noqa: N802
+    """Give `mT`: no number is complex."""
+    return input.transpose(-2, -1)
+
+
+@attribute
+def H(input: Tensor) -> Tensor:  # noqa: N802
+    """Give a matrix transposed, a view: no number is complex."""
+    return input.t()

@@ -121,6 +121,8 @@ class RemovableHandle:
 class Tensor:
     def __init__(self, *data: Any, device: DeviceLike = None, requires_grad: _bool = False) -> None: ...
     @property
+    def H(self) -> Tensor: ...
+    @property
     def T(self) -> Tensor: ...
     def __abs__(self) -> Tensor: ...
     def __add__(self, other: TensorLike, /) -> Tensor: ...
@@ -1216,6 +1218,10 @@ class Tensor:
     def lu_solve(self, LU_data: Any, LU_pivots: Any) -> Tensor:
         """Solve A X = b: `linalg.lu_solve`."""
 
+    @property
+    def mH(self) -> Tensor: ...
+    @property
+    def mT(self) -> Tensor: ...
     def masked_fill(self, mask: TensorLike, value: TensorLike) -> Tensor:
         """value, a number or a tensor without axes, where mask is true, else input; of input's dtype."""
 
@@ -1935,7 +1941,7 @@ class Tensor:
         dim: Size | None = None,
         *,
         axis: Size | None = ...,
-        correction: _float = 1.0,
+        correction: _float | None = None,
         keepdim: _bool = False,
         keepdims: _bool = ...,
     ) -> Tensor: ...
@@ -1959,7 +1965,7 @@ class Tensor:
         dim: Size | None = None,
         *,
         axis: Size | None = ...,
-        correction: _float = 1.0,
+        correction: _float | None = None,
         keepdim: _bool = False,
         keepdims: _bool = ...,
     ) -> tuple[Tensor, Tensor]: ...
@@ -2034,7 +2040,7 @@ class Tensor:
         *,
         axis: _int | None = ...,
     ) -> Tensor:
-        """gather whose input and indices broadcast but for axis dim; without dim, of input in row-major order."""
+        """gather whose input and indices broadcast but for axis dim; without dim, of input in row-major order. Indices below 0 count from the end."""
 
     def tanh(self) -> Tensor:
         """(e^x - e^-x) / (e^x + e^-x)"""
@@ -2241,7 +2247,7 @@ class Tensor:
         dim: Size | None = None,
         *,
         axis: Size | None = ...,
-        correction: _float = 1.0,
+        correction: _float | None = None,
         keepdim: _bool = False,
         keepdims: _bool = ...,
     ) -> Tensor: ...
@@ -2257,7 +2263,7 @@ class Tensor:
     ) -> Tensor: ...
     @overload
     def var(self, unbiased: _bool) -> Tensor:
-        """The variance sum (x - mean)^2 / (n - correction) over the axes dim (None: all), squares summed in float64. Where n <= correction, inf or NaN. unbiased=False, also the positional argument after dim, means correction=0."""
+        """The variance sum (x - mean)^2 / (n - correction) over the axes dim (None: all), squares summed in float64; correction None is 1. Where n <= correction, inf or NaN. unbiased=False, also the positional argument after dim, means correction=0."""
 
     @overload
     def var_mean(
@@ -2265,7 +2271,7 @@ class Tensor:
         dim: Size | None = None,
         *,
         axis: Size | None = ...,
-        correction: _float = 1.0,
+        correction: _float | None = None,
         keepdim: _bool = False,
         keepdims: _bool = ...,
     ) -> tuple[Tensor, Tensor]: ...
@@ -3321,7 +3327,7 @@ class ops:
         dim: Size | None = None,
         *,
         axis: Size | None = ...,
-        correction: float = 1.0,
+        correction: float | None = None,
         keepdim: bool = False,
         keepdims: bool = ...,
     ) -> Tensor: ...
@@ -3331,7 +3337,7 @@ class ops:
         dim: Size | None = None,
         *,
         axis: Size | None = ...,
-        correction: float = 1.0,
+        correction: float | None = None,
         keepdim: bool = False,
         keepdims: bool = ...,
     ) -> tuple[Tensor, Tensor]: ...
@@ -3462,7 +3468,7 @@ class ops:
         dim: Size | None = None,
         *,
         axis: Size | None = ...,
-        correction: float = 1.0,
+        correction: float | None = None,
         keepdim: bool = False,
         keepdims: bool = ...,
     ) -> Tensor: ...
@@ -3472,7 +3478,7 @@ class ops:
         dim: Size | None = None,
         *,
         axis: Size | None = ...,
-        correction: float = 1.0,
+        correction: float | None = None,
         keepdim: bool = False,
         keepdims: bool = ...,
     ) -> tuple[Tensor, Tensor]: ...
@@ -4714,7 +4720,7 @@ def std(
     dim: Size | None = None,
     *,
     axis: Size | None = ...,
-    correction: float = 1.0,
+    correction: float | None = None,
     keepdim: bool = False,
     keepdims: bool = ...,
 ) -> Tensor: ...
@@ -4738,7 +4744,7 @@ def std_mean(
     dim: Size | None = None,
     *,
     axis: Size | None = ...,
-    correction: float = 1.0,
+    correction: float | None = None,
     keepdim: bool = False,
     keepdims: bool = ...,
 ) -> tuple[Tensor, Tensor]: ...
@@ -4809,7 +4815,7 @@ def take_along_dim(
     *,
     axis: int | None = ...,
 ) -> Tensor:
-    """gather whose input and indices broadcast but for axis dim; without dim, of input in row-major order."""
+    """gather whose input and indices broadcast but for axis dim; without dim, of input in row-major order. Indices below 0 count from the end."""
 
 def tanh(input: TensorLike) -> Tensor:
     """(e^x - e^-x) / (e^x + e^-x)"""
@@ -4901,7 +4907,7 @@ def var(
     dim: Size | None = None,
     *,
     axis: Size | None = ...,
-    correction: float = 1.0,
+    correction: float | None = None,
     keepdim: bool = False,
     keepdims: bool = ...,
 ) -> Tensor: ...
@@ -4917,7 +4923,7 @@ def var(
 ) -> Tensor: ...
 @overload
 def var(input: TensorLike, unbiased: bool) -> Tensor:
-    """The variance sum (x - mean)^2 / (n - correction) over the axes dim (None: all), squares summed in float64. Where n <= correction, inf or NaN. unbiased=False, also the positional argument after dim, means correction=0."""
+    """The variance sum (x - mean)^2 / (n - correction) over the axes dim (None: all), squares summed in float64; correction None is 1. Where n <= correction, inf or NaN. unbiased=False, also the positional argument after dim, means correction=0."""
 
 @overload
 def var_mean(
@@ -4925,7 +4931,7 @@ def var_mean(
     dim: Size | None = None,
     *,
     axis: Size | None = ...,
-    correction: float = 1.0,
+    correction: float | None = None,
     keepdim: bool = False,
     keepdims: bool = ...,
 ) -> tuple[Tensor, Tensor]: ...

@@ -295,7 +295,7 @@ def diff(
         n positions shorter.
     """
     parts = [t for t in (prepend, input, append) if t is not None]
-    x = _core.cat(parts, dim) if len(parts) > 1 else input
+    x = _core.cat(parts, dim) if len(parts) > 1 and n != 0 else input
     if x.ndim == 0:
         raise ShapeError("[diff] input is 0-d: differences run along an axis")
     for _ in range(min(whole("diff", "n", n, 0), x.size(dim))):
@@ -373,7 +373,7 @@ def cov(
     if weights is None or aweights is None or not correction:
         norm = norm - correction
     made = weighed @ centered.t() / _core.maximum(norm, 0.0)
-    return made.squeeze() if input.ndim < 2 else made
+    return made.squeeze()
 
 
 @method

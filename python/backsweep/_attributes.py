@@ -154,18 +154,18 @@ def is_pinned(input: Tensor, device: Any = None) -> bool:
 
 
 @attribute
-def mT(input: Tensor) -> Tensor:  # noqa: N802
+def mT(input: Tensor) -> Tensor:
     """Give the matrices of the last two axes transposed, a view."""
     return input.transpose(-2, -1)
 
 
 @attribute
-def mH(input: Tensor) -> Tensor:  # noqa: N802
+def mH(input: Tensor) -> Tensor:
     """Give `mT`: no number is complex."""
     return input.transpose(-2, -1)
 
 
 @attribute
-def H(input: Tensor) -> Tensor:  # noqa: N802
+def H(input: Tensor) -> Tensor:
     """Give a matrix transposed, a view: no number is complex."""
     return input.t()

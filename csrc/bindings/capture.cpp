@@ -7,6 +7,7 @@
 #include "bindings/autodiff.h"
 #include "bindings/compiled.h"
 #include "bindings/gil.h"
+#include "bindings/names.h"
 #include "bindings/size.h"
 #include "graph/apply.h"
 #include "ops/ops.h"
@@ -209,16 +210,29 @@ bool find_hidden(const py::list& with_symbols, std::vector<Hidden>& hidden) {
   return found;
 }
 
+// An argument that is written may be given twice, but not be part of another one.
+void refuse_shared(const std::vector<py::object>& objects, size_t written) {
+  for (size_t i = 0; i < objects.size(); ++i)
+    if (PyObject* a = objects[i].ptr(), *b = objects[written].ptr();
+        a && b && a != b && is_tensor(a) && is_tensor(b) && share_storage(a, b))
+      throw GraphError(cat("[compile] the function writes to a tensor (argument ", written,
+                           ") that shares its memory with another one (argument ", i,
+                           "): give it one of them, and take the other as a view of it inside"));
+}
+
 // One run of the function. `hidden` grows, and nothing is given back, where it is to run again.
 std::shared_ptr<Entry> run_once(Compiled* self, py::handle args, py::handle kwargs, std::vector<Leaf> leaves,
-                                const std::string& nesting, bool flat, std::vector<Hidden>& hidden) {
+                                std::string& nesting, bool flat, std::vector<Hidden>& hidden) {
   auto entry = std::make_shared<Entry>();
   entry->n_given = leaves.size();
   entry->leaves = std::move(leaves);
   entry->hidden = hidden;
   collect_hidden(*entry, &entry->leaves, nullptr);
+  std::vector<py::object> objects;
+  for (const Leaf& leaf : entry->leaves) objects.push_back(leaf.object);
+  const std::string aliased = aliases(objects);
   entry->nesting = nesting;
-  entry->flat = flat && hidden.empty();
+  entry->flat = flat && hidden.empty() && !(self->writes && !aliased.empty());
   entry->recording = recording();
   entry->epoch = structure_epoch();
   struct Recording {
@@ -241,8 +255,11 @@ std::shared_ptr<Entry> run_once(Compiled* self, py::handle args, py::handle kwar
     auto symbol = [&](py::handle o) -> py::object {
       const Leaf& leaf = entry->leaves[next++];
       if (!leaf.tensor) return py::reinterpret_borrow<py::object>(o);
-      symbols[next - 1] = py::reinterpret_steal<py::object>(wrap(cap.input(leaf.spec, leaf.requires_grad)));
-      return symbols[next - 1];
+      py::object& made = symbols[next - 1];
+      made = py::reinterpret_steal<py::object>(wrap(cap.input(leaf.spec, leaf.requires_grad)));
+      for (size_t i = 0; self->writes && i + 1 < next; ++i)  // one tensor given twice
+        if (symbols[i] && objects[i].is(objects[next - 1]) && is_tensor(objects[i].ptr())) made = symbols[i];
+      return made;
     };
     py::object call_args = map_leaves(args, symbol);
     py::object call_kwargs = kwargs && !kwargs.is_none() ? map_leaves(kwargs, symbol) : py::object(py::dict());
@@ -260,7 +277,7 @@ std::shared_ptr<Entry> run_once(Compiled* self, py::handle args, py::handle kwar
       return entry;
     }
     const py::list assigned = watch.assigned(), stored = with_symbols(assigned);
-    if (find_hidden(unknown(stored, hidden), hidden)) {
+    if (find_hidden(unknown(stored, hidden), hidden) || cap.again) {
       watch.undo(assigned);
       return nullptr;
     }
@@ -286,10 +303,23 @@ std::shared_ptr<Entry> run_once(Compiled* self, py::handle args, py::handle kwar
     for (size_t i = 0, input = 0; i < symbols.size(); ++i) {
       if (!symbols[i]) continue;
       Tensor now = unwrap(symbols[i].ptr());
-      if (now.same(cap.inputs[input++])) continue;
+      const bool known = std::find_if(symbols.begin(), symbols.begin() + static_cast<std::ptrdiff_t>(i),
+                                      [&](const py::object& s) { return s.is(symbols[i]); }) !=
+                         symbols.begin() + static_cast<std::ptrdiff_t>(i);
+      if (now.same(cap.inputs[input++]) || known) continue;
       if (now.node()->cell) now = ops::detach(now);  // the same leaf
       outputs.push_back(std::move(now));
       entry->stores.emplace_back().leaf = i;
+    }
+    entry->writes = !entry->stores.empty();
+    for (const Store& store : entry->stores) refuse_shared(objects, store.leaf);
+    if (entry->writes && !self->writes) {
+      self->writes = true;
+      if (!aliased.empty()) {
+        nesting += aliased;
+        watch.undo(assigned);
+        return nullptr;
+      }
     }
     for (py::handle a : stored) {
       Store& store = entry->stores.emplace_back();

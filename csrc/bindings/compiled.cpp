@@ -138,6 +138,7 @@ py::object compile(py::object fn, bool keep_grads, int64_t cache_size, bool fall
   self->fn = fn.inc_ref().ptr();
   self->keep_grads = keep_grads;
   self->fallback = fallback;
+  self->writes = false;
   self->budget = budget.value_or(kNoBudget);
   self->cache_size = static_cast<size_t>(cache_size);
   self->entries = new std::vector<std::shared_ptr<Entry>>;

@@ -39,6 +39,7 @@ struct Entry {
   std::vector<Store> stores;
   size_t n_results = 0;    // outputs before those of stores
   bool puts_back = false;  // there are stores, or an argument is returned
+  bool writes = false;     // to an argument
   std::string nesting;
   bool flat = false;  // only positional arguments, and no containers
   bool recording = true;
@@ -68,6 +69,7 @@ struct Compiled {
   bool keep_grads;
   int64_t budget;     // of bytes, for each program
   bool fallback;      // what cannot be captured runs eagerly
+  bool writes;        // to arguments: which of them share memory is part of a signature
   size_t cache_size;  // signatures kept: the least recently used one goes
   // Calls that found a program, that captured one, and that made one for new sizes without Python.
   int64_t hits, misses, reshaped;
@@ -98,6 +100,8 @@ bool holds_value(py::handle value);
 // What has these in place of placeholders: outputs from *next on, and arguments.
 py::object filled(const py::object& pattern, std::span<Tensor> outputs, size_t* next,
                   const std::vector<py::object>& leaves);
+// Which arguments are one tensor ("=i:j "), or share memory ("~i:j "): text that is empty where none do.
+std::string aliases(const std::vector<py::object>& objects);
 // To an argument of a call: its new value.
 void write_back(PyObject* target, Tensor value);
 // The tensors among the arguments, contiguous, and all arguments.

@@ -110,11 +110,13 @@ bool call_flat(Compiled* self, PyObject* const* args, size_t n, py::object* resu
       // Without the interpreter's lock others may write to the argument: what is held is not written over.
       if (entry->traced->carries() || !entry->brief) tensors.push_back(t);
     }
-    if (!fits || !entry->guards_hold(&changed)) continue;
-    use(self, entry);
+    if (!fits) continue;
     std::vector<py::object> objects;
     if (entry->puts_back)
       for (size_t i = 0; i < n; ++i) objects.push_back(py::reinterpret_borrow<py::object>(args[i]));
+    if (entry->writes && !aliases(objects).empty()) return false;
+    if (!entry->guards_hold(&changed)) continue;
+    use(self, entry);
     *result = run(*entry, tensors, std::span<char* const>(inputs, taken), objects);
     return true;
   }
@@ -208,6 +210,7 @@ std::shared_ptr<Entry> find_entry(Compiled* self, py::handle args, py::handle kw
     collect(kwargs, &leaves, &given);
     describe_nesting(kwargs, nesting);
   }
+  if (self->writes) nesting += aliases(given.objects);
   auto& entries = *self->entries;
   py::object changed;
   for (size_t k = 0; k < entries.size(); ++k) {

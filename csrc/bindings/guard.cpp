@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "base/error.h"
+#include "bindings/names.h"
 #include "bindings/pybind.h"
 
 namespace bs::bindings {
@@ -33,6 +34,17 @@ bool same_array(py::handle object, py::handle bytes) {
   return std::memcmp(array.data(), PyBytes_AS_STRING(bytes.ptr()), static_cast<size_t>(size)) == 0;
 }
 
+// The same memory, which nobody writes while `value` holds it, and the same leaf.
+bool same_tensor(PyObject* o, PyObject* value) {
+  if (lies_in_slot(o)) return false;
+  const Tensor &now = handle_of(o), &then = as_tensor(value)->t;
+  if (now.same(then)) return true;
+  const bool same = now.out().buffer.get() == then.out().buffer.get();
+  if (!same) move_to_slot(o);
+  return same && now.out().offset == then.out().offset && now.shape() == then.shape() &&
+         now.requires_grad() == then.requires_grad() && now.node()->cell.get() == then.node()->cell.get();
+}
+
 PyObject* or_absent(PyObject* borrowed) {
   if (!borrowed && PyErr_Occurred()) throw py::error_already_set();
   return borrowed ? borrowed : absent();
@@ -60,7 +72,8 @@ Guard::Kind kind_of(PyObject* name) {
                              {"list", K::list},
                              {"dict", K::dict},
                              {"set", K::set},
-                             {"array", K::array}})
+                             {"array", K::array},
+                             {"tensor", K::tensor}})
     if (PyUnicode_CompareWithASCIIString(name, known) == 0) return kind;
   throw GraphError("[compile] no such kind of guard");
 }
@@ -121,6 +134,8 @@ bool Guard::compare() {
       return equal(o, value.ptr());
     case Kind::array:
       return same_array(object, value);
+    case Kind::tensor:
+      return same_tensor(object.ptr(), value.ptr());
   }
   return false;
 }
@@ -202,7 +217,12 @@ void Watch::take(std::vector<Guard>& seen, std::vector<Guard>& structure) {
     for (py::handle one : watch_.attr(list)) {
       const auto fields = py::reinterpret_borrow<py::tuple>(one);
       Guard g{kind_of(PyTuple_GET_ITEM(one.ptr(), 0)), fields[1], fields[2], fields[3], fields[4]};
-      const bool container = g.kind >= Guard::Kind::list;
+      if (g.kind == Guard::Kind::tensor) {
+        PyObject* const o = g.object.ptr();
+        if (lies_in_slot(o) || !handle_of(o).has_value()) continue;
+        g.value = py::reinterpret_steal<py::object>(wrap(handle_of(o)));
+      }
+      const bool container = g.kind >= Guard::Kind::list && g.kind != Guard::Kind::tensor;
       if (!container || g.holds()) to.push_back(std::move(g));
     }
   };

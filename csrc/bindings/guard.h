@@ -27,6 +27,7 @@ struct Guard {
     dict,       // the items are those of the dict `value`, in its order
     set,        // equal to `value`
     array,      // the bytes are `value`
+    tensor,     // its value is that of the tensor `value`, which holds it
   };
   Kind kind;
   py::object object, name, value;

@@ -2,10 +2,12 @@
 
 #include "base/error.h"
 #include "bindings/size.h"
+#include "bindings/symbol_names.h"
 #include "graph/apply.h"
 #include "graph/slot_scope.h"
 #include "graph/storage.h"
 #include "ops/ops.h"
+#include "program/capture.h"
 
 namespace bs::bindings {
 
@@ -16,11 +18,13 @@ struct Name final : NamedStorage::Reader {
 
   PyTensor* const owner;
   Ref<Lineage> lineage;
+  Ref<SymbolLineage> symbols;  // instead, of what a capture has made
   uint64_t version = kStale;
   bool follows = false;  // of a slot: with the history that the slot has
   Ref<Node> symbol;      // the value of the slot of which the handle was made in a capture
 
   Name(PyTensor* o, Ref<Lineage> l) : owner(o), lineage(std::move(l)) {}
+  Name(PyTensor* o, Ref<SymbolLineage> s) : owner(o), symbols(std::move(s)), version(symbols->storage->version) {}
   ~Name() { leave(); }
   NamedStorage& storage() const { return *lineage->storage; }
   // The owner's handle is that of the value, or has been made of `value` in a capture.
@@ -63,13 +67,13 @@ Tensor bound_value(const NamedStorage& s) {
 // A place in such a value.
 Tensor read_place(const Tensor& value, const Place& place, bool follows) {
   const auto part = [place, follows](const Tensor& root) {
-    const Tensor whole = follows ? root : detached(root);
+    const Tensor whole = follows || !root.requires_grad() ? root : detached(root);
     RecordingGuard on(true);
     Tensor made = part_of(ops::contiguous(whole), place);
     made.out().offset = place.offset;
     return made;
   };
-  if (follows && place == Place(value)) return value;
+  if ((follows || !value.requires_grad()) && place == Place(value)) return value;
   return taped(value, part);
 }
 
@@ -85,7 +89,7 @@ Name& link(PyObject* o, Ref<Lineage> lineage, const Tensor& value = {}) {
 // The storage of a tensor whose value a slot or gradient holds; else null.
 Ref<NamedStorage> bound_storage(const PyTensor* p) {
   if (p->slot) return NamedStorage::of(*p->slot);
-  return p->name && is_bound(p->name->storage()) ? p->name->lineage->storage : Ref<NamedStorage>();
+  return p->name && p->name->lineage && is_bound(p->name->storage()) ? p->name->lineage->storage : Ref<NamedStorage>();
 }
 
 // The name of a plain tensor, from now on one that may have others beside it.
@@ -93,6 +97,52 @@ Name& name_of(PyObject* o) {
   PyTensor* p = as_tensor(o);
   if (p->name) return *p->name;
   return link(o, Lineage::make(NamedStorage::make(p->t.out().buffer), p->t));
+}
+
+// Whether the name is one of the capture that runs on this thread.
+bool is_captured(const PyTensor* p) { return p->name ? !!p->name->symbols : !p->slot && of_capture(p->t); }
+
+// Such a tensor's name.
+Name& symbol_name_of(PyObject* o) {
+  settle(o);
+  PyTensor* p = as_tensor(o);
+  if (p->name) return *p->name;
+  Ref<SymbolStorage> storage = Ref<SymbolStorage>::adopt(new SymbolStorage);
+  storage->value = p->t;
+  p->name = new Name(p, SymbolLineage::make(std::move(storage), p->t));
+  return *p->name;
+}
+
+PyObject* wrap_symbol(Tensor t, Ref<SymbolLineage> lineage) {
+  PyObject* made = wrap(std::move(t));
+  as_tensor(made)->name = new Name(as_tensor(made), std::move(lineage));
+  return made;
+}
+
+// The name of a tensor that the capture has met and now writes: a slot holds its value from here on, so that programs
+// find it there.
+Name& name_in_slot(PyObject* o, const char* op) {
+  const Tensor t = handle_of(o);
+  Name& name = name_of(o);
+  NamedStorage& storage = name.storage();
+  if (is_bound(storage)) return name;
+  const bool leaf = is_leaf(o) && t.requires_grad();
+  if (t.requires_grad() && !(leaf && storage.whole(Place(t))))
+    throw GraphError(cat("[", op,
+                         "] a tensor that has a history, or is part of one that collects gradients, is written inside "
+                         "bs.compile, which does not get it as an argument: pass it to the function"));
+  if (auto* capture = static_cast<Capture*>(current_capture())) capture->writes(t);
+  CaptureHooks* const capture = current_capture();
+  set_current_capture(nullptr);
+  Ref<Slot> slot = Slot::make(storage.whole(Place(t)) ? t.alias() : storage.leaf(storage.flat(t.dtype())), false);
+  if (leaf) {
+    slot->cell = t.node()->cell;
+    slot->commit(copy_of(t.alias()).out().buffer, t.dtype());
+  }
+  set_current_capture(capture);
+  storage.move_to(std::move(slot));
+  name.follows = leaf;
+  return name;
 }
 
 [[noreturn]] void refuse_captured(const char* op) {
@@ -105,8 +155,11 @@ Name& name_of(PyObject* o) {
 void check_leaf(PyObject* target, const char* op) {
   if (!recording() || !requires_grad(target)) return;
   const PyTensor* p = as_tensor(target);
-  const NamedStorage* storage = p->name ? &p->name->storage() : nullptr;
-  const bool view = storage && (is_bound(*storage) ? bool(storage->slot) : p->name->lineage->of_leaf());
+  const Name* name = p->name;
+  const NamedStorage* storage = name && !name->symbols ? &name->storage() : nullptr;
+  const bool view = name && (name->symbols        ? !!name->symbols->base.node()->cell
+                             : is_bound(*storage) ? !!storage->slot
+                                                  : name->lineage->of_leaf());
   const bool leaf = is_leaf(target) && !(storage && storage->slot);
   if (leaf || view)
     throw GraphError(cat("[", op, "] ", leaf ? "a leaf Variable" : "a view of a leaf Variable",
@@ -123,16 +176,16 @@ void check_overlap(const Spec& spec, const char* op) {
                            "memory location: clone() the tensor before it is written"));
 }
 
-// The value, broadcast and cast to what is written.
-Tensor fitted(Tensor value, const Spec& spec, const char* op) {
+// The value, broadcast and cast to what is written; `lazily`: whoever writes it does that.
+Tensor fitted(Tensor value, const Spec& spec, const char* op, bool lazily) {
   if (!(value.shape() == spec.shape)) {
     Dims both;
     if (!broadcast(value.shape(), spec.shape, &both) || !(both == spec.shape))
       throw ShapeError(cat("[", op, "] a value of shape ", str(value.shape()), " does not broadcast to ",
                            str(spec.shape), ", the shape of what is written"));
-    value = taped(value, [shape = spec.shape](const Tensor& t) { return ops::expand(t, shape); });
+    if (!lazily) value = taped(value, [shape = spec.shape](const Tensor& t) { return ops::expand(t, shape); });
   }
-  if (value.dtype() != spec.dtype)
+  if (!lazily && value.dtype() != spec.dtype)
     value = taped(value, [dtype = spec.dtype](const Tensor& t) { return ops::cast(t, dtype); });
   return value;
 }
@@ -159,10 +212,18 @@ void write_at(PyObject* target, const Place& place, Tensor v, const char* op, bo
   if (Slot* slot = slot_of(target)) return write_bound(*NamedStorage::of(*slot), place, std::move(v));
   Name* name = as_tensor(target)->name;
   if (name && is_bound(name->storage())) return write_bound(name->storage(), place, std::move(v));
-  if (v.symbolic() || current_capture() || unwrap(target).symbolic()) refuse_captured(op);
+  if (current_capture()) return write_bound(name_in_slot(target, op).storage(), place, std::move(v));
+  if (v.symbolic()) refuse_captured(op);
   const bool record = recording() && (v.requires_grad() || requires_grad(target));
   if (record && v.node()->severed) refuse_severed(op);
   name_of(target).lineage->write(place, std::move(v), record, derived);
+}
+
+// The part of one of the capture's own tensors that `at` shows becomes v.
+void write_symbol(PyObject* target, const Tensor& at, const Tensor& v, const char* op) {
+  check_leaf(target, op);
+  check_overlap(at.spec(), op);
+  symbol_name_of(target).symbols->write(at, v);
 }
 
 void write_whole(PyObject* target, Tensor v, const char* op, bool derived) {
@@ -171,15 +232,14 @@ void write_whole(PyObject* target, Tensor v, const char* op, bool derived) {
     RecordingGuard off(false);
     return p->slot->write(v);
   }
+  if (is_captured(p)) {
+    settle(target);
+    return write_symbol(target, handle_of(target), v, op);
+  }
   if (!p->name) {
     // No other name sees it.
     check_leaf(target, op);
     const bool history = p->t.requires_grad();
-    if (p->t.symbolic() || v.symbolic()) {
-      if (!p->t.symbolic() || (history && !recording())) refuse_captured(op);
-      p->t = derived ? std::move(v) : taped(v, copy_of);
-      return;
-    }
     if (!current_capture() && (recording() ? derived || !history : !history)) {
       if (is_fresh(v))
         p->t = recording() || !v.requires_grad() ? std::move(v) : v.alias();
@@ -210,6 +270,12 @@ void Name::let_go() {
 
 void refresh(PyTensor* p) {
   Name& name = *p->name;
+  if (SymbolLineage* symbols = name.symbols.get()) {
+    if (name.version == symbols->storage->version) return;
+    p->t = symbol_part(symbols->read(), p->t);
+    name.version = symbols->storage->version;
+    return;
+  }
   NamedStorage& storage = name.storage();
   if (is_bound(storage)) {
     const bool differ = slots_differ() || (storage.cell && !storage.gradient);
@@ -232,9 +298,35 @@ void refresh(PyTensor* p) {
 
 void drop_name(PyTensor* p) {
   if (!p->name) return;
-  if (Gradient* g = p->name->storage().gradient.get(); g && g->object == p) g->object = nullptr;
+  if (p->name->lineage)
+    if (Gradient* g = p->name->storage().gradient.get(); g && g->object == p) g->object = nullptr;
   delete p->name;
   p->name = nullptr;
+}
+
+bool share_storage(PyObject* a, PyObject* b) {
+  const auto storage = [](const PyTensor* p) -> const NamedStorage* {
+    if (p->slot) return p->slot->storage;
+    return p->name && p->name->lineage ? &p->name->storage() : nullptr;
+  };
+  const NamedStorage* of_a = storage(as_tensor(a));
+  return of_a && of_a == storage(as_tensor(b));
+}
+
+bool lies_in_slot(PyObject* o) { return !!bound_storage(as_tensor(o)); }
+
+void move_to_slot(PyObject* o) {
+  try {
+    name_in_slot(o, "compile");
+  } catch (const GraphError&) {
+    // what has a history stays a constant
+  }
+}
+
+void settle(PyObject* o) {
+  PyTensor* p = as_tensor(o);
+  if (p->name || !is_captured(p) || (p->t.spec().contiguous() && p->t.out().offset == 0)) return;
+  p->t = taped(p->t, copy_of);
 }
 
 PyObject* wrap_view(PyObject* base, Tensor view) {
@@ -249,6 +341,14 @@ PyObject* wrap_view(PyObject* base, Tensor view) {
     name.follows = (b->slot || b->name->follows) && (history || !needs_grad);
     return made.release().ptr();
   }
+  if (is_captured(b)) {
+    // Of what has strides of its own nobody knows in which memory.
+    if (!b->name && !(b->t.spec().contiguous() && b->t.out().offset == 0)) return wrap(std::move(view));
+    SymbolLineage& lineage = *symbol_name_of(base).symbols;
+    if (history == lineage.base.requires_grad())
+      return wrap_symbol(std::move(view), Ref<SymbolLineage>::share(&lineage));
+    return wrap_symbol(std::move(view), SymbolLineage::make(lineage.storage, taped(lineage.read(), detached)));
+  }
   if (view.symbolic() || !view.has_value()) return wrap(std::move(view));
   Lineage& lineage = *name_of(base).lineage;
   // A view that is made under no_grad has no part in what is recorded.
@@ -262,10 +362,14 @@ PyObject* wrap_view(PyObject* base, Tensor view) {
 PyObject* wrap_result(Tensor result, std::span<PyObject* const> operands) {
   const Buffer* memory = result.out().buffer.get();
   for (PyObject* o : operands) {
-    if (!memory || !o || !is_tensor(o)) continue;
+    if (!o || !is_tensor(o) || !(memory || result.symbolic())) continue;
     const PyTensor* p = as_tensor(o);
+    if (result.symbolic()) {
+      if (root_of(result) == root_of(unwrap(o))) return wrap_view(o, std::move(result));
+      continue;
+    }
     const Ref<Buffer> own = p->slot ? p->slot->buffer() : p->t.out().buffer;
-    if (own.get() == memory) return wrap_view(o, std::move(result));
+    if (memory && own.get() == memory) return wrap_view(o, std::move(result));
   }
   return wrap(std::move(result));
 }
@@ -273,9 +377,13 @@ PyObject* wrap_result(Tensor result, std::span<PyObject* const> operands) {
 PyObject* detached_name(PyObject* o) {
   const PyTensor* p = as_tensor(o);
   Tensor t = taped(unwrap(o), detached);
+  if (is_captured(p)) {
+    if (!p->name && !(p->t.spec().contiguous() && p->t.out().offset == 0)) return wrap(std::move(t));
+    SymbolLineage& lineage = *symbol_name_of(o).symbols;
+    return wrap_symbol(std::move(t), SymbolLineage::make(lineage.storage, taped(lineage.read(), detached)));
+  }
   Ref<NamedStorage> storage = bound_storage(p);
   const bool bound = static_cast<bool>(storage);
-  if (!bound && t.symbolic()) return wrap(std::move(t));
   if (!bound) storage = name_of(o).lineage->storage;
   if (bound && t.symbolic()) t.out().offset = p->slot ? 0 : p->t.out().offset;
   const Place place(t);
@@ -348,13 +456,14 @@ void set_data(PyObject* o, PyObject* value) {
 
 void renamed(PyObject* o) {
   PyTensor* p = as_tensor(o);
+  if (p->name && p->name->symbols) drop_name(p);
   if (!p->name || is_bound(p->name->storage())) return;
   Ref<Lineage> lineage = Lineage::make(p->name->lineage->storage, p->t);
   link(o, std::move(lineage));
 }
 
 void write(PyObject* target, Tensor value, const char* op) {
-  write_whole(target, fitted(std::move(value), spec_of(target), op), op, false);
+  write_whole(target, fitted(std::move(value), spec_of(target), op, is_captured(as_tensor(target))), op, false);
 }
 
 void write_result(PyObject* target, Tensor result, const char* op) {
@@ -365,7 +474,7 @@ void write_result(PyObject* target, Tensor result, const char* op) {
   if (kind(result.dtype()) > kind(spec.dtype))
     throw DTypeError(cat("[", op, "] the result is ", bs::name_of(result.dtype()), ", what is written is ",
                          bs::name_of(spec.dtype), ": cast the operand first"));
-  write_whole(target, fitted(std::move(result), spec, op), op, true);
+  write_whole(target, fitted(std::move(result), spec, op, is_captured(as_tensor(target))), op, true);
 }
 
 void write_out(PyObject* out, PyObject* result, const char* op) {
@@ -387,8 +496,10 @@ void write_out(PyObject* out, PyObject* result, const char* op) {
 
 void write_part(PyObject* target, Tensor view, Tensor value, const char* op, bool derived) {
   const Place place(view);
+  if (is_captured(as_tensor(target)))
+    return write_symbol(target, view, fitted(std::move(value), place.spec, op, true), op);
   view = Tensor();  // it would be a reader
-  write_at(target, place, fitted(std::move(value), place.spec, op), op, derived);
+  write_at(target, place, fitted(std::move(value), place.spec, op, false), op, derived);
 }
 
 }  // namespace bs::bindings

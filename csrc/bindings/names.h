@@ -50,4 +50,16 @@ void write_out(PyObject* out, PyObject* result, const char* op);
 // computed from that part.
 void write_part(PyObject* target, Tensor view, Tensor value, const char* op, bool derived = false);
 
+// Whether what is written to the one may be seen through the other.
+bool share_storage(PyObject* a, PyObject* b);
+
+// Whether its value is that of a slot: a parameter, a part of one, or what captures have written.
+bool lies_in_slot(PyObject* o);
+// From here on it is, if it has no history: a tensor that a program knows as a constant has been written.
+void move_to_slot(PyObject* o);
+
+// What a capture has made is in order from here on, so that views of it say where they lie: before it is written in
+// part.
+void settle(PyObject* o);
+
 }  // namespace bs::bindings

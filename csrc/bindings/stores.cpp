@@ -1,6 +1,7 @@
 // What a captured function leaves in Python besides its result: new values of arguments, attributes, globals.
 #include <cstddef>
 
+#include "base/error.h"
 #include "bindings/compiled.h"
 #include "bindings/names.h"
 #include "graph/apply.h"
@@ -82,6 +83,17 @@ void Hidden::set(const py::object& value) const {
     return;
   }
   put_at(object, assigned.attr("name"), value);
+}
+
+std::string aliases(const std::vector<py::object>& objects) {
+  std::string text;
+  for (size_t j = 1; j < objects.size(); ++j)
+    for (size_t i = 0; i < j; ++i) {
+      PyObject *a = objects[i].ptr(), *b = objects[j].ptr();
+      if (!a || !b || !is_tensor(a) || !is_tensor(b)) continue;
+      if (a == b || share_storage(a, b)) text += cat(a == b ? '=' : '~', i, ':', j, ' ');
+    }
+  return text;
 }
 
 void write_back(PyObject* target, Tensor value) {

@@ -25,6 +25,7 @@ int set_subscript(PyObject* self, PyObject* key, PyObject* value) {
     Tensor v = is_number(value) ? scalar_tensor(value, dtype, "setitem") : to_tensor(value, "setitem", "value");
     if (chosen && v.dtype() != dtype) v = taped(v, [dtype](const Tensor& t) { return ops::cast(t, dtype); });
     Tensor part;
+    settle(self);
     {
       RecordingGuard mode(chosen && recording());
       part = parsed.view(unwrap(self));

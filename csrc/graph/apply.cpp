@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "graph/anomaly.h"
+#include "graph/met.h"
 #include "graph/slot.h"
 
 namespace bs {
@@ -151,6 +152,16 @@ std::vector<Tensor> composed(const Op& op, const Attrs* attrs, std::span<const T
   }
 }
 
+// Where the outputs of a view lie in the memory of what they show, whether that is there or will be.
+void place_views(const Op& op, const Attrs* attrs, std::span<const Tensor> given, Node& node) {
+  const int n = static_cast<int>(node.n_outputs);
+  Few<int64_t, 4> at(n);
+  std::fill(at.begin(), at.end(), 0);
+  if (op.view_offsets) op.view_offsets(attrs, given[0].spec(), at);
+  for (int i = 0; i < n; ++i)
+    node.out(i).offset = given[op.view_each ? static_cast<size_t>(i) : 0].out().offset + at[i];
+}
+
 Applied apply_op(const Op& op, std::span<const Tensor> given, Ref<Attrs> attrs) {
   if (op.instead && attrs) {
     if (Tensor made = op.instead(*attrs, given)) return {{}, {std::move(made)}};
@@ -174,6 +185,10 @@ Applied apply_op(const Op& op, std::span<const Tensor> given, Ref<Attrs> attrs) 
     storage |= is_storage(in[i]->dtype);
     all_ready &= in[i]->contiguous() || op.strided.has(i);
   }
+  if (Meeting::all.load(std::memory_order_relaxed) > 0)
+    if (Meeting* meeting = Meeting::current())
+      for (const Tensor& t : given)
+        if (t && !t.symbolic()) meeting->met(t);
   if (storage && op.storage != Storage::moved && !op.view && op.elementwise < 0)
     return {{}, in_computing_types(op, given, std::move(attrs))};
   const bool record = needs_grad && is_recording && op.differentiable();
@@ -210,6 +225,7 @@ Applied apply_op(const Op& op, std::span<const Tensor> given, Ref<Attrs> attrs) 
     if (symbolic) {
       node->apart = apart;
       if (op.effect && current_capture()) current_capture()->effect(Tensor(node, 0));
+      if (op.view) place_views(op, attrs.get(), given, *node);
       return {std::move(node), {}};
     }
     for (int i = 0; i < n_out; ++i)
@@ -217,16 +233,11 @@ Applied apply_op(const Op& op, std::span<const Tensor> given, Ref<Attrs> attrs) 
   }
 
   if (op.view) {
-    Few<int64_t, 4> at(n_out);
-    std::fill(at.begin(), at.end(), 0);
-    if (op.view_offsets) op.view_offsets(attrs.get(), *in[0], at);
+    place_views(op, attrs.get(), given, *node);
     for (int i = 0; i < n_out; ++i) {
       const Tensor& of = given[op.view_each ? static_cast<size_t>(i) : 0];
-      const Output& source = of.out();
-      if (!source.buffer) of.data();  // throws the error that says why
-      Output& o = node->out(i);
-      o.buffer = source.buffer;
-      o.offset = source.offset + at[i];
+      if (!of.has_value()) of.data();  // throws the error that says why
+      node->out(i).buffer = of.out().buffer;
     }
     return {std::move(node), {}};
   }

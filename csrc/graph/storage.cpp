@@ -102,6 +102,13 @@ void NamedStorage::let_go() {
   }
 }
 
+void NamedStorage::move_to(Ref<Slot> s) {
+  let_go();
+  slot = std::move(s);
+  slot->storage = this;
+  buffer_ = Ref<Buffer>();
+}
+
 void NamedStorage::become(const Tensor& t) {
   buffer_ = t.out().buffer;
   ++version_;

@@ -77,7 +77,7 @@ class NamedStorage : public Counted {
   static void destroy(NamedStorage* s) { delete s; }
   ~NamedStorage();
 
-  Ref<Slot> slot;      // of a parameter or buffer: it holds the value
+  Ref<Slot> slot;      // of a parameter or buffer, or of a tensor that a capture writes: it holds the value
   Ref<GradCell> cell;  // of a gradient: `gradient` holds the value, which is the cell's as long as that has this one
   Ref<Gradient> gradient;
   // From here on the value is the cell's gradient, which it is already.
@@ -91,6 +91,8 @@ class NamedStorage : public Counted {
   Tensor value() const;
 
   void let_go();
+  // From here on the value is that of a slot, which has the same memory.
+  void move_to(Ref<Slot> s);
   // The part at `place` becomes v, which has its shape and dtype. Nothing is recorded.
   void write(const Place& place, Tensor v);
   // The value is that of t, which fills its buffer. Of no slot or gradient.

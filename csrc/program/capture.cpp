@@ -17,7 +17,30 @@ Tensor symbol(const Spec& spec, const Ref<GradCell>& cell) {
   return t;
 }
 
+thread_local Meeting* meeting = nullptr;
+
 }  // namespace
+
+std::atomic<int> Meeting::all{0};
+Meeting* Meeting::current() { return meeting; }
+
+CaptureScope::CaptureScope(Capture& c) : before_(current_capture()), met_before_(meeting) {
+  set_current_capture(&c);
+  meeting = &c;
+  Meeting::all.fetch_add(1, std::memory_order_relaxed);
+}
+
+CaptureScope::~CaptureScope() {
+  set_current_capture(before_);
+  meeting = met_before_;
+  Meeting::all.fetch_sub(1, std::memory_order_relaxed);
+}
+
+Capture::Capture() : begin(Node::make(nullptr, 0, 1)->sequence) {}
+
+void Capture::met(const Tensor& t) {
+  if (t.node()->sequence < begin && t.has_value()) met_.insert(t.out().buffer.get());
+}
 
 Tensor Capture::input(const Spec& spec, bool requires_grad) {
   Ref<GradCell> cell;

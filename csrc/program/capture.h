@@ -3,8 +3,10 @@
 
 #include <memory>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
+#include "graph/met.h"
 #include "graph/slot.h"
 #include "program/tape.h"
 
@@ -16,8 +18,12 @@ struct Reliance {
   virtual bool holds() = 0;
 };
 
-class Capture : public CaptureHooks {
+class Capture : public CaptureHooks, public Meeting {
  public:
+  Capture();
+  Capture(Capture&&) = default;
+  Capture& operator=(Capture&&) = default;
+
   // An argument of the captured function. One that requires a gradient can be differentiated by, inside.
   Tensor input(const Spec& spec, bool requires_grad);
 
@@ -28,6 +34,13 @@ class Capture : public CaptureHooks {
   void accumulate_grad(GradCell& cell, const Tensor& grad) override;
   void own_cell(GradCell& cell) override;
   void effect(const Tensor& applied) override;
+  void met(const Tensor& t) override;
+  // The captured function writes to a value that it has met, which a slot holds from here on. What it has read of it
+  // before is a constant: then it must run again.
+  void writes(const Tensor& outside) { again |= met_.count(outside.out().buffer.get()) > 0; }
+
+  uint64_t begin;      // nodes from this number on are its own
+  bool again = false;  // what is recorded is worth nothing
 
   Tape* tape = nullptr;  // on which the captured function is recorded, if on any
 
@@ -58,18 +71,20 @@ class Capture : public CaptureHooks {
   std::unordered_map<const Slot*, size_t> slot_index_;
   std::unordered_map<const GradCell*, size_t> cell_index_;
   std::vector<Ref<GradCell>> input_cells_;
+  std::unordered_set<const Buffer*> met_;
 };
 
 // Makes a capture current for a scope.
 class CaptureScope {
  public:
-  explicit CaptureScope(Capture& c) : before_(current_capture()) { set_current_capture(&c); }
-  ~CaptureScope() { set_current_capture(before_); }
+  explicit CaptureScope(Capture& c);
+  ~CaptureScope();
   CaptureScope(const CaptureScope&) = delete;
   CaptureScope& operator=(const CaptureScope&) = delete;
 
  private:
   CaptureHooks* before_;
+  Meeting* met_before_;
 };
 
 }  // namespace bs

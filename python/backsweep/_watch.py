@@ -172,10 +172,9 @@ class Watch:
         """Take in a value that the code has got from outside."""
         if id(value) in self._met:
             return
-        if type(value) is Tensor:  # a constant, but a leaf may begin to collect gradients
+        if type(value) is Tensor:  # a constant, unless it is written, or begins to collect gradients
             self._met[id(value)] = value
-            label = "requires_grad of a tensor"
-            self.structure.append(Seen("attribute", value, "requires_grad", value.requires_grad, label))
+            self.seen.append(Seen("tensor", value, "", None, "the value of a tensor"))
         if isinstance(value, _CONSTANTS):
             return
         self._met[id(value)] = value

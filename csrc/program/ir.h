@@ -63,6 +63,8 @@ struct Step {
   // Whether each element of operand i is read before that element of an output like `made` is written: that output may
   // lie over the operand. Of an op with an epilogue this is so of what the list makes, where the op does not read i.
   bool reads_first(const Ir& ir, size_t i, const Spec& made) const;
+  // Whether it changes part of its first operand: it lies over that where all that read it have been.
+  bool writes_part() const { return op && op->in_place.has(0) && !op->in_place.has(1); }
 };
 
 struct Ir {

@@ -79,12 +79,14 @@ class Lists {
 
 // As captured, as far as inputs allow. But steps that write slots come when all that read the old values or may fail
 // has been, so that they write in place; and then at once, so that gradients of one layer make room for those of the
-// next. Where that cannot be they come last.
+// next. Steps that change part of a value come when all others that read it have been. Where that cannot be they come
+// last.
 std::vector<Step> ordered_steps(Groups& groups) {
   const size_t n = static_cast<size_t>(groups.count());
-  Lists after(n), reads(n);                   // those that wait for a group; slots whose old value it reads
+  Lists after(n), reads(n), over(n);          // those that wait for a group; slots whose old value, and those that
+                                              // change part of a value, which it reads
   std::vector<int> waits(n, 0), early(n, 0);  // how many must come before; should
-  std::vector<bool> fails(n, false), made(n, false);
+  std::vector<bool> fails(n, false), made(n, false), partly(n, false);
   std::map<int, int> writer;   // of slots
   int failing = 0, count = 0;  // groups to come that may fail; all
   for (size_t g = 0; g < n; ++g) {
@@ -98,17 +100,23 @@ std::vector<Step> ordered_steps(Groups& groups) {
       for (int v : groups.step(s).out)
         if (groups.value(v).home == Home::next) writer[groups.value(v).index] = static_cast<int>(g);
       if (groups.may_fail(s)) fails[g] = true;
+      if (!groups.step(s).writes_part()) continue;
+      partly[g] = true;
+      for (int r : groups.readers(groups.ir().root(groups.step(s).in[0])))
+        if (groups.of(r) != static_cast<int>(g)) over.add(groups.of(r), static_cast<int>(g));
     }
     failing += fails[g];
     count += !group.members.empty();
   }
   after.close();
   reads.close();
+  over.close();
   for (size_t g = 0; g < n; ++g)
     for (int next : after[g]) ++waits[static_cast<size_t>(next)];
   auto each_writer = [&](size_t g, auto fn) {
     for (int slot : reads[g])
       if (auto w = writer.find(slot); w != writer.end() && w->second != static_cast<int>(g)) fn(w->second);
+    for (int w : over[g]) fn(w);
   };
   for (size_t g = 0; g < n; ++g) each_writer(g, [&](int w) { ++early[static_cast<size_t>(w)]; });
   using Key = std::tuple<bool, int, int>;
@@ -116,8 +124,8 @@ std::vector<Step> ordered_steps(Groups& groups) {
   auto push = [&](int g) {
     const size_t i = static_cast<size_t>(g);
     if (made[i] || waits[i] > 0 || groups[g].members.empty()) return;
-    const bool writes = groups.writes_slot(groups[g]), now = early[i] == 0 && failing == 0;
-    ready.emplace(writes && !now, writes && now ? -1 : groups[g].last(), g);
+    const bool writes = groups.writes_slot(groups[g]), now = early[i] == 0 && (failing == 0 || !writes);
+    ready.emplace((writes || partly[i]) && !now, writes && now ? -1 : groups[g].last(), g);
   };
   for (size_t g = 0; g < n; ++g) push(static_cast<int>(g));
   std::vector<Step> steps;

@@ -143,9 +143,8 @@ class Placer {
     return j;
   }
 
-  // A later step than `next` that need not wait, or -1. Steps that fail, have effects, write slots or
-  // are computed again keep their place.
-  // Each is asked once per phase, when all that it reads is there.
+  // A later step than `next` that need not wait, or -1. Steps that fail, have effects, write slots or parts of values,
+  // or are computed again keep their place. Each is asked once per phase, when all that it reads is there.
   int another(int next, Join& join) {
     const int end = std::min(n_, next + kLookAhead);
     looked_ = std::max(looked_, next + 1);
@@ -167,7 +166,7 @@ class Placer {
   }
   bool movable(int s) {
     const Step& t = step(s);
-    if (t.apart != 0 || (t.op && (t.op->may_fail() || t.op->effect))) return false;
+    if (t.apart != 0 || t.writes_part() || (t.op && (t.op->may_fail() || t.op->effect))) return false;
     return std::none_of(t.out.begin(), t.out.end(), [&](int v) { return value(v).home == Home::next; });
   }
 

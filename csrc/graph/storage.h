@@ -35,6 +35,8 @@ Tensor with_part(Tensor x, const Tensor& v, const Place& place, bool over, bool 
 void move_part(const Place& place, char* data, const Tensor& v);
 // A new leaf with the history of another value: what derivatives see is that one.
 Tensor with_history(const Tensor& leaf, const Ref<Node>& past, int output);
+// The same by an op that a capture records.
+Tensor with_history(const Tensor& value, const Tensor& past);
 
 class NamedStorage : public Counted {
  public:

@@ -459,4 +459,6 @@ Tensor with_history(const Tensor& leaf, const Ref<Node>& past, int output) {
   return Tensor(std::move(node), 0);
 }
 
+Tensor with_history(const Tensor& value, const Tensor& past) { return apply(ops::with_history_op, {value, past}); }
+
 }  // namespace bs

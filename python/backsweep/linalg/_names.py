@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from backsweep import _core
 from backsweep._core import Tensor
 from backsweep._methods import method
@@ -39,6 +41,8 @@ def geqrf(input: Any) -> _types.geqrf:
     k = min(a.shape[-2:])
 
     def forward(x: Array) -> list[Array]:
+        if x.size == 0:
+            return [x, np.zeros((*x.shape[:-2], k), x.dtype)]
         (function,) = linalg.get_lapack_funcs(("geqrf",), (x,))
         return each(lambda m: function(m)[:2], [x], [2])
 
@@ -85,10 +89,10 @@ def orgqr(input: Any, tau: Any) -> Tensor:
 
 
 @method
-def ormqr(input: Any, tau: Any, other: Any, left: bool = True, transpose: bool = False) -> Tensor:
-    """Multiply by the whole (m, m) Q of `geqrf`: Q C, or C Q unless `left`; with Qᵀ if `transpose`."""
+def ormqr(input: Any, input2: Any, input3: Any, left: bool = True, transpose: bool = False) -> Tensor:
+    """Multiply input3 by the whole (m, m) Q of `geqrf`: from the left or the right, Qᵀ if `transpose`."""
     a = matrices("ormqr", "input", input)
-    t, c = (x if isinstance(x, Tensor) else _core.tensor(x) for x in (tau, other))
+    t, c = (x if isinstance(x, Tensor) else _core.tensor(x) for x in (input2, input3))
     m, k = a.shape[-2], t.shape[-1]
     wide = _core.cat([a.narrow(-1, 0, k), _core.zeros((*a.shape[:-1], m - k), dtype=a.dtype)], -1)
     q = _powers.householder_product(wide, t)
@@ -132,13 +136,13 @@ def svd(input: Any, some: bool = True, compute_uv: bool = True) -> _types.svd:
 
 @method
 def triangular_solve(
-    b: Any, A: Any, upper: bool = True, transpose: bool = False, unitriangular: bool = False
+    input: Any, A: Any, upper: bool = True, transpose: bool = False, unitriangular: bool = False
 ) -> _types.triangular_solve:
-    """Solve A X = b (Aᵀ X = b if `transpose`), A triangular: `linalg.solve_triangular`. Also gives A."""
+    """Solve A X = input (Aᵀ X = input if `transpose`): `linalg.solve_triangular`. Also gives A."""
     a = matrices("triangular_solve", "A", A, square=True)
     if transpose:
-        made = _solve.solve_triangular(turned(a), b, upper=not upper, unitriangular=unitriangular)
+        made = _solve.solve_triangular(turned(a), input, upper=not upper, unitriangular=unitriangular)
     else:
-        made = _solve.solve_triangular(a, b, upper=upper, unitriangular=unitriangular)
+        made = _solve.solve_triangular(a, input, upper=upper, unitriangular=unitriangular)
     keep = broadcast("triangular_solve", a, made)[0]
     return _types.triangular_solve(made, keep)

@@ -48,13 +48,15 @@ def elementwise_cases(name: str, d: Draw) -> list[Case]:
         inputs = [
             d.index(*shape, below=2).astype(bool)
             if i in ORACLES[name].bools
+            else d.index(*shape, below=8)
+            if ORACLES[name].integers
             else d(*shape, low=low, high=high)
             for i, shape in enumerate(shapes)
         ]
         if REGISTRY[name]["interval"] and n == 2 and inputs[0].shape == inputs[1].shape:
             inputs[1].reshape(-1)[::5] = inputs[0].reshape(-1)[::5]  # equal, for comparisons and maximum
         made.append(Case(tuple(inputs), large=shapes in large, smooth=n == 1))
-        if n > 1 and made[-1].inputs[0].size < 1000:
+        if n > 1 and made[-1].inputs[0].size < 1000 and not ORACLES[name].integers:
             # Without equal elements, where a maximum has no derivative.
             made.append(
                 Case(tuple(x if x.dtype == bool else d(*x.shape, low=low, high=high) for x in inputs))

@@ -63,6 +63,7 @@ def recipes(name: str, large: bool) -> tuple[Recipe, ...]:
     return tuple(made)
 
 
+FLOATING = [name for name in ELEMENTWISE if not ORACLES[name].integers]
 CALLED = [name for name in OPS if name not in ELEMENTWISE and recipes(name, False)]
 
 
@@ -131,7 +132,7 @@ class RandomProgram:
         for _ in range(self.length):
             kind = choose.random()
             if kind < 0.3:
-                x = self.elementwise(choose.choice(ELEMENTWISE))
+                x = self.elementwise(choose.choice(FLOATING))
             elif kind < 0.45:
                 x = self.other(choose.choice(CALLED))
             else:

@@ -11,7 +11,7 @@ namespace {
 // Looked up once; null where the registry has no such op, and then Python says that the operator is not supported.
 struct Known {
   const Op *add, *sub, *mul, *div, *floor_divide, *remainder, *matmul, *pow, *neg, *abs, *bitwise_not, *bitwise_and,
-      *bitwise_or, *bitwise_xor, *eq, *ne, *lt, *le, *gt, *ge;
+      *bitwise_or, *bitwise_xor, *bitwise_left_shift, *bitwise_right_shift, *eq, *ne, *lt, *le, *gt, *ge;
 } known;
 
 // An operand that is neither tensor nor number: a NumPy array or scalar.
@@ -90,6 +90,8 @@ BS_BINARY(matmul)
 BS_BINARY(bitwise_and)
 BS_BINARY(bitwise_or)
 BS_BINARY(bitwise_xor)
+BS_BINARY(bitwise_left_shift)
+BS_BINARY(bitwise_right_shift)
 #undef BS_BINARY
 
 PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) {
@@ -189,6 +191,8 @@ void prepare_number_slots() {
   BS_FIND(bitwise_and)
   BS_FIND(bitwise_or)
   BS_FIND(bitwise_xor)
+  BS_FIND(bitwise_left_shift)
+  BS_FIND(bitwise_right_shift)
   BS_FIND(eq)
   BS_FIND(ne)
   BS_FIND(lt)
@@ -214,6 +218,8 @@ PyType_Slot tensor_number_slots[] = {BS_SLOT(Py_nb_add, add),
                                      BS_SLOT(Py_nb_and, bitwise_and),
                                      BS_SLOT(Py_nb_or, bitwise_or),
                                      BS_SLOT(Py_nb_xor, bitwise_xor),
+                                     BS_SLOT(Py_nb_lshift, bitwise_left_shift),
+                                     BS_SLOT(Py_nb_rshift, bitwise_right_shift),
                                      BS_SLOT(Py_nb_inplace_add, add_),
                                      BS_SLOT(Py_nb_inplace_subtract, sub_),
                                      BS_SLOT(Py_nb_inplace_multiply, mul_),
@@ -224,6 +230,8 @@ PyType_Slot tensor_number_slots[] = {BS_SLOT(Py_nb_add, add),
                                      BS_SLOT(Py_nb_inplace_and, bitwise_and_),
                                      BS_SLOT(Py_nb_inplace_or, bitwise_or_),
                                      BS_SLOT(Py_nb_inplace_xor, bitwise_xor_),
+                                     BS_SLOT(Py_nb_inplace_lshift, bitwise_left_shift_),
+                                     BS_SLOT(Py_nb_inplace_rshift, bitwise_right_shift_),
                                      BS_SLOT(Py_nb_float, as_float),
                                      BS_SLOT(Py_nb_int, as_int),
                                      BS_SLOT(Py_nb_index, as_index),

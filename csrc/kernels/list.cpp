@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-#include "kernels/math.h"
+#include "kernels/math_rare.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {

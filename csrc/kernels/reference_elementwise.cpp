@@ -42,6 +42,34 @@ double v_gelu_slope(double x) {
   const long double w = x;
   return static_cast<double>(0.5L * std::erfc(-w * kSqrtHalf) + kPdf0 * w * std::exp(-0.5L * w * w));
 }
+double v_exp2(double x) { return std::exp2(x); }
+double v_log2(double x) { return std::log2(x); }
+double v_log10(double x) { return std::log10(x); }
+double v_asin(double x) { return std::asin(x); }
+double v_acos(double x) { return std::acos(x); }
+double v_atan(double x) { return std::atan(x); }
+double v_atan2(double y, double x) { return std::atan2(y, x); }
+double v_sinh(double x) { return std::sinh(x); }
+double v_cosh(double x) { return std::cosh(x); }
+double v_asinh(double x) { return std::asinh(x); }
+double v_acosh(double x) { return std::acosh(x); }
+double v_atanh(double x) { return std::atanh(x); }
+double v_erfc(double x) { return std::erfc(x); }
+double v_hypot(double x, double y) { return std::hypot(x, y); }
+double v_lerp(double x, double y, double w) { return std::fabs(w) < 0.5 ? x + w * (y - x) : y - (y - x) * (1 - w); }
+double v_xlogy(double x, double y) { return x == 0 && y == y ? 0 : x * std::log(y); }
+// By halves: x = erf(y) where erf is steep, else 1 - |x| = erfc(y).
+double v_erfinv(double x) {
+  if (!(std::fabs(x) < 1)) return std::fabs(x) == 1 ? std::copysign(INFINITY, x) : NAN;
+  const long double a = std::fabs(static_cast<long double>(x));
+  long double lo = 0, hi = 6;
+  for (int i = 0; i < 80; ++i) {
+    const long double y = (lo + hi) / 2;
+    const bool below = a < 0.5L ? std::erf(y) < a : std::erfc(y) > 1 - a;
+    (below ? lo : hi) = y;
+  }
+  return std::copysign(static_cast<double>((lo + hi) / 2), x);
+}
 double v_pow(double x, double y) { return std::pow(x, y); }
 Wide v_pow(Wide x, Wide y) {  // of 64-bit integers, wrapping as they do
   if (y < 0) return x == 1 ? 1 : x == -1 ? (y % 2 ? -1 : 1) : 0;
@@ -97,6 +125,17 @@ template <class T>
 Wide trunc_divide_as(Wide x, Wide y) {
   return y == 0 ? 0 : x / y;
 }
+// Of integers of the list's type T.
+template <class T>
+Wide shift_left_as(Wide x, Wide y) {
+  constexpr int bits = 8 * sizeof(T);
+  return y < 0 || y >= bits ? 0 : static_cast<T>(static_cast<unsigned __int128>(x) << static_cast<int>(y));
+}
+template <class T>
+Wide shift_right_as(Wide x, Wide y) {
+  constexpr int bits = 8 * sizeof(T);
+  return x >> (y < 0 || y >= bits ? bits - 1 : static_cast<int>(y));
+}
 template <class V>
 V v_relu(V x) {
   return x < 0 ? V(0) : x;
@@ -128,6 +167,8 @@ V value_of(Ew op, V x, V y, V z) {
   [[maybe_unused]] const auto v_one_if = [](bool m) { return static_cast<V>(m); };
   const auto v_floor_divide = [](V a, V b) { return floor_divide_as<T>(a, b); };
   const auto v_trunc_divide = [](V a, V b) { return trunc_divide_as<T>(a, b); };
+  [[maybe_unused]] const auto v_shift_left = [](V a, V b) { return shift_left_as<T>(a, b); };
+  [[maybe_unused]] const auto v_shift_right = [](V a, V b) { return shift_right_as<T>(a, b); };
   switch (op) {
 #define BS_ROW(name, types, value)                                                                         \
   case Ew::name:                                                                                           \

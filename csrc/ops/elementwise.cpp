@@ -50,7 +50,6 @@ namespace {
 
 using Types = kernels::EwTypes;
 const Tensor NONE;
-constexpr double kSqrtPi = 1.7724538509055160273, kSqrtHalf = 0.70710678118654752440;  // used by derivatives
 
 const Op* table[static_cast<int>(Ew::count_)];
 
@@ -100,6 +99,9 @@ void check_dtypes(const Specs& in) {
   if constexpr (code == Ew::pow || types == Types::DIVIDE) {
     if (promote(in) == DType::b8) refuse(0, "cast it first, as in x.to(bs.int64)");
   }
+  if constexpr (code == Ew::bitwise_left_shift || code == Ew::bitwise_right_shift) {
+    if (promote(in) == DType::b8) refuse(0, "cast it first, as in x.to(bs.int64)");
+  }
   if constexpr (types == Types::BITS) {
     for (int i = 0; i < in.size(); ++i)
       if (is_float(in[i].dtype)) refuse(i, "floats have no bits to combine; compare first, as in x != 0");
@@ -111,19 +113,25 @@ void check_dtypes(const Specs& in) {
   }
 }
 
-template <Ew code, Types types>
-void infer(const Attrs*, const Specs& in, Spec* out) {
+// The shape to which all inputs broadcast.
+Dims shape_of_all(const char* name, const Specs& in) {
   Dims shape = in[0].shape;
   for (int i = 1; i < in.size(); ++i) {
     Dims both;
     if (!broadcast(shape, in[i].shape, &both)) {
       std::string shapes;
       for (int k = 0; k < in.size(); ++k) shapes += (k ? " and " : "") + str(in[k].shape);
-      throw ShapeError(cat("[", table[static_cast<int>(code)]->name, "] shapes ", shapes,
+      throw ShapeError(cat("[", name, "] shapes ", shapes,
                            " do not broadcast: sizes must be equal, or 1, counted from the last axis"));
     }
     shape = both;
   }
+  return shape;
+}
+
+template <Ew code, Types types>
+void infer(const Attrs*, const Specs& in, Spec* out) {
+  const Dims shape = shape_of_all(table[static_cast<int>(code)]->name, in);
   check_dtypes<code, types>(in);
   out[0].shape = shape;
   out[0].dtype = types == Types::TEST ? DType::b8 : result_dtype(types, in);
@@ -369,6 +377,47 @@ Op make(const char* name, const char* doc, int n_in, Types types, Ew code, const
 #define BS_EW3(name, types, value, reads, gradients, lo, hi, doc) BS_ROW(3, name, types, reads, doc)
 #include "kernels/elementwise.def"
 
+// ---- Ops that compute as a row does, and have a derivative of their own -------------------------------------------
+
+// Clamping: the derivative goes to the larger (smaller) operand whole, at bounds to `input` or, if `open`, to neither.
+template <Ew code, bool open>
+void grad_of_bound(GradCall& call) {
+  const Tensor g = call.grad(), x = call.in(0), bound = call.in(1);
+  constexpr bool least = code == Ew::maximum;
+  if (call.needs(0)) {
+    const Tensor& hi = least ? x : bound;
+    const Tensor& lo = least ? bound : x;
+    give(call, 0, mul_mask(g, open ? gt(hi, lo) : ge(hi, lo)));
+  }
+  if (call.needs(1)) give(call, 1, mul_mask(g, least ? lt(x, bound) : gt(x, bound)));
+}
+template <Ew code, bool open>
+constexpr const char* kBoundName = code == Ew::maximum ? (open ? "above" : "at_least") : (open ? "below" : "at_most");
+template <Ew code, bool open>
+Op bound_op(const char* doc) {
+  constexpr Types types = types_of[static_cast<int>(code)];
+  const auto infer_bound = [](const Attrs*, const Specs& in, Spec* out) {
+    out[0].shape = shape_of_all(kBoundName<code, open>, in);
+    out[0].dtype = result_dtype(types, in);
+  };
+  Op op = make(kBoundName<code, open>, doc, 2, types, code, IN_0 | IN_1, grad_of_bound<code, open>, infer_bound,
+               forward<code, types>, nullptr);
+  op.also = {};
+  op.visibility = Visibility::hidden;
+  op.underscored = false;
+  return op;
+}
+const Op at_least_op =
+    bound_op<Ew::maximum, false>("max(input, other); the derivative goes to input where input >= other, else to other");
+BS_REGISTER(at_least_op);
+const Op at_most_op =
+    bound_op<Ew::minimum, false>("min(input, other); the derivative goes to input where input <= other, else to other");
+BS_REGISTER(at_most_op);
+const Op above_op = bound_op<Ew::maximum, true>("max(input, other) with derivative 0 where they are equal");
+BS_REGISTER(above_op);
+const Op below_op = bound_op<Ew::minimum, true>("min(input, other) with derivative 0 where they are equal");
+BS_REGISTER(below_op);
+
 constexpr Interval intervals[] = {
 #define BS_EW1(name, types, value, reads, gradient, lo, hi, doc) {lo, hi},
 #define BS_EW2(name, types, value, reads, gradient, lo, hi, doc) {lo, hi},
@@ -402,6 +451,11 @@ DType promote(const Specs& in, int first) {
   return zero;
 }
 
+DType promoted(const Tensor& x, const Tensor& y) {
+  const Spec* in[] = {&x.spec(), &y.spec()};
+  return promote(Specs(in));
+}
+
 DType list_dtype(const Op& op, const Specs& in, const Spec& out) {
   if (op.elementwise != static_cast<int>(Ew::copy)) return arithmetic(types_of[op.elementwise], in);
   // A copy converts as it loads; to bool it compares with 0 in the input's arithmetic.
@@ -422,15 +476,26 @@ Interval elementwise_interval(Ew code) { return intervals[static_cast<int>(code)
 
 DType number_dtype(const Spec& s) { return s.shape.size() > 0 && is_storage(s.dtype) ? computing(s.dtype) : s.dtype; }
 
-Tensor elementwise(Ew code, std::initializer_list<Arg> args) {
+namespace {
+
+Tensor applied(const Op& op, std::initializer_list<Arg> args) {
   DType dtype = DType::f32;
   for (const Arg& a : args)
     if (a.tensor() && is_float(a.tensor()->dtype())) dtype = number_dtype(a.tensor()->spec());
   Tensor in[3];
   int n = 0;
   for (const Arg& a : args) in[n++] = a.tensor() ? *a.tensor() : Tensor::scalar(a.number(), dtype);
-  return apply(*table[static_cast<int>(code)], std::span<const Tensor>(in, static_cast<size_t>(n)));
+  return apply(op, std::span<const Tensor>(in, static_cast<size_t>(n)));
 }
+
+}  // namespace
+
+Tensor elementwise(Ew code, std::initializer_list<Arg> args) { return applied(*table[static_cast<int>(code)], args); }
+
+Tensor at_least(const Arg& x, const Arg& bound) { return applied(at_least_op, {x, bound}); }
+Tensor at_most(const Arg& x, const Arg& bound) { return applied(at_most_op, {x, bound}); }
+Tensor above(const Arg& x, const Arg& bound) { return applied(above_op, {x, bound}); }
+Tensor below(const Arg& x, const Arg& bound) { return applied(below_op, {x, bound}); }
 
 }  // namespace bs::ops
 

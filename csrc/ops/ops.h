@@ -3,6 +3,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <limits>
 #include <optional>
 
 #include "graph/apply.h"
@@ -33,6 +34,17 @@ Tensor elementwise(kernels::Ew code, std::initializer_list<Arg> args);
   inline Tensor name(const Arg& x, const Arg& y, const Arg& z) { return elementwise(kernels::Ew::name, {x, y, z}); }
 #include "kernels/elementwise.def"
 
+// max(x, bound) and min(x, bound), where the derivative goes to one of them; on the bound to x, or to neither.
+Tensor at_least(const Arg& x, const Arg& bound);
+Tensor at_most(const Arg& x, const Arg& bound);
+Tensor above(const Arg& x, const Arg& bound);
+Tensor below(const Arg& x, const Arg& bound);
+
+// Numbers that derivatives and compositions use.
+constexpr double kPi = 3.14159265358979323846, kSqrtPi = 1.7724538509055160273, kSqrtHalf = 0.70710678118654752440;
+constexpr double kLn2 = 0.69314718055994530942, kLn10 = 2.3025850929940456840;
+constexpr double kInfinite = std::numeric_limits<double>::infinity();
+
 // The interval that the tests of a row draw inputs from.
 struct Interval {
   double lo, hi;
@@ -41,6 +53,9 @@ Interval elementwise_interval(kernels::Ew code);
 
 // Elementwise promotion as in PyTorch: bool < integers < floats; a 0-d tensor counts only where its kind is higher.
 DType promote(const Specs& in, int first = 0);
+DType promoted(const Tensor& x, const Tensor& y);
+// What integers and bools become where floats are computed.
+inline DType float_of(DType t) { return is_float(t) ? t : DType::f32; }
 
 // Whether input i of a composition is there.
 inline bool given(std::span<const Tensor> in, size_t i) { return i < in.size() && in[i]; }

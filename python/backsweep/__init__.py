@@ -18,9 +18,11 @@ from backsweep import (
     nn,
     optim,
     random,
+    special,
     utils,
 )
 from backsweep._attributes import is_complex, is_floating_point, is_nonzero, is_same_size, is_tensor
+from backsweep._comparisons import allclose, dist, equal
 from backsweep._compile import compile
 from backsweep._core import (
     Buffer,
@@ -159,6 +161,7 @@ from backsweep.random import (
     seed,
     set_rng_state,
 )
+from backsweep.special import polygamma
 from backsweep.train import evaluate, fit, predict
 from backsweep.transforms import value_and_grad
 
@@ -188,6 +191,7 @@ __all__ = [
     "Tensor",
     "__version__",
     "accelerator",
+    "allclose",
     "arange",
     "as_tensor",
     "asarray",
@@ -218,6 +222,7 @@ __all__ = [
     "det",
     "device",
     "diff",
+    "dist",
     "double",
     "dsplit",
     "dstack",
@@ -226,6 +231,7 @@ __all__ = [
     "empty",
     "empty_like",
     "enable_grad",
+    "equal",
     "evaluate",
     "eye",
     "finfo",
@@ -291,6 +297,7 @@ __all__ = [
     "orgqr",
     "ormqr",
     "pinverse",
+    "polygamma",
     "predict",
     "preserve_format",
     "promote_types",
@@ -317,6 +324,7 @@ __all__ = [
     "set_rng_state",
     "short",
     "slogdet",
+    "special",
     "strided",
     "summary",
     "svd",

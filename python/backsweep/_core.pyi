@@ -2359,33 +2359,43 @@ class return_types:
     class aminmax(NamedTuple):
         min: Tensor
         max: Tensor
+
     class cummax(NamedTuple):
         values: Tensor
         indices: Tensor
+
     class cummin(NamedTuple):
         values: Tensor
         indices: Tensor
+
     class kthvalue(NamedTuple):
         values: Tensor
         indices: Tensor
+
     class max_dim(NamedTuple):
         values: Tensor
         indices: Tensor
+
     class median_dim(NamedTuple):
         values: Tensor
         indices: Tensor
+
     class min_dim(NamedTuple):
         values: Tensor
         indices: Tensor
+
     class mode(NamedTuple):
         values: Tensor
         indices: Tensor
+
     class nanmedian_dim(NamedTuple):
         values: Tensor
         indices: Tensor
+
     class sort(NamedTuple):
         values: Tensor
         indices: Tensor
+
     class topk(NamedTuple):
         values: Tensor
         indices: Tensor
@@ -2596,7 +2606,9 @@ class ops:
         x1: TensorLike,
         x2: TensorLike,
         p: float = 2.0,
-        compute_mode: Literal["use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist"] = "use_mm_for_euclid_dist_if_necessary",
+        compute_mode: Literal[
+            "use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist"
+        ] = "use_mm_for_euclid_dist_if_necessary",
     ) -> Tensor: ...
     @staticmethod
     def ceil(input: TensorLike) -> Tensor: ...
@@ -3796,7 +3808,9 @@ def cdist(
     x1: TensorLike,
     x2: TensorLike,
     p: float = 2.0,
-    compute_mode: Literal["use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist"] = "use_mm_for_euclid_dist_if_necessary",
+    compute_mode: Literal[
+        "use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist"
+    ] = "use_mm_for_euclid_dist_if_necessary",
 ) -> Tensor:
     """The p-norms of all differences of a row of x1 (..., m, k) and one of x2 (..., n, k): (..., m, n). Euclidean ones by a product of matrices where more than 25 rows meet, unless compute_mode says otherwise."""
 
@@ -3867,7 +3881,7 @@ def cumsum(
     """The sums of x[0], ..., x[k] for each k along the axis dim, or with reverse those of x[k] and all that follow. Integers and bools are summed in int64."""
 
 def custom(
-    backward: Callable[..., Any], inputs: Sequence[Tensor], outputs: Sequence[Tensor], name: str = 'Custom'
+    backward: Callable[..., Any], inputs: Sequence[Tensor], outputs: Sequence[Tensor], name: str = "Custom"
 ) -> list[Tensor]:
     """The outputs as given, with backward(grads, inputs, outputs) -> gradients as their derivative by the inputs."""
 

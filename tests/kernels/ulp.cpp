@@ -45,6 +45,24 @@ W gelu_slope(W x) {
   return W(0.5) * std::erfc(-x * static_cast<W>(kSqrtHalf)) + static_cast<W>(kPdf0) * x * std::exp(W(-0.5) * x * x);
 }
 
+// By Newton's steps from a bisection, of 1 - |x| = erfc(y) where erf is flat.
+template <class W>
+W erfinv(W x) {
+  const W a = std::fabs(x);
+  if (!(a < 1)) return a == 1 ? std::copysign(W(INFINITY), x) : W(NAN);
+  W lo = 0, hi = 10;
+  for (int i = 0; i < 20; ++i) {
+    const W y = (lo + hi) / 2;
+    (std::erfc(y) > 1 - a ? lo : hi) = y;
+  }
+  W y = a < W(1e-3) ? a : lo;
+  for (int i = 0; i < 6; ++i) {
+    const W off = a < W(0.5) ? std::erf(y) - a : (1 - a) - std::erfc(y);
+    y -= off * W(0.886226925452758013649083741670572591L) * std::exp(y * y);
+  }
+  return std::copysign(y, x);
+}
+
 struct Function {
   const char* name;
   Ew op;
@@ -73,6 +91,19 @@ const Function kFunctions[] = {
     BS_FUNCTION(gelu_slope, 8, -8, 8, gelu_slope(x)),
     BS_FUNCTION(sin, 2, -1e5, 1e5, std::sin(x)),
     BS_FUNCTION(cos, 2, -1e5, 1e5, std::cos(x)),
+    BS_FUNCTION(exp2, 2, -1100, 1030, std::exp2(x)),
+    BS_FUNCTION(log2, 2, 0, 3, std::log2(x)),
+    BS_FUNCTION(log10, 2, 0, 3, std::log10(x)),
+    BS_FUNCTION(asin, 4, -1, 1, std::asin(x)),
+    BS_FUNCTION(acos, 4, -1, 1, std::acos(x)),
+    BS_FUNCTION(atan, 4, -3, 3, std::atan(x)),
+    BS_FUNCTION(sinh, 4, -720, 720, std::sinh(x)),
+    BS_FUNCTION(cosh, 4, -720, 720, std::cosh(x)),
+    BS_FUNCTION(asinh, 4, -3, 3, std::asinh(x)),
+    BS_FUNCTION(acosh, 4, 1, 3, std::acosh(x)),
+    BS_FUNCTION(atanh, 4, -1, 1, std::atanh(x)),
+    BS_FUNCTION(erfc, 4, -7, 28, std::erfc(x)),
+    BS_FUNCTION(erfinv, 4, -1, 1, erfinv(x)),
     BS_FUNCTION(sqrt, 0.5, 0, 4, std::sqrt(x)),
     BS_FUNCTION(rsqrt, 2, 0, 4, 1 / std::sqrt(x)),
     {"pow", Ew::pow, 2, 2, -3, 3, [](double x, double y) -> double { return std::pow(x, y); },

@@ -47,22 +47,24 @@ DIFFERENT: dict[str, Names] = {
     "poisson": (["input"], ["generator"]),  # PyTorch takes it by position, too
     "view": (["input", "size"], []),  # documented with a star, and takes size=
     "expand": (["input", "size"], []),
-    # What stands behind those that PyTorch has abandoned is by name only.
-    "functional.mse_loss": (["input", "target"], ["reduction", "weight"]),
-    "functional.binary_cross_entropy_with_logits": (
-        ["input", "target", "weight"],
-        ["reduction", "pos_weight"],
-    ),
-    "functional.cross_entropy": (
-        ["input", "target", "weight"],
-        ["ignore_index", "reduction", "label_smoothing"],
+    # Not documented.
+    "celu": (["input", "alpha"], []),
+    "clamp_max": (["input", "max"], []),
+    "clamp_min": (["input", "min"], []),
+    "rsub": (["input", "other"], ["alpha"]),
+    "selu": (["input"], []),
+    "threshold": (["input", "threshold", "value"], []),
+    "functional.logsigmoid": (["input"], []),
+    "functional.triplet_margin_with_distance_loss": (
+        ["anchor", "positive", "negative"],
+        ["distance_function", "margin", "swap", "reduction"],
     ),
 }
 MORE = {"cumsum": {"reverse"}}  # by name only
 
 
 def ours(fn: Callable[..., Any]) -> Names:
-    parameters = inspect.signature(fn).parameters.values()
+    parameters = [p for p in inspect.signature(fn).parameters.values() if p.name not in LEFT_OUT]
     by_name = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
     return [p.name for p in parameters if p.name not in by_name], by_name
 

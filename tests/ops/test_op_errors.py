@@ -48,7 +48,8 @@ def test_shapes_that_do_not_broadcast(name: str) -> None:
     bools = ORACLES[name].bools
     for shapes in (((3,), (4,)), ((2, 3), (2,)), ((2, 3), (3, 2)), ((0,), (2,)), ((1, 3, 1), (2, 2, 1))):
         shapes = (shapes + shapes[:1])[: len(REGISTRY[name]["inputs"])]
-        inputs = [bs.tensor(np.zeros(s, bool if i in bools else float)) for i, s in enumerate(shapes)]
+        kind = int if ORACLES[name].integers else float
+        inputs = [bs.tensor(np.zeros(s, bool if i in bools else kind)) for i, s in enumerate(shapes)]
         with pytest.raises(bs.ShapeError, match=rf"^\[{name}\] ") as caught:
             call(name, inputs, {})
         assert all(str(s) in str(caught.value) for s in shapes)

@@ -79,6 +79,7 @@ def test_value(name: str, dtype: str) -> None:
                     "uniform": "float32",
                     "gaussian": "float32",
                     "sum_squares": "float64",
+                    "float_power": "float64",
                 }.get(name, dtype)
 
 

@@ -60,6 +60,7 @@ class Oracle:
     ulp: float = 4.0
     bools: tuple[int, ...] = ()  # elementwise: inputs that are conditions
     flat: bool = False  # nothing differentiable comes out of it, or steps alone
+    integers: bool = False  # elementwise, of integers alone
     wrong: Sequence[Wrong] = field(default=())
 
 

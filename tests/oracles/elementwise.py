@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 
@@ -43,6 +44,38 @@ def gelu_slope(x: Array) -> Array:
     return np.where(np.isinf(x), x > 0, below(x) + x * density(x))
 
 
+def _erfinv(x: float) -> float:
+    """By Newton's steps, of 1 - |x| = erfc(y) where erf is flat."""
+    if not abs(x) < 1:
+        return math.copysign(math.inf, x) if abs(x) == 1 else math.nan
+    a = abs(x)
+    y = -NormalDist().inv_cdf((1 - a) / 2) / math.sqrt(2) if a > 1e-3 else a * math.sqrt(math.pi) / 2
+    for _ in range(3):
+        off = math.erf(y) - a if a < 0.5 else (1 - a) - math.erfc(y)
+        y -= off * math.sqrt(math.pi) / 2 * math.exp(y * y)
+    return math.copysign(y, x)
+
+
+erfinv = np.vectorize(_erfinv, otypes=[np.float64])
+
+
+def xlogy(x: Array, y: Array) -> Array:
+    return np.where((x == 0) & ~np.isnan(y), 0.0, x * np.log(y))
+
+
+def lerp(x: Array, end: Array, weight: Array) -> Array:
+    return np.where(np.abs(weight) < 0.5, x + weight * (end - x), end - (end - x) * (1 - weight))
+
+
+def shift_left(x: Array, y: Array) -> Array:
+    return np.where((y < 0) | (y >= 8 * x.itemsize), 0, x << np.clip(y, 0, 8 * x.itemsize - 1))
+
+
+def shift_right(x: Array, y: Array) -> Array:
+    most = 8 * x.itemsize - 1
+    return x >> np.where(y < 0, most, np.minimum(y, most))
+
+
 ORACLES: dict[str, Oracle] = {
     "add": Oracle(lambda x, y: x + y, ints="same"),
     "sub": Oracle(lambda x, y: x - y, ints="same", of_bools="refuse"),
@@ -71,6 +104,33 @@ ORACLES: dict[str, Oracle] = {
     "reciprocal": Oracle(lambda x: 1 / x, ints="float"),
     "square": Oracle(lambda x: x * x, ints="same", of_bools="int64"),
     "pow": Oracle(np.power, ints="same", of_bools="refuse"),
+    "exp2": Oracle(np.exp2, ints="float"),
+    "log2": Oracle(np.log2, ints="float"),
+    "log10": Oracle(np.log10, ints="float"),
+    "xlogy": Oracle(xlogy, ints="float"),
+    "hypot": Oracle(np.hypot),
+    "lerp": Oracle(lerp),
+    "asin": Oracle(np.arcsin, ints="float"),
+    "acos": Oracle(np.arccos, ints="float"),
+    "atan": Oracle(np.arctan, ints="float"),
+    "atan2": Oracle(np.arctan2, ints="float"),
+    "sinh": Oracle(np.sinh, ints="float"),
+    "cosh": Oracle(np.cosh, ints="float"),
+    "asinh": Oracle(np.arcsinh, ints="float"),
+    "acosh": Oracle(np.arccosh, ints="float"),
+    "atanh": Oracle(np.arctanh, ints="float"),
+    "erfc": Oracle(erfc, ints="float"),
+    "erfinv": Oracle(erfinv, ints="float", ulp=6),
+    "at_least": Oracle(np.maximum, ints="same"),
+    "at_most": Oracle(np.minimum, ints="same"),
+    "above": Oracle(np.maximum, ints="same"),
+    "below": Oracle(np.minimum, ints="same"),
+    "bitwise_left_shift": Oracle(
+        shift_left, ints="same", of_bools="refuse", of_floats="refuse", integers=True
+    ),
+    "bitwise_right_shift": Oracle(
+        shift_right, ints="same", of_bools="refuse", of_floats="refuse", integers=True
+    ),
     "sin": Oracle(np.sin, ints="float"),
     "cos": Oracle(np.cos, ints="float"),
     "relu": Oracle(lambda x: np.maximum(x, 0), ints="same", of_bools="refuse"),

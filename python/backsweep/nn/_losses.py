@@ -1,26 +1,25 @@
-"""Losses as functions; `backsweep.nn.functional` has them among its names."""
+"""Losses of classes and probabilities; `backsweep.nn.functional` has them among its names."""
 
 from __future__ import annotations
 
 from math import prod
-from typing import Any, Literal
 
 import numpy.typing as npt
 
 from backsweep import _core
-from backsweep._arguments import floats, number, one_of, tensor, whole
+from backsweep._arguments import flag, floats, number, tensor, whole
 from backsweep._core import DTypeError, ShapeError, Tensor
 from backsweep._formula import formula
+from backsweep.nn._reduction import Reduction, operands, picked, reduced, word
 
 __all__ = [
-    "Reduction",
+    "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
+    "kl_div",
     "logistic_loss",
-    "mse_loss",
+    "nll_loss",
 ]
-
-Reduction = Literal["none", "mean", "sum"]
 
 _cross_entropy = _core.ops.cross_entropy
 
@@ -30,8 +29,9 @@ def cross_entropy(
     input: Tensor,
     target: Tensor | npt.ArrayLike,
     weight: Tensor | None = None,
-    *,
+    size_average: bool | None = None,
     ignore_index: int = -100,
+    reduce: bool | None = None,
     reduction: Reduction = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
@@ -46,6 +46,8 @@ def cross_entropy(
         each class, floats of the input's shape.
     weight : Tensor, shape (C,), optional
         Multiplies the loss of the samples of each class.
+    size_average, reduce : bool, optional
+        PyTorch's abandoned words for `reduction`.
     ignore_index : int, default -100
         Samples with this target count as none.
     reduction : {"mean", "sum", "none"}, default "mean"
@@ -75,32 +77,51 @@ def cross_entropy(
     The gradient is softmax(input) - onehot(target), times 1 / N for the mean.
     """
     op = "cross_entropy"
-    _check_reduction(op, reduction)
+    return _cross_entropy_of(
+        op, input, target, weight, ignore_index, word(op, size_average, reduce, reduction), label_smoothing
+    )
+
+
+def _cross_entropy_of(
+    op: str,
+    input: Tensor,
+    target: Tensor | npt.ArrayLike,
+    weight: Tensor | None,
+    ignore_index: int,
+    reduction: str,
+    label_smoothing: float,
+) -> Tensor:
     input, target = tensor(op, "input", input), tensor(op, "target", target)
     smoothing = number(op, "label_smoothing", label_smoothing)
     if not 0.0 <= smoothing <= 1.0:
         raise ValueError(f"[{op}] label_smoothing is {smoothing}; it must be between 0 and 1")
     if target.dtype.is_floating_point:
-        return _soft_cross_entropy(input, target, _class_weight(input, weight), reduction, smoothing)
+        weight = None if weight is None else _class_weight(op, input, weight)
+        return _soft_cross_entropy(input, target, weight, reduction, smoothing)
     if target.dtype != _core.int64:
         raise DTypeError(
             f"[{op}] target is {target.dtype.name}: class numbers are int64; use target.to(bs.int64)"
         )
     if input.ndim == 2 and weight is None and smoothing == 0.0:
         return _cross_entropy(input, target, ignore_index=ignore_index, reduction=reduction)[0]
-    shape, wanted = input.shape, target.shape
+    wanted = target.shape
+    _check_classes(op, input, wanted)
+    rows, labels = _classes_last(input), _core.reshape(target, (prod(wanted),))
+    if weight is None and smoothing == 0.0:
+        loss = _cross_entropy(rows, labels, ignore_index=ignore_index, reduction=reduction)[0]
+    else:
+        weight = None if weight is None else _class_weight(op, input, weight)
+        loss = _weighted_cross_entropy(rows, labels, weight, ignore_index, reduction, smoothing)
+    return _core.reshape(loss, wanted) if reduction == "none" else loss
+
+
+def _check_classes(op: str, input: Tensor, wanted: tuple[int, ...]) -> None:
+    shape = input.shape
     if not shape or shape[:1] * (len(shape) > 1) + shape[2:] != wanted:
         raise ShapeError(
             f"[{op}] input is {shape}, target is {wanted}: they are (N, C) and (N,), (C,) and (), "
             "or (N, C, d1, ...) and (N, d1, ...)"
         )
-    rows, labels = _classes_last(input), _core.reshape(target, (prod(wanted),))
-    if weight is None and smoothing == 0.0:
-        loss = _cross_entropy(rows, labels, ignore_index=ignore_index, reduction=reduction)[0]
-    else:
-        weight = _class_weight(input, weight)
-        loss = _weighted_cross_entropy(rows, labels, weight, ignore_index, reduction, smoothing)
-    return _core.reshape(loss, wanted) if reduction == "none" else loss
 
 
 def _classes_last(x: Tensor) -> Tensor:
@@ -112,14 +133,12 @@ def _classes_last(x: Tensor) -> Tensor:
     return _core.reshape(x, (prod(x.shape[:-1]), classes))
 
 
-def _class_weight(input: Tensor, weight: Tensor | None) -> Tensor | None:
-    if weight is None:
-        return None
-    weight = floats("cross_entropy", "weight", weight)
+def _class_weight(op: str, input: Tensor, weight: Tensor) -> Tensor:
+    weight = floats(op, "weight", weight)
     classes = input.shape[:2][-1:]
     if weight.shape != classes:
         raise ShapeError(
-            f"[cross_entropy] weight is {weight.shape}, input is {input.shape}: it must have one number per "
+            f"[{op}] weight is {weight.shape}, input is {input.shape}: it must have one number per "
             f"class, {classes}"
         )
     return weight
@@ -167,11 +186,101 @@ def _soft_cross_entropy(
     return total / loss.numel() if reduction == "mean" else total
 
 
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """Negative log-likelihood of classes: -input[i, target_i].
+
+    Parameters
+    ----------
+    input : Tensor, floats, shape (N, C), (C,) or (N, C, d1, ..., dk)
+        Logarithms of probabilities, as `log_softmax` gives them.
+    target : Tensor, int64, shape (N,), () or (N, d1, ..., dk)
+        Class numbers from 0 to C - 1.
+    weight, size_average, ignore_index, reduce, reduction
+        As those of `cross_entropy`.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes do not go together.
+    DTypeError
+        If the targets are not int64.
+    IndexError
+        If a class number is out of range.
+    """
+    op = "nll_loss"
+    reduction_word = word(op, size_average, reduce, reduction)
+    input, target = floats(op, "input", input), tensor(op, "target", target)
+    if target.dtype != _core.int64:
+        raise DTypeError(
+            f"[{op}] target is {target.dtype.name}: class numbers are int64; use target.to(bs.int64)"
+        )
+    wanted = target.shape
+    _check_classes(op, input, wanted)
+    rows, labels = _classes_last(input), _core.reshape(target, (prod(wanted),))
+    counts = labels != whole(op, "ignore_index", ignore_index, None)
+    label = _core.where(counts, labels, 0)
+    loss = -picked(op, rows, label)
+    share = _core.cast(counts, rows.dtype)
+    if weight is not None:
+        share = share * _core.index_rows(_class_weight(op, input, weight), label)
+    loss = _core.where(counts, loss * share, 0.0)
+    if reduction_word == "none":
+        return _core.reshape(loss, wanted)
+    total = _core.sum(loss)
+    return total / _core.sum(share) if reduction_word == "mean" else total
+
+
+def binary_cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """Cross entropy of a probability p against a label y in [0, 1]: -(y log p + (1 - y) log(1 - p)).
+
+    Parameters
+    ----------
+    input : Tensor, floats, any shape
+        Probabilities; other numbers give NaN.
+    target : Tensor, the same shape
+    weight, size_average, reduce, reduction
+        As those of `binary_cross_entropy_with_logits`, which loses less: prefer it.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ: (N, 1) against (N,) is no broadcast but an error.
+
+    Notes
+    -----
+    Logarithms below -100 count as -100.
+    """
+    op = "binary_cross_entropy"
+    reduction_word = word(op, size_average, reduce, reduction)
+    input, target = operands(op, input, target)
+    there, rest = (_core.clamp_min(t, -100.0) for t in (_core.log(input), _core.log1p(-input)))
+    loss = (target - 1) * rest - target * there
+    if weight is not None:
+        loss = loss * tensor(op, "weight", weight)
+    return reduced(loss, reduction_word)
+
+
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
-    *,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
     reduction: Reduction = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
@@ -185,6 +294,8 @@ def binary_cross_entropy_with_logits(
         Labels or probabilities from 0 to 1.
     weight : Tensor, optional
         Multiplies the loss of each element; any shape that broadcasts.
+    size_average, reduce : bool, optional
+        PyTorch's abandoned words for `reduction`.
     reduction : {"mean", "sum", "none"}, default "mean"
     pos_weight : Tensor, optional
         Multiplies the part of label 1: (1 - y) z + (1 + (pos_weight - 1) y) log(1 + exp(-z)).
@@ -204,14 +315,15 @@ def binary_cross_entropy_with_logits(
     The gradient is sigmoid(z) - y. No finite input overflows. For labels -1 and +1 see `logistic_loss`.
     """
     op = "binary_cross_entropy_with_logits"
-    input, target = _operands(op, input, target)
+    reduction_word = word(op, size_average, reduce, reduction)
+    input, target = operands(op, input, target)
     tail = _core.softplus(-input)
     if pos_weight is not None:
         tail = tail * (1 + (floats(op, "pos_weight", pos_weight) - 1) * target)
     loss = (1 - target) * input + tail
     if weight is not None:
         loss = loss * tensor(op, "weight", weight)
-    return _reduce(op, loss, reduction)
+    return reduced(loss, reduction_word)
 
 
 def logistic_loss(input: Tensor, target: Tensor, *, reduction: Reduction = "mean") -> Tensor:
@@ -241,58 +353,46 @@ def logistic_loss(input: Tensor, target: Tensor, *, reduction: Reduction = "mean
     exp(y wᵀx)). (The lecture notes print it without the minus sign and without y inside exp.) It equals
     `binary_cross_entropy_with_logits` with the label (y + 1) / 2. No finite input overflows.
     """
-    input, target = _operands("logistic_loss", input, target)
-    return _reduce("logistic_loss", _core.softplus(-(target * input)), reduction)
+    op = "logistic_loss"
+    reduction_word = word(op, None, None, reduction)
+    input, target = operands(op, input, target)
+    return reduced(_core.softplus(-(target * input)), reduction_word)
 
 
-def mse_loss(
-    input: Tensor, target: Tensor, *, reduction: Reduction = "mean", weight: Tensor | None = None
+def kl_div(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    log_target: bool = False,
 ) -> Tensor:
-    """Squared error (x - y)² of each element; the gradient is 2 (x - y).
+    """Kullback-Leibler divergence of distributions: y (log y - x), x the logarithm of a probability.
 
     Parameters
     ----------
-    input : Tensor, float32 or float64, any shape
+    input : Tensor, floats, any shape
+        Logarithms of probabilities.
     target : Tensor, the same shape
-    reduction : {"mean", "sum", "none"}, default "mean"
-    weight : Tensor, the same shape, optional
-        Multiplies the loss of each element; "mean" then divides by the sum of the weights.
-
-    Returns
-    -------
-    Tensor
-        A scalar, or the input's shape with "none".
+        Probabilities, or with `log_target` their logarithms.
+    size_average, reduce : bool, optional
+        PyTorch's abandoned words for `reduction`.
+    reduction : {"mean", "batchmean", "sum", "none"}, default "mean"
+        "batchmean" divides the sum by the first size: the divergence as it is defined.
+    log_target : bool, default False
 
     Raises
     ------
     ShapeError
-        If the shapes differ: (N, 1) against (N,) is no broadcast but an error.
+        If the shapes differ.
     """
-    input, target = _operands("mse_loss", input, target)
-    loss = _core.square(input - target)
-    if weight is None:
-        return _reduce("mse_loss", loss, reduction)
-    weight = tensor("mse_loss", "weight", weight)
-    if weight.shape != input.shape:
-        raise ShapeError(f"[mse_loss] weight is {weight.shape}, input is {input.shape}: must be equal")
-    total = _reduce("mse_loss", loss * weight, "sum" if reduction == "mean" else reduction)
-    return total / _core.sum(weight) if reduction == "mean" else total
-
-
-def _check_reduction(op: str, reduction: str) -> None:
-    one_of(op, "reduction", reduction, ("mean", "sum", "none"))
-
-
-def _reduce(op: str, loss: Tensor, reduction: str) -> Tensor:
-    _check_reduction(op, reduction)
-    return loss if reduction == "none" else _core.mean(loss) if reduction == "mean" else _core.sum(loss)
-
-
-def _operands(op: str, input: Any, target: Any) -> tuple[Tensor, Tensor]:
-    """Give input and target of equal shapes as tensors, or raise."""
-    input, target = floats(op, "input", input), tensor(op, "target", target)
-    shape, other = input.shape, target.shape
-    if shape != other:
-        fix = f"; did you mean target.reshape({shape})?" if prod(shape) == prod(other) else ""
-        raise ShapeError(f"[{op}] input is {shape}, target is {other}: the shapes must be equal{fix}")
-    return input, target
+    op = "kl_div"
+    how = word(op, size_average, reduce, reduction, ("mean", "batchmean", "sum", "none"))
+    input, target = operands(op, input, target)
+    if flag(op, "log_target", log_target):
+        loss = _core.exp(target) * (target - input)
+    else:
+        loss = _core.xlogy(target, target) - target * input
+    if how == "batchmean":
+        return _core.sum(loss) / input.shape[0] if input.ndim else loss
+    return reduced(loss, how)

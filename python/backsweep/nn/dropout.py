@@ -5,6 +5,7 @@ from __future__ import annotations
 from backsweep._core import Tensor
 from backsweep._formula import formula
 from backsweep.nn import functional as F
+from backsweep.nn._dropouts import probability
 from backsweep.nn.module import Module
 
 __all__ = ["Dropout"]
@@ -29,7 +30,7 @@ class Dropout(Module):
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
-        self.p = F.probability("dropout", p)
+        self.p = probability("dropout", p)
 
     def forward(self, x: Tensor) -> Tensor:
         """Give x with elements dropped, or x as it is after `eval`."""

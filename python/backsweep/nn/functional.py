@@ -3,45 +3,156 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import pi, prod, sqrt
-from typing import Literal
+from math import prod
 
 from backsweep import _core
-from backsweep._arguments import flag, floats, number, one_of, sizes, tensor
-from backsweep._core import DType, ShapeError, Tensor
+from backsweep._arguments import flag, number, sizes, tensor, whole
+from backsweep._core import ShapeError, Tensor
 from backsweep._formula import formula
+from backsweep.nn._activations import (
+    celu,
+    elu,
+    gelu,
+    glu,
+    gumbel_softmax,
+    hardshrink,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    leaky_relu,
+    log_softmax,
+    logsigmoid,
+    mish,
+    prelu,
+    relu,
+    relu6,
+    rrelu,
+    selu,
+    sigmoid,
+    silu,
+    softmax,
+    softmin,
+    softplus,
+    softshrink,
+    softsign,
+    tanh,
+    tanhshrink,
+    threshold,
+)
+from backsweep.nn._ctc import ctc_loss
+from backsweep.nn._distances import (
+    cosine_similarity,
+    length,
+    normalize,
+    pairwise_distance,
+    pdist,
+)
+from backsweep.nn._dropouts import (
+    alpha_dropout,
+    dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    feature_alpha_dropout,
+)
 from backsweep.nn._losses import (
-    Reduction,
+    binary_cross_entropy,
     binary_cross_entropy_with_logits,
     cross_entropy,
+    kl_div,
     logistic_loss,
+    nll_loss,
+)
+from backsweep.nn._margins import (
+    cosine_embedding_loss,
+    hinge_embedding_loss,
+    margin_ranking_loss,
+    multi_margin_loss,
+    multilabel_margin_loss,
+    multilabel_soft_margin_loss,
+    soft_margin_loss,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
+)
+from backsweep.nn._reduction import Reduction
+from backsweep.nn._regression import (
+    gaussian_nll_loss,
+    huber_loss,
+    l1_loss,
     mse_loss,
+    poisson_nll_loss,
+    smooth_l1_loss,
 )
 
 __all__ = [
     "Reduction",
+    "alpha_dropout",
+    "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "celu",
+    "cosine_embedding_loss",
+    "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
     "elu",
+    "embedding",
+    "feature_alpha_dropout",
+    "gaussian_nll_loss",
     "gelu",
+    "glu",
+    "gumbel_softmax",
+    "hardshrink",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
+    "hinge_embedding_loss",
+    "huber_loss",
+    "kl_div",
+    "l1_loss",
     "layer_norm",
     "leaky_relu",
     "linear",
     "log_softmax",
     "logistic_loss",
+    "logsigmoid",
+    "margin_ranking_loss",
+    "mish",
     "mse_loss",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
+    "multilabel_soft_margin_loss",
+    "nll_loss",
+    "normalize",
     "one_hot",
     "pad",
+    "pairwise_distance",
+    "pdist",
+    "poisson_nll_loss",
+    "prelu",
     "relu",
+    "relu6",
+    "rrelu",
+    "selu",
     "sigmoid",
     "silu",
+    "smooth_l1_loss",
+    "soft_margin_loss",
     "softmax",
+    "softmin",
     "softplus",
+    "softshrink",
+    "softsign",
     "tanh",
+    "tanhshrink",
+    "threshold",
+    "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
 ]
 
-_dropout = _core.ops.dropout
 _layer_norm = _core.ops.layer_norm
 
 
@@ -91,190 +202,6 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
             raise ValueError("[one_hot] num_classes is to be given where tensor has no elements")
         num_classes = int(_core.amax(tensor)) + 1
     return _core.ops.one_hot(tensor, num_classes)
-
-
-@formula(_core.relu)
-def relu(input: Tensor, inplace: bool = False) -> Tensor:
-    """Apply the rectifier to each element x.
-
-    `inplace` is taken for PyTorch's sake and changes nothing: values never change once computed.
-    """
-    return _core.relu(input)
-
-
-@formula(_core.sigmoid)
-def sigmoid(input: Tensor) -> Tensor:
-    """Apply the logistic function to each element x."""
-    return _core.sigmoid(input)
-
-
-@formula(_core.tanh)
-def tanh(input: Tensor) -> Tensor:
-    """Apply the hyperbolic tangent to each element x."""
-    return _core.tanh(input)
-
-
-def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
-    """Give log(1 + exp(beta x)) / beta for each element, and x where beta x is above the threshold.
-
-    Nothing overflows where beta x is finite: the threshold is there for PyTorch's results alone.
-    """
-    input = floats("softplus", "input", input)
-    beta, threshold = number("softplus", "beta", beta), number("softplus", "threshold", threshold)
-    scaled = input if beta == 1.0 else input * beta
-    soft = _core.softplus(scaled)
-    if beta != 1.0:
-        soft = soft / beta
-    if threshold >= 20.0 and input.dtype == _core.float32:
-        return soft  # rounds to x there
-    return _core.where(scaled > threshold, input, soft)
-
-
-@formula(_core.gelu)
-def gelu(input: Tensor, approximate: Literal["none", "tanh"] = "none") -> Tensor:
-    """Weigh each element x by Phi(x), the distribution function of the standard normal distribution.
-
-    Parameters
-    ----------
-    input : Tensor, float32 or float64, any shape
-    approximate : {"none", "tanh"}, default "none"
-        "none": as above. "tanh": x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x³))), which
-        is off by up to 5e-4 and slower here; for networks that were trained with it.
-
-    Raises
-    ------
-    ValueError
-        If `approximate` is neither.
-    """
-    if one_of("gelu", "approximate", approximate, ("none", "tanh")) == "none":
-        return _core.gelu(input)
-    input = floats("gelu", "input", input)
-    inner = input * (1.0 + 0.044715 * _core.square(input)) * sqrt(2 / pi)
-    return input * (0.5 + 0.5 * _core.tanh(inner))
-
-
-def silu(input: Tensor, inplace: bool = False) -> Tensor:
-    """Give x sigmoid(x) for each element.
-
-    `inplace` is taken for PyTorch's sake and changes nothing. Source: Elfwing, Uchibe and Doya
-    (2018), Neural Networks 107, arXiv:1702.03118.
-    """
-    input = floats("silu", "input", input)
-    return input * _core.sigmoid(input)
-
-
-def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
-    """Give x for x > 0, else `negative_slope` x.
-
-    `inplace` is taken for PyTorch's sake and changes nothing.
-    """
-    input, slope = (
-        floats("leaky_relu", "input", input),
-        number("leaky_relu", "negative_slope", negative_slope),
-    )
-    return _core.where(input > 0, input, input * slope)
-
-
-def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    """Give x for x > 0, else alpha (exp(x) - 1).
-
-    `inplace` is taken for PyTorch's sake and changes nothing. Source: Clevert, Unterthiner and
-    Hochreiter (2016), Exponential Linear Units, arXiv:1511.07289.
-    """
-    input, alpha = floats("elu", "input", input), number("elu", "alpha", alpha)
-    positive = input > 0
-    # exp of what is not positive: a large x must not give inf, which times a zero gradient is NaN.
-    return _core.where(positive, input, alpha * _core.expm1(_core.where(positive, 0.0, input)))
-
-
-@formula(_core.softmax)
-def softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
-    """Turn scores along an axis into positive numbers whose sum is 1.
-
-    Parameters
-    ----------
-    input : Tensor, float32 or float64, any shape
-    dim : int
-        The axis; -1 is the last.
-    dtype : DType, optional
-        What the input is cast to before.
-
-    Returns
-    -------
-    Tensor, the input's shape
-
-    Raises
-    ------
-    DTypeError
-        If the input is not a float.
-    IndexError
-        If there is no such axis.
-
-    Notes
-    -----
-    The gradient is y (g - sum(g y)). A loss wants `cross_entropy` or `log_softmax`: the logarithm of what is
-    0 here is lost.
-    """
-    return _core.softmax(input, dim, dtype=dtype)
-
-
-@formula(_core.log_softmax)
-def log_softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
-    """Give the logarithm of `softmax` along an axis, exact where that is small.
-
-    Parameters
-    ----------
-    input : Tensor, float32 or float64, any shape
-    dim : int
-        The axis; -1 is the last.
-    dtype : DType, optional
-        What the input is cast to before.
-
-    Returns
-    -------
-    Tensor, the input's shape
-
-    Raises
-    ------
-    DTypeError
-        If the input is not a float.
-    IndexError
-        If there is no such axis.
-
-    Notes
-    -----
-    The gradient is g - exp(y) sum(g).
-    """
-    return _core.log_softmax(input, dim, dtype=dtype)
-
-
-@formula(_dropout)
-def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """Set each element to 0 with probability p.
-
-    Parameters
-    ----------
-    input : Tensor, float32 or float64, any shape
-    p : float, default 0.5
-        The probability, from 0 to 1.
-    training : bool, default True
-        If False the input comes back as it is.
-    inplace : bool
-        Taken for PyTorch's sake; changes nothing.
-
-    Raises
-    ------
-    ValueError
-        If p is not between 0 and 1.
-
-    Notes
-    -----
-    The random bits come from the default generator: `bs.manual_seed` makes them repeatable.
-    """
-    p = probability("dropout", p)
-    if not flag("dropout", "training", training) or p == 0.0:
-        return input
-    return _dropout(input, p)
 
 
 @formula(_layer_norm)
@@ -335,7 +262,7 @@ def probability(op: str, p: float) -> float:
 def pad(
     input: Tensor,
     pad: Sequence[int],
-    mode: Literal["constant", "reflect", "replicate", "circular"] = "constant",
+    mode: Literal[constant, reflect, replicate, circular] = "constant",
     value: float | None = None,
 ) -> Tensor:
     """Put a border around a tensor.
@@ -359,3 +286,67 @@ def pad(
         If an axis is too short for a border that is made of it.
     """
     return _core.ops.pad(input, pad, mode, value)
+
+
+def embedding(
+    input: Tensor,
+    weight: Tensor,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Tensor:
+    """Give the rows of a table at some numbers: weight[input].
+
+    Parameters
+    ----------
+    input : Tensor, integers, any shape
+    weight : Tensor, shape (rows, ...)
+    padding_idx : int, optional
+        A row whose gradient is 0.
+    max_norm : float, optional
+        Rows that are looked up and longer are made so short first, in place.
+    norm_type : float, default 2
+        The p of that norm.
+    scale_grad_by_freq : bool
+        Refused where it is True: divide the loss of each row instead.
+    sparse : bool
+        Taken for PyTorch's sake; gradients of tables are updated row by row where that pays.
+
+    Returns
+    -------
+    Tensor, shape input.shape + weight.shape[1:]
+
+    Raises
+    ------
+    IndexError
+        If a number is not among the rows.
+    ValueError
+        If `padding_idx` is not, or `scale_grad_by_freq` is given.
+    """
+    op = "embedding"
+    input, weight = tensor(op, "input", input), tensor(op, "weight", weight)
+    if flag(op, "scale_grad_by_freq", scale_grad_by_freq):
+        raise ValueError(f"[{op}] scale_grad_by_freq is not supported: divide the loss of each row instead")
+    flag(op, "sparse", sparse)
+    input = input if input.dtype == _core.int64 else _core.cast(input, _core.int64)
+    if max_norm is not None:
+        _shorten(input, weight, number(op, "max_norm", max_norm), number(op, "norm_type", norm_type))
+    made = _core.index_rows(weight, input)
+    if padding_idx is None:
+        return made
+    rows, row = weight.shape[0], whole(op, "padding_idx", padding_idx, None)
+    if not -rows <= row < rows:
+        raise ValueError(f"[{op}] padding_idx is {row}, weight has {rows} rows")
+    padding = _core.reshape(input == row % rows, (*input.shape, *[1] * (weight.ndim - 1)))
+    return _core.where(padding, made.detach(), made)
+
+
+def _shorten(input: Tensor, weight: Tensor, most: float, p: float) -> None:
+    """Shorten those rows of a table that are looked up and longer."""
+    with _core.no_grad():
+        norm = length(weight, p, 1, True)
+        used = _core.sum(_core.reshape(input, (-1, 1)) == _core.arange(weight.shape[0]), 0) > 0
+        long = (norm > most) & _core.reshape(used, (-1, 1))
+        weight.copy_(_core.where(long, weight * (most / (norm + 1e-7)), weight))

@@ -1,0 +1,334 @@
+// Functions that are computed number by number: loops over a scalar function, compiled once for all processors.
+#include <cmath>
+#include <limits>
+
+#include "base/error.h"
+#include "base/with_dtype.h"
+#include "ops/composed.h"
+#include "ops/loop.h"
+
+namespace bs::ops {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+// ---- The functions, in double --------------------------------------------------------------------------------------
+
+double log_gamma(double x) {
+  int sign;
+  return lgamma_r(x, &sign);
+}
+
+// (ln Gamma)': by recurrence to 10, from where ln x - 1 / (2 x) - sum B_2k / (2k x^2k) is exact; x < 0 by reflection.
+double digamma_of(double x) {
+  if (x == 0) return std::copysign(kInfinite, -x);
+  if (x < 0) {
+    if (x == std::trunc(x)) return kNaN;
+    const double rest = x - std::trunc(x);
+    return digamma_of(1 - x) - kPi / std::tan(kPi * rest);
+  }
+  double y = 0;
+  for (; x < 10; x += 1) y -= 1 / x;
+  static constexpr double kTerms[] = {1.0 / 12,  -1.0 / 120,     1.0 / 252, -1.0 / 240,
+                                      1.0 / 132, -691.0 / 32760, 1.0 / 12,  -3617.0 / 8160};
+  const double z = 1 / (x * x);
+  double series = 0;
+  for (int k = 7; k >= 0; --k) series = (series + kTerms[k]) * z;
+  return y + std::log(x) - 0.5 / x - series;
+}
+
+// sum over k >= 0 of (q + k)^-s: nine terms, or up to q > 9, and the rest by Euler and Maclaurin. As SciPy's and
+// PyTorch's at poles: infinite for s = 1 and for whole q <= 0, NaN for s < 1 and for powers that are not real.
+double hurwitz_zeta(double s, double q) {
+  static constexpr double kFactorialOverBernoulli[] = {12.0,
+                                                       -720.0,
+                                                       30240.0,
+                                                       -1209600.0,
+                                                       47900160.0,
+                                                       -1892437580.3183792,
+                                                       74724249600.0,
+                                                       -2950130727918.164,
+                                                       116467828143500.67,
+                                                       -4597978722407473.0,
+                                                       1.8152105401943546e+17,
+                                                       -7.166165256175667e+18};
+  if (s == 1) return kInfinite;
+  if (!(s > 1)) return kNaN;
+  if (std::isinf(q)) return q > 0 ? 0 : kNaN;
+  if (q <= 0) {
+    if (q == std::floor(q)) return kInfinite;
+    if (s != std::floor(s)) return kNaN;
+    // Both sides of the pole next to q, whole series less what is beyond q.
+    const double r = q - std::floor(q), below = hurwitz_zeta(s, 1 - r) - hurwitz_zeta(s, 1 - q);
+    return hurwitz_zeta(s, r) + (std::fmod(s, 2) == 0 ? below : -below);
+  }
+  double sum = std::pow(q, -s), at = q, term = 0;
+  for (int i = 0; i < 9 || at <= 9; ++i) {
+    at += 1;
+    term = std::pow(at, -s);
+    sum += term;
+    if (std::fabs(term) < 1e-17 * std::fabs(sum)) return sum;
+  }
+  sum += term * at / (s - 1) - 0.5 * term;
+  double factor = 1, k = 0;
+  for (const double divisor : kFactorialOverBernoulli) {
+    factor *= s + k;
+    term /= at;
+    const double more = factor * term / divisor;
+    sum += more;
+    if (std::fabs(more) < 1e-17 * std::fabs(sum)) break;
+    k += 1;
+    factor *= s + k;
+    term /= at;
+    k += 1;
+  }
+  return sum;
+}
+
+// ---- Loops ---------------------------------------------------------------------------------------------------------
+
+constexpr double kNanosecondsEach = 30;
+double cost_each(const Attrs*, const Specs&, const Spec* out) {
+  return kNanosecondsEach * static_cast<double>(numel(out[0].shape));
+}
+Placement place_each(const Attrs*, const Specs& in, const Spec* out) { return place_loop(out[0].shape, in); }
+
+// Elements [lo, hi) of a placed call.
+template <class F>
+int64_t for_part(const Call& call, int64_t lo, int64_t hi, F f) {
+  const Dims& shape = call.out[0].shape();
+  const int64_t extent = loop_extent(shape), each = extent ? bs::numel(shape) / extent : 0;
+  for (int64_t i = lo * each; i < hi * each; ++i) f(i);
+  return -1;
+}
+
+// y = f(x) of floats, rounded once.
+template <double (*f)(double)>
+int64_t forward_of_one(const Call& call, int64_t lo, int64_t hi) {
+  return with_float(call.out[0].dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* x = call.in[0].as<T>();
+    T* y = call.out[0].as<T>();
+    return for_part(call, lo, hi, [&](int64_t i) { y[i] = static_cast<T>(f(static_cast<double>(x[i]))); });
+  });
+}
+
+// z = f(x, y) of two tensors of one shape and type.
+template <class T, auto f>
+int64_t for_two(const Call& call, int64_t lo, int64_t hi) {
+  const T *x = call.in[0].as<T>(), *y = call.in[1].as<T>();
+  T* z = call.out[0].as<T>();
+  return for_part(call, lo, hi, [&](int64_t i) { z[i] = f(x[i], y[i]); });
+}
+
+template <const char* name, bool floats>
+void infer_each(const Attrs*, const Specs& in, Spec* out) {
+  const Spec &x = in[0], &y = in[in.size() - 1];
+  const bool right = floats ? is_float(x.dtype) : x.dtype == DType::i32 || x.dtype == DType::i64;
+  if (!right || x.dtype != y.dtype)
+    throw DTypeError(cat("[", name, "] operands are ", name_of(x.dtype), " and ", name_of(y.dtype), ": they must be ",
+                         floats ? "floats" : "integers", " of one type; cast them, as in x.to(bs.",
+                         floats ? "float32)" : "int64)"));
+  if (!(x.shape == y.shape))
+    throw ShapeError(cat("[", name, "] operands are ", str(x.shape), " and ", str(y.shape), ": they must be equal"));
+  out[0].shape = x.shape;
+  out[0].dtype = x.dtype;
+}
+
+// Hidden ops of `n` operands of one shape and type; public ones bring theirs to that.
+template <const char* name, bool floats = true>
+Op each_op(const char* doc, int n, int64_t (*forward)(const Call&, int64_t, int64_t),
+           void (*grad)(GradCall&) = nullptr) {
+  Op op;
+  op.name = name;
+  op.doc = doc;
+  op.inputs = {{"input"}};
+  if (n == 2) op.inputs.push_back({"other"});
+  op.infer = infer_each<name, floats>;
+  op.forward = forward;
+  op.place = place_each;
+  op.cost = cost_each;
+  op.grad = grad;
+  op.reads = n == 2 ? IN_0 | IN_1 : IN_0;
+  return op;
+}
+
+// Both as one shape and dtype.
+std::vector<Tensor> alike(const Tensor& x, const Tensor& y, DType t) {
+  Dims shape;
+  if (!broadcast(x.shape(), y.shape(), &shape))
+    throw ShapeError(cat("shapes ", str(x.shape()), " and ", str(y.shape()), " do not broadcast"));
+  return {expand(cast(x, t), shape), expand(cast(y, t), shape)};
+}
+
+// ---- Gamma and zeta ------------------------------------------------------------------------------------------------
+
+constexpr char kZeta[] = "zeta_each", kDigamma[] = "digamma_each", kLgamma[] = "lgamma_each";
+
+extern const Op zeta_each;
+Tensor zeta(double s, const Tensor& q) { return apply(zeta_each, {q}, Attrs::make({s})); }
+
+int64_t forward_of_zeta(const Call& call, int64_t lo, int64_t hi) {
+  const double s = call.attrs->get<double>(0);
+  return with_float(call.out[0].dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* q = call.in[0].as<T>();
+    T* y = call.out[0].as<T>();
+    return for_part(call, lo, hi,
+                    [&](int64_t i) { y[i] = static_cast<T>(hurwitz_zeta(s, static_cast<double>(q[i]))); });
+  });
+}
+const Op zeta_each = [] {
+  Op op = each_op<kZeta>("Hurwitz's zeta function: the sum over k >= 0 of (input + k)^-s", 1, forward_of_zeta,
+                         [](GradCall& call) {
+                           const double s = call.attrs().get<double>(0);
+                           call.set(0, mul(call.grad(), mul(zeta(s + 1, call.in(0)), -s)));
+                         });
+  op.attrs = {{"s", AttrType::real, true}};
+  return op;
+}();
+BS_REGISTER(zeta_each);
+
+const Op digamma_each = each_op<kDigamma>("(ln Gamma)'(x)", 1, forward_of_one<digamma_of>,
+                                          [](GradCall& call) { call.set(0, mul(call.grad(), zeta(2, call.in(0)))); });
+BS_REGISTER(digamma_each);
+const Op lgamma_each = each_op<kLgamma>("ln |Gamma(x)|", 1, forward_of_one<log_gamma>, [](GradCall& call) {
+  call.set(0, mul(call.grad(), apply(digamma_each, {call.in(0)})));
+});
+BS_REGISTER(lgamma_each);
+
+// The public form, which integers may enter.
+template <const Op& each>
+Op function_of(const char* name, const char* doc, std::vector<const char*> also = {}) {
+  return {.name = name,
+          .doc = doc,
+          .inputs = {{"input"}},
+          .also = std::move(also),
+          .visibility = Visibility::method,
+          .underscored = true,
+          .storage = Storage::cast,
+          .compose = one<[](const Given& x) { return apply(each, {cast(x[0], float_of(x[0].dtype()))}); }>};
+}
+const Op lgamma_op = function_of<lgamma_each>("lgamma", "ln |Gamma(x)|");
+BS_REGISTER(lgamma_op);
+const Op digamma_op =
+    function_of<digamma_each>("digamma", "the derivative of ln Gamma(x); NaN at negative whole numbers");
+BS_REGISTER(digamma_op);
+
+Tensor polygamma(int64_t n, const Tensor& x) {
+  const Tensor t = cast(x, float_of(x.dtype()));
+  if (n == 0) return apply(digamma_each, {t});
+  const double sign = n % 2 ? 1 : -1;
+  return mul(zeta(static_cast<double>(n + 1), t), sign * std::tgamma(static_cast<double>(n + 1)));
+}
+const Op polygamma_op{.name = "special_polygamma",
+                      .doc = "the n-th derivative of digamma(input)",
+                      .inputs = {{"input"}},
+                      .attrs = {{"n", AttrType::integer, true}},
+                      .storage = Storage::cast,
+                      .compose = one<[](const Given& x) {
+                        if (x.integer(0) < 0)
+                          throw ValueError(cat("[polygamma] n is ", x.integer(0), "; it must be 0 or more"));
+                        return polygamma(x.integer(0), x[0]);
+                      }>};
+BS_REGISTER(polygamma_op);
+
+const Op mvlgamma_op{
+    .name = "mvlgamma",
+    .doc = "ln of the multivariate gamma function: p (p - 1) / 4 ln pi + sum over j < p of ln Gamma(input - j / 2)",
+    .inputs = {{"input"}},
+    .attrs = {{"p", AttrType::integer, true}},
+    .visibility = Visibility::method,
+    .underscored = true,
+    .storage = Storage::cast,
+    .compose = one<[](const Given& x) {
+      const int64_t p = x.integer(0);
+      if (p < 1) throw ValueError(cat("[mvlgamma] p is ", p, "; it must be at least 1"));
+      const Tensor t = cast(x[0], float_of(x[0].dtype()));
+      Tensor y = apply(lgamma_each, {t});
+      for (int64_t j = 1; j < p; ++j) y = add(y, apply(lgamma_each, {add(t, -0.5 * static_cast<double>(j))}));
+      return add(y, static_cast<double>(p * (p - 1)) / 4 * std::log(kPi));
+    }>};
+BS_REGISTER(mvlgamma_op);
+
+// ---- Neighbours and divisors ---------------------------------------------------------------------------------------
+
+constexpr char kNextafter[] = "nextafter_each", kGcd[] = "gcd_each", kLcm[] = "lcm_each";
+
+int64_t forward_of_nextafter(const Call& call, int64_t lo, int64_t hi) {
+  return with_float(call.out[0].dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    constexpr auto value = [](T x, T y) { return std::nextafter(x, y); };
+    return for_two<T, value>(call, lo, hi);
+  });
+}
+const Op nextafter_each =
+    each_op<kNextafter>("the number next to input towards other, of equal shapes", 2, forward_of_nextafter);
+BS_REGISTER(nextafter_each);
+const Op nextafter_op{.name = "nextafter",
+                      .doc = "the number next to input towards other",
+                      .inputs = {{"input"}, {"other"}},
+                      .visibility = Visibility::method,
+                      .underscored = true,
+                      .compose = one<[](const Given& x) {
+                        const DType t = promoted(x[0], x[1]);
+                        need_float("nextafter", "input", t);
+                        return bs::apply(nextafter_each, alike(detach(x[0]), detach(x[1]), t));
+                      }>};
+BS_REGISTER(nextafter_op);
+
+template <class T>
+T greatest_divisor(T x, T y) {
+  using U = std::make_unsigned_t<T>;
+  U a = x < 0 ? U(0) - static_cast<U>(x) : static_cast<U>(x), b = y < 0 ? U(0) - static_cast<U>(y) : static_cast<U>(y);
+  while (b != 0) {
+    const U rest = a % b;
+    a = b;
+    b = rest;
+  }
+  return static_cast<T>(a);
+}
+template <class T>
+T least_multiple(T x, T y) {
+  using U = std::make_unsigned_t<T>;
+  const T divisor = greatest_divisor(x, y);
+  if (divisor == 0) return 0;
+  const T q = static_cast<T>(x / divisor);
+  const U m = static_cast<U>(q) * static_cast<U>(y);
+  return static_cast<T>(static_cast<T>(m) < 0 ? U(0) - m : m);
+}
+template <bool multiple>
+int64_t forward_of_integers(const Call& call, int64_t lo, int64_t hi) {
+  if (call.out[0].dtype() == DType::i32)
+    return multiple ? for_two<int32_t, least_multiple<int32_t>>(call, lo, hi)
+                    : for_two<int32_t, greatest_divisor<int32_t>>(call, lo, hi);
+  return multiple ? for_two<int64_t, least_multiple<int64_t>>(call, lo, hi)
+                  : for_two<int64_t, greatest_divisor<int64_t>>(call, lo, hi);
+}
+const Op gcd_each = each_op<kGcd, false>("the greatest common divisor, of equal shapes", 2, forward_of_integers<false>);
+BS_REGISTER(gcd_each);
+const Op lcm_each = each_op<kLcm, false>("the least common multiple, of equal shapes", 2, forward_of_integers<true>);
+BS_REGISTER(lcm_each);
+
+template <const Op& each>
+Op of_integers(const char* name, const char* doc) {
+  return {.name = name,
+          .doc = doc,
+          .inputs = {{.name = "input", .weak = true}, {.name = "other", .weak = true}},
+          .visibility = Visibility::method,
+          .underscored = true,
+          .compose = one<[](const Given& x) {
+            const DType t = promoted(x[0], x[1]);
+            if (is_float(t) || t == DType::b8)
+              throw DTypeError(cat("[gcd] operands are ", name_of(x[0].dtype()), " and ", name_of(x[1].dtype()),
+                                   ": they must be integers"));
+            return cast(bs::apply(each, alike(x[0], x[1], computing(t))), t);
+          }>};
+}
+const Op gcd_op = of_integers<gcd_each>("gcd", "the greatest common divisor of integers");
+BS_REGISTER(gcd_op);
+const Op lcm_op = of_integers<lcm_each>("lcm", "the least common multiple of integers");
+BS_REGISTER(lcm_op);
+
+}  // namespace
+}  // namespace bs::ops

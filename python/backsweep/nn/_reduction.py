@@ -1,0 +1,67 @@
+"""What losses share: their operands and how their values are reduced."""
+
+from __future__ import annotations
+
+import warnings
+from math import prod
+from typing import Any, Literal
+
+from backsweep import _core
+from backsweep._arguments import floats, one_of, tensor
+from backsweep._core import ShapeError, Tensor
+
+__all__ = ["Reduction", "operands", "picked", "reduced", "same_shape", "word"]
+
+Reduction = Literal["none", "mean", "sum"]
+
+
+def word(
+    op: str,
+    size_average: bool | None,
+    reduce: bool | None,
+    reduction: str,
+    allowed: tuple[str, ...] = ("mean", "sum", "none"),
+) -> str:
+    """Give the reduction, which PyTorch's abandoned arguments replace where they are given."""
+    if size_average is None and reduce is None:
+        return one_of(op, "reduction", reduction, allowed)
+    old = "none" if reduce is False else "sum" if size_average is False else "mean"
+    warnings.warn(f'[{op}] size_average and reduce are deprecated: say reduction="{old}"', stacklevel=3)
+    return old
+
+
+def reduced(loss: Tensor, reduction: str) -> Tensor:
+    """Give all values, their mean or their sum."""
+    return loss if reduction == "none" else _core.mean(loss) if reduction == "mean" else _core.sum(loss)
+
+
+def same_shape(op: str, **given: Tensor) -> None:
+    """Raise unless all shapes are equal."""
+    (first, x), *rest = given.items()
+    for name, other in rest:
+        if other.shape == x.shape:
+            continue
+        same = prod(x.shape) == prod(other.shape)
+        fix = f"; did you mean {name}.reshape({x.shape})?" if same else ""
+        raise ShapeError(
+            f"[{op}] {first} is {x.shape}, {name} is {other.shape}: the shapes must be equal{fix}"
+        )
+
+
+def operands(op: str, input: Any, target: Any) -> tuple[Tensor, Tensor]:
+    """Give input and target of equal shapes as tensors, or raise."""
+    input, target = floats(op, "input", input), tensor(op, "target", target)
+    same_shape(op, input=input, target=target)
+    return input, target
+
+
+def picked(op: str, rows: Tensor, labels: Tensor) -> Tensor:
+    """Give rows[i, labels[i]], of rows (n, C) and labels (n, ...), or raise for a class that there is not."""
+    n, classes = rows.shape
+    first = _core.reshape(_core.arange(n) * classes, (n, *[1] * (labels.ndim - 1)))
+    # A class that there is not becomes a place that there is not.
+    right = (labels >= 0) & (labels < classes)
+    try:
+        return _core.index_rows(_core.reshape(rows, (n * classes,)), _core.where(right, labels + first, -1))
+    except IndexError:
+        raise IndexError(f"[{op}] a target is not among the {classes} classes of the input") from None

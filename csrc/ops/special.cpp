@@ -219,7 +219,8 @@ Tensor polygamma(int64_t n, const Tensor& x) {
   const Tensor t = cast(x, float_of(x.dtype()));
   if (n == 0) return apply(digamma_each, {t});
   const double sign = n % 2 ? 1 : -1;
-  return mul(zeta(static_cast<double>(n + 1), t), sign * std::tgamma(static_cast<double>(n + 1)));
+  const double s = static_cast<double>(n) + 1;
+  return mul(zeta(s, t), sign * std::tgamma(s));
 }
 const Op polygamma_op{.name = "special_polygamma",
                       .doc = "the n-th derivative of digamma(input)",
@@ -243,7 +244,8 @@ const Op mvlgamma_op{
     .storage = Storage::cast,
     .compose = one<[](const Given& x) {
       const int64_t p = x.integer(0);
-      if (p < 1) throw ValueError(cat("[mvlgamma] p is ", p, "; it must be at least 1"));
+      constexpr int64_t kMostTerms = 4096;
+      if (p < 1 || kMostTerms < p) throw ValueError(cat("[mvlgamma] p is ", p, "; it must be from 1 to ", kMostTerms));
       const Tensor t = cast(x[0], float_of(x[0].dtype()));
       Tensor y = apply(lgamma_each, {t});
       for (int64_t j = 1; j < p; ++j) y = add(y, apply(lgamma_each, {add(t, -0.5 * static_cast<double>(j))}));

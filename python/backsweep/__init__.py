@@ -22,7 +22,7 @@ from backsweep import (
     utils,
 )
 from backsweep._attributes import is_complex, is_floating_point, is_nonzero, is_same_size, is_tensor
-from backsweep._comparisons import allclose, dist, equal
+from backsweep._comparisons import allclose, equal
 from backsweep._compile import compile
 from backsweep._core import (
     Buffer,
@@ -222,7 +222,6 @@ __all__ = [
     "det",
     "device",
     "diff",
-    "dist",
     "double",
     "dsplit",
     "dstack",

@@ -1,14 +1,13 @@
-"""Questions about two tensors that have one answer, and what else is no op: functions and methods."""
+"""Questions about two tensors that have one answer: functions and methods."""
 
 from __future__ import annotations
 
 from backsweep import _core
-from backsweep._arguments import number, tensor
+from backsweep._arguments import tensor
 from backsweep._core import Tensor
 from backsweep._methods import method
-from backsweep.nn._distances import length
 
-__all__ = ["allclose", "dist", "equal"]
+__all__ = ["allclose", "equal"]
 
 
 def _all(x: Tensor) -> bool:
@@ -50,15 +49,3 @@ def equal(input: Tensor, other: Tensor) -> bool:
     """
     input, other = tensor("equal", "input", input), tensor("equal", "other", other)
     return input.shape == other.shape and _all(_core.eq(input, other))
-
-
-@method
-def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
-    """Give the p-norm of the difference, all its elements as one vector.
-
-    Raises
-    ------
-    ShapeError
-        If the shapes do not broadcast.
-    """
-    return length(_core.reshape(input - other, (-1,)), number("dist", "p", p), 0, False)

@@ -152,6 +152,7 @@ class Tensor:
     def __iadd__(self: Self, other: TensorLike, /) -> Self: ...
     def __iand__(self: Self, other: TensorLike, /) -> Self: ...
     def __ifloordiv__(self: Self, other: TensorLike, /) -> Self: ...
+    def __ilshift__(self: Self, other: TensorLike, /) -> Self: ...
     def __imod__(self: Self, other: TensorLike, /) -> Self: ...
     def __imul__(self: Self, other: TensorLike, /) -> Self: ...
     def __index__(self) -> _int: ...
@@ -159,12 +160,14 @@ class Tensor:
     def __invert__(self) -> Tensor: ...
     def __ior__(self: Self, other: TensorLike, /) -> Self: ...
     def __ipow__(self: Self, other: TensorLike, /) -> Self: ...
+    def __irshift__(self: Self, other: TensorLike, /) -> Self: ...
     def __isub__(self: Self, other: TensorLike, /) -> Self: ...
     def __iter__(self) -> Iterator[Tensor]: ...
     def __itruediv__(self: Self, other: TensorLike, /) -> Self: ...
     def __ixor__(self: Self, other: TensorLike, /) -> Self: ...
     def __le__(self, other: TensorLike, /) -> Tensor: ...
     def __len__(self) -> _int: ...
+    def __lshift__(self, other: TensorLike, /) -> Tensor: ...
     def __lt__(self, other: TensorLike, /) -> Tensor: ...
     def __matmul__(self, other: TensorLike, /) -> Tensor: ...
     def __mod__(self, other: TensorLike, /) -> Tensor: ...
@@ -177,11 +180,14 @@ class Tensor:
     def __radd__(self, other: TensorLike, /) -> Tensor: ...
     def __rand__(self, other: TensorLike, /) -> Tensor: ...
     def __rfloordiv__(self, other: TensorLike, /) -> Tensor: ...
+    def __rlshift__(self, other: TensorLike, /) -> Tensor: ...
     def __rmatmul__(self, other: TensorLike, /) -> Tensor: ...
     def __rmod__(self, other: TensorLike, /) -> Tensor: ...
     def __rmul__(self, other: TensorLike, /) -> Tensor: ...
     def __ror__(self, other: TensorLike, /) -> Tensor: ...
     def __rpow__(self, other: TensorLike, /) -> Tensor: ...
+    def __rrshift__(self, other: TensorLike, /) -> Tensor: ...
+    def __rshift__(self, other: TensorLike, /) -> Tensor: ...
     def __rsub__(self, other: TensorLike, /) -> Tensor: ...
     def __rtruediv__(self, other: TensorLike, /) -> Tensor: ...
     def __rxor__(self, other: TensorLike, /) -> Tensor: ...
@@ -205,6 +211,24 @@ class Tensor:
 
     def absolute_(self: Self) -> Self:
         """|x|; derivative 0 at x = 0 and NaN
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def acos(self) -> Tensor:
+        """the angle in [0, pi] whose cosine is x"""
+
+    def acos_(self: Self) -> Self:
+        """the angle in [0, pi] whose cosine is x
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def acosh(self) -> Tensor:
+        """ln(x + (x^2 - 1)^(1/2)), NaN below 1"""
+
+    def acosh_(self: Self) -> Self:
+        """ln(x + (x^2 - 1)^(1/2)), NaN below 1
 
         In place: the result becomes the value of the tensor, which is returned.
         """
@@ -237,6 +261,24 @@ class Tensor:
         alpha: _float = 1.0,
     ) -> Self:
         """beta input + alpha sum_b batch1_b batch2_b of stacks (b, m, k) and (b, k, n); the input broadcasts to (m, n), and does not count where beta is 0.
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def addcdiv(self, tensor1: TensorLike, tensor2: TensorLike, *, value: _float = 1.0) -> Tensor:
+        """input + value tensor1 / tensor2"""
+
+    def addcdiv_(self: Self, tensor1: TensorLike, tensor2: TensorLike, *, value: _float = 1.0) -> Self:
+        """input + value tensor1 / tensor2
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def addcmul(self, tensor1: TensorLike, tensor2: TensorLike, *, value: _float = 1.0) -> Tensor:
+        """input + value tensor1 tensor2"""
+
+    def addcmul_(self: Self, tensor1: TensorLike, tensor2: TensorLike, *, value: _float = 1.0) -> Self:
+        """input + value tensor1 tensor2
 
         In place: the result becomes the value of the tensor, which is returned.
         """
@@ -302,6 +344,27 @@ class Tensor:
     ) -> Tensor:
         """Whether all elements along the axes dim (None: all) are not 0; of nothing, True. Of uint8, as 0 or 1 in uint8."""
 
+    def allclose(
+        self, other: Tensor, rtol: _float = 1e-05, atol: _float = 1e-08, equal_nan: _bool = False
+    ) -> _bool:
+        """Say whether all elements are close: |a - b| <= atol + rtol |b|, or a = b.
+
+        Parameters
+        ----------
+        input, other : Tensor, one dtype
+            They broadcast.
+        rtol, atol : float
+        equal_nan : bool, default False
+            Whether NaN is close to NaN.
+
+        Raises
+        ------
+        DTypeError
+            If the dtypes differ.
+        ShapeError
+            If the shapes do not broadcast.
+        """
+
     def amax(
         self,
         dim: Size | None = None,
@@ -342,6 +405,69 @@ class Tensor:
     ) -> Tensor:
         """Whether any element along the axes dim (None: all) is not 0; of nothing, False. Of uint8, as 0 or 1 in uint8."""
 
+    def arccos(self) -> Tensor:
+        """the angle in [0, pi] whose cosine is x"""
+
+    def arccos_(self: Self) -> Self:
+        """the angle in [0, pi] whose cosine is x
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def arccosh(self) -> Tensor:
+        """ln(x + (x^2 - 1)^(1/2)), NaN below 1"""
+
+    def arccosh_(self: Self) -> Self:
+        """ln(x + (x^2 - 1)^(1/2)), NaN below 1
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def arcsin(self) -> Tensor:
+        """the angle in [-pi/2, pi/2] whose sine is x"""
+
+    def arcsin_(self: Self) -> Self:
+        """the angle in [-pi/2, pi/2] whose sine is x
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def arcsinh(self) -> Tensor:
+        """ln(x + (x^2 + 1)^(1/2))"""
+
+    def arcsinh_(self: Self) -> Self:
+        """ln(x + (x^2 + 1)^(1/2))
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def arctan(self) -> Tensor:
+        """the angle in [-pi/2, pi/2] whose tangent is x"""
+
+    def arctan2(self, other: TensorLike) -> Tensor:
+        """the angle of the point (other, input), in [-pi, pi]; derivative 0 at the origin"""
+
+    def arctan2_(self: Self, other: TensorLike) -> Self:
+        """the angle of the point (other, input), in [-pi, pi]; derivative 0 at the origin
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def arctan_(self: Self) -> Self:
+        """the angle in [-pi/2, pi/2] whose tangent is x
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def arctanh(self) -> Tensor:
+        """ln((1 + x) / (1 - x)) / 2"""
+
+    def arctanh_(self: Self) -> Self:
+        """ln((1 + x) / (1 - x)) / 2
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def argmax(
         self,
         dim: _int | None = None,
@@ -375,8 +501,53 @@ class Tensor:
     def argwhere(self) -> Tensor:
         """The places of all elements that are not 0, in row-major order: an int64 matrix with a row for each. Not in a capture."""
 
+    def asin(self) -> Tensor:
+        """the angle in [-pi/2, pi/2] whose sine is x"""
+
+    def asin_(self: Self) -> Self:
+        """the angle in [-pi/2, pi/2] whose sine is x
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def asinh(self) -> Tensor:
+        """ln(x + (x^2 + 1)^(1/2))"""
+
+    def asinh_(self: Self) -> Self:
+        """ln(x + (x^2 + 1)^(1/2))
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def assign(self: Self, source: TensorLike) -> Self:
         """Of a parameter or buffer: source, of the same shape and dtype, becomes its value."""
+
+    def atan(self) -> Tensor:
+        """the angle in [-pi/2, pi/2] whose tangent is x"""
+
+    def atan2(self, other: TensorLike) -> Tensor:
+        """the angle of the point (other, input), in [-pi, pi]; derivative 0 at the origin"""
+
+    def atan2_(self: Self, other: TensorLike) -> Self:
+        """the angle of the point (other, input), in [-pi, pi]; derivative 0 at the origin
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def atan_(self: Self) -> Self:
+        """the angle in [-pi/2, pi/2] whose tangent is x
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def atanh(self) -> Tensor:
+        """ln((1 + x) / (1 - x)) / 2"""
+
+    def atanh_(self: Self) -> Self:
+        """ln((1 + x) / (1 - x)) / 2
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def backward(
         self,
@@ -434,6 +605,15 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
+    def bitwise_left_shift(self, other: TensorLike) -> Tensor:
+        """input times 2^other, of integers; 0 if no bit is left or other is negative"""
+
+    def bitwise_left_shift_(self: Self, other: TensorLike) -> Self:
+        """input times 2^other, of integers; 0 if no bit is left or other is negative
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def bitwise_not(self) -> Tensor:
         """each bit of x turned; of bools, logical_not"""
 
@@ -448,6 +628,15 @@ class Tensor:
 
     def bitwise_or_(self: Self, other: TensorLike) -> Self:
         """the bits that any has; of bools, whether any is true
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def bitwise_right_shift(self, other: TensorLike) -> Tensor:
+        """input / 2^other rounded down, of integers; the sign alone where no bit is left or other is negative"""
+
+    def bitwise_right_shift_(self: Self, other: TensorLike) -> Self:
+        """input / 2^other rounded down, of integers; the sign alone where no bit is left or other is negative
 
         In place: the result becomes the value of the tensor, which is returned.
         """
@@ -503,6 +692,42 @@ class Tensor:
     def chunk(self, chunks: _int, dim: _int = 0, *, axis: _int = ...) -> tuple[Tensor, ...]:
         """At most `chunks` parts of the axis dim, all of one size (the last may be smaller). Views."""
 
+    def clamp(self, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
+        """input, but min where it is below and max where it is above; numbers or tensors. At a bound the derivative is 1"""
+
+    def clamp_(self: Self, min: TensorLike | None = None, max: TensorLike | None = None) -> Self:
+        """input, but min where it is below and max where it is above; numbers or tensors. At a bound the derivative is 1
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def clamp_max(self, max: TensorLike) -> Tensor:
+        """min(input, max)"""
+
+    def clamp_max_(self: Self, max: TensorLike) -> Self:
+        """min(input, max)
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def clamp_min(self, min: TensorLike) -> Tensor:
+        """max(input, min)"""
+
+    def clamp_min_(self: Self, min: TensorLike) -> Self:
+        """max(input, min)
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def clip(self, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
+        """input, but min where it is below and max where it is above; numbers or tensors. At a bound the derivative is 1"""
+
+    def clip_(self: Self, min: TensorLike | None = None, max: TensorLike | None = None) -> Self:
+        """input, but min where it is below and max where it is above; numbers or tensors. At a bound the derivative is 1
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def clone(self) -> Tensor:
         """A copy whose elements lie in row-major order."""
 
@@ -512,6 +737,15 @@ class Tensor:
     def copy_(self: Self, src: TensorLike, non_blocking: _bool = False) -> Self:
         """src, broadcast to the shape and cast to the dtype, becomes the value."""
 
+    def copysign(self, other: TensorLike) -> Tensor:
+        """|input| with the sign of other"""
+
+    def copysign_(self: Self, other: TensorLike) -> Self:
+        """|input| with the sign of other
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def corrcoef(self) -> Tensor:
         """Give the correlations of variables (rows): covariances over the deviations of both."""
 
@@ -520,6 +754,15 @@ class Tensor:
 
     def cos_(self: Self) -> Self:
         """cos x
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def cosh(self) -> Tensor:
+        """(e^x + e^-x) / 2"""
+
+    def cosh_(self: Self) -> Self:
+        """(e^x + e^-x) / 2
 
         In place: the result becomes the value of the tensor, which is returned.
         """
@@ -665,6 +908,15 @@ class Tensor:
             n positions shorter.
         """
 
+    def digamma(self) -> Tensor:
+        """the derivative of ln Gamma(x); NaN at negative whole numbers"""
+
+    def digamma_(self: Self) -> Self:
+        """the derivative of ln Gamma(x); NaN at negative whole numbers
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def dim(self) -> _int:
         """The number of axes."""
 
@@ -722,6 +974,15 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
+    def equal(self, other: Tensor) -> _bool:
+        """Say whether two tensors have one shape and the same elements; NaN equals nothing.
+
+        Raises
+        ------
+        TypeError
+            If one of them is no tensor.
+        """
+
     def erf(self) -> Tensor:
         """2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x"""
 
@@ -731,8 +992,35 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
+    def erfc(self) -> Tensor:
+        """1 - erf(x), also where that is small"""
+
+    def erfc_(self: Self) -> Self:
+        """1 - erf(x), also where that is small
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def erfinv(self) -> Tensor:
+        """y for x = erf(y)"""
+
+    def erfinv_(self: Self) -> Self:
+        """y for x = erf(y)
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def exp(self) -> Tensor:
         """e^x"""
+
+    def exp2(self) -> Tensor:
+        """2^x"""
+
+    def exp2_(self: Self) -> Self:
+        """2^x
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def exp_(self: Self) -> Self:
         """e^x
@@ -791,6 +1079,15 @@ class Tensor:
     def float(self) -> Tensor:
         """As float32."""
 
+    def float_power(self, exponent: TensorLike) -> Tensor:
+        """input^exponent in float64"""
+
+    def float_power_(self: Self, exponent: TensorLike) -> Self:
+        """input^exponent in float64
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def floor(self) -> Tensor:
         """the largest whole number <= x; derivative 0"""
 
@@ -808,6 +1105,12 @@ class Tensor:
 
         In place: the result becomes the value of the tensor, which is returned.
         """
+
+    def fmax(self, other: TensorLike) -> Tensor:
+        """max(input, other); of a number and NaN the number"""
+
+    def fmin(self, other: TensorLike) -> Tensor:
+        """min(input, other); of a number and NaN the number"""
 
     def fmod(self, other: TensorLike) -> Tensor:
         """what is left of input / other rounded towards 0, with the sign of input; exact. ValueError for integers by 0"""
@@ -836,6 +1139,15 @@ class Tensor:
         sparse_grad: _bool = False,
     ) -> Tensor:
         """out[i, j, ..] is input at i, j, .. with the number index[i, j, ..] in place of that along dim. index has as many axes as input and the shape of the result; its elements are 0 to input.shape[dim] - 1."""
+
+    def gcd(self, other: TensorLike) -> Tensor:
+        """the greatest common divisor of integers"""
+
+    def gcd_(self: Self, other: TensorLike) -> Self:
+        """the greatest common divisor of integers
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def ge(self, other: TensorLike) -> Tensor:
         """input >= other"""
@@ -906,11 +1218,32 @@ class Tensor:
     def half(self) -> Tensor:
         """As float16."""
 
+    def hardshrink(self, lambd: _float = 0.5) -> Tensor:
+        """x where |x| > lambd, else 0"""
+
+    def heaviside(self, values: TensorLike) -> Tensor:
+        """0 below 0, 1 above, values at 0"""
+
+    def heaviside_(self: Self, values: TensorLike) -> Self:
+        """0 below 0, 1 above, values at 0
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def histc(self, bins: _int = 100, min: _float = 0.0, max: _float = 0.0) -> Tensor:
         """How many elements lie in each of `bins` intervals of one length from min to max, which is in the last one; where both are 0, from the least to the largest element. Not differentiable."""
 
     def hsplit(self, indices_or_sections: _int | Sequence[_int] | Tensor) -> tuple[Tensor, ...]:
         """Take axis 1 apart, of a vector axis 0, as `tensor_split`, but only into equal parts. Views."""
+
+    def hypot(self, other: TensorLike) -> Tensor:
+        """(input^2 + other^2)^(1/2); no square overflows; derivative 0 at 0"""
+
+    def hypot_(self: Self, other: TensorLike) -> Self:
+        """(input^2 + other^2)^(1/2); no square overflows; derivative 0 at 0
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def index_add(
         self,
@@ -1091,6 +1424,11 @@ class Tensor:
     def is_sparse(self) -> _bool: ...
     @property
     def is_symbolic(self) -> _bool: ...
+    def isclose(
+        self, other: TensorLike, rtol: _float = 1e-05, atol: _float = 1e-08, equal_nan: _bool = False
+    ) -> Tensor:
+        """whether |input - other| <= atol + rtol |other|, or both are equal, or with equal_nan both NaN"""
+
     def isfinite(self) -> Tensor:
         """whether input is neither infinite nor NaN"""
 
@@ -1099,6 +1437,12 @@ class Tensor:
 
     def isnan(self) -> Tensor:
         """whether input is NaN"""
+
+    def isneginf(self) -> Tensor:
+        """whether input is -inf"""
+
+    def isposinf(self) -> Tensor:
+        """whether input is inf"""
 
     def item(self) -> Any:
         """The only element, as a Python number."""
@@ -1121,11 +1465,38 @@ class Tensor:
 
     @property
     def layout(self) -> _device.Word: ...
+    def lcm(self, other: TensorLike) -> Tensor:
+        """the least common multiple of integers"""
+
+    def lcm_(self: Self, other: TensorLike) -> Self:
+        """the least common multiple of integers
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def ldexp(self, other: TensorLike) -> Tensor:
+        """input 2^other"""
+
+    def ldexp_(self: Self, other: TensorLike) -> Self:
+        """input 2^other
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def le(self, other: TensorLike) -> Tensor:
         """input <= other"""
 
     def le_(self: Self, other: TensorLike) -> Self:
         """input <= other
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def lerp(self, end: TensorLike, weight: TensorLike) -> Tensor:
+        """input + weight (end - input), exact for weights 0 and 1"""
+
+    def lerp_(self: Self, end: TensorLike, weight: TensorLike) -> Self:
+        """input + weight (end - input), exact for weights 0 and 1
 
         In place: the result becomes the value of the tensor, which is returned.
         """
@@ -1148,14 +1519,41 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
+    def lgamma(self) -> Tensor:
+        """ln |Gamma(x)|"""
+
+    def lgamma_(self: Self) -> Self:
+        """ln |Gamma(x)|
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def log(self) -> Tensor:
         """ln x; a zero gradient stays zero at x = 0"""
+
+    def log10(self) -> Tensor:
+        """ln x / ln 10, whole numbers of powers of 10"""
+
+    def log10_(self: Self) -> Self:
+        """ln x / ln 10, whole numbers of powers of 10
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def log1p(self) -> Tensor:
         """ln(1 + x), also where x is small; a zero gradient stays zero at x = -1"""
 
     def log1p_(self: Self) -> Self:
         """ln(1 + x), also where x is small; a zero gradient stays zero at x = -1
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def log2(self) -> Tensor:
+        """ln x / ln 2, whole numbers of powers of 2"""
+
+    def log2_(self: Self) -> Self:
+        """ln x / ln 2, whole numbers of powers of 2
 
         In place: the result becomes the value of the tensor, which is returned.
         """
@@ -1172,6 +1570,12 @@ class Tensor:
     def log_softmax(self, dim: _int = ..., dtype: DTypeLike | None = None, *, axis: _int = ...) -> Tensor:
         """x - ln sum exp(x) along the axis dim. No finite x overflows."""
 
+    def logaddexp(self, other: TensorLike) -> Tensor:
+        """ln(e^input + e^other); nothing overflows"""
+
+    def logaddexp2(self, other: TensorLike) -> Tensor:
+        """log2(2^input + 2^other); nothing overflows"""
+
     def logcumsumexp(self, dim: _int = ..., *, axis: _int = ...) -> Tensor:
         """ln sum exp of x[0], ..., x[k] for each k along the axis dim, of integers in float32. No finite x overflows."""
 
@@ -1181,11 +1585,47 @@ class Tensor:
         The derivative is A⁻ᵀ (Giles 2008).
         """
 
+    def logical_and(self, other: TensorLike) -> Tensor:
+        """whether neither is 0"""
+
+    def logical_and_(self: Self, other: TensorLike) -> Self:
+        """whether neither is 0
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def logical_not(self) -> Tensor:
         """whether x is 0"""
 
     def logical_not_(self: Self) -> Self:
         """whether x is 0
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def logical_or(self, other: TensorLike) -> Tensor:
+        """whether any is not 0"""
+
+    def logical_or_(self: Self, other: TensorLike) -> Self:
+        """whether any is not 0
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def logical_xor(self, other: TensorLike) -> Tensor:
+        """whether one of them alone is 0"""
+
+    def logical_xor_(self: Self, other: TensorLike) -> Self:
+        """whether one of them alone is 0
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def logit(self, eps: _float | None = None) -> Tensor:
+        """ln(x / (1 - x)); with eps of x kept in [eps, 1 - eps]"""
+
+    def logit_(self: Self, eps: _float | None = None) -> Self:
+        """ln(x / (1 - x)); with eps of x kept in [eps, 1 - eps]
 
         In place: the result becomes the value of the tensor, which is returned.
         """
@@ -1370,6 +1810,28 @@ class Tensor:
     def mv(self, vec: TensorLike) -> Tensor:
         """x v of a matrix (m, k) and a vector (k,)."""
 
+    def mvlgamma(self, p: _int) -> Tensor:
+        """ln of the multivariate gamma function: p (p - 1) / 4 ln pi + sum over j < p of ln Gamma(input - j / 2)"""
+
+    def mvlgamma_(self: Self, p: _int) -> Self:
+        """ln of the multivariate gamma function: p (p - 1) / 4 ln pi + sum over j < p of ln Gamma(input - j / 2)
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def nan_to_num(
+        self, nan: _float | None = None, posinf: _float | None = None, neginf: _float | None = None
+    ) -> Tensor:
+        """input with NaN, inf and -inf replaced: by `nan`, `posinf` and `neginf`, or the largest and least numbers"""
+
+    def nan_to_num_(
+        self: Self, nan: _float | None = None, posinf: _float | None = None, neginf: _float | None = None
+    ) -> Self:
+        """input with NaN, inf and -inf replaced: by `nan`, `posinf` and `neginf`, or the largest and least numbers
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def nanmean(
         self,
         dim: Size | None = None,
@@ -1506,6 +1968,15 @@ class Tensor:
     ) -> Tensor:
         """Give zeros of a shape."""
 
+    def nextafter(self, other: TensorLike) -> Tensor:
+        """the number next to input towards other"""
+
+    def nextafter_(self: Self, other: TensorLike) -> Self:
+        """the number next to input towards other
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def nonzero(self, *, as_tuple: _bool = False) -> Tensor | tuple[Tensor, ...]:
         """Find the elements that are not 0.
 
@@ -1589,6 +2060,9 @@ class Tensor:
     def pinverse(self, rcond: _float = 1e-15) -> Tensor:
         """Give pseudo-inverses: `linalg.pinv`."""
 
+    def positive(self) -> Tensor:
+        """input as it is"""
+
     def pow(self, exponent: TensorLike) -> Tensor:
         """input^exponent as C's pow; of integers an integer. At input 0 the derivative by exponents >= 0 is 0"""
 
@@ -1597,6 +2071,9 @@ class Tensor:
 
         In place: the result becomes the value of the tensor, which is returned.
         """
+
+    def prelu(self, weight: TensorLike) -> Tensor:
+        """x above 0, weight x below: one weight, or one per channel (axis 1). Source: He et al. (2015), arXiv:1502.01852"""
 
     def prod(
         self,
@@ -1844,6 +2321,15 @@ class Tensor:
     def select(self, dim: _int = ..., index: _int = ..., *, axis: _int = ...) -> Tensor:
         """x[index] on axis dim, which is gone in the result; a negative index counts from the end. A view."""
 
+    def sgn(self) -> Tensor:
+        """-1, 0 or 1, as sign"""
+
+    def sgn_(self: Self) -> Self:
+        """-1, 0 or 1, as sign
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     @property
     def shape(self) -> tuple[_int, ...]: ...
     def short(self) -> Tensor:
@@ -1867,11 +2353,32 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
+    def signbit(self) -> Tensor:
+        """whether input has a minus sign, as -0 has"""
+
     def sin(self) -> Tensor:
         """sin x"""
 
     def sin_(self: Self) -> Self:
         """sin x
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def sinc(self) -> Tensor:
+        """sin(pi x) / (pi x), 1 at 0"""
+
+    def sinc_(self: Self) -> Self:
+        """sin(pi x) / (pi x), 1 at 0
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def sinh(self) -> Tensor:
+        """(e^x - e^-x) / 2"""
+
+    def sinh_(self: Self) -> Self:
+        """(e^x - e^-x) / 2
 
         In place: the result becomes the value of the tensor, which is returned.
         """
@@ -2041,6 +2548,15 @@ class Tensor:
         axis: _int | None = ...,
     ) -> Tensor:
         """gather whose input and indices broadcast but for axis dim; without dim, of input in row-major order. Indices below 0 count from the end."""
+
+    def tan(self) -> Tensor:
+        """sin x / cos x"""
+
+    def tan_(self: Self) -> Self:
+        """sin x / cos x
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def tanh(self) -> Tensor:
         """(e^x - e^-x) / (e^x + e^-x)"""
@@ -2310,6 +2826,15 @@ class Tensor:
     def where(self) -> tuple[Tensor, ...]:
         """input where condition is true, else other"""
 
+    def xlogy(self, other: TensorLike) -> Tensor:
+        """input ln other; 0 where input is 0, unless other is NaN"""
+
+    def xlogy_(self: Self, other: TensorLike) -> Self:
+        """input ln other; 0 where input is 0, unless other is NaN
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def zero_(self: Self) -> Self:
         """Every element becomes 0."""
 
@@ -2402,7 +2927,13 @@ class return_types:
 
 class ops:
     @staticmethod
+    def above(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
     def abs(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def acos(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def acosh(input: TensorLike) -> Tensor: ...
     @staticmethod
     def adam(
         p: TensorLike,
@@ -2432,6 +2963,22 @@ class ops:
         *,
         beta: float = 1.0,
         alpha: float = 1.0,
+    ) -> Tensor: ...
+    @staticmethod
+    def addcdiv(
+        input: TensorLike,
+        tensor1: TensorLike,
+        tensor2: TensorLike,
+        *,
+        value: float = 1.0,
+    ) -> Tensor: ...
+    @staticmethod
+    def addcmul(
+        input: TensorLike,
+        tensor1: TensorLike,
+        tensor2: TensorLike,
+        *,
+        value: float = 1.0,
     ) -> Tensor: ...
     @staticmethod
     def addmm(
@@ -2559,6 +3106,20 @@ class ops:
         input: TensorLike, size: Size, stride: Size, storage_offset: int | None = None
     ) -> Tensor: ...
     @staticmethod
+    def asin(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def asinh(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def at_least(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def at_most(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def atan(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def atan2(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def atanh(input: TensorLike) -> Tensor: ...
+    @staticmethod
     def baddbmm(
         input: TensorLike,
         batch1: TensorLike,
@@ -2567,6 +3128,8 @@ class ops:
         beta: float = 1.0,
         alpha: float = 1.0,
     ) -> Tensor: ...
+    @staticmethod
+    def below(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def bernoulli(input: TensorLike, p: float | None = None, *, generator: Any = None) -> Tensor: ...
     @staticmethod
@@ -2580,9 +3143,13 @@ class ops:
     @staticmethod
     def bitwise_and(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
+    def bitwise_left_shift(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
     def bitwise_not(input: TensorLike) -> Tensor: ...
     @staticmethod
     def bitwise_or(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def bitwise_right_shift(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def bitwise_xor(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
@@ -2613,11 +3180,23 @@ class ops:
     @staticmethod
     def ceil(input: TensorLike) -> Tensor: ...
     @staticmethod
+    def celu(input: TensorLike, alpha: float = 1.0) -> Tensor: ...
+    @staticmethod
     def chunk(input: TensorLike, chunks: int, dim: int = 0, *, axis: int = ...) -> tuple[Tensor, ...]: ...
+    @staticmethod
+    def clamp(input: TensorLike, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor: ...
+    @staticmethod
+    def clamp_max(input: TensorLike, max: TensorLike) -> Tensor: ...
+    @staticmethod
+    def clamp_min(input: TensorLike, min: TensorLike) -> Tensor: ...
     @staticmethod
     def contiguous(input: TensorLike) -> Tensor: ...
     @staticmethod
+    def copysign(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
     def cos(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def cosh(input: TensorLike) -> Tensor: ...
     @staticmethod
     def count_nonzero(input: TensorLike, dim: Size | None = None, *, axis: Size | None = ...) -> Tensor: ...
     @staticmethod
@@ -2687,6 +3266,10 @@ class ops:
     @staticmethod
     def diagonal(input: TensorLike, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor: ...
     @staticmethod
+    def digamma(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def digamma_each(input: TensorLike) -> Tensor: ...
+    @staticmethod
     def dist(input: TensorLike, other: TensorLike, p: float = 2.0) -> Tensor: ...
     @staticmethod
     def div(
@@ -2702,11 +3285,19 @@ class ops:
     @staticmethod
     def einsum(operands: Sequence[Tensor], labels: Sequence[int], out: Sequence[int]) -> Tensor: ...
     @staticmethod
+    def elu(input: TensorLike, alpha: float = 1.0) -> Tensor: ...
+    @staticmethod
     def eq(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def erf(input: TensorLike) -> Tensor: ...
     @staticmethod
+    def erfc(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def erfinv(input: TensorLike) -> Tensor: ...
+    @staticmethod
     def exp(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def exp2(input: TensorLike) -> Tensor: ...
     @overload
     @staticmethod
     def expand(input: TensorLike, size: Size) -> Tensor: ...
@@ -2732,9 +3323,15 @@ class ops:
     @staticmethod
     def flipud(input: TensorLike) -> Tensor: ...
     @staticmethod
+    def float_power(input: TensorLike, exponent: TensorLike) -> Tensor: ...
+    @staticmethod
     def floor(input: TensorLike) -> Tensor: ...
     @staticmethod
     def floor_divide(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def fmax(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def fmin(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def fmod(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
@@ -2759,15 +3356,35 @@ class ops:
     @staticmethod
     def gaussian(shape: Size, dtype: DTypeLike = ..., *, generator: Any = None) -> Tensor: ...
     @staticmethod
+    def gcd(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def gcd_each(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
     def ge(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def gelu(input: TensorLike) -> Tensor: ...
     @staticmethod
     def gelu_slope(input: TensorLike) -> Tensor: ...
     @staticmethod
+    def gelu_tanh(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def glu(input: TensorLike, dim: int = -1, *, axis: int = ...) -> Tensor: ...
+    @staticmethod
     def gt(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
+    def hardshrink(input: TensorLike, lambd: float = 0.5) -> Tensor: ...
+    @staticmethod
+    def hardsigmoid(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def hardswish(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def hardtanh(input: TensorLike, min_val: float = -1.0, max_val: float = 1.0) -> Tensor: ...
+    @staticmethod
+    def heaviside(input: TensorLike, values: TensorLike) -> Tensor: ...
+    @staticmethod
     def histc(input: TensorLike, bins: int = 100, min: float = 0.0, max: float = 0.0) -> Tensor: ...
+    @staticmethod
+    def hypot(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def index_add(
         input: TensorLike,
@@ -2824,6 +3441,14 @@ class ops:
     @staticmethod
     def inner(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
+    def isclose(
+        input: TensorLike,
+        other: TensorLike,
+        rtol: float = 1e-05,
+        atol: float = 1e-08,
+        equal_nan: bool = False,
+    ) -> Tensor: ...
+    @staticmethod
     def isfinite(input: TensorLike) -> Tensor: ...
     @staticmethod
     def isin(
@@ -2837,6 +3462,10 @@ class ops:
     def isinf(input: TensorLike) -> Tensor: ...
     @staticmethod
     def isnan(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def isneginf(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def isposinf(input: TensorLike) -> Tensor: ...
     @staticmethod
     def join(
         tensors: Sequence[Tensor],
@@ -2873,13 +3502,31 @@ class ops:
         g: TensorLike, x: TensorLike, mean: TensorLike, rstd: TensorLike
     ) -> tuple[Tensor, Tensor]: ...
     @staticmethod
+    def lcm(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def lcm_each(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def ldexp(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
     def le(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def leaky_relu(input: TensorLike, negative_slope: float = 0.01) -> Tensor: ...
+    @staticmethod
+    def lerp(input: TensorLike, end: TensorLike, weight: TensorLike) -> Tensor: ...
+    @staticmethod
+    def lgamma(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def lgamma_each(input: TensorLike) -> Tensor: ...
     @staticmethod
     def linear(input: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor: ...
     @staticmethod
     def log(input: TensorLike) -> Tensor: ...
     @staticmethod
+    def log10(input: TensorLike) -> Tensor: ...
+    @staticmethod
     def log1p(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def log2(input: TensorLike) -> Tensor: ...
     @staticmethod
     def log_softmax(
         input: TensorLike,
@@ -2893,9 +3540,23 @@ class ops:
     @staticmethod
     def log_softmax_rows_backward(g: TensorLike, y: TensorLike) -> Tensor: ...
     @staticmethod
+    def logaddexp(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def logaddexp2(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
     def logcumsumexp(input: TensorLike, dim: int = ..., *, axis: int = ...) -> Tensor: ...
     @staticmethod
+    def logical_and(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
     def logical_not(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def logical_or(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def logical_xor(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def logit(input: TensorLike, eps: float | None = None) -> Tensor: ...
+    @staticmethod
+    def logsigmoid(input: TensorLike) -> Tensor: ...
     @staticmethod
     def logsumexp(
         input: TensorLike,
@@ -2967,6 +3628,8 @@ class ops:
     @staticmethod
     def minimum(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
+    def mish(input: TensorLike) -> Tensor: ...
+    @staticmethod
     def mm(input: TensorLike, mat2: TensorLike) -> Tensor: ...
     @staticmethod
     def mode(
@@ -2997,6 +3660,12 @@ class ops:
     ) -> Tensor: ...
     @staticmethod
     def mv(input: TensorLike, vec: TensorLike) -> Tensor: ...
+    @staticmethod
+    def mvlgamma(input: TensorLike, p: int) -> Tensor: ...
+    @staticmethod
+    def nan_to_num(
+        input: TensorLike, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
+    ) -> Tensor: ...
     @staticmethod
     def nanmean(
         input: TensorLike,
@@ -3041,6 +3710,10 @@ class ops:
     def ne(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def neg(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def nextafter(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def nextafter_each(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def norm(
         input: TensorLike,
@@ -3091,7 +3764,11 @@ class ops:
     @staticmethod
     def poisson(input: TensorLike, *, generator: Any = None) -> Tensor: ...
     @staticmethod
+    def positive(input: TensorLike) -> Tensor: ...
+    @staticmethod
     def pow(input: TensorLike, exponent: TensorLike) -> Tensor: ...
+    @staticmethod
+    def prelu(input: TensorLike, weight: TensorLike) -> Tensor: ...
     @staticmethod
     def prod(
         input: TensorLike,
@@ -3140,6 +3817,8 @@ class ops:
     def round(input: TensorLike, *, decimals: int = 0) -> Tensor: ...
     @staticmethod
     def rsqrt(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def rsub(input: TensorLike, other: TensorLike, *, alpha: float = 1.0) -> Tensor: ...
     @staticmethod
     def scan(
         a: TensorLike,
@@ -3250,6 +3929,8 @@ class ops:
     @staticmethod
     def select(input: TensorLike, dim: int = ..., index: int = ..., *, axis: int = ...) -> Tensor: ...
     @staticmethod
+    def selu(input: TensorLike) -> Tensor: ...
+    @staticmethod
     def sgd(
         p: TensorLike, grad: TensorLike, lr: TensorLike, weight_decay: TensorLike, maximize: bool = False
     ) -> Tensor: ...
@@ -3276,13 +3957,23 @@ class ops:
         maximize: bool = False,
     ) -> Tensor: ...
     @staticmethod
+    def sgn(input: TensorLike) -> Tensor: ...
+    @staticmethod
     def share_max(g: TensorLike, input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def sigmoid(input: TensorLike) -> Tensor: ...
     @staticmethod
     def sign(input: TensorLike) -> Tensor: ...
     @staticmethod
+    def signbit(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def silu(input: TensorLike) -> Tensor: ...
+    @staticmethod
     def sin(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def sinc(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def sinh(input: TensorLike) -> Tensor: ...
     @staticmethod
     def slice(
         input: TensorLike,
@@ -3308,6 +3999,10 @@ class ops:
     @staticmethod
     def softplus(input: TensorLike) -> Tensor: ...
     @staticmethod
+    def softshrink(input: TensorLike, lambd: float = 0.5) -> Tensor: ...
+    @staticmethod
+    def softsign(input: TensorLike) -> Tensor: ...
+    @staticmethod
     def sort(
         input: TensorLike,
         dim: int = -1,
@@ -3316,6 +4011,14 @@ class ops:
         axis: int = ...,
         stable: bool = False,
     ) -> return_types.sort: ...
+    @staticmethod
+    def special_entr(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def special_ndtr(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def special_polygamma(input: TensorLike, n: int) -> Tensor: ...
+    @staticmethod
+    def special_xlog1py(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def split(
         tensor: TensorLike,
@@ -3411,7 +4114,13 @@ class ops:
         axis: int | None = ...,
     ) -> Tensor: ...
     @staticmethod
+    def tan(input: TensorLike) -> Tensor: ...
+    @staticmethod
     def tanh(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def tanhshrink(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def threshold(input: TensorLike, threshold: float, value: float) -> Tensor: ...
     @overload
     @staticmethod
     def tile(input: TensorLike, dims: Size) -> Tensor: ...
@@ -3534,6 +4243,10 @@ class ops:
     def where_true(condition: TensorLike) -> tuple[Tensor, ...]: ...
     @staticmethod
     def write_strided(input: TensorLike, src: TensorLike, stride: Size, storage_offset: int) -> Tensor: ...
+    @staticmethod
+    def xlogy(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def zeta_each(input: TensorLike, s: float) -> Tensor: ...
 
 bfloat16: DType
 bool_: DType
@@ -3553,6 +4266,12 @@ def abs(input: TensorLike) -> Tensor:
 def absolute(input: TensorLike) -> Tensor:
     """|x|; derivative 0 at x = 0 and NaN"""
 
+def acos(input: TensorLike) -> Tensor:
+    """the angle in [0, pi] whose cosine is x"""
+
+def acosh(input: TensorLike) -> Tensor:
+    """ln(x + (x^2 - 1)^(1/2)), NaN below 1"""
+
 def add(input: TensorLike, other: TensorLike, *, alpha: float = 1) -> Tensor:
     """input + other; of bools, whether any is true"""
 
@@ -3565,6 +4284,12 @@ def addbmm(
     alpha: float = 1.0,
 ) -> Tensor:
     """beta input + alpha sum_b batch1_b batch2_b of stacks (b, m, k) and (b, k, n); the input broadcasts to (m, n), and does not count where beta is 0."""
+
+def addcdiv(input: TensorLike, tensor1: TensorLike, tensor2: TensorLike, *, value: float = 1.0) -> Tensor:
+    """input + value tensor1 / tensor2"""
+
+def addcmul(input: TensorLike, tensor1: TensorLike, tensor2: TensorLike, *, value: float = 1.0) -> Tensor:
+    """input + value tensor1 tensor2"""
 
 def addmm(
     input: TensorLike,
@@ -3669,6 +4394,27 @@ def arange(
 ) -> Tensor:
     """start, start + step, ... below end; arange(n) counts from 0. int64 for ints, float32 for floats."""
 
+def arccos(input: TensorLike) -> Tensor:
+    """the angle in [0, pi] whose cosine is x"""
+
+def arccosh(input: TensorLike) -> Tensor:
+    """ln(x + (x^2 - 1)^(1/2)), NaN below 1"""
+
+def arcsin(input: TensorLike) -> Tensor:
+    """the angle in [-pi/2, pi/2] whose sine is x"""
+
+def arcsinh(input: TensorLike) -> Tensor:
+    """ln(x + (x^2 + 1)^(1/2))"""
+
+def arctan(input: TensorLike) -> Tensor:
+    """the angle in [-pi/2, pi/2] whose tangent is x"""
+
+def arctan2(input: TensorLike, other: TensorLike) -> Tensor:
+    """the angle of the point (other, input), in [-pi, pi]; derivative 0 at the origin"""
+
+def arctanh(input: TensorLike) -> Tensor:
+    """ln((1 + x) / (1 - x)) / 2"""
+
 def argmax(
     input: TensorLike,
     dim: int | None = None,
@@ -3721,6 +4467,21 @@ def asarray(
     The array must not be written to any more: what was computed from the tensor may still read it for derivatives. bs.tensor copies and has no such condition.
     """
 
+def asin(input: TensorLike) -> Tensor:
+    """the angle in [-pi/2, pi/2] whose sine is x"""
+
+def asinh(input: TensorLike) -> Tensor:
+    """ln(x + (x^2 + 1)^(1/2))"""
+
+def atan(input: TensorLike) -> Tensor:
+    """the angle in [-pi/2, pi/2] whose tangent is x"""
+
+def atan2(input: TensorLike, other: TensorLike) -> Tensor:
+    """the angle of the point (other, input), in [-pi, pi]; derivative 0 at the origin"""
+
+def atanh(input: TensorLike) -> Tensor:
+    """ln((1 + x) / (1 - x)) / 2"""
+
 def backward(
     tensors: Tensor | Sequence[Tensor],
     grad_tensors: Tensor | Sequence[Tensor | None] | None = None,
@@ -3762,11 +4523,17 @@ def bincount(input: TensorLike, weights: TensorLike | None = None, minlength: in
 def bitwise_and(input: TensorLike, other: TensorLike) -> Tensor:
     """the bits that both have; of bools, whether both are true"""
 
+def bitwise_left_shift(input: TensorLike, other: TensorLike) -> Tensor:
+    """input times 2^other, of integers; 0 if no bit is left or other is negative"""
+
 def bitwise_not(input: TensorLike) -> Tensor:
     """each bit of x turned; of bools, logical_not"""
 
 def bitwise_or(input: TensorLike, other: TensorLike) -> Tensor:
     """the bits that any has; of bools, whether any is true"""
+
+def bitwise_right_shift(input: TensorLike, other: TensorLike) -> Tensor:
+    """input / 2^other rounded down, of integers; the sign alone where no bit is left or other is negative"""
 
 def bitwise_xor(input: TensorLike, other: TensorLike) -> Tensor:
     """the bits in which they differ; of bools, whether they differ"""
@@ -3817,11 +4584,26 @@ def cdist(
 def ceil(input: TensorLike) -> Tensor:
     """the least whole number >= x; derivative 0"""
 
+def celu(input: TensorLike, alpha: float = 1.0) -> Tensor:
+    """x above 0, alpha (e^(x / alpha) - 1) below. Source: Barron (2017), arXiv:1704.07483"""
+
 def checkpoint(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """function(*args, **kwargs), whose derivative runs it again."""
 
 def chunk(input: TensorLike, chunks: int, dim: int = 0, *, axis: int = ...) -> tuple[Tensor, ...]:
     """At most `chunks` parts of the axis dim, all of one size (the last may be smaller). Views."""
+
+def clamp(input: TensorLike, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
+    """input, but min where it is below and max where it is above; numbers or tensors. At a bound the derivative is 1"""
+
+def clamp_max(input: TensorLike, max: TensorLike) -> Tensor:
+    """min(input, max)"""
+
+def clamp_min(input: TensorLike, min: TensorLike) -> Tensor:
+    """max(input, min)"""
+
+def clip(input: TensorLike, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
+    """input, but min where it is below and max where it is above; numbers or tensors. At a bound the derivative is 1"""
 
 def clone(input: TensorLike) -> Tensor:
     """A copy whose elements lie in row-major order."""
@@ -3845,8 +4627,14 @@ def concatenate(tensors: Sequence[Tensor], dim: int = 0, *, axis: int = ...) -> 
 def contiguous(input: TensorLike) -> Tensor:
     """A copy whose elements lie in row-major order."""
 
+def copysign(input: TensorLike, other: TensorLike) -> Tensor:
+    """|input| with the sign of other"""
+
 def cos(input: TensorLike) -> Tensor:
     """cos x"""
+
+def cosh(input: TensorLike) -> Tensor:
+    """(e^x + e^-x) / 2"""
 
 def count_nonzero(input: TensorLike, dim: Size | None = None, *, axis: Size | None = ...) -> Tensor:
     """How many elements along the axes dim (None: all) are not 0, int64."""
@@ -3909,6 +4697,9 @@ def diagflat(input: TensorLike, offset: int = 0) -> Tensor:
 def diagonal(input: TensorLike, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """The diagonal of the axes dim1 and dim2, as the last axis: offset columns to the right of the main one, or -offset rows below. A view."""
 
+def digamma(input: TensorLike) -> Tensor:
+    """the derivative of ln Gamma(x); NaN at negative whole numbers"""
+
 def dist(input: TensorLike, other: TensorLike, p: float = 2.0) -> Tensor:
     """The p-norm of input - other."""
 
@@ -3960,8 +4751,17 @@ def eq(input: TensorLike, other: TensorLike) -> Tensor:
 def erf(input: TensorLike) -> Tensor:
     """2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x"""
 
+def erfc(input: TensorLike) -> Tensor:
+    """1 - erf(x), also where that is small"""
+
+def erfinv(input: TensorLike) -> Tensor:
+    """y for x = erf(y)"""
+
 def exp(input: TensorLike) -> Tensor:
     """e^x"""
+
+def exp2(input: TensorLike) -> Tensor:
+    """2^x"""
 
 @overload
 def expand(input: TensorLike, size: Size) -> Tensor: ...
@@ -4006,11 +4806,20 @@ def fliplr(input: TensorLike) -> Tensor:
 def flipud(input: TensorLike) -> Tensor:
     """The rows (axis 0) backwards. A copy."""
 
+def float_power(input: TensorLike, exponent: TensorLike) -> Tensor:
+    """input^exponent in float64"""
+
 def floor(input: TensorLike) -> Tensor:
     """the largest whole number <= x; derivative 0"""
 
 def floor_divide(input: TensorLike, other: TensorLike) -> Tensor:
     """input / other rounded down, as (input - fmod(input, other)) / other: 1 // 0.1 is 9. ValueError for integers by 0"""
+
+def fmax(input: TensorLike, other: TensorLike) -> Tensor:
+    """max(input, other); of a number and NaN the number"""
+
+def fmin(input: TensorLike, other: TensorLike) -> Tensor:
+    """min(input, other); of a number and NaN the number"""
 
 def fmod(input: TensorLike, other: TensorLike) -> Tensor:
     """what is left of input / other rounded towards 0, with the sign of input; exact. ValueError for integers by 0"""
@@ -4061,6 +4870,9 @@ def gather(
     sparse_grad: bool = False,
 ) -> Tensor:
     """out[i, j, ..] is input at i, j, .. with the number index[i, j, ..] in place of that along dim. index has as many axes as input and the shape of the result; its elements are 0 to input.shape[dim] - 1."""
+
+def gcd(input: TensorLike, other: TensorLike) -> Tensor:
+    """the greatest common divisor of integers"""
 
 def ge(input: TensorLike, other: TensorLike) -> Tensor:
     """input >= other"""
@@ -4122,6 +4934,12 @@ def gt(input: TensorLike, other: TensorLike) -> Tensor:
 def guard(object: object, name: str) -> None:
     """While a function is captured: its program may be reused only as long as object.name compares equal to its value now."""
 
+def hardshrink(input: TensorLike, lambd: float = 0.5) -> Tensor:
+    """x where |x| > lambd, else 0"""
+
+def heaviside(input: TensorLike, values: TensorLike) -> Tensor:
+    """0 below 0, 1 above, values at 0"""
+
 def histc(input: TensorLike, bins: int = 100, min: float = 0.0, max: float = 0.0) -> Tensor:
     """How many elements lie in each of `bins` intervals of one length from min to max, which is in the last one; where both are 0, from the least to the largest element. Not differentiable."""
 
@@ -4132,6 +4950,9 @@ def host_call(
     dtypes: Sequence[DType],
 ) -> list[Tensor]:
     """function(*arrays) -> arrays of these shapes and dtypes; inside a program it is called at each run."""
+
+def hypot(input: TensorLike, other: TensorLike) -> Tensor:
+    """(input^2 + other^2)^(1/2); no square overflows; derivative 0 at 0"""
 
 def index_add(
     input: TensorLike,
@@ -4194,6 +5015,11 @@ def is_capturing() -> bool:
 def is_grad_enabled() -> bool:
     """Whether operations are recorded for derivatives on this thread."""
 
+def isclose(
+    input: TensorLike, other: TensorLike, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> Tensor:
+    """whether |input - other| <= atol + rtol |other|, or both are equal, or with equal_nan both NaN"""
+
 def isfinite(input: TensorLike) -> Tensor:
     """whether input is neither infinite nor NaN"""
 
@@ -4212,6 +5038,12 @@ def isinf(input: TensorLike) -> Tensor:
 def isnan(input: TensorLike) -> Tensor:
     """whether input is NaN"""
 
+def isneginf(input: TensorLike) -> Tensor:
+    """whether input is -inf"""
+
+def isposinf(input: TensorLike) -> Tensor:
+    """whether input is inf"""
+
 def kron(input: TensorLike, other: TensorLike) -> Tensor:
     """Kronecker's product: the blocks x_i y, in blocks along each axis; axes that one side lacks have size 1."""
 
@@ -4226,14 +5058,26 @@ def kthvalue(
 ) -> return_types.kthvalue:
     """The k-th smallest element along dim, counted from 1, and its number there. NaN is above all."""
 
+def lcm(input: TensorLike, other: TensorLike) -> Tensor:
+    """the least common multiple of integers"""
+
+def ldexp(input: TensorLike, other: TensorLike) -> Tensor:
+    """input 2^other"""
+
 def le(input: TensorLike, other: TensorLike) -> Tensor:
     """input <= other"""
+
+def lerp(input: TensorLike, end: TensorLike, weight: TensorLike) -> Tensor:
+    """input + weight (end - input), exact for weights 0 and 1"""
 
 def less(input: TensorLike, other: TensorLike) -> Tensor:
     """input < other"""
 
 def less_equal(input: TensorLike, other: TensorLike) -> Tensor:
     """input <= other"""
+
+def lgamma(input: TensorLike) -> Tensor:
+    """ln |Gamma(x)|"""
 
 def linear(input: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor:
     """x W^T + b: x is (..., in), weight (out, in), bias (out,) or None; the result is (..., out)."""
@@ -4258,8 +5102,14 @@ def live_nodes() -> int:
 def log(input: TensorLike) -> Tensor:
     """ln x; a zero gradient stays zero at x = 0"""
 
+def log10(input: TensorLike) -> Tensor:
+    """ln x / ln 10, whole numbers of powers of 10"""
+
 def log1p(input: TensorLike) -> Tensor:
     """ln(1 + x), also where x is small; a zero gradient stays zero at x = -1"""
+
+def log2(input: TensorLike) -> Tensor:
+    """ln x / ln 2, whole numbers of powers of 2"""
 
 def log_softmax(
     input: TensorLike,
@@ -4270,11 +5120,29 @@ def log_softmax(
 ) -> Tensor:
     """x - ln sum exp(x) along the axis dim. No finite x overflows."""
 
+def logaddexp(input: TensorLike, other: TensorLike) -> Tensor:
+    """ln(e^input + e^other); nothing overflows"""
+
+def logaddexp2(input: TensorLike, other: TensorLike) -> Tensor:
+    """log2(2^input + 2^other); nothing overflows"""
+
 def logcumsumexp(input: TensorLike, dim: int = ..., *, axis: int = ...) -> Tensor:
     """ln sum exp of x[0], ..., x[k] for each k along the axis dim, of integers in float32. No finite x overflows."""
 
+def logical_and(input: TensorLike, other: TensorLike) -> Tensor:
+    """whether neither is 0"""
+
 def logical_not(input: TensorLike) -> Tensor:
     """whether x is 0"""
+
+def logical_or(input: TensorLike, other: TensorLike) -> Tensor:
+    """whether any is not 0"""
+
+def logical_xor(input: TensorLike, other: TensorLike) -> Tensor:
+    """whether one of them alone is 0"""
+
+def logit(input: TensorLike, eps: float | None = None) -> Tensor:
+    """ln(x / (1 - x)); with eps of x kept in [eps, 1 - eps]"""
 
 def logspace(
     start: float,
@@ -4419,6 +5287,14 @@ def multiply(input: TensorLike, other: TensorLike) -> Tensor:
 def mv(input: TensorLike, vec: TensorLike) -> Tensor:
     """x v of a matrix (m, k) and a vector (k,)."""
 
+def mvlgamma(input: TensorLike, p: int) -> Tensor:
+    """ln of the multivariate gamma function: p (p - 1) / 4 ln pi + sum over j < p of ln Gamma(input - j / 2)"""
+
+def nan_to_num(
+    input: TensorLike, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
+) -> Tensor:
+    """input with NaN, inf and -inf replaced: by `nan`, `posinf` and `neginf`, or the largest and least numbers"""
+
 def nanmean(
     input: TensorLike,
     dim: Size | None = None,
@@ -4472,6 +5348,9 @@ def neg(input: TensorLike) -> Tensor:
 
 def negative(input: TensorLike) -> Tensor:
     """-x"""
+
+def nextafter(input: TensorLike, other: TensorLike) -> Tensor:
+    """the number next to input towards other"""
 
 def node_bytes(n_inputs: int, n_outputs: int) -> int:
     """Bytes of one graph node, buffers apart."""
@@ -4537,8 +5416,14 @@ def permute(input: TensorLike, *dims: int) -> Tensor:
 def poisson(input: TensorLike, *, generator: Any = None) -> Tensor:
     """Counts of the Poisson distribution whose rate the element is, of input's shape and dtype. ValueError where a rate is negative or not finite."""
 
+def positive(input: TensorLike) -> Tensor:
+    """input as it is"""
+
 def pow(input: TensorLike, exponent: TensorLike) -> Tensor:
     """input^exponent as C's pow; of integers an integer. At input 0 the derivative by exponents >= 0 is 0"""
+
+def prelu(input: TensorLike, weight: TensorLike) -> Tensor:
+    """x above 0, weight x below: one weight, or one per channel (axis 1). Source: He et al. (2015), arXiv:1502.01852"""
 
 def prod(
     input: TensorLike,
@@ -4602,6 +5487,9 @@ def round(input: TensorLike, *, decimals: int = 0) -> Tensor:
 def rsqrt(input: TensorLike) -> Tensor:
     """x^(-1/2)"""
 
+def rsub(input: TensorLike, other: TensorLike, *, alpha: float = 1.0) -> Tensor:
+    """other - alpha input"""
+
 @overload
 def scatter(
     input: TensorLike,
@@ -4660,6 +5548,9 @@ def searchsorted(
 def select(input: TensorLike, dim: int = ..., index: int = ..., *, axis: int = ...) -> Tensor:
     """x[index] on axis dim, which is gone in the result; a negative index counts from the end. A view."""
 
+def selu(input: TensorLike) -> Tensor:
+    """scale (x above 0, alpha (e^x - 1) below) with alpha = 1.6733 and scale = 1.0507, which keep mean 0 and variance 1. Source: Klambauer et al. (2017), arXiv:1706.02515"""
+
 def set_anomaly(on: bool, check_nan: bool) -> None:
     """Whether recorded ops note their lines, and sweeps look for NaN."""
 
@@ -4675,6 +5566,9 @@ def set_num_threads(n: int) -> None:
 def set_recording(on: bool) -> None:
     """Whether operations are recorded from here on, on this thread."""
 
+def sgn(input: TensorLike) -> Tensor:
+    """-1, 0 or 1, as sign"""
+
 def shuffled(n: int) -> Tensor:
     """An order of n samples, drawn from the default generator as a Trainer draws it."""
 
@@ -4684,8 +5578,17 @@ def sigmoid(input: TensorLike) -> Tensor:
 def sign(input: TensorLike) -> Tensor:
     """-1, 0 or 1 as x is below, at or above 0; 0 for NaN"""
 
+def signbit(input: TensorLike) -> Tensor:
+    """whether input has a minus sign, as -0 has"""
+
 def sin(input: TensorLike) -> Tensor:
     """sin x"""
+
+def sinc(input: TensorLike) -> Tensor:
+    """sin(pi x) / (pi x), 1 at 0"""
+
+def sinh(input: TensorLike) -> Tensor:
+    """(e^x - e^-x) / 2"""
 
 def snapshot(tensors: Sequence[Tensor]) -> list[Tensor]:
     """The values that the tensors have now, with their histories, as tensors of their own."""
@@ -4831,6 +5734,9 @@ def take_along_dim(
 ) -> Tensor:
     """gather whose input and indices broadcast but for axis dim; without dim, of input in row-major order. Indices below 0 count from the end."""
 
+def tan(input: TensorLike) -> Tensor:
+    """sin x / cos x"""
+
 def tanh(input: TensorLike) -> Tensor:
     """(e^x - e^-x) / (e^x + e^-x)"""
 
@@ -4845,6 +5751,9 @@ def tensor(
 
     Python floats become float32, ints int64, bools bool_; beside NumPy's numbers, what PyTorch makes of them.
     """
+
+def threshold(input: TensorLike, threshold: float, value: float) -> Tensor:
+    """x above threshold, else value"""
 
 @overload
 def tile(input: TensorLike, dims: Size) -> Tensor: ...
@@ -4981,6 +5890,9 @@ def where(condition: TensorLike, input: TensorLike, other: TensorLike) -> Tensor
 def where(condition: TensorLike) -> tuple[Tensor, ...]:
     """input where condition is true, else other"""
 
+def xlogy(input: TensorLike, other: TensorLike) -> Tensor:
+    """input ln other; 0 where input is 0, unless other is NaN"""
+
 def zeros(
     *size: Size,
     dtype: DTypeLike | None = None,
@@ -5021,8 +5933,12 @@ __all__ = [
     "Trainer",
     "abs",
     "absolute",
+    "acos",
+    "acosh",
     "add",
     "addbmm",
+    "addcdiv",
+    "addcmul",
     "addmm",
     "addmv",
     "addr",
@@ -5035,12 +5951,24 @@ __all__ = [
     "anomaly",
     "any",
     "arange",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
     "argmax",
     "argmin",
     "argsort",
     "argwhere",
     "as_tensor",
     "asarray",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
     "backward",
     "baddbmm",
     "batch",
@@ -5049,8 +5977,10 @@ __all__ = [
     "bilinear",
     "bincount",
     "bitwise_and",
+    "bitwise_left_shift",
     "bitwise_not",
     "bitwise_or",
+    "bitwise_right_shift",
     "bitwise_xor",
     "bmm",
     "bool_",
@@ -5062,14 +5992,21 @@ __all__ = [
     "cat",
     "cdist",
     "ceil",
+    "celu",
     "checkpoint",
     "chunk",
+    "clamp",
+    "clamp_max",
+    "clamp_min",
+    "clip",
     "clone",
     "compiled",
     "concat",
     "concatenate",
     "contiguous",
+    "copysign",
     "cos",
+    "cosh",
     "count_nonzero",
     "cross",
     "cummax",
@@ -5086,6 +6023,7 @@ __all__ = [
     "diag_embed",
     "diagflat",
     "diagonal",
+    "digamma",
     "dist",
     "div",
     "divide",
@@ -5095,7 +6033,10 @@ __all__ = [
     "enable_grad",
     "eq",
     "erf",
+    "erfc",
+    "erfinv",
     "exp",
+    "exp2",
     "expand",
     "expand_as",
     "expm1",
@@ -5108,8 +6049,11 @@ __all__ = [
     "float16",
     "float32",
     "float64",
+    "float_power",
     "floor",
     "floor_divide",
+    "fmax",
+    "fmin",
     "fmod",
     "frac",
     "from_dlpack",
@@ -5117,6 +6061,7 @@ __all__ = [
     "full",
     "full_like",
     "gather",
+    "gcd",
     "ge",
     "gelu",
     "ger",
@@ -5127,8 +6072,11 @@ __all__ = [
     "greater_equal",
     "gt",
     "guard",
+    "hardshrink",
+    "heaviside",
     "histc",
     "host_call",
+    "hypot",
     "index_add",
     "index_copy",
     "index_fill",
@@ -5143,23 +6091,38 @@ __all__ = [
     "int64",
     "is_capturing",
     "is_grad_enabled",
+    "isclose",
     "isfinite",
     "isin",
     "isinf",
     "isnan",
+    "isneginf",
+    "isposinf",
     "kron",
     "kthvalue",
+    "lcm",
+    "ldexp",
     "le",
+    "lerp",
     "less",
     "less_equal",
+    "lgamma",
     "linear",
     "linspace",
     "live_nodes",
     "log",
     "log1p",
+    "log2",
+    "log10",
     "log_softmax",
+    "logaddexp",
+    "logaddexp2",
     "logcumsumexp",
+    "logical_and",
     "logical_not",
+    "logical_or",
+    "logical_xor",
+    "logit",
     "logspace",
     "logsumexp",
     "lt",
@@ -5183,6 +6146,8 @@ __all__ = [
     "multinomial",
     "multiply",
     "mv",
+    "mvlgamma",
+    "nan_to_num",
     "nanmean",
     "nanmedian",
     "nansum",
@@ -5190,6 +6155,7 @@ __all__ = [
     "ne",
     "neg",
     "negative",
+    "nextafter",
     "no_grad",
     "node_bytes",
     "norm",
@@ -5200,7 +6166,9 @@ __all__ = [
     "outer",
     "permute",
     "poisson",
+    "positive",
     "pow",
+    "prelu",
     "prod",
     "put",
     "rad2deg",
@@ -5218,19 +6186,25 @@ __all__ = [
     "rot90",
     "round",
     "rsqrt",
+    "rsub",
     "scatter",
     "scatter_add",
     "scatter_reduce",
     "searchsorted",
     "select",
+    "selu",
     "set_anomaly",
     "set_default_dtype",
     "set_num_threads",
     "set_recording",
+    "sgn",
     "shuffled",
     "sigmoid",
     "sign",
+    "signbit",
     "sin",
+    "sinc",
+    "sinh",
     "snapshot",
     "softmax",
     "softplus",
@@ -5251,8 +6225,10 @@ __all__ = [
     "t",
     "take",
     "take_along_dim",
+    "tan",
     "tanh",
     "tensor",
+    "threshold",
     "tile",
     "topk",
     "trace",
@@ -5273,6 +6249,7 @@ __all__ = [
     "view",
     "view_as",
     "where",
+    "xlogy",
     "zeros",
     "zeros_like",
 ]

@@ -311,12 +311,39 @@ OPERATORS = {
 OPERATORS |= dict.fromkeys(("__neg__", "__pos__", "__abs__", "__invert__"), "(self) -> Tensor")
 OPERATORS |= {
     f"__{r}{name}__": "(self, other: TensorLike, /) -> Tensor"
-    for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "matmul", "pow", "and", "or", "xor")
+    for name in (
+        "add",
+        "sub",
+        "mul",
+        "truediv",
+        "floordiv",
+        "mod",
+        "matmul",
+        "pow",
+        "and",
+        "or",
+        "xor",
+        "lshift",
+        "rshift",
+    )
     for r in ("", "r")
 } | {f"__{name}__": "(self, other: TensorLike, /) -> Tensor" for name in ("lt", "le", "gt", "ge")}
 OPERATORS |= {
     f"__i{name}__": "(self: Self, other: TensorLike, /) -> Self"
-    for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor")
+    for name in (
+        "add",
+        "sub",
+        "mul",
+        "truediv",
+        "floordiv",
+        "mod",
+        "pow",
+        "and",
+        "or",
+        "xor",
+        "lshift",
+        "rshift",
+    )
 }
 # Their result in object is bool.
 OPERATORS |= dict.fromkeys(("__eq__", "__ne__"), "(self, other: object, /) -> Tensor")

@@ -362,7 +362,7 @@ def gumbel_softmax(
     """Draw from the categorical distribution of some scores, relaxed: softmax((logits + g) / tau).
 
     g are numbers of Gumbel's distribution, drawn from the default generator. Source: Jang, Gu and Poole
-    (2017), arXiv:1611.01144; Maddison, Mnih and Teh (2017), arXiv:1611.00712.
+    (2017), arXiv:1611.01144; Maddison et al. (2017), arXiv:1611.00712.
 
     Parameters
     ----------

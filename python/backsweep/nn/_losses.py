@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from typing import Literal
 
 import numpy.typing as npt
 
@@ -88,7 +89,7 @@ def _cross_entropy_of(
     target: Tensor | npt.ArrayLike,
     weight: Tensor | None,
     ignore_index: int,
-    reduction: str,
+    reduction: Reduction,
     label_smoothing: float,
 ) -> Tensor:
     input, target = tensor(op, "input", input), tensor(op, "target", target)
@@ -364,7 +365,7 @@ def kl_div(
     target: Tensor,
     size_average: bool | None = None,
     reduce: bool | None = None,
-    reduction: str = "mean",
+    reduction: Literal["none", "batchmean", "mean", "sum"] = "mean",
     log_target: bool = False,
 ) -> Tensor:
     """Kullback-Leibler divergence of distributions: y (log y - x), x the logarithm of a probability.
@@ -387,12 +388,11 @@ def kl_div(
         If the shapes differ.
     """
     op = "kl_div"
-    how = word(op, size_average, reduce, reduction, ("mean", "batchmean", "sum", "none"))
+    how = word(op, size_average, reduce, "sum" if reduction == "batchmean" else reduction)
     input, target = operands(op, input, target)
     if flag(op, "log_target", log_target):
         loss = _core.exp(target) * (target - input)
     else:
         loss = _core.xlogy(target, target) - target * input
-    if how == "batchmean":
-        return _core.sum(loss) / input.shape[0] if input.ndim else loss
-    return reduced(loss, how)
+    total = reduced(loss, how)
+    return total / input.shape[0] if reduction == "batchmean" and input.ndim else total

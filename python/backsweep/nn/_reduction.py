@@ -15,17 +15,11 @@ __all__ = ["Reduction", "operands", "picked", "reduced", "same_shape", "word"]
 Reduction = Literal["none", "mean", "sum"]
 
 
-def word(
-    op: str,
-    size_average: bool | None,
-    reduce: bool | None,
-    reduction: str,
-    allowed: tuple[str, ...] = ("mean", "sum", "none"),
-) -> str:
+def word(op: str, size_average: bool | None, reduce: bool | None, reduction: Reduction) -> Reduction:
     """Give the reduction, which PyTorch's abandoned arguments replace where they are given."""
     if size_average is None and reduce is None:
-        return one_of(op, "reduction", reduction, allowed)
-    old = "none" if reduce is False else "sum" if size_average is False else "mean"
+        return one_of(op, "reduction", reduction, ("mean", "sum", "none"))
+    old: Reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
     warnings.warn(f'[{op}] size_average and reduce are deprecated: say reduction="{old}"', stacklevel=3)
     return old
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from typing import Literal
 
 from backsweep import _core
 from backsweep._arguments import flag, number, sizes, tensor, whole
@@ -262,7 +263,7 @@ def probability(op: str, p: float) -> float:
 def pad(
     input: Tensor,
     pad: Sequence[int],
-    mode: Literal[constant, reflect, replicate, circular] = "constant",
+    mode: Literal["constant", "reflect", "replicate", "circular"] = "constant",
     value: float | None = None,
 ) -> Tensor:
     """Put a border around a tensor.

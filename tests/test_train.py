@@ -214,11 +214,13 @@ class Counting(nn.Module):
 def test_ctrl_c_stops_between_steps() -> None:
     model = Counting().eval()
     many = np.resize(X, (400_000, 6)), np.resize(Y, 400_000)  # whole batches, so that epochs join smoothly
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # which background jobs ignore
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     start = time.perf_counter()
     timer.start()
     with pytest.raises(KeyboardInterrupt):
         bs.fit(model, *many, epochs=10**9, shuffle=False, progress=False)
+    signal.signal(signal.SIGINT, before)
     assert time.perf_counter() - start < 5
     assert not model.training
     k = int(model.steps)

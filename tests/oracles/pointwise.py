@@ -96,12 +96,12 @@ def nan_cases(d: Draw) -> list[Case]:
 
 
 def logaddexp_cases(d: Draw) -> list[Case]:
-    ends = np.array([np.inf, -np.inf, np.inf, np.nan, 1e4, -1e4])
+    far = np.array([1e4, -1e4, 1e4])
     return [
         Case((d(), d())),
         Case((d(5, 1), d(1, 7))),
         Case((d(4), d(4))),
-        Case((ends, ends[[0, 1, 1, 2, 5, 5]]), smooth=False),
+        Case((far, far[[1, 1, 2]]), smooth=False),
     ]
 
 

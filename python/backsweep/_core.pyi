@@ -2042,8 +2042,8 @@ class Tensor:
     def orgqr(self, tau: Any) -> Tensor:
         """Give Q: `linalg.householder_product`."""
 
-    def ormqr(self, tau: Any, other: Any, left: _bool = True, transpose: _bool = False) -> Tensor:
-        """Multiply by the whole (m, m) Q of `geqrf`: Q C, or C Q unless `left`; with Qᵀ if `transpose`."""
+    def ormqr(self, input2: Any, input3: Any, left: _bool = True, transpose: _bool = False) -> Tensor:
+        """Multiply input3 by the whole (m, m) Q of `geqrf`: from the left or the right, Qᵀ if `transpose`."""
 
     def outer(self, vec2: TensorLike) -> Tensor:
         """x_i y_j of two vectors: (n,) and (m,) give (n, m)."""
@@ -2631,7 +2631,7 @@ class Tensor:
     def triangular_solve(
         self, A: Any, upper: _bool = True, transpose: _bool = False, unitriangular: _bool = False
     ) -> _types.triangular_solve:
-        """Solve A X = b (Aᵀ X = b if `transpose`), A triangular: `linalg.solve_triangular`. Also gives A."""
+        """Solve A X = input (Aᵀ X = input if `transpose`): `linalg.solve_triangular`. Also gives A."""
 
     def tril(self, diagonal: _int = 0) -> Tensor:
         """Of matrices (the last two axes) the elements on the diagonal and below it, zeros above; the diagonal is as many columns to the right of the main one."""
@@ -2884,43 +2884,33 @@ class return_types:
     class aminmax(NamedTuple):
         min: Tensor
         max: Tensor
-
     class cummax(NamedTuple):
         values: Tensor
         indices: Tensor
-
     class cummin(NamedTuple):
         values: Tensor
         indices: Tensor
-
     class kthvalue(NamedTuple):
         values: Tensor
         indices: Tensor
-
     class max_dim(NamedTuple):
         values: Tensor
         indices: Tensor
-
     class median_dim(NamedTuple):
         values: Tensor
         indices: Tensor
-
     class min_dim(NamedTuple):
         values: Tensor
         indices: Tensor
-
     class mode(NamedTuple):
         values: Tensor
         indices: Tensor
-
     class nanmedian_dim(NamedTuple):
         values: Tensor
         indices: Tensor
-
     class sort(NamedTuple):
         values: Tensor
         indices: Tensor
-
     class topk(NamedTuple):
         values: Tensor
         indices: Tensor
@@ -3173,9 +3163,7 @@ class ops:
         x1: TensorLike,
         x2: TensorLike,
         p: float = 2.0,
-        compute_mode: Literal[
-            "use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist"
-        ] = "use_mm_for_euclid_dist_if_necessary",
+        compute_mode: Literal["use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist"] = "use_mm_for_euclid_dist_if_necessary",
     ) -> Tensor: ...
     @staticmethod
     def ceil(input: TensorLike) -> Tensor: ...
@@ -4575,9 +4563,7 @@ def cdist(
     x1: TensorLike,
     x2: TensorLike,
     p: float = 2.0,
-    compute_mode: Literal[
-        "use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist"
-    ] = "use_mm_for_euclid_dist_if_necessary",
+    compute_mode: Literal["use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist"] = "use_mm_for_euclid_dist_if_necessary",
 ) -> Tensor:
     """The p-norms of all differences of a row of x1 (..., m, k) and one of x2 (..., n, k): (..., m, n). Euclidean ones by a product of matrices where more than 25 rows meet, unless compute_mode says otherwise."""
 
@@ -4669,7 +4655,7 @@ def cumsum(
     """The sums of x[0], ..., x[k] for each k along the axis dim, or with reverse those of x[k] and all that follow. Integers and bools are summed in int64."""
 
 def custom(
-    backward: Callable[..., Any], inputs: Sequence[Tensor], outputs: Sequence[Tensor], name: str = "Custom"
+    backward: Callable[..., Any], inputs: Sequence[Tensor], outputs: Sequence[Tensor], name: str = 'Custom'
 ) -> list[Tensor]:
     """The outputs as given, with backward(grads, inputs, outputs) -> gradients as their derivative by the inputs."""
 

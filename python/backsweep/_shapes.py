@@ -9,7 +9,7 @@ import numpy as np
 
 from backsweep import _core
 from backsweep._arguments import one_of, tensor, whole
-from backsweep._core import DType, ShapeError, Tensor
+from backsweep._core import DType, DTypeError, ShapeError, Tensor
 from backsweep._methods import method
 
 __all__ = [
@@ -356,8 +356,14 @@ def cov(
     x = _at_least(2, input)
     x = x if x.dtype.is_floating_point else x.to(_core.float32)
     weights = None
-    for w in (fweights, aweights):
+    for name, w in (("fweights", fweights), ("aweights", aweights)):
         if w is not None:
+            if w.shape != (x.size(1),):
+                raise ShapeError(
+                    f"[cov] {name} is {tuple(w.shape)}: one for each of {x.size(1)} observations"
+                )
+            if w.dtype.is_floating_point != (name == "aweights"):
+                raise DTypeError(f"[cov] {name} is {w.dtype}: fweights are whole numbers, aweights floats")
             weights = w.to(x.dtype) if weights is None else weights * w
     if weights is None:
         total = norm = _core.tensor(float(x.size(1)), dtype=x.dtype)

@@ -2,5 +2,38 @@
 
 from __future__ import annotations
 
-KNOWN: dict[str, str] = {}
-ACCEPTED: dict[str, int] = {}
+KNOWN: dict[str, str] = {
+    "cdist": "p=0 counts: its result requires no gradient",
+    "cholesky_inverse": "the half of the factor that is not read has derivative 0",
+    "cholesky_solve": "the half of the factor that is not read has derivative 0",
+    "cov": "float32 weights of float64 observations count in float64",
+    "gather": "an index without elements has the input's axes too",
+    "linalg.householder_product": "of nothing, a constant",
+    "linalg.lstsq": "the residuals have no derivative where there are none",
+    "linalg.matrix_power": "the power 0 is a constant",
+    "linalg.norm": "the 2-norm of an empty matrix is refused",
+    "linalg.norm[subgradients_at_zero]": "the second derivative at 0 is inf, not NaN",
+    "linalg.vander": "of a vector",
+    "lu": "with get_infos a plain tuple",
+    "nextafter": "not differentiable",
+    "nn.functional.ctc_loss": "second derivatives, which PyTorch refuses",
+    "nn.functional.embedding": "scale_grad_by_freq is refused",
+    "nn.functional.gaussian_nll_loss": "a target without axes does not broadcast",
+    "nn.functional.multi_margin_loss": "scores have an axis of classes",
+    "nn.functional.multilabel_margin_loss": "scores have an axis of classes",
+    "nn.functional.pad[replicate_negative]": "what is cut away to nothing has no border to repeat",
+    "nn.functional.pdist": "p=0 counts: its result requires no gradient",
+    "norm[nuc]": "linalg.matrix_norm",
+}
+ACCEPTED: dict[str, int] = {
+    "aminmax": 1,  # out= of another dtype
+    "bernoulli": 1,  # out= that overlaps the input: results are whole before they are written
+    "cat": 3,
+    "cov": 2,  # negative weights
+    "gather": 2,
+    "log_normal": 1,
+    "masked_select": 1,
+    "multinomial": 1,
+    "nn.functional.embedding": 2,  # of a vector, or of more than two axes
+    "take": 2,
+}

@@ -34,11 +34,18 @@ bool same_array(py::handle object, py::handle bytes) {
   return std::memcmp(array.data(), PyBytes_AS_STRING(bytes.ptr()), static_cast<size_t>(size)) == 0;
 }
 
+// A handle to the memory, with the flag and the cell that a leaf has now.
+Tensor as_it_is(const Tensor& t) {
+  Tensor made = t.alias();
+  made.node()->requires_grad = t.requires_grad();
+  made.node()->cell = t.node()->cell;
+  return made;
+}
+
 // The same memory, which nobody writes while `value` holds it, and the same leaf.
 bool same_tensor(PyObject* o, PyObject* value) {
   if (lies_in_slot(o)) return false;
   const Tensor &now = handle_of(o), &then = as_tensor(value)->t;
-  if (now.same(then)) return true;
   const bool same = now.out().buffer.get() == then.out().buffer.get();
   if (!same) move_to_slot(o);
   return same && now.out().offset == then.out().offset && now.shape() == then.shape() &&
@@ -220,7 +227,7 @@ void Watch::take(std::vector<Guard>& seen, std::vector<Guard>& structure) {
       if (g.kind == Guard::Kind::tensor) {
         PyObject* const o = g.object.ptr();
         if (lies_in_slot(o) || !handle_of(o).has_value()) continue;
-        g.value = py::reinterpret_steal<py::object>(wrap(handle_of(o)));
+        g.value = py::reinterpret_steal<py::object>(wrap(as_it_is(handle_of(o))));
       }
       const bool container = g.kind >= Guard::Kind::list && g.kind != Guard::Kind::tensor;
       if (!container || g.holds()) to.push_back(std::move(g));

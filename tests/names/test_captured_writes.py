@@ -185,8 +185,9 @@ def an_argument_that_is_returned(t: Any, x: Any, v: Any) -> Any:
         return x.mul_(2)
 
 
-# Where it refuses the derivative, as a value that it needs has been written: here that is kept.
-SPENT_IN_PYTORCH: set[str] = set()
+# Where PyTorch refuses the derivative: a value that it needs has been written (here that is kept), or one of
+# several views.
+REFUSED = {"in_place_methods", "what_was_read_stays", "a_row_at_a_time", "through_a_list", "parts"}
 
 
 def numbers(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -228,10 +229,12 @@ def test_captured_as_pytorch(name: str, gradients: bool) -> None:
     torch = pytest.importorskip("torch")
     fn = IDIOMS[name]
     compiled = bs.compile(lambda x, v: fn(bs, x, v))
-    if gradients and name in SPENT_IN_PYTORCH:
-        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+    if gradients and name in REFUSED:
+        with pytest.raises(RuntimeError, match=r"modified by an inplace|is being modified inplace"):
             outcome(torch, lambda x, v: fn(torch, x, v), 0, gradients)
         return
+    if gradients and name == "through_data":
+        pytest.skip("PyTorch's derivative reads what was written after it was saved")
     want = outcome(torch, lambda x, v: fn(torch, x, v), 0, gradients)
     for g, w in zip(outcome(bs, compiled, 0, gradients), want, strict=True):
         np.testing.assert_allclose(g, w, rtol=2e-6, atol=1e-6)

@@ -118,6 +118,7 @@ py::dict describe(const Op& op) {
   d["visibility"] = text_of(op.visibility);
   d["elementwise"] = op.elementwise;
   d["has_forward"] = op.forward != nullptr;
+  d["is_cut"] = op.place != nullptr;
   d["view"] = op.view;
   d["differentiable"] = op.differentiable();
   d["has_grad"] = op.grad != nullptr;

@@ -273,9 +273,15 @@ bool Signature::fits(PyObject* const* args, Py_ssize_t n, PyObject* kwnames) con
   for (size_t k = 0; k < op.attrs.size(); ++k) {
     PyObject* o = bound[n_inputs + k];
     const AttrType type = op.attrs[k].type;
-    if (!o || o == Py_None) continue;
+    if (!o) continue;
+    if (o == Py_None) {
+      if (op.attrs[k].required) return false;
+      continue;
+    }
     if (is_tensor(o) || PyUnicode_Check(o) != (type == AttrType::word)) return false;
-    if (takes_integers(type) && (PyBool_Check(o) || PyFloat_Check(o))) return false;
+    const bool list = PyList_Check(o) || PyTuple_Check(o), index = PyIndex_Check(o) && !PyBool_Check(o);
+    if (takes_integers(type) && !index && !(list && type != AttrType::integer)) return false;
+    if ((type == AttrType::real || type == AttrType::boolean) && (!PyNumber_Check(o) || PyComplex_Check(o))) return false;
   }
   return true;
 }

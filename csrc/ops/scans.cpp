@@ -310,12 +310,12 @@ Op position_op(const char* doc) {
       .attrs = {{"dim", AttrType::integer, true}},
       .infer =
           [](const Attrs* attrs, const Specs& in, Spec* out) {
-            chains_of(running_name<most>(), attrs, in[0].shape);
+            chains_of(position_name<most>(), attrs, in[0].shape);
             out[0].shape = in[0].shape;
             out[0].dtype = DType::i64;
           },
       .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
-        const Chains c = chains_of(running_name<most>(), call.attrs, call.in[0].shape());
+        const Chains c = chains_of(position_name<most>(), call.attrs, call.in[0].shape());
         int64_t* at = call.out[0].as<int64_t>();
         const auto run = [&](auto zero) {
           const auto* x = call.in[0].as<decltype(zero)>();
@@ -328,7 +328,7 @@ Op position_op(const char* doc) {
         return -1;
       },
       .place = [](const Attrs* attrs, const Specs& in,
-                  const Spec*) { return place_chains(chains_of(running_name<most>(), attrs, in[0].shape)); },
+                  const Spec*) { return place_chains(chains_of(position_name<most>(), attrs, in[0].shape)); },
       .cost = cost_of,
       .storage = Storage::cast,
   };

@@ -148,7 +148,8 @@ def attempt(name: str, act: Any) -> Any:
     try:
         return act()
     except DOCUMENTED as error:
-        as_documented = type(error) in EXACT and re.match(rf"\[{name}\] ", str(error))
+        names = "|".join([name, *REGISTRY.get(name, {}).get("overloads", [])])
+        as_documented = type(error) in EXACT and re.match(rf"\[({names})\] ", str(error))
         if not as_documented and not isinstance(error, MemoryError):
             raise AssertionError(repr(error)) from error
         return None

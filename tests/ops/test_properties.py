@@ -109,6 +109,10 @@ def test_linear(data: st.DataObject) -> None:
 # ---- Elementwise -------------------------------------------------------------------------------------------
 
 
+# Whose error is a few units of the result: not that of lerp, which cancels.
+BOUNDED = [op for op in ELEMENTWISE if not (ORACLES[op].bools or ORACLES[op].integers) and op != "lerp"]
+
+
 @some
 @given(st.data())
 def test_elementwise(data: st.DataObject) -> None:
@@ -121,7 +125,7 @@ def test_elementwise(data: st.DataObject) -> None:
     plan = []
     for i in range(data.draw(st.integers(1, 8), label="length")):
         name = data.draw(
-            st.sampled_from([op for op in ELEMENTWISE if not (ORACLES[op].bools or ORACLES[op].integers)]),
+            st.sampled_from(BOUNDED),
             label="op",
         )
         plan.append(

@@ -122,10 +122,10 @@ ORACLES: dict[str, Oracle] = {
         wrong=[Wrong((Z(3),), {}, "ShapeError", ("(3,)",))],
     ),
     "broadcast_to": Oracle(
-        np.broadcast_to,
-        lambda d: [Case((d(*a),), {"shape": b}) for a, b in (((), (2, 3)), ((3, 1), (3, 4)), ((4,), (0, 4)))],
+        lambda x, size: np.broadcast_to(x, size),
+        lambda d: [Case((d(*a),), {"size": b}) for a, b in (((), (2, 3)), ((3, 1), (3, 4)), ((4,), (0, 4)))],
         ints="same",
-        wrong=[Wrong((Z((2, 3)),), {"shape": (2, 4)}, "ShapeError", ("(2, 3)", "(2, 4)"))],
+        wrong=[Wrong((Z((2, 3)),), {"size": (2, 4)}, "ShapeError", ("(2, 3)", "(2, 4)"))],
     ),
     "expand_as": Oracle(
         lambda x, y: np.broadcast_to(x, y.shape),

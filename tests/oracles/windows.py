@@ -84,7 +84,7 @@ ORACLES: dict[str, Oracle] = {
         ints="same",
         wrong=[
             Wrong((Z(()),), {}, "ShapeError", ("0-d",)),
-            Wrong((Z(3),), {"dim1": -1}, "ValueError", ("-1",)),
+            Wrong((Z(3),), {"dim1": -1}, "ValueError", ("dim1", "same axis")),
             Wrong((Z(3),), {"offset": 2**62}, "ShapeError"),
         ],
     ),

@@ -23,6 +23,26 @@ OWN = {"cast", "index_rows", "uniform"}  # PyTorch has none
 # What PyTorch has for memory and devices, or no longer uses.
 LEFT_OUT = {"out", "memory_format", "layout", "device", "out_dtype", "size_average", "reduce", "_stacklevel"}
 DIFFERENT: dict[str, Names] = {
+    # Documented with other words than names, or in forms of which the op is one.
+    "aminmax": (["input"], ["dim", "keepdim"]),
+    "broadcast_to": (["input", "size"], []),
+    "cdist": (["x1", "x2", "p", "compute_mode"], []),
+    "cummax": (["input", "dim"], []),
+    "cummin": (["input", "dim"], []),
+    "expand_as": (["input", "other"], []),
+    "max": (["input"], []),
+    "median": (["input"], []),
+    "min": (["input"], []),
+    "mode": (["input", "dim", "keepdim"], []),
+    "nanmedian": (["input"], []),
+    "norm": (["input", "p", "dim", "keepdim", "dtype"], []),
+    "repeat": (["input", "repeats"], []),
+    "reshape_as": (["input", "other"], []),
+    "rot90": (["input", "k", "dims"], []),
+    "std_mean": (["input", "dim"], ["correction", "keepdim"]),
+    "unfold": (["input", "dimension", "size", "step"], []),  # the method; the function is of images
+    "var_mean": (["input", "dim"], ["correction", "keepdim"]),
+    "view_as": (["input", "other"], []),
     # Documented as methods, or not in full.
     "index_fill": (["input", "dim", "index", "value"], []),
     "index_reduce": (["input", "dim", "index", "source", "reduce"], ["include_self"]),
@@ -60,7 +80,7 @@ DIFFERENT: dict[str, Names] = {
         ["distance_function", "margin", "swap", "reduction"],
     ),
 }
-MORE = {"cumsum": {"reverse"}}  # by name only
+MORE = {"cumprod": {"reverse"}, "cumsum": {"reverse"}}  # by name only
 
 
 def ours(fn: Callable[..., Any]) -> Names:

@@ -58,17 +58,19 @@ double v_erfc(double x) { return std::erfc(x); }
 double v_hypot(double x, double y) { return std::hypot(x, y); }
 double v_lerp(double x, double y, double w) { return std::fabs(w) < 0.5 ? x + w * (y - x) : y - (y - x) * (1 - w); }
 double v_xlogy(double x, double y) { return x == 0 && y == y ? 0 : x * std::log(y); }
-// By halves: x = erf(y) where erf is steep, else 1 - |x| = erfc(y).
+// By halves, then by Newton's steps: x = erf(y) where erf is steep, else 1 - |x| = erfc(y).
 double v_erfinv(double x) {
   if (!(std::fabs(x) < 1)) return std::fabs(x) == 1 ? std::copysign(INFINITY, x) : NAN;
   const long double a = std::fabs(static_cast<long double>(x));
+  const auto off = [a](long double y) { return a < 0.5L ? std::erf(y) - a : 1 - a - std::erfc(y); };
   long double lo = 0, hi = 6;
-  for (int i = 0; i < 80; ++i) {
+  for (int i = 0; i < 16; ++i) {
     const long double y = (lo + hi) / 2;
-    const bool below = a < 0.5L ? std::erf(y) < a : std::erfc(y) > 1 - a;
-    (below ? lo : hi) = y;
+    (off(y) < 0 ? lo : hi) = y;
   }
-  return std::copysign(static_cast<double>((lo + hi) / 2), x);
+  long double y = lo;
+  for (int i = 0; i < 5; ++i) y -= off(y) * std::exp(y * y) * 0.886226925452758013649083741670572591L;
+  return static_cast<double>(std::copysign(y, static_cast<long double>(x)));
 }
 double v_pow(double x, double y) { return std::pow(x, y); }
 Wide v_pow(Wide x, Wide y) {  // of 64-bit integers, wrapping as they do

@@ -125,7 +125,7 @@ const Op positive_op{.name = "positive",
                      .visibility = Visibility::method,
                      .compose = one<[](const Given& x) {
                        if (x[0].dtype() == DType::b8) throw DTypeError("[positive] input is bool, which has no sign");
-                       return view_as_is(x[0]);
+                       return view_as_is(contiguous(x[0]));
                      }>};
 BS_REGISTER(positive_op);
 
@@ -276,7 +276,7 @@ const Op nan_to_num_op{
     .underscored = true,
     .compose = one<[](const Given& x) {
       const Tensor& t = x[0];
-      if (!is_float(t.dtype())) return view_as_is(t);
+      if (!is_float(t.dtype())) return view_as_is(contiguous(t));
       const auto by = [&](int k, double otherwise) { return x.attrs().has(k) ? x.number(k) : otherwise; };
       const double most = largest(t.dtype());
       Tensor y = t;

@@ -102,7 +102,7 @@ const Function kFunctions[] = {
     BS_FUNCTION(asinh, 4, -3, 3, std::asinh(x)),
     BS_FUNCTION(acosh, 4, 1, 3, std::acosh(x)),
     BS_FUNCTION(atanh, 4, -1, 1, std::atanh(x)),
-    BS_FUNCTION(erfc, 4, -7, 28, std::erfc(x)),
+    BS_FUNCTION(erfc, 5, -7, 28, std::erfc(x)),
     BS_FUNCTION(erfinv, 4, -1, 1, erfinv(x)),
     BS_FUNCTION(sqrt, 0.5, 0, 4, std::sqrt(x)),
     BS_FUNCTION(rsqrt, 2, 0, 4, 1 / std::sqrt(x)),

@@ -17,10 +17,13 @@ PAIRS = (((), ()), ((6,), ()), ((5, 1), (1, 7)), ((2, 3), (2, 3)))
 
 def of_one(value: Callable[..., Any], low: float = -3, high: float = 3, **options: Any) -> Oracle:
     """The oracle of a function of one operand, drawn from an interval; `attrs` are those of all cases."""
-    attrs = options.pop("attrs", ({},))
-    return Oracle(
-        value, lambda d: [Case((d(*s, low=low, high=high),), a) for a in attrs for s in SHAPES], **options
-    )
+    attrs, large = options.pop("attrs", ({},)), options.pop("large", False)
+
+    def cases(d: Draw) -> list[Case]:
+        made = [Case((d(*s, low=low, high=high),), a) for a in attrs for s in SHAPES]
+        return made + [Case((d(200, 300, low=low, high=high),), attrs[0], large=True)] * large
+
+    return Oracle(value, cases, **options)
 
 
 def of_two(value: Callable[..., Any], low: float = -3, high: float = 3, **options: Any) -> Oracle:
@@ -215,14 +218,14 @@ ORACLES: dict[str, Oracle] = {
     "special_ndtr": of_one(lambda x: 0.5 * erfc(-x * math.sqrt(0.5)), ints="float", ulp=8),
     "special_xlog1py": of_two(lambda x, y: x * np.log1p(y), 0.3, 3, ints="float"),
     "lgamma": of_one(lgamma, 2.5, 9, ints="float"),
-    "lgamma_each": of_one(lgamma, 2.5, 9),
+    "lgamma_each": of_one(lgamma, 2.5, 9, large=True),
     "digamma": of_one(digamma, 2, 9, ints="float", ulp=32),
-    "digamma_each": of_one(digamma, 2, 9, ulp=32),
+    "digamma_each": of_one(digamma, 2, 9, ulp=32, large=True),
     "special_polygamma": of_one(
         polygamma, 2, 9, ints="float", ulp=64, attrs=tuple({"n": n} for n in (0, 1, 3))
     ),
     "mvlgamma": of_one(mvlgamma, 3.5, 9, ints="float", ulp=32, attrs=({"p": 1}, {"p": 3})),
-    "zeta_each": of_one(lambda q, s: zeta(s, q), 0.5, 4, ulp=64, attrs=({"s": 2.0}, {"s": 3.5})),
+    "zeta_each": of_one(lambda q, s: zeta(s, q), 0.5, 4, ulp=64, attrs=({"s": 2.0}, {"s": 3.5}), large=True),
     "nextafter": of_two(np.nextafter, flat=True),
     "nextafter_each": Oracle(np.nextafter, lambda d: [Case((d(7), d(7)))], flat=True),
     "gcd": Oracle(np.gcd, integer_cases, flat=True),

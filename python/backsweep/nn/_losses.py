@@ -225,14 +225,14 @@ def nll_loss(
         )
     wanted = target.shape
     _check_classes(op, input, wanted)
-    rows, labels = _classes_last(input), _core.reshape(target, (prod(wanted),))
+    rows, labels = _classes_last(input), _core.reshape(target, (prod(wanted), 1))
     counts = labels != whole(op, "ignore_index", ignore_index, None)
     label = _core.where(counts, labels, 0)
-    loss = -picked(op, rows, label)
-    share = _core.cast(counts, rows.dtype)
+    gain, share = picked(op, rows, label), counts
     if weight is not None:
-        share = share * _core.index_rows(_class_weight(op, input, weight), label)
-    loss = _core.where(counts, loss * share, 0.0)
+        share = _core.where(counts, _core.index_rows(_class_weight(op, input, weight), label), 0.0)
+        gain = gain * share
+    loss = -_core.where(counts, gain, 0.0)
     if reduction_word == "none":
         return _core.reshape(loss, wanted)
     total = _core.sum(loss)

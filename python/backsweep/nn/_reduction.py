@@ -50,12 +50,8 @@ def operands(op: str, input: Any, target: Any) -> tuple[Tensor, Tensor]:
 
 
 def picked(op: str, rows: Tensor, labels: Tensor) -> Tensor:
-    """Give rows[i, labels[i]], of rows (n, C) and labels (n, ...), or raise for a class that there is not."""
-    n, classes = rows.shape
-    first = _core.reshape(_core.arange(n) * classes, (n, *[1] * (labels.ndim - 1)))
-    # A class that there is not becomes a place that there is not.
-    right = (labels >= 0) & (labels < classes)
+    """Give rows[i, labels[i, j]], of rows (n, C) and labels (n, m), or raise where there is no such class."""
     try:
-        return _core.index_rows(_core.reshape(rows, (n * classes,)), _core.where(right, labels + first, -1))
+        return _core.gather(rows, 1, labels)
     except IndexError:
-        raise IndexError(f"[{op}] a target is not among the {classes} classes of the input") from None
+        raise IndexError(f"[{op}] a target is not among the {rows.shape[1]} classes of the input") from None

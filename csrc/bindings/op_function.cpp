@@ -155,7 +155,11 @@ PyObject* get_doc(PyObject* self, void*) {
   if (!s.in_place) return PyUnicode_FromString(doc);
   return PyUnicode_FromFormat("%s\n\nIn place: the result becomes the value of the tensor, which is returned.", doc);
 }
-PyObject* get_text(PyObject* self, void*) { return PyUnicode_FromString(signature_of(self).parameters.text.c_str()); }
+PyObject* get_text(PyObject* self, void*) {
+  // One text would not be true of several ops.
+  if (!signature_of(self).overloads.empty()) Py_RETURN_NONE;
+  return PyUnicode_FromString(signature_of(self).parameters.text.c_str());
+}
 PyObject* get_module(PyObject* self, void*) {
   return PyUnicode_FromString(signature_of(self).op.visibility == Visibility::hidden ? "backsweep._core.ops"
                                                                                      : "backsweep");

@@ -4,6 +4,7 @@
 optimizers, `bs.compile` makes static programs, `bs.fit` trains.
 """
 
+from math import e, inf, nan, pi
 from typing import TYPE_CHECKING
 
 from backsweep import (
@@ -226,6 +227,7 @@ __all__ = [
     "dsplit",
     "dstack",
     "dtype",
+    "e",
     "einsum",
     "empty",
     "empty_like",
@@ -255,6 +257,7 @@ __all__ = [
     "hstack",
     "iinfo",
     "index_put",
+    "inf",
     "inference_mode",
     "info",
     "initial_seed",
@@ -286,6 +289,8 @@ __all__ = [
     "matrix_power",
     "meshgrid",
     "mps",
+    "nan",
+    "newaxis",
     "nn",
     "no_grad",
     "nonzero",
@@ -295,6 +300,7 @@ __all__ = [
     "optim",
     "orgqr",
     "ormqr",
+    "pi",
     "pinverse",
     "polygamma",
     "predict",
@@ -347,6 +353,7 @@ __all__ = [
 ]
 
 # PyTorch's second names. Those that Python has for types of its own are not for `from backsweep import *`.
+newaxis = None
 half, double, short, long = float16, float64, int16, int64
 float, int, bool = float32, int32, bool_
 dtype, Size = DType, tuple

@@ -353,8 +353,8 @@ def test_wrong_arguments() -> None:
         SGD([])
     with pytest.raises(TypeError, match="list"):
         SGD(p)
-    with pytest.raises(TypeError, match="Parameter"):
-        SGD([bs.ones(1)])
+    with pytest.raises(ValueError, match="non-leaf"):
+        SGD([p * 2])
     with pytest.raises(ValueError, match="twice"):
         SGD([p, p])
     with pytest.raises(ValueError, match="twice"):

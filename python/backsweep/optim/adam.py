@@ -132,10 +132,10 @@ class Adam(Optimizer):
                 most[0].copy_(u)
             else:
                 new, m, v, t = _adam(p, g, m, v, step, lr, beta1, beta2, eps, decay, decoupled, maximize)
-            p.assign(new)
+            p.copy_(new)
             mean.copy_(m)
             square.copy_(v)
-            step.assign(t)
+            step.copy_(t)
 
 
 class AdamW(Adam):

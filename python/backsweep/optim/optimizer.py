@@ -15,7 +15,7 @@ from backsweep._core import Buffer, GraphError, Parameter, ShapeError, Tensor
 
 __all__ = ["Optimizer", "ParamGroup", "Params"]
 
-Params: TypeAlias = Iterable[Parameter] | Iterable[tuple[str, Parameter]] | Iterable[Mapping[str, Any]]
+Params: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Mapping[str, Any]]
 
 # In the dict of a group, beside the hyperparameters: what PyTorch puts there. It has no effect here.
 _NOTES = ("initial_lr", "param_names", "foreach", "capturable", "differentiable", "fused")
@@ -125,7 +125,7 @@ class ParamGroup(MutableMapping[str, Any]):
         return f"ParamGroup({shown}, {len(vars(self.values_now)['params'])} parameters)"
 
 
-class States(Mapping[Parameter, Mapping[str, Buffer]]):
+class States(Mapping[Tensor, Mapping[str, Buffer]]):
     """What an optimizer remembers of each parameter, by name.
 
     The buffers are there from the start, as zeros: compiled programs hold them. So `del state[p]` and
@@ -133,13 +133,13 @@ class States(Mapping[Parameter, Mapping[str, Buffer]]):
     buffers: ``state[p][name].copy_(value)``.
     """
 
-    def __init__(self, buffers: dict[Parameter, dict[str, Buffer]]) -> None:
+    def __init__(self, buffers: dict[Tensor, dict[str, Buffer]]) -> None:
         self._buffers = buffers
 
-    def __getitem__(self, p: Parameter) -> Mapping[str, Buffer]:
+    def __getitem__(self, p: Tensor) -> Mapping[str, Buffer]:
         return MappingProxyType(self._buffers[p])
 
-    def __delitem__(self, p: Parameter) -> None:
+    def __delitem__(self, p: Tensor) -> None:
         for buffer in self._buffers[p].values():
             buffer.fill_(0.0)
 
@@ -147,7 +147,7 @@ class States(Mapping[Parameter, Mapping[str, Buffer]]):
         for p in self._buffers:
             del self[p]
 
-    def __iter__(self) -> Iterator[Parameter]:
+    def __iter__(self) -> Iterator[Tensor]:
         return iter(self._buffers)
 
     def __len__(self) -> int:
@@ -166,7 +166,7 @@ class Optimizer:
 
     Parameters
     ----------
-    params : iterable of Parameter, of (name, Parameter), or of dict
+    params : iterable of Parameter or other leaves, of (name, Parameter), or of dict
         What to optimize. Dicts hold "params" and hyperparameters of their own: one parameter group each.
     defaults : dict
         The hyperparameters of groups that do not state their own.
@@ -174,7 +174,7 @@ class Optimizer:
     Attributes
     ----------
     param_groups : list of ParamGroup
-    state : mapping of Parameter to mapping of str to Buffer
+    state : mapping of Parameter (or leaf) to mapping of str to Buffer
         `del state[p]` and `state.clear()` let parameters start anew, in compiled steps too.
     """
 
@@ -189,7 +189,7 @@ class Optimizer:
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
         self.param_groups: list[ParamGroup] = []
-        self._buffers: dict[Parameter, dict[str, Buffer]] = {}  # all zeros until a parameter's first step
+        self._buffers: dict[Tensor, dict[str, Buffer]] = {}  # all zeros until a parameter's first step
         self._structure = SimpleNamespace(key=0)  # of the list of groups; each group has its own
         if isinstance(params, Parameter):
             raise TypeError(f"[{self._name}] params is one Parameter; put it into a list")
@@ -272,7 +272,7 @@ class Optimizer:
             raise ValueError(f"{where} {name} is {value!r}; it must be two numbers") from e
         return number(self._name, f"{name}[0]", first), number(self._name, f"{name}[1]", second)
 
-    def _own(self, params: Any, group: ParamGroup | None = None) -> tuple[Parameter, ...]:
+    def _own(self, params: Any, group: ParamGroup | None = None) -> tuple[Tensor, ...]:
         """Give the parameters of a group, or raise if one comes twice."""
         own = self._as_parameters(params)
         seen = {id(p) for other in self.param_groups if other is not group for p in other.values_now.params}
@@ -280,7 +280,7 @@ class Optimizer:
             raise ValueError(f"[{self._name}] a parameter is there twice")
         return own
 
-    def _as_parameters(self, params: Any) -> tuple[Parameter, ...]:
+    def _as_parameters(self, params: Any) -> tuple[Tensor, ...]:
         if not isinstance(params, Iterable):
             raise TypeError(
                 f"[{self._name}] params is {type(params).__name__}; give a list, such as model.parameters()"
@@ -289,10 +289,14 @@ class Optimizer:
         # Pairs are those of named_parameters().
         own = tuple(p[1] if isinstance(p, tuple) and len(p) == 2 else p for p in given)
         for p in own:
-            if not isinstance(p, Parameter):
+            if not isinstance(p, Tensor):
                 raise TypeError(
-                    f"[{self._name}] can only optimize bs.nn.Parameter objects, such as those of "
-                    f"model.parameters(), not {type(p).__name__}"
+                    f"[{self._name}] can only optimize tensors, such as those of model.parameters(), "
+                    f"not {type(p).__name__}"
+                )
+            if not p.is_leaf:
+                raise ValueError(
+                    f"[{self._name}] can't optimize a non-leaf Tensor, the result of an op: take x.detach()"
                 )
         return own
 
@@ -410,7 +414,7 @@ class Optimizer:
                 raise TypeError(f"{where}'s groups must each hold 'params', a list of parameter numbers")
         return list(groups), states
 
-    def _checked_state(self, p: Parameter, i: Any, saved: Any) -> dict[str, Tensor]:
+    def _checked_state(self, p: Tensor, i: Any, saved: Any) -> dict[str, Tensor]:
         """Give the saved state of p, parameter number i, as tensors that fit."""
         where = f"[{self._name}]"
         if saved is not None and not isinstance(saved, Mapping):
@@ -439,7 +443,7 @@ class Optimizer:
             state[name] = value
         return state
 
-    def _load_state(self, p: Parameter, values: Mapping[str, Tensor]) -> None:
+    def _load_state(self, p: Tensor, values: Mapping[str, Tensor]) -> None:
         """Write one parameter's saved state; what was not saved starts anew."""
         for name, buffer in self._buffers.get(p, {}).items():
             value = values.get(name)
@@ -449,6 +453,6 @@ class Optimizer:
         return f"{self._name}({', '.join(map(repr, self.param_groups))})"
 
 
-def as_dtype(buffer: Tensor, p: Parameter) -> Tensor:
+def as_dtype(buffer: Tensor, p: Tensor) -> Tensor:
     """Give state in the parameter's dtype; it keeps its own when `Module.to` changes that, as in PyTorch."""
     return buffer if buffer.dtype is p.dtype else buffer.to(p.dtype)

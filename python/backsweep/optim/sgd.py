@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backsweep import _core
-from backsweep._core import Buffer, Parameter, Tensor
+from backsweep._core import Buffer, Tensor
 from backsweep.optim.optimizer import Optimizer, ParamGroup, Params, as_dtype
 
 __all__ = ["SGD"]
@@ -105,7 +105,7 @@ class SGD(Optimizer):
             rows.append((p, buffer, state["started"] if values.dampening and values.momentum else None))
         group.rows = rows
 
-    def _load_state(self, p: Parameter, values: Mapping[str, Tensor]) -> None:
+    def _load_state(self, p: Tensor, values: Mapping[str, Tensor]) -> None:
         # `started` is not saved: who has a momentum buffer there has started.
         started = _core.tensor(float("momentum_buffer" in values))
         super()._load_state(p, {**values, "started": started})
@@ -119,13 +119,13 @@ class SGD(Optimizer):
             if g is None:
                 continue
             if buffer is None:
-                p.assign(_sgd(p, g, lr, weight_decay, maximize))
+                p.copy_(_sgd(p, g, lr, weight_decay, maximize))
                 continue
             b = as_dtype(buffer, p)
             new, b = _sgd_momentum(
                 p, g, b, lr, weight_decay, momentum, dampening, started, nesterov, maximize
             )
-            p.assign(new)
+            p.copy_(new)
             buffer.copy_(b)
             if started is not None:
                 started.fill_(1.0)

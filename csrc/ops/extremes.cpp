@@ -127,12 +127,12 @@ int64_t place_in(Rank rank, Placed<T>* row, int64_t n) {
   return row[want].at;
 }
 
-struct Rows {
+struct Lines {
   int64_t outer = 1, n = 1, inner = 1;
 };
 // All elements as one row where no axis is named.
-Rows rows_along(const char* name, const Attrs* attrs, const Dims& shape) {
-  Rows r;
+Lines rows_along(const char* name, const Attrs* attrs, const Dims& shape) {
+  Lines r;
   if (!attrs->has(0)) {
     r.n = numel(shape);
     return r;
@@ -144,7 +144,7 @@ Rows rows_along(const char* name, const Attrs* attrs, const Dims& shape) {
 
 // at(row) for the elements of rows [lo, hi), each with its place.
 template <class Take>
-void each_ranked(const Call& call, const Rows& r, Rank rank, int64_t lo, int64_t hi, Take take) {
+void each_ranked(const Call& call, const Lines& r, Rank rank, int64_t lo, int64_t hi, Take take) {
   with_number(call.in[0].dtype(), [&](auto zero) {
     using T = decltype(zero);
     auto* row = reinterpret_cast<Placed<T>*>(call.scratch);
@@ -155,7 +155,7 @@ void each_ranked(const Call& call, const Rows& r, Rank rank, int64_t lo, int64_t
     }
   });
 }
-size_t ranked_bytes(const Rows& r) { return static_cast<size_t>(r.n) * sizeof(Placed<int64_t>); }
+size_t ranked_bytes(const Lines& r) { return static_cast<size_t>(r.n) * sizeof(Placed<int64_t>); }
 double ranked_cost(const Attrs*, const Specs& in, const Spec*) { return 10 * static_cast<double>(numel(in[0].shape)); }
 
 void check_ranked(const char* name, const Spec& x) {
@@ -183,7 +183,7 @@ const Op place_of_rank_op{
           if (shape.size()) out[0].shape[dim] = 1;
         },
     .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
-      const Rows r = rows_along("place_of_rank", call.attrs, call.in[0].shape());
+      const Lines r = rows_along("place_of_rank", call.attrs, call.in[0].shape());
       each_ranked(call, r, static_cast<Rank>(call.attrs->get<int64_t>(1)), lo, hi,
                   [&](int64_t i, int64_t at) { call.out[0].as<int64_t>()[i] = at; });
       return -1;
@@ -225,7 +225,7 @@ Op median_op(const char* doc, const char* along) {
           .forward = [](const Call& call, int64_t, int64_t) -> int64_t {
             with_number(call.in[0].dtype(), [&](auto zero) {
               using T = decltype(zero);
-              const Rows r{1, numel(call.in[0].shape()), 1};
+              const Lines r{1, numel(call.in[0].shape()), 1};
               if (r.n == 0) {  // as PyTorch has it
                 *call.out[0].as<T>() = std::is_integral_v<T> ? std::numeric_limits<T>::min() : T(NAN);
                 return;

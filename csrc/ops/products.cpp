@@ -15,7 +15,7 @@ void need_axes(const char* argument, const Tensor& x, int n) {
   throw ShapeError(cat("[] ", argument, " is ", str(x.shape()), ": it must be ", words[n]));
 }
 
-Tensor slice(const Tensor& x, int dim, int64_t start, int64_t stop, int64_t step) {
+Tensor steps_of(const Tensor& x, int dim, int64_t start, int64_t stop, int64_t step) {
   static const Op* const op = find_op("slice");
   return apply(*op, {x}, Attrs::make({int64_t{dim}, start, stop, step}));
 }
@@ -256,7 +256,7 @@ const Op trace_op{
     .compose = one<[](const Given& in) {
       need_axes("input", in[0], 2);
       const int64_t m = in[0].shape()[0], n = in[0].shape()[1], k = std::min(m, n);
-      return sum(slice(reshape(in[0], {m * n}), 0, 0, k * n, n + 1));
+      return sum(steps_of(reshape(in[0], {m * n}), 0, 0, k * n, n + 1));
     }>,
 };
 BS_REGISTER(trace_op);
@@ -290,7 +290,7 @@ BS_REGISTER(kron_op);
 
 // x_{i+1}, and x_0 last.
 Tensor turned_by_one(const Tensor& x, int dim) {
-  const Tensor parts[] = {slice(x, dim, 1, 3, 1), slice(x, dim, 0, 1, 1)};
+  const Tensor parts[] = {steps_of(x, dim, 1, 3, 1), steps_of(x, dim, 0, 1, 1)};
   return concatenate(parts, dim);
 }
 

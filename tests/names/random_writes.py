@@ -127,7 +127,8 @@ def run(
                     continue
                 if (x.ndim == 0 or 0 in x.shape) and "[" in step["how"]:
                     continue
-                if step["how"] in ("zero_", "fill_") and 0 in x.stride():  # refused here
+                shared = any(n > 1 and s == 0 for n, s in zip(x.shape, x.stride(), strict=True))
+                if step["how"] in ("zero_", "fill_") and shared:  # refused here
                     continue
                 value = VALUES[step["value"]](T, w, names[step["other"] % len(names)])
                 WRITES[step["how"]](x, step["k"], value)

@@ -13,14 +13,10 @@ from names.idioms import EXPECTED, IDIOMS, run
 
 # What is right here and refused there; see docs/differences.md.
 ACCEPTED = {"double_grad", "mul_by_view"}
-# Those that need what is not here yet.
-MISSING = {"t_write", "unsq", "squeeze", "reshape_alias", "reshape_copy", "grad_data", "out_add", "chain"}
 
 
 @pytest.mark.parametrize("name", list(IDIOMS))
 def test_idiom(name: str) -> None:
-    if name in MISSING:
-        pytest.skip("a name of PyTorch's that is not here yet")
     if name in ACCEPTED:
         assert EXPECTED[name] == "refused"
         assert run(bs, name) != "refused"

@@ -89,6 +89,8 @@ LOSSES = [
     "F.multi_margin_loss(x, k)",
     "F.multi_margin_loss(x, k, p=2, margin=0.7, weight=w)",
     "F.multi_margin_loss(x[0], k[0])",
+    "F.multi_margin_loss(x[0, 0], k[0] * 0)",
+    "F.multilabel_margin_loss(x[0, 0], k[0] * 0)",
     "F.multilabel_margin_loss(x, several)",
     "F.triplet_margin_loss(x, y, p)",
     "F.triplet_margin_loss(x, y, p, swap=True)",

@@ -182,7 +182,9 @@ def multilabel_soft_margin_loss(
 
 
 def _rows(op: str, input: Tensor, target: Tensor, axes: int) -> tuple[Tensor, Tensor]:
-    """Give (C,) or (N, C) as (N, C), and its targets with a batch axis too."""
+    """Give (C,) or (N, C) as (N, C), and its targets with a batch axis too; () is one class."""
+    if input.ndim == 0:
+        input, target = _core.reshape(input, (1,)), _core.reshape(target, (1,) * axes)
     if input.ndim not in (1, 2) or target.shape != input.shape[: input.ndim - 1 + axes]:
         wanted = "(N, C) or (C,)" if axes else "(N,) or ()"
         raise ShapeError(
@@ -235,7 +237,7 @@ def multi_margin_loss(
     if whole(op, "p", p) not in (1, 2):
         raise ValueError(f"[{op}] p is {p}; it must be 1 or 2")
     input, target = floats(op, "input", input), tensor(op, "target", target)
-    single = input.ndim == 1
+    single = input.ndim < 2
     rows, labels = _rows(op, input, target, 0)
     classes = rows.shape[1]
     hot = _hot(labels, classes)
@@ -273,7 +275,7 @@ def multilabel_margin_loss(
     op = "multilabel_margin_loss"
     reduction_word = word(op, size_average, reduce, reduction)
     input, target = floats(op, "input", input), tensor(op, "target", target)
-    single = input.ndim == 1
+    single = input.ndim < 2
     rows, labels = _rows(op, input, target, 1)
     classes = rows.shape[1]
     there = _core.cumsum(_core.cast(labels < 0, _core.int64), 1) == 0

@@ -7,7 +7,7 @@ from typing import Any
 
 from backsweep import _core
 from backsweep._core import Buffer
-from backsweep.optim.optimizer import Optimizer, ParamGroup, Params, as_dtype
+from backsweep.optim.optimizer import Optimizer, ParamGroup, Params, as_dtype, put
 
 __all__ = ["Adam", "AdamW"]
 
@@ -132,10 +132,10 @@ class Adam(Optimizer):
                 most[0].copy_(u)
             else:
                 new, m, v, t = _adam(p, g, m, v, step, lr, beta1, beta2, eps, decay, decoupled, maximize)
-            p.copy_(new)
+            put(p, new)
             mean.copy_(m)
             square.copy_(v)
-            step.copy_(t)
+            step.assign(t)
 
 
 class AdamW(Adam):

@@ -453,6 +453,14 @@ class Optimizer:
         return f"{self._name}({', '.join(map(repr, self.param_groups))})"
 
 
+def put(p: Tensor, value: Tensor) -> None:
+    """Give a parameter, or another leaf, a value of its shape and dtype."""
+    if isinstance(p, Parameter):
+        p.assign(value)
+    else:
+        p.copy_(value)
+
+
 def as_dtype(buffer: Tensor, p: Tensor) -> Tensor:
     """Give state in the parameter's dtype; it keeps its own when `Module.to` changes that, as in PyTorch."""
     return buffer if buffer.dtype is p.dtype else buffer.to(p.dtype)

@@ -9,7 +9,7 @@ import numpy as np
 
 from backsweep import _core
 from backsweep._core import Buffer, Tensor
-from backsweep.optim.optimizer import Optimizer, ParamGroup, Params, as_dtype
+from backsweep.optim.optimizer import Optimizer, ParamGroup, Params, as_dtype, put
 
 __all__ = ["SGD"]
 
@@ -119,13 +119,13 @@ class SGD(Optimizer):
             if g is None:
                 continue
             if buffer is None:
-                p.copy_(_sgd(p, g, lr, weight_decay, maximize))
+                put(p, _sgd(p, g, lr, weight_decay, maximize))
                 continue
             b = as_dtype(buffer, p)
             new, b = _sgd_momentum(
                 p, g, b, lr, weight_decay, momentum, dampening, started, nesterov, maximize
             )
-            p.copy_(new)
+            put(p, new)
             buffer.copy_(b)
             if started is not None:
                 started.fill_(1.0)

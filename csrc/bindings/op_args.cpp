@@ -281,7 +281,8 @@ bool Signature::fits(PyObject* const* args, Py_ssize_t n, PyObject* kwnames) con
     if (is_tensor(o) || PyUnicode_Check(o) != (type == AttrType::word)) return false;
     const bool list = PyList_Check(o) || PyTuple_Check(o), index = PyIndex_Check(o) && !PyBool_Check(o);
     if (takes_integers(type) && !index && !(list && type != AttrType::integer)) return false;
-    if ((type == AttrType::real || type == AttrType::boolean) && (!PyNumber_Check(o) || PyComplex_Check(o))) return false;
+    if ((type == AttrType::real || type == AttrType::boolean) && (!PyNumber_Check(o) || PyComplex_Check(o)))
+      return false;
   }
   return true;
 }

@@ -155,6 +155,24 @@ int Guard::visit(visitproc visit, void* arg) const {
   return 0;
 }
 
+// While one lives Python collects no cycles: finalizers and callbacks that a collection runs, on whatever thread it falls
+// to, are not of the captured code. Read and written with the interpreter's lock held.
+class NoCollection {
+ public:
+  NoCollection() {
+    if (alive++ == 0) enabled = PyGC_Disable();
+  }
+  ~NoCollection() {
+    if (--alive == 0 && enabled) PyGC_Enable();
+  }
+  NoCollection(const NoCollection&) = delete;
+  NoCollection& operator=(const NoCollection&) = delete;
+
+ private:
+  static inline int alive = 0;
+  static inline bool enabled = false;  // before the first
+};
+
 // The profile function while a function is captured: it hands on each code that runs for the first time, and calls
 // what was set before.
 struct Watch::Eyes {
@@ -163,6 +181,7 @@ struct Watch::Eyes {
   py::object before_object;
   std::unordered_set<PyObject*> codes;  // held by `watch`
   Eyes* outer;
+  NoCollection no_collection;
   static thread_local Eyes* current;
 
   explicit Eyes(PyObject* w) : watch(w), outer(current) {

@@ -87,6 +87,38 @@ def test_globals() -> None:
     assert len(f.programs) == 5
 
 
+COLLECTIONS = 0
+
+
+def count_collections(phase: str, info: dict[str, int]) -> None:
+    global COLLECTIONS
+    COLLECTIONS += 1
+
+
+@pytest.mark.usefixtures("globals_kept")
+def test_what_a_collection_runs_is_not_of_the_function() -> None:
+    """Callbacks of the garbage collector, and finalizers, run whenever there are many objects."""
+
+    def allocating(x: bs.Tensor) -> bs.Tensor:
+        kept = [[] for _ in range(100)]  # type: ignore[var-annotated]
+        return x * float(len(kept))
+
+    f = bs.compile(allocating)
+    threshold = gc.get_threshold()
+    gc.callbacks.append(count_collections)
+    try:
+        gc.set_threshold(10)
+        for _ in range(3):
+            check(f, X)
+            gc.collect()
+    finally:
+        gc.callbacks.remove(count_collections)
+        gc.set_threshold(*threshold)
+    assert COLLECTIONS > 0
+    assert gc.isenabled()
+    assert len(f.programs) == 1
+
+
 def test_attributes_of_users_modules(monkeypatch: pytest.MonkeyPatch) -> None:
     module = types.ModuleType("settings_of_user")
     module.SCALE = 2.0  # type: ignore[attr-defined]

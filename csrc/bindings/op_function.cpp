@@ -92,38 +92,48 @@ PyObject* call_with_out(PyObject* self, PyObject* const* args, Py_ssize_t n, PyO
   return Py_NewRef(out.ptr());
 }
 
+PyObject* run(const Signature& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  Arguments given(s.parameters, args, n, kwnames);
+  std::vector<py::object> numbers;
+  if (live_sizes > 0) inputs_as_numbers(s.op, given, numbers);
+  if (s.in_place) return in_place(s, given, s.parameters.function.c_str());
+  if (s.op.with_number && given.has(0) && is_number(given[1]) && !is_number(given[0])) {
+    const Tensor x = to_tensor(given[0], s.op.name, s.op.inputs[0].name);
+    if (Tensor made = with_number(s.op, x, given[1])) return wrap(std::move(made));
+  }
+  Operands in;
+  Ref<Attrs> attrs = parse(s, given, &in);
+  std::span<PyObject* const> operands;  // in whose memory results may lie
+  py::object items;
+  if (!s.op.forward) {
+    operands = given.first(s.op.inputs.size());
+    if (s.many) {
+      items = owned(PySequence_Tuple(given[0]));
+      operands = {reinterpret_cast<PyTupleObject*>(items.ptr())->ob_item,
+                  static_cast<size_t>(PyTuple_GET_SIZE(items.ptr()))};
+    }
+  }
+  if (s.op.count_outputs || s.op.outputs.size() > 1)
+    return wrap_all(s, call<apply_all>(s.op, in, std::move(attrs)), operands);
+  Tensor result = call(s.op, in, std::move(attrs));
+  return operands.empty() ? wrap(std::move(result)) : wrap_result(std::move(result), operands);
+}
+
 PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   return guarded([&] {
-    const bool takes_out = kwnames && signature_of(self).parameters.takes_out;
-    for (Py_ssize_t k = 0; takes_out && k < PyTuple_GET_SIZE(kwnames); ++k)
-      if (args[PyVectorcall_NARGS(nargsf) + k] != Py_None &&
-          PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, k), "out") == 0)
-        return call_with_out(self, args, PyVectorcall_NARGS(nargsf), kwnames, k);
-    const Signature& s = choose(signature_of(self), args, PyVectorcall_NARGS(nargsf), kwnames);
-    Arguments given(s.parameters, args, PyVectorcall_NARGS(nargsf), kwnames);
-    std::vector<py::object> numbers;
-    if (live_sizes > 0) inputs_as_numbers(s.op, given, numbers);
-    if (s.in_place) return in_place(s, given, s.parameters.function.c_str());
-    if (s.op.with_number && given.has(0) && is_number(given[1]) && !is_number(given[0])) {
-      const Tensor x = to_tensor(given[0], s.op.name, s.op.inputs[0].name);
-      if (Tensor made = with_number(s.op, x, given[1])) return wrap(std::move(made));
+    const Signature& called = signature_of(self);
+    const Py_ssize_t n = PyVectorcall_NARGS(nargsf);
+    for (Py_ssize_t k = 0; kwnames && called.parameters.takes_out && k < PyTuple_GET_SIZE(kwnames); ++k)
+      if (args[n + k] != Py_None && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, k), "out") == 0)
+        return call_with_out(self, args, n, kwnames, k);
+    const Signature& s = choose(called, args, n, kwnames);
+    if (&s == &called) return run(s, args, n, kwnames);
+    const std::string& name = called.parameters.function;
+    try {
+      return with_errors_of(name, [&] { return run(s, args, n, kwnames); });
+    } catch (const py::type_error& e) {
+      throw py::type_error(in_name_of(name, e.what()));
     }
-    Operands in;
-    Ref<Attrs> attrs = parse(s, given, &in);
-    std::span<PyObject* const> operands;  // in whose memory results may lie
-    py::object items;
-    if (!s.op.forward) {
-      operands = given.first(s.op.inputs.size());
-      if (s.many) {
-        items = owned(PySequence_Tuple(given[0]));
-        operands = {reinterpret_cast<PyTupleObject*>(items.ptr())->ob_item,
-                    static_cast<size_t>(PyTuple_GET_SIZE(items.ptr()))};
-      }
-    }
-    if (s.op.count_outputs || s.op.outputs.size() > 1)
-      return wrap_all(s, call<apply_all>(s.op, in, std::move(attrs)), operands);
-    Tensor result = call(s.op, in, std::move(attrs));
-    return operands.empty() ? wrap(std::move(result)) : wrap_result(std::move(result), operands);
   });
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 
 #include "base/error.h"
 #include "base/parallel.h"
@@ -131,27 +130,6 @@ std::vector<Tensor> in_computing_types(const Op& op, std::span<const Tensor> giv
   return out;
 }
 
-// "[inner] text" in the name of the op that the user has called.
-std::string in_name_of(const Op& op, const char* text) {
-  const char* end = text[0] == '[' ? std::strchr(text, ']') : nullptr;
-  return cat("[", op.name, "] ", end ? end + (end[1] == ' ' ? 2 : 1) : text);
-}
-
-// The results of an op that is nothing but its composition.
-std::vector<Tensor> composed(const Op& op, const Attrs* attrs, std::span<const Tensor> in) {
-  try {
-    return op.compose(attrs, in);
-  } catch (const ShapeError& e) {
-    throw ShapeError(in_name_of(op, e.what()));
-  } catch (const DTypeError& e) {
-    throw DTypeError(in_name_of(op, e.what()));
-  } catch (const IndexError& e) {
-    throw IndexError(in_name_of(op, e.what()));
-  } catch (const ValueError& e) {
-    throw ValueError(in_name_of(op, e.what()));
-  }
-}
-
 // Where the outputs of a view lie in the memory of what they show, whether that is there or will be.
 void place_views(const Op& op, const Attrs* attrs, std::span<const Tensor> given, Node& node) {
   const int n = static_cast<int>(node.n_outputs);
@@ -171,7 +149,7 @@ Applied apply_op(const Op& op, std::span<const Tensor> given, Ref<Attrs> attrs) 
     const auto stored = [](const Tensor& t) { return t && is_storage(t.dtype()); };
     if (op.storage == Storage::cast && std::any_of(given.begin(), given.end(), stored))
       return {{}, in_computing_types(op, given, std::move(attrs))};
-    return {{}, composed(op, attrs.get(), given)};
+    return {{}, with_errors_of(op.name, [&] { return op.compose(attrs.get(), given); })};
   }
   const int n = static_cast<int>(given.size());
   Few<const Spec*, kFewOperands> in(n);

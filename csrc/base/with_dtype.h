@@ -32,6 +32,21 @@ inline auto with_number(DType t, F f) {
   }
 }
 
+// For what moves elements and computes nothing: f of an unsigned integer of t's size.
+template <class F>
+inline auto with_word(DType t, F f) {
+  switch (size_of(t)) {
+    case 1:
+      return f(uint8_t{});
+    case 2:
+      return f(uint16_t{});
+    case 4:
+      return f(uint32_t{});
+    default:
+      return f(uint64_t{});
+  }
+}
+
 // The number that stands at `at`.
 inline double float_at(DType t, const void* at) {
   return with_float(t, [at](auto zero) -> double { return *static_cast<const decltype(zero)*>(at); });

@@ -1,17 +1,15 @@
 // Running sums along an axis.
 #include "base/error.h"
 #include "ops/batch.h"
-#include "ops/ops.h"
+#include "ops/lines.h"
 #include "ops/views.h"
 
 namespace bs::ops {
 namespace {
 
 kernels::Reduce cumsum_run(const Attrs* attrs, const Spec& x) {
-  kernels::Reduce r = {kernels::Reduction::sum, x.dtype, 1, 1, 1};
-  const int dim = scalar_dim("cumsum", attrs->get<int64_t>(0), x.shape.size());
-  for (int d = 0; d < x.shape.size(); ++d) (d < dim ? r.outer : d == dim ? r.reduce : r.inner) *= x.shape[d];
-  return r;
+  const Lines l = lines_of("cumsum", attrs, x.shape);
+  return {kernels::Reduction::sum, x.dtype, l.outer, l.n, l.inner};
 }
 
 // Whole (reduce, inner) matrices are parts of the result; where they are few, parts are columns of all of them.

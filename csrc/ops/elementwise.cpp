@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/with_dtype.h"
 #include "ops/loop.h"
 #include "ops/ops.h"
 
@@ -157,16 +158,7 @@ int64_t first_zero(const EwList& list, int k, const void* data, int64_t lo, int6
   return -1;
 }
 int64_t first_zero(const EwList& list, int k, const void* data, int64_t lo, int64_t hi) {
-  switch (size_of(list.arg[k].dtype)) {
-    case 1:
-      return first_zero<uint8_t>(list, k, data, lo, hi);
-    case 2:
-      return first_zero<uint16_t>(list, k, data, lo, hi);
-    case 4:
-      return first_zero<uint32_t>(list, k, data, lo, hi);
-    default:
-      return first_zero<uint64_t>(list, k, data, lo, hi);
-  }
+  return with_word(list.arg[k].dtype, [&](auto zero) { return first_zero<decltype(zero)>(list, k, data, lo, hi); });
 }
 
 // Of integers divided by 0.

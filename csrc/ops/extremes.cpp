@@ -9,6 +9,7 @@
 #include "ops/batch.h"
 #include "ops/composed.h"
 #include "ops/indexing.h"
+#include "ops/lines.h"
 #include "ops/views.h"
 
 namespace bs::ops {
@@ -127,21 +128,6 @@ int64_t place_in(Rank rank, Placed<T>* row, int64_t n) {
   return row[want].at;
 }
 
-struct Lines {
-  int64_t outer = 1, n = 1, inner = 1;
-};
-// All elements as one row where no axis is named.
-Lines rows_along(const char* name, const Attrs* attrs, const Dims& shape) {
-  Lines r;
-  if (!attrs->has(0)) {
-    r.n = numel(shape);
-    return r;
-  }
-  const int dim = scalar_dim(name, attrs->get<int64_t>(0), shape.size());
-  for (int d = 0; d < shape.size(); ++d) (d < dim ? r.outer : d == dim ? r.n : r.inner) *= shape[d];
-  return r;
-}
-
 // at(row) for the elements of rows [lo, hi), each with its place.
 template <class Take>
 void each_ranked(const Call& call, const Lines& r, Rank rank, int64_t lo, int64_t hi, Take take) {
@@ -183,13 +169,13 @@ const Op place_of_rank_op{
           if (shape.size()) out[0].shape[dim] = 1;
         },
     .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
-      const Lines r = rows_along("place_of_rank", call.attrs, call.in[0].shape());
+      const Lines r = lines_of("place_of_rank", call.attrs, call.in[0].shape());
       each_ranked(call, r, static_cast<Rank>(call.attrs->get<int64_t>(1)), lo, hi,
                   [&](int64_t i, int64_t at) { call.out[0].as<int64_t>()[i] = at; });
       return -1;
     },
     .scratch_bytes = [](const Attrs* attrs, const Specs& in,
-                        const Spec*) { return ranked_bytes(rows_along("place_of_rank", attrs, in[0].shape)); },
+                        const Spec*) { return ranked_bytes(lines_of("place_of_rank", attrs, in[0].shape)); },
     .scratch_of_thread = true,
     .place = [](const Attrs*, const Specs&, const Spec* out) { return Placement{numel(out[0].shape), 1, {}, false}; },
     .cost = ranked_cost,

@@ -93,20 +93,6 @@ void refuse_index(const char* op, const View& index, int64_t position, int dim, 
                        dim, " of size ", size));
 }
 
-template <class F>
-auto with_size(size_t bytes, F f) {
-  switch (bytes) {
-    case 1:
-      return f(uint8_t{});
-    case 2:
-      return f(uint16_t{});
-    case 4:
-      return f(uint32_t{});
-    default:
-      return f(uint64_t{});
-  }
-}
-
 // ---- gather ----------------------------------------------------------------------------------------------------
 
 template <class T>
@@ -161,8 +147,7 @@ const Op gather_axis_op{
         },
     .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
       const int dim = axis_of_index("gather_axis", call.attrs, call.in[0].shape());
-      return with_size(size_of(call.in[0].dtype()),
-                       [&](auto zero) { return gather_part<decltype(zero)>(call, dim, lo, hi); });
+      return with_word(call.in[0].dtype(), [&](auto zero) { return gather_part<decltype(zero)>(call, dim, lo, hi); });
     },
     .explain =
         [](const Call& call, int64_t position) {
@@ -299,7 +284,7 @@ Op make_scatter(const char* doc, void (*grad)(GradCall&), Reads reads) {
     const int dim = axis_of_index(name, call.attrs, call.out[0].shape());
     const auto run = [&](auto zero) { return scatter_part<into, decltype(zero)>(call, dim, lo, hi); };
     const DType t = call.out[0].dtype();
-    if constexpr (into == Into::set) return with_size(size_of(t), run);
+    if constexpr (into == Into::set) return with_word(t, run);
     return t == DType::b8 ? run(false) : with_number(t, run);
   };
   op.explain = [](const Call& call, int64_t position) {

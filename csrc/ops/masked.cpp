@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/with_dtype.h"
 #include "ops/composed.h"
 #include "ops/indexing.h"
 
@@ -52,20 +53,6 @@ BS_REGISTER(masked_select_op);
 
 // ---- sources that are used up in order ----------------------------------------------------------------------------
 
-template <class F>
-void with_bytes(DType t, F f) {
-  switch (size_of(t)) {
-    case 1:
-      return f(uint8_t{});
-    case 2:
-      return f(uint16_t{});
-    case 4:
-      return f(uint32_t{});
-    default:
-      return f(uint64_t{});
-  }
-}
-
 int64_t count_true(const uint8_t* mask, int64_t n) {
   int64_t many = 0;
   for (int64_t i = 0; i < n; ++i) many += mask[i] != 0;
@@ -91,7 +78,7 @@ const Op masked_put_op{
       const int64_t n = bs::numel(call.in[0].shape()), most = bs::numel(call.in[2].shape());
       const uint8_t* mask = call.in[1].as<uint8_t>();
       if (const int64_t many = count_true(mask, n); many > most) return many;
-      with_bytes(call.out[0].dtype(), [&](auto zero) {
+      with_word(call.out[0].dtype(), [&](auto zero) {
         using T = decltype(zero);
         const T *x = call.in[0].as<T>(), *source = call.in[2].as<T>();
         T* out = call.out[0].as<T>();
@@ -138,7 +125,7 @@ const Op masked_take_op{
       const int64_t n = bs::numel(call.in[0].shape()), most = bs::numel(call.out[0].shape());
       const uint8_t* mask = call.in[1].as<uint8_t>();
       if (const int64_t many = count_true(mask, n); many > most) return many;
-      with_bytes(call.out[0].dtype(), [&](auto zero) {
+      with_word(call.out[0].dtype(), [&](auto zero) {
         using T = decltype(zero);
         const T* x = call.in[0].as<T>();
         T* out = call.out[0].as<T>();

@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "ops/composed.h"
-#include "ops/ops.h"
+#include "ops/views.h"
 
 namespace bs::ops {
 namespace {
@@ -13,11 +13,6 @@ void need_axes(const char* argument, const Tensor& x, int n) {
   if (x.shape().size() == n) return;
   const char* words[] = {"0-d", "a vector", "a matrix", "a stack of matrices (3 axes)"};
   throw ShapeError(cat("[] ", argument, " is ", str(x.shape()), ": it must be ", words[n]));
-}
-
-Tensor steps_of(const Tensor& x, int dim, int64_t start, int64_t stop, int64_t step) {
-  static const Op* const op = find_op("slice");
-  return apply(*op, {x}, Attrs::make({int64_t{dim}, start, stop, step}));
 }
 
 // x * number, where x keeps its dtype.
@@ -256,7 +251,7 @@ const Op trace_op{
     .compose = one<[](const Given& in) {
       need_axes("input", in[0], 2);
       const int64_t m = in[0].shape()[0], n = in[0].shape()[1], k = std::min(m, n);
-      return sum(steps_of(reshape(in[0], {m * n}), 0, 0, k * n, n + 1));
+      return sum(slice(reshape(in[0], {m * n}), {0, 0, n + 1, k}));
     }>,
 };
 BS_REGISTER(trace_op);
@@ -290,7 +285,7 @@ BS_REGISTER(kron_op);
 
 // x_{i+1}, and x_0 last.
 Tensor turned_by_one(const Tensor& x, int dim) {
-  const Tensor parts[] = {steps_of(x, dim, 1, 3, 1), steps_of(x, dim, 0, 1, 1)};
+  const Tensor parts[] = {narrow(x, dim, 1, 2), narrow(x, dim, 0, 1)};
   return concatenate(parts, dim);
 }
 

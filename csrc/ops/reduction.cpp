@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "ops/batch.h"
-#include "ops/ops.h"
+#include "ops/lines.h"
 #include "ops/views.h"
 
 namespace bs::ops {
@@ -26,14 +26,10 @@ uint32_t axes_of(const char* name, const Attrs* attrs, const Dims& shape) {
   return axes;
 }
 
-// One pass of the kernel: a run of neighbouring reduced axes.
-struct Run {
-  int64_t outer = 1, reduce = 1, inner = 1;
-};
-
-// The passes that reduce `axes`, last run first; axes of size 1 join what is beside them, or are no run.
+// The passes of the kernel that reduce `axes`, each along a run of neighbouring ones, last run first; axes of size 1
+// join what is beside them, or are no run.
 struct Plan {
-  Run run[kMaxDims];
+  Lines run[kMaxDims];
   int n = 0;
 };
 Plan plan_of(const Dims& shape, uint32_t axes) {
@@ -47,12 +43,12 @@ Plan plan_of(const Dims& shape, uint32_t axes) {
     }
     int first = last;
     while (first > 0 && (((axes >> (first - 1)) & 1) || left[first - 1] == 1)) --first;
-    Run r;
+    Lines r;
     for (int d = 0; d < first; ++d) r.outer *= left[d];
-    for (int d = first; d <= last; ++d) r.reduce *= left[d];
+    for (int d = first; d <= last; ++d) r.n *= left[d];
     for (int d = last + 1; d < left.size(); ++d) r.inner *= left[d];
     for (int d = first; d <= last; ++d) left[d] = 1;
-    if (r.reduce != 1) p.run[p.n++] = r;
+    if (r.n != 1) p.run[p.n++] = r;
     end = first;
   }
   if (p.n == 0) {  // nothing to reduce: a copy
@@ -67,11 +63,11 @@ Plan plan_of(const Dims& shape, uint32_t axes) {
 constexpr int64_t kBlockElements = 4096;
 constexpr int64_t kFewOutputs = 16;
 bool in_blocks(const Plan& p) {
-  const Run& r = p.run[0];
-  return p.n == 1 && r.outer == 1 && r.inner < kFewOutputs && r.reduce * r.inner > 4 * kBlockElements;
+  const Lines& r = p.run[0];
+  return p.n == 1 && r.outer == 1 && r.inner < kFewOutputs && r.n * r.inner > 4 * kBlockElements;
 }
-int64_t block_rows(const Run& r) { return kBlockElements / r.inner; }
-int64_t block_count(const Run& r) { return (r.reduce + block_rows(r) - 1) / block_rows(r); }
+int64_t block_rows(const Lines& r) { return kBlockElements / r.inner; }
+int64_t block_count(const Lines& r) { return (r.n + block_rows(r) - 1) / block_rows(r); }
 
 constexpr int64_t kEnoughRows = 8;
 
@@ -159,10 +155,10 @@ Placement place(const Attrs* attrs, const Specs& in, const Spec* out) {
     return place;
   }
   Plan p = plan_of(in[0].shape, axes_of(name_of_kind<kind>(), attrs, in[0].shape));
-  const Run& r = p.run[0];
+  const Lines& r = p.run[0];
   Placement place;
   if (in_blocks(p)) {
-    place = {r.reduce, block_rows(r), IN_0, true};
+    place = {r.n, block_rows(r), IN_0, true};
   } else {  // of several runs the last one is, which leaves little: merge() sums that
     const bool rows = r.outer >= kEnoughRows;
     place.extent = rows ? r.outer : r.outer * r.inner;
@@ -186,7 +182,7 @@ int64_t forward(const Call& call, int64_t lo, int64_t hi) {
     return -1;
   }
   Plan p = plan_of(shape, axes_of(name_of_kind<kind>(), call.attrs, shape));
-  const Run& r = p.run[0];
+  const Lines& r = p.run[0];
   const int64_t item = static_cast<int64_t>(size_of(dtype)),
                 out_item = static_cast<int64_t>(size_of(call.out[0].dtype()));
   if (in_blocks(p)) {
@@ -200,8 +196,8 @@ int64_t forward(const Call& call, int64_t lo, int64_t hi) {
                      to + blocks * r.inner * out_item, 0, r.inner);
   } else {
     const int64_t each = r.outer >= kEnoughRows ? r.inner : 1;
-    kernels.reduce({kind, dtype, r.outer, r.reduce, r.inner}, call.in[0].data,
-                   p.n == 1 ? call.out[0].data : call.scratch, lo * each, hi * each);
+    kernels.reduce({kind, dtype, r.outer, r.n, r.inner}, call.in[0].data, p.n == 1 ? call.out[0].data : call.scratch,
+                   lo * each, hi * each);
   }
   return -1;
 }
@@ -212,14 +208,14 @@ void merge(const Call& call) {
   if (copies<kind>(Specs(in), call.out[0].spec)) return;
   const Dims& shape = call.in[0].shape();
   Plan p = plan_of(shape, axes_of(name_of_kind<kind>(), call.attrs, shape));
-  const auto join = [&](const Run& r, const char* from, char* to) {
-    kernels::active().reduce({joining(kind), call.out[0].dtype(), r.outer, r.reduce, r.inner}, from, to, 0,
+  const auto join = [&](const Lines& r, const char* from, char* to) {
+    kernels::active().reduce({joining(kind), call.out[0].dtype(), r.outer, r.n, r.inner}, from, to, 0,
                              r.outer * r.inner);
   };
   if (in_blocks(p)) return join({1, block_count(p.run[0]), p.run[0].inner}, call.scratch, call.out[0].data);
   char* from = call.scratch;  // what the last run left; later ones follow it
   for (int i = 1; i < p.n; ++i) {
-    const Run& made = p.run[i - 1];
+    const Lines& made = p.run[i - 1];
     char* to = from + made.outer * made.inner * static_cast<int64_t>(size_of(call.out[0].dtype()));
     join(p.run[i], from, i + 1 == p.n ? call.out[0].data : to);
     from = to;
@@ -330,20 +326,6 @@ BS_BATCH(amin_op, batch_dims);
 
 // ---- Positions -----------------------------------------------------------------------------------------------------
 
-// The axis as a run: all axes as one where none is named.
-Run arg_run(const char* name, const Attrs* attrs, const Dims& shape) {
-  Run r;
-  if (!attrs->has(0)) {
-    r.reduce = bs::numel(shape);
-    return r;
-  }
-  const int dim = scalar_dim(name, attrs->get<int64_t>(0), shape.size());
-  for (int d = 0; d < dim; ++d) r.outer *= shape[d];
-  if (shape.size() > 0) r.reduce = shape[dim];
-  for (int d = dim + 1; d < shape.size(); ++d) r.inner *= shape[d];
-  return r;
-}
-
 template <Reduction kind>
 constexpr const char* arg_name() {
   return kind == Reduction::max ? "argmax" : "argmin";
@@ -377,15 +359,15 @@ Op arg_op(const char* doc) {
             out[0].shape = kept;
           },
       .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
-        const Run r = arg_run(arg_name<kind>(), call.attrs, call.in[0].shape());
+        const Lines r = lines_of(arg_name<kind>(), call.attrs, call.in[0].shape());
         const int64_t each = r.outer >= kEnoughRows ? r.inner : 1;
-        kernels::active().arg_reduce({kind, call.in[0].dtype(), r.outer, r.reduce, r.inner}, call.in[0].data,
+        kernels::active().arg_reduce({kind, call.in[0].dtype(), r.outer, r.n, r.inner}, call.in[0].data,
                                      call.out[0].as<int64_t>(), lo * each, hi * each);
         return -1;
       },
       .place =
           [](const Attrs* attrs, const Specs& in, const Spec*) {
-            const Run r = arg_run(arg_name<kind>(), attrs, in[0].shape);
+            const Lines r = lines_of(arg_name<kind>(), attrs, in[0].shape);
             const bool rows = r.outer >= kEnoughRows;
             return Placement{rows ? r.outer : r.outer * r.inner, 1, rows ? IN_0 : Mask(), false};
           },

@@ -9,33 +9,22 @@
 #include "ops/batch.h"
 #include "ops/composed.h"
 #include "ops/indexing.h"
+#include "ops/lines.h"
 #include "ops/views.h"
 
 namespace bs::ops {
 namespace {
 
-// Chains (outer, length, inner) along one axis.
-struct Chains {
-  int64_t outer = 1, length = 1, inner = 1;
-};
-
-Chains chains_of(const char* name, const Attrs* attrs, const Dims& shape) {
-  Chains c;
-  const int dim = scalar_dim(name, attrs->get<int64_t>(0), shape.size());
-  for (int d = 0; d < shape.size(); ++d) (d < dim ? c.outer : d == dim ? c.length : c.inner) *= shape[d];
-  return c;
-}
-
-// first(i) at the beginning of each of the chains [lo, hi), then next(i, before, k) for each position, the one before,
+// first(i) at the beginning of each of the lines [lo, hi), then next(i, before, k) for each position, the one before,
 // and how many came before it.
 template <class First, class Next>
-void run_chains(const Chains& c, bool reverse, int64_t lo, int64_t hi, First first, Next next) {
+void run_lines(const Lines& c, bool reverse, int64_t lo, int64_t hi, First first, Next next) {
   const int64_t step = reverse ? -c.inner : c.inner;
-  while (c.length > 0 && lo < hi) {
+  while (c.n > 0 && lo < hi) {
     const int64_t col = lo % c.inner, n = std::min(c.inner - col, hi - lo);
-    int64_t at = (lo / c.inner * c.length + (reverse ? c.length - 1 : 0)) * c.inner + col;
+    int64_t at = (lo / c.inner * c.n + (reverse ? c.n - 1 : 0)) * c.inner + col;
     for (int64_t i = at; i < at + n; ++i) first(i);
-    for (int64_t k = 1; k < c.length; ++k) {
+    for (int64_t k = 1; k < c.n; ++k) {
       at += step;
       for (int64_t i = at; i < at + n; ++i) next(i, i - step, k);
     }
@@ -44,7 +33,7 @@ void run_chains(const Chains& c, bool reverse, int64_t lo, int64_t hi, First fir
 }
 
 // Cut between matrices of chains where that leaves no thread idle, for each then writes its own part of the outputs.
-Placement place_chains(const Chains& c) {
+Placement place_lines(const Lines& c) {
   const bool matrices = c.outer >= 8 || c.inner == 1;
   Placement p{c.outer * c.inner, matrices ? c.inner : 1, {}, !matrices};
   if (matrices) p.aligned = ALL_INPUTS;
@@ -113,25 +102,25 @@ const Op cumprod_op{
     .keyword = Keyword::dtype,
     .infer =
         [](const Attrs* attrs, const Specs& in, Spec* out) {
-          chains_of("cumprod", attrs, in[0].shape);
+          lines_of("cumprod", attrs, in[0].shape);
           out[0].shape = in[0].shape;
           out[0].dtype = is_float(in[0].dtype) ? in[0].dtype : DType::i64;
         },
     .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
-      const Chains c = chains_of("cumprod", call.attrs, call.in[0].shape());
+      const Lines c = lines_of("cumprod", call.attrs, call.in[0].shape());
       const bool reverse = call.attrs->get<bool>(1);
       with_product(call, [&](auto from, auto to) {
         using T = decltype(to);
         const auto* x = call.in[0].as<decltype(from)>();
         T* y = call.out[0].as<T>();
-        run_chains(
+        run_lines(
             c, reverse, lo, hi, [&](int64_t i) { y[i] = static_cast<T>(x[i]); },
             [&](int64_t i, int64_t j, int64_t) { y[i] = times(y[j], static_cast<T>(x[i])); });
       });
       return -1;
     },
     .place = [](const Attrs* attrs, const Specs& in,
-                const Spec*) { return place_chains(chains_of("cumprod", attrs, in[0].shape)); },
+                const Spec*) { return place_lines(lines_of("cumprod", attrs, in[0].shape)); },
     .cost = cost_of,
     .storage = Storage::cast,
     .grad = grad_of_products,
@@ -141,11 +130,6 @@ BS_REGISTER(cumprod_op);
 BS_BATCH(cumprod_op, batch_dims);
 
 // ---- prod -----------------------------------------------------------------------------------------------------
-
-// All elements as one chain where no axis is named.
-Chains product_of(const Attrs* attrs, const Dims& shape) {
-  return attrs->has(0) ? chains_of("prod", attrs, shape) : Chains{1, numel(shape), 1};
-}
 
 // Of a row: in lanes, joined in pairs.
 template <class T, class S>
@@ -164,16 +148,16 @@ T product_of_row(const S* x, int64_t n) {
 
 // Products [lo, hi).
 template <class T, class S>
-void products(const Chains& c, const S* x, T* y, int64_t lo, int64_t hi) {
+void products(const Lines& c, const S* x, T* y, int64_t lo, int64_t hi) {
   if (c.inner == 1) {
-    for (int64_t r = lo; r < hi; ++r) y[r] = product_of_row<T>(x + r * c.length, c.length);
+    for (int64_t r = lo; r < hi; ++r) y[r] = product_of_row<T>(x + r * c.n, c.n);
     return;
   }
   while (lo < hi) {
     const int64_t col = lo % c.inner, n = std::min(c.inner - col, hi - lo);
-    const S* from = x + lo / c.inner * c.length * c.inner + col;
+    const S* from = x + lo / c.inner * c.n * c.inner + col;
     for (int64_t j = 0; j < n; ++j) y[lo + j] = 1;
-    for (int64_t k = 0; k < c.length; ++k, from += c.inner)
+    for (int64_t k = 0; k < c.n; ++k, from += c.inner)
       for (int64_t j = 0; j < n; ++j) y[lo + j] = times(y[lo + j], static_cast<T>(from[j]));
     lo += n;
   }
@@ -200,7 +184,7 @@ const Op prod_op{
           out[0].dtype = is_float(in[0].dtype) ? in[0].dtype : DType::i64;
         },
     .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
-      const Chains c = product_of(call.attrs, call.in[0].shape());
+      const Lines c = lines_of("prod", call.attrs, call.in[0].shape());
       with_product(call, [&](auto from, auto to) {
         products(c, call.in[0].as<decltype(from)>(), call.out[0].as<decltype(to)>(), lo, hi);
       });
@@ -208,7 +192,7 @@ const Op prod_op{
     },
     .place =
         [](const Attrs* attrs, const Specs& in, const Spec*) {
-          const Chains c = product_of(attrs, in[0].shape);
+          const Lines c = lines_of("prod", attrs, in[0].shape);
           return Placement{c.outer * c.inner, 1, c.inner == 1 ? IN_0 : Mask(), false};
         },
     .storage = Storage::cast,
@@ -242,7 +226,7 @@ const Op scan_op{
     .attrs = {{"dim", AttrType::integer, true}, {"reverse", AttrType::boolean, true}},
     .infer =
         [](const Attrs* attrs, const Specs& in, Spec* out) {
-          chains_of("scan", attrs, in[0].shape);
+          lines_of("scan", attrs, in[0].shape);
           if (!(in[0].shape == in[1].shape))
             throw ShapeError(cat("[scan] a is ", str(in[0].shape), ", b is ", str(in[1].shape)));
           if (!is_float(in[0].dtype) || in[0].dtype != in[1].dtype)
@@ -252,19 +236,19 @@ const Op scan_op{
           out[0].dtype = in[0].dtype;
         },
     .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
-      const Chains c = chains_of("scan", call.attrs, call.in[0].shape());
+      const Lines c = lines_of("scan", call.attrs, call.in[0].shape());
       with_float(call.in[0].dtype(), [&](auto zero) {
         using T = decltype(zero);
         const T *a = call.in[0].as<T>(), *b = call.in[1].as<T>();
         T* h = call.out[0].as<T>();
-        run_chains(
+        run_lines(
             c, call.attrs->get<bool>(1), lo, hi, [&](int64_t i) { h[i] = b[i]; },
             [&](int64_t i, int64_t j, int64_t) { h[i] = a[i] * h[j] + b[i]; });
       });
       return -1;
     },
     .place = [](const Attrs* attrs, const Specs& in,
-                const Spec*) { return place_chains(chains_of("scan", attrs, in[0].shape)); },
+                const Spec*) { return place_lines(lines_of("scan", attrs, in[0].shape)); },
     .cost = cost_of,
     .storage = Storage::cast,
     .grad =
@@ -310,17 +294,17 @@ Op position_op(const char* doc) {
       .attrs = {{"dim", AttrType::integer, true}},
       .infer =
           [](const Attrs* attrs, const Specs& in, Spec* out) {
-            chains_of(position_name<most>(), attrs, in[0].shape);
+            lines_of(position_name<most>(), attrs, in[0].shape);
             out[0].shape = in[0].shape;
             out[0].dtype = DType::i64;
           },
       .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
-        const Chains c = chains_of(position_name<most>(), call.attrs, call.in[0].shape());
+        const Lines c = lines_of(position_name<most>(), call.attrs, call.in[0].shape());
         int64_t* at = call.out[0].as<int64_t>();
         const auto run = [&](auto zero) {
           const auto* x = call.in[0].as<decltype(zero)>();
           const auto beats = [](auto a, auto b) { return a != a || (b == b && (most ? a >= b : a <= b)); };
-          run_chains(
+          run_lines(
               c, false, lo, hi, [&](int64_t i) { at[i] = 0; },
               [&](int64_t i, int64_t j, int64_t k) { at[i] = beats(x[i], x[i + (at[j] - k) * c.inner]) ? k : at[j]; });
         };
@@ -328,7 +312,7 @@ Op position_op(const char* doc) {
         return -1;
       },
       .place = [](const Attrs* attrs, const Specs& in,
-                  const Spec*) { return place_chains(chains_of(position_name<most>(), attrs, in[0].shape)); },
+                  const Spec*) { return place_lines(lines_of(position_name<most>(), attrs, in[0].shape)); },
       .cost = cost_of,
       .storage = Storage::cast,
   };

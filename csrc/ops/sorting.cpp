@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/with_dtype.h"
 #include "ops/composed.h"
 #include "ops/indexing.h"
+#include "ops/lines.h"
 #include "ops/order.h"
 
 namespace bs::ops {
@@ -88,15 +90,14 @@ void order_as(DType t, const char* x, int64_t n, int64_t step, bool descending, 
   for (int64_t i = 0; i < k; ++i) out[i] = entries[i].number();
 }
 
-// ---- sort, topk
-// ------------------------------------------------------------------------------------------------------
+// ---- sort, topk --------------------------------------------------------------------------------------------------
 
-struct Ordered {
+struct Ordered : Lines {
   int dim;
-  int64_t outer = 1, n = 1, inner = 1, k = 1;
+  int64_t k;
 
   Ordered(const char* op, int64_t axis, const Dims& x) : dim(scalar_dim(op, axis, x.size())) {
-    for (int d = 0; d < x.size(); ++d) (d < dim ? outer : d == dim ? n : inner) *= x[d];
+    static_cast<Lines&>(*this) = lines_of(x, dim);
     k = n;
     if (n > kMostOrdered) throw ValueError(cat("[", op, "] ", n, " elements along an axis are too many"));
   }
@@ -120,10 +121,7 @@ void order_rows(const Call& call, const Ordered& r, bool descending, int64_t lo,
         for (int64_t j = 0; j < r.k; ++j)
           reinterpret_cast<T*>(values)[j * r.inner] = reinterpret_cast<const T*>(x)[order[j] * r.inner];
       };
-      if (bytes == 8) move(uint64_t{});
-      if (bytes == 4) move(uint32_t{});
-      if (bytes == 2) move(uint16_t{});
-      if (bytes == 1) move(uint8_t{});
+      with_word(t, move);
     }
 }
 

@@ -89,16 +89,7 @@ void copy_part(const Dims& shape, char* to, const Dims& to_stride, const char* f
 // Moves elements of any dtype.
 void copy_part(DType dtype, const Dims& shape, char* to, const Dims& to_stride, const char* from,
                const Dims& from_stride) {
-  switch (size_of(dtype)) {
-    case 1:
-      return copy_part<uint8_t>(shape, to, to_stride, from, from_stride);
-    case 2:
-      return copy_part<uint16_t>(shape, to, to_stride, from, from_stride);
-    case 4:
-      return copy_part<uint32_t>(shape, to, to_stride, from, from_stride);
-    default:
-      return copy_part<uint64_t>(shape, to, to_stride, from, from_stride);
-  }
+  with_word(dtype, [&](auto zero) { copy_part<decltype(zero)>(shape, to, to_stride, from, from_stride); });
 }
 
 // What the output begins as; nothing is to be done where it lies over the input.

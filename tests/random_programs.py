@@ -65,6 +65,9 @@ def recipes(name: str, large: bool) -> tuple[Recipe, ...]:
 
 FLOATING = [name for name in ELEMENTWISE if not ORACLES[name].integers]
 CALLED = [name for name in OPS if name not in ELEMENTWISE and recipes(name, False)]
+# The first ops of a program come in turn, so that 200 programs of seeds in a row call them all.
+IN_TURN = 3
+assert max(len(CALLED) / IN_TURN, len(FLOATING)) <= 200
 
 
 def into(x: bs.Tensor, low: float, high: float) -> bs.Tensor:
@@ -129,9 +132,13 @@ class RandomProgram:
         """The loss and two values."""
         choose = self.choose = random.Random(self.seed)
         self.pool = [*inputs, self.parameter * 1.0]
-        for _ in range(self.length):
+        for i in range(self.length):
             kind = choose.random()
-            if kind < 0.3:
+            if i < IN_TURN:
+                x = self.other(CALLED[(self.seed * IN_TURN + i) % len(CALLED)])
+            elif i == IN_TURN:
+                x = self.elementwise(FLOATING[self.seed % len(FLOATING)])
+            elif kind < 0.3:
                 x = self.elementwise(choose.choice(FLOATING))
             elif kind < 0.45:
                 x = self.other(choose.choice(CALLED))

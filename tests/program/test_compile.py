@@ -24,7 +24,7 @@ from random_programs import RandomProgram
 
 def random_program(seed: int) -> RandomProgram:
     dtype = "float64" if seed % 5 == 0 else "float32"
-    return RandomProgram(seed, n=5 + seed % 9, length=4 + seed % 60, dtype=dtype, second=seed % 4 == 0)
+    return RandomProgram(seed, n=5 + seed % 9, length=6 + seed % 60, dtype=dtype, second=seed % 4 == 0)
 
 
 @pytest.mark.parametrize("block", range(12))
@@ -38,8 +38,7 @@ def test_random_functions(block: int) -> None:
             wrong.append(seed)
         missed -= program.called
     assert wrong == []
-    # Few: those that one block happens not to draw are drawn by others.
-    assert len(missed) < 0.05 * len(OPS), f"no random function calls {sorted(missed)}"
+    assert not missed, f"no random function calls {sorted(missed)}"
 
 
 def test_training_equals_eager() -> None:

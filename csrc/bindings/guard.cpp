@@ -155,8 +155,8 @@ int Guard::visit(visitproc visit, void* arg) const {
   return 0;
 }
 
-// While one lives Python collects no cycles: finalizers and callbacks that a collection runs, on whatever thread it falls
-// to, are not of the captured code. Read and written with the interpreter's lock held.
+// While one lives Python collects no cycles: finalizers and callbacks that a collection runs, on whatever thread it
+// falls to, are not of the captured code. Read and written with the interpreter's lock held.
 class NoCollection {
  public:
   NoCollection() {

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from backsweep import _core
 from backsweep._arguments import flag, whole
 from backsweep._core import ShapeError, Tensor
+from backsweep._gather import table
 
 __all__ = ["Batches"]
 
@@ -52,7 +51,7 @@ class Batches:
         drop_last: bool = False,
     ) -> None:
         batch_size = whole("Batches", "batch_size", batch_size)
-        self.arrays: tuple[npt.NDArray[Any], ...] = tuple(np.asarray(array) for array in arrays)
+        self.arrays: tuple[Tensor, ...] = tuple(table(array).detach() for array in arrays)
         shapes = [array.shape for array in self.arrays]
         if not shapes or not all(shapes) or len({shape[0] for shape in shapes}) != 1:
             raise ShapeError(f"[Batches] the arrays are {shapes}: the first sizes, the rows, must be equal")
@@ -61,12 +60,12 @@ class Batches:
         self.drop_last = flag("Batches", "drop_last", drop_last)
 
     def __len__(self) -> int:
-        rows, size = len(self.arrays[0]), self.batch_size
+        rows, size = self.arrays[0].shape[0], self.batch_size
         return rows // size if self.drop_last else -(-rows // size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
-        rows = len(self.arrays[0])
-        order = _core.shuffled(rows) if self.shuffle else np.arange(rows)  # the order that fit draws
+        rows = self.arrays[0].shape[0]
+        order = _core.shuffled(rows) if self.shuffle else _core.arange(rows)  # the order that fit draws
         for i in range(len(self)):
             part = order[i * self.batch_size : (i + 1) * self.batch_size]
-            yield tuple(_core.from_numpy(array[part]) for array in self.arrays)
+            yield tuple(array[part] for array in self.arrays)

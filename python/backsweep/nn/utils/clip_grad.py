@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
 from backsweep import _core
-from backsweep._arguments import number
+from backsweep._arguments import number, tensor
 from backsweep._core import Tensor
 from backsweep.nn.module import Module
 
-__all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm"]
+__all__ = [
+    "clip_grad_norm",
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "clip_grads_with_norm_",
+    "get_total_norm",
+    "tensors_of",
+]
 
 
 def get_total_norm(
@@ -51,7 +59,7 @@ def get_total_norm(
     RuntimeError
         If the norm is not finite and `error_if_nonfinite`; in a compiled step nothing has then changed.
     """
-    given = _tensors("get_total_norm", "tensors", tensors)
+    given = tensors_of("get_total_norm", "tensors", tensors)
     return _narrow(_norm("get_total_norm", given, norm_type, error_if_nonfinite), given)
 
 
@@ -145,11 +153,55 @@ def clip_grad_norm_(
     with _core.no_grad():
         pairs = _with_gradients(op, parameters)
         norm = _norm(op, [g for _, g in pairs], norm_type, error_if_nonfinite)
-        ratio = _core.div(limit, _core.add(norm, 1e-6))
-        scale = _core.where(_core.gt(ratio, 1.0), 1.0, ratio)  # NaN stays
-        for p, g in pairs:
-            p.grad = _core.mul(g, _core.cast(scale, g.dtype))
+        _scale(pairs, limit, norm)
         return _narrow(norm, [g for _, g in pairs])
+
+
+def clip_grad_norm(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """Do what `clip_grad_norm_` does, under its old name, with a FutureWarning."""
+    warnings.warn(
+        "[clip_grad_norm] the name is now clip_grad_norm_, with an underscore", FutureWarning, stacklevel=2
+    )
+    return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
+
+
+def clip_grads_with_norm_(
+    parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor, foreach: bool | None = None
+) -> None:
+    """Scale the gradients by ``min(1, max_norm / (total_norm + 1e-6))``.
+
+    Parameters
+    ----------
+    parameters : Parameter or iterable of Parameter
+        Those without a gradient are passed over.
+    max_norm : float
+    total_norm : Tensor
+        0-d, such as `get_total_norm` gives.
+    foreach : bool, optional
+        Taken for PyTorch's sake; without effect.
+
+    Raises
+    ------
+    TypeError
+        If something is no Tensor or no number.
+    """
+    op = "clip_grads_with_norm_"
+    limit = number(op, "max_norm", max_norm)
+    with _core.no_grad():
+        _scale(_with_gradients(op, parameters), limit, tensor(op, "total_norm", total_norm))
+
+
+def _scale(pairs: list[tuple[Tensor, Tensor]], limit: Any, norm: Tensor) -> None:
+    ratio = _core.div(limit, _core.add(norm, 1e-6))
+    scale = _core.where(_core.gt(ratio, 1.0), 1.0, ratio)  # NaN stays
+    for p, g in pairs:
+        p.grad = _core.mul(g, _core.cast(scale, g.dtype))
 
 
 def clip_grad_value_(
@@ -179,11 +231,11 @@ def clip_grad_value_(
 
 
 def _with_gradients(op: str, parameters: Any) -> list[tuple[Tensor, Tensor]]:
-    given = _tensors(op, "parameters", parameters)
+    given = tensors_of(op, "parameters", parameters)
     return [(p, g) for p in given if (g := p.grad) is not None]
 
 
-def _tensors(op: str, name: str, given: Any) -> list[Tensor]:
+def tensors_of(op: str, name: str, given: Any) -> list[Tensor]:
     """Give one tensor or many as a list, or raise."""
     if isinstance(given, Tensor):
         return [given]

@@ -175,6 +175,16 @@ def test_foreach_is_without_effect() -> None:
         assert float(get_total_norm([ps[0].grad], foreach=foreach)) == pytest.approx(0.5 * 2**0.5)
 
 
+def test_other_names() -> None:
+    ps = parameters([np.array([3.0, 4.0])])
+    with pytest.warns(FutureWarning, match="clip_grad_norm_, with an underscore"):
+        assert float(nn.utils.clip_grad_norm(ps, 1.0)) == pytest.approx(5.0)
+    assert ps[0].grad is not None
+    np.testing.assert_allclose(np.asarray(ps[0].grad), [0.6, 0.8], rtol=1e-5)
+    nn.utils.clip_grads_with_norm_(ps, 1.0, get_total_norm([ps[0].grad]) * 2.0)
+    np.testing.assert_allclose(np.asarray(ps[0].grad), [0.3, 0.4], rtol=1e-5)
+
+
 # ---- Compiled ----------------------------------------------------------------------------------------------
 
 

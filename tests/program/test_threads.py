@@ -124,18 +124,10 @@ def without_large_cases(name: str) -> bool:
 
 
 def test_every_op_that_moves_data_has_large_cases() -> None:
-    """Those of other ops are cut as these are; a key and the like are a few numbers."""
-    few = {"advance_key", "finite_norm", "valid_rows"}
-    few |= {
-        "bernoulli",
-        "multinomial",
-        "poisson",
-        "random_integers",
-        "index_of",
-        "search_sorted",
-    }  # tests/tensors, by rows
-    few |= {name for name in OPS if name.endswith("_each")}  # one loop, element by element
-    assert {name for name in OPS if REGISTRY[name]["is_cut"] and without_large_cases(name)} <= few
+    """All but one loop's, element by element (`_each`), and those whose rows tests/tensors compares."""
+    by_rows = {"bernoulli", "index_of", "multinomial", "poisson", "random_integers", "search_sorted"}
+    cut = {name for name in OPS if REGISTRY[name]["is_cut"] and not name.endswith("_each")}
+    assert {name for name in cut if without_large_cases(name)} == by_rows
 
 
 @pytest.mark.parametrize("name", [name for name in OPS if not without_large_cases(name)])

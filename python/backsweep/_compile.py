@@ -16,10 +16,10 @@ import numpy as np
 
 from backsweep import _core
 from backsweep._arguments import flag, whole
+from backsweep._code import of_library
 from backsweep._core import CompiledFunction
 from backsweep._recompute import Recomputing, chosen
 from backsweep._structure import Structure
-from backsweep._watch import of_library
 
 if TYPE_CHECKING:
     from backsweep.nn.module import Module

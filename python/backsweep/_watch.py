@@ -9,26 +9,22 @@ is compared by identity.
 
 from __future__ import annotations
 
-import dis
 import functools
-import sys
-import sysconfig
 import threading
 from collections.abc import Callable, Iterable, Set
 from enum import Enum
-from pathlib import Path
 from types import CodeType, FrameType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from backsweep import _core
+from backsweep._code import library_module, of_library, reads_of, watchable
 from backsweep._core import Tensor
 from backsweep._recompute import Recomputing
 from backsweep._structure import ABSENT, Structure
 
-__all__ = ["Watch", "of_library", "watch_modules"]
+__all__ = ["Watch", "watch_modules"]
 
 # Larger ones are told apart by identity alone: they would be compared at each call.
 _MOST_ITEMS, _MOST_ITEMS_IN_ALL = 256, 1024
@@ -195,15 +191,15 @@ class Watch:
         elif isinstance(value, SimpleNamespace):
             self._meet_items(vars(value))
         elif isinstance(value, ModuleType):
-            if not _library_module(value):
+            if not library_module(value):
                 self._meet_owner(value)
         elif isinstance(value, type):
-            if _watchable(value):
+            if watchable(value):
                 self._meet_owner(value)
         else:
             if isinstance(value, (list, tuple, dict, set, frozenset)):
                 self._meet_items(value)
-            if type(value) not in self._classes and _watchable(type(value)):
+            if type(value) not in self._classes and watchable(type(value)):
                 self._meet_class(type(value))
 
     def _meet_function(self, fn: FunctionType) -> None:
@@ -223,7 +219,7 @@ class Watch:
     def _meet_class(self, cls: type) -> None:
         self._classes.add(cls)
         _hook(cls)
-        for base in filter(_watchable, cls.__mro__):  # super() reads of a base
+        for base in filter(watchable, cls.__mro__):  # super() reads of a base
             self.meet(base)
             for name, value in vars(base).items():
                 if isinstance(value, (FunctionType, staticmethod, classmethod)):
@@ -260,7 +256,7 @@ class Watch:
         if of_library(code.co_filename) or str(frame.f_globals.get("__name__")).startswith("namedtuple_"):
             return
         self.busy = True
-        reads = _reads(code)
+        reads = reads_of(code)
         for name in reads.names:
             value = frame.f_globals.get(name, ABSENT)
             if isinstance(value, ModuleType):
@@ -302,7 +298,7 @@ class Watch:
         """Note attributes of an owner that have a name which the code reads, of whatever it is."""
         if isinstance(owner, type):
             for name in names:
-                found = _class_attribute(owner, name, _watchable)
+                found = _class_attribute(owner, name, watchable)
                 if found is not ABSENT and name not in self._types.get(owner, ()):
                     self._types.setdefault(owner, {})[name] = found
                     self.meet(found)
@@ -406,87 +402,6 @@ def _class_attribute(cls: type, name: str, of: Callable[[type], bool] | None = N
         if name in base.__dict__:
             return base.__dict__[name] if of is None or of(base) else ABSENT
     return ABSENT
-
-
-# ---- What code reads by name -------------------------------------------------------------------------------
-
-
-class _Reads(NamedTuple):
-    """What code, and code inside it, reads and writes by name."""
-
-    names: frozenset[str]  # globals
-    loaded: frozenset[str]  # attributes, and what may be names of some: getattr(settings, "scale")
-    stored: frozenset[str]  # attributes
-    globals_stored: frozenset[str]
-
-
-@functools.lru_cache(maxsize=1024)
-def _reads(code: CodeType) -> _Reads:
-    names, loaded, stored, globals_stored = set(), set(), set(), set()
-    for step in dis.get_instructions(code):
-        if step.opname == "LOAD_GLOBAL":
-            names.add(step.argval)
-        elif step.opname in ("LOAD_ATTR", "LOAD_METHOD"):
-            loaded.add(step.argval)
-        elif step.opname == "STORE_ATTR":
-            stored.add(step.argval)
-        elif step.opname == "STORE_GLOBAL":
-            globals_stored.add(step.argval)
-    for constant in code.co_consts:
-        if isinstance(constant, str) and constant.isidentifier():
-            loaded.add(constant)
-        elif isinstance(constant, CodeType):
-            inside = _reads(constant)
-            names |= inside.names
-            loaded |= inside.loaded
-            stored |= inside.stored
-            globals_stored |= inside.globals_stored
-    return _Reads(frozenset(names), frozenset(loaded), frozenset(stored), frozenset(globals_stored))
-
-
-# Of Python's own, of this package, and of NumPy; what is installed beside them is users'.
-_LIBRARIES = tuple(
-    str(Path(folder)) + sep
-    for folder in (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), Path(__file__).parent)
-    for sep in ("/", "\\")
-) + tuple(str(Path(np.__file__).parent) + sep for sep in ("/", "\\"))
-_INSTALLED = ("site-packages", "dist-packages")
-
-
-@functools.lru_cache(maxsize=4096)
-def of_library(file: str) -> bool:
-    """Whether a file of code is none of users'."""
-    if file.startswith("<frozen") or not file.startswith(_LIBRARIES):
-        return file.startswith("<frozen")
-    prefix = max((folder for folder in _LIBRARIES if file.startswith(folder)), key=len)
-    return not file[len(prefix) :].startswith(_INSTALLED)
-
-
-def _library_module(module: ModuleType) -> bool:
-    """Whether it is not a module of users, or not written in Python."""
-    file = getattr(module, "__file__", None)
-    if file is None:
-        return module.__name__ in sys.builtin_module_names
-    return of_library(file) or not file.endswith(".py")
-
-
-def _watchable(cls: type) -> bool:
-    """Whether attributes of this class's objects can be watched: a class of users, written in Python."""
-    try:
-        return _known[cls]
-    except KeyError:
-        pass
-    if cls.__module__ == "argparse":
-        known = cls.__name__ == "Namespace"
-    else:
-        module = sys.modules.get(cls.__module__)
-        known = module is None or not _library_module(module)
-    known = known and not issubclass(cls, (type, tuple, Enum, BaseException, Tensor))
-    _known[cls] = known
-    return known
-
-
-_known: WeakKeyDictionary[type, bool] = WeakKeyDictionary()
 
 
 # ---- Classes that note what is read ------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 optimizers, `bs.compile` makes static programs, `bs.fit` trains.
 """
 
+from importlib import import_module
 from math import e, inf, nan, pi
 from typing import TYPE_CHECKING
 
@@ -360,9 +361,17 @@ dtype, Size = DType, tuple
 
 # The public ops of the registry, which names them.
 if TYPE_CHECKING:
+    from backsweep import distributions as distributions
     from backsweep._core import *  # type: ignore[assignment]  # noqa: F403
 else:
     _ops = {name: value for name, value in vars(_core).items() if isinstance(value, _core.OpFunction)}
     globals().update(_ops)
     __all__ += sorted(_ops)
     del _ops
+
+
+def __getattr__(name: str) -> object:
+    """Import what costs time when it is first read."""
+    if name == "distributions":
+        return import_module("backsweep.distributions")
+    raise AttributeError(f"module 'backsweep' has no attribute {name!r}")

@@ -1,0 +1,169 @@
+"""The normal distribution of vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log, pi
+from typing import Any
+
+from backsweep import _core
+from backsweep._core import ShapeError, Tensor
+from backsweep._draws import randn
+from backsweep._shapes import broadcast_shapes
+from backsweep.distributions import constraints
+from backsweep.distributions.distribution import Distribution
+from backsweep.distributions.utils import lazy_property
+from backsweep.linalg import cholesky, solve_triangular
+from backsweep.linalg._solve import cholesky_inverse
+
+__all__ = ["MultivariateNormal"]
+
+
+class MultivariateNormal(Distribution):
+    """The normal distribution of vectors of n numbers with mean μ and covariance Σ = L Lᵀ.
+
+    The density is exp(-|L⁻¹ (x - μ)|² / 2) / ((2 π)^(n/2) |L|).
+
+    Parameters
+    ----------
+    loc : Tensor, floats (..., n)
+        μ.
+    covariance_matrix, precision_matrix, scale_tril : Tensor, floats (..., n, n)
+        One of Σ, Σ⁻¹ and L, which is lower triangular with a positive diagonal. What is computed is by L.
+    validate_args : bool, optional
+
+    Raises
+    ------
+    ShapeError
+        If μ has no axis, or the matrix not two.
+    ValueError
+        If not exactly one matrix is given, or it is not positive definite.
+    """
+
+    arg_constraints = {  # noqa: RUF012
+        "loc": constraints.real_vector,
+        "covariance_matrix": constraints.positive_definite,
+        "precision_matrix": constraints.positive_definite,
+        "scale_tril": constraints.lower_cholesky,
+    }
+    support = constraints.real_vector
+    has_rsample = True
+
+    def __init__(
+        self,
+        loc: Any,
+        covariance_matrix: Any = None,
+        precision_matrix: Any = None,
+        scale_tril: Any = None,
+        validate_args: bool | None = None,
+    ) -> None:
+        if loc.ndim < 1:
+            raise ShapeError("[MultivariateNormal] loc is (); it must have an axis")
+        matrices = {
+            "covariance_matrix": covariance_matrix,
+            "precision_matrix": precision_matrix,
+            "scale_tril": scale_tril,
+        }
+        given = [(name, matrix) for name, matrix in matrices.items() if matrix is not None]
+        if len(given) != 1:
+            raise ValueError(
+                "[MultivariateNormal] Exactly one of covariance_matrix or precision_matrix or scale_tril may "
+                f"be specified, not {len(given)}."
+            )
+        ((name, matrix),) = given
+        if matrix.ndim < 2:
+            raise ShapeError(f"[MultivariateNormal] {name} is {matrix.shape}; it must have two axes or more")
+        batch = broadcast_shapes(matrix.shape[:-2], loc.shape[:-1])
+        self.loc: Tensor = loc.expand((*batch, loc.shape[-1]))
+        vars(self)[name] = matrix.expand((*batch, *matrix.shape[-2:]))
+        super().__init__(batch, self.loc.shape[-1:], validate_args)
+        # Of the matrix before it was expanded.
+        if name == "covariance_matrix":
+            self._factor: Tensor = cholesky(matrix)
+        elif name == "precision_matrix":
+            self._factor = _inverse_factor(matrix)
+        else:
+            self._factor = matrix
+
+    @lazy_property
+    def scale_tril(self) -> Tensor:
+        """L."""
+        return self._factor.expand((*self._batch_shape, *self._factor.shape[-2:]))
+
+    @lazy_property
+    def covariance_matrix(self) -> Tensor:
+        """Σ = L Lᵀ."""
+        matrix = self._factor @ self._factor.mT
+        return matrix.expand((*self._batch_shape, *matrix.shape[-2:]))
+
+    @lazy_property
+    def precision_matrix(self) -> Tensor:
+        """Σ⁻¹."""
+        matrix = cholesky_inverse(self._factor)
+        return matrix.expand((*self._batch_shape, *matrix.shape[-2:]))
+
+    @property
+    def mean(self) -> Tensor:
+        """μ."""
+        return self.loc
+
+    @property
+    def mode(self) -> Tensor:
+        """μ."""
+        return self.loc
+
+    @property
+    def variance(self) -> Tensor:
+        """The diagonal of Σ."""
+        return self._factor.square().sum(-1).expand(self._batch_shape + self._event_shape)
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Draw μ + L z, z of independent standard normal numbers."""
+        z = randn(self._extended_shape(sample_shape), dtype=self.loc.dtype)
+        return self.loc + (self._factor @ z.unsqueeze(-1)).squeeze(-1)
+
+    def log_prob(self, value: Any) -> Tensor:
+        """Give -|L⁻¹ (x - μ)|² / 2 - log |L| - n log √(2 π)."""
+        distance = squared_distance(self._factor, self._value(value) - self.loc)
+        return -0.5 * (self._event_shape[0] * log(2 * pi) + distance) - half_log_det(self._factor)
+
+    def entropy(self) -> Tensor:
+        """Give n (1 + log(2 π)) / 2 + log |L|."""
+        value = 0.5 * self._event_shape[0] * (1 + log(2 * pi)) + half_log_det(self._factor)
+        return value.expand(self._batch_shape)
+
+
+def _inverse_factor(precision: Tensor) -> Tensor:
+    """Give L of Σ⁻¹: with J the exchange matrix and J Σ⁻¹ J = K Kᵀ, it is (J K J)⁻ᵀ."""
+    upper = cholesky(precision.flip((-2, -1))).flip((-2, -1))  # Σ⁻¹ = U Uᵀ, U upper triangular
+    identity = _core.eye(precision.shape[-1], dtype=precision.dtype)
+    return solve_triangular(upper.mT, identity.expand(upper.shape), upper=False)
+
+
+def squared_distance(factor: Tensor, x: Tensor) -> Tensor:
+    """Give |L⁻¹ x|² of vectors x (..., n) for L (..., n, n), whose leading axes broadcast.
+
+    Each L is solved once for all vectors that it meets.
+    """
+    batch = factor.shape[:-2]
+    n = x.shape[-1]
+    if factor.ndim - 1 > x.ndim:
+        x = x.expand((*batch, n))
+    lead = x.ndim - 1 - len(batch)
+    inner = broadcast_shapes(x.shape[lead:-1], batch)
+    x = x.expand((*x.shape[:lead], *inner, n))
+    count = x.shape[:lead]
+    columns = x.reshape(-1, *inner, n).movedim(0, -1)  # (*inner, n, number of vectors)
+    factor = factor.expand((*inner, n, n))
+    return (
+        solve_triangular(factor, columns, upper=False)
+        .square()
+        .sum(-2)
+        .movedim(-1, 0)
+        .reshape((*count, *inner))
+    )
+
+
+def half_log_det(factor: Tensor) -> Tensor:
+    """Give log |L|."""
+    return factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)

@@ -1,0 +1,527 @@
+"""Functions with an inverse and a known Jacobian, for `TransformedDistribution`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log
+from typing import Any
+
+from backsweep import _core
+from backsweep._core import Tensor
+from backsweep._dtypes import finfo
+from backsweep._shapes import broadcast_shapes
+from backsweep.distributions import constraints
+from backsweep.distributions.independent import sum_last
+
+__all__ = [
+    "AbsTransform",
+    "AffineTransform",
+    "ComposeTransform",
+    "ExpTransform",
+    "IndependentTransform",
+    "PowerTransform",
+    "SigmoidTransform",
+    "SoftplusTransform",
+    "TanhTransform",
+    "Transform",
+    "identity_transform",
+]
+
+Shape = tuple[int, ...]
+softplus = _core.ops.softplus
+
+
+class Transform:
+    """A function y = f(x), with what a distribution must know of it.
+
+    A subclass states `_call(x)`, `_inverse(y)` and `log_abs_det_jacobian(x, y)`, and the attributes.
+
+    Attributes
+    ----------
+    domain, codomain : Constraint
+        The regions of x and of y.
+    bijective : bool
+        Whether f has an inverse; of others `inv` gives one of the x.
+    sign : int or Tensor
+        1 where f increases, -1 where it decreases.
+    """
+
+    bijective: Any = False
+    domain: Any
+    codomain: Any
+
+    def __init__(self, cache_size: int = 0) -> None:
+        if cache_size not in (0, 1):
+            raise ValueError(f"[{type(self).__name__}] cache_size is {cache_size}; it must be 0 or 1")
+        self._cache_size = cache_size
+        self._cached: tuple[Tensor | None, Tensor | None] = (None, None)
+
+    @property
+    def event_dim(self) -> int:
+        """How many axes one x has, where one y has as many."""
+        if self.domain.event_dim != self.codomain.event_dim:
+            raise ValueError(f"[{type(self).__name__}] x and y have different axes: use domain and codomain")
+        return int(self.domain.event_dim)
+
+    @property
+    def inv(self) -> Transform:
+        """The inverse."""
+        return _InverseTransform(self)
+
+    @property
+    def sign(self) -> Any:
+        """1 or -1, or a tensor of these."""
+        raise NotImplementedError(f"[{type(self).__name__}] neither increases nor decreases everywhere")
+
+    def with_cache(self, cache_size: int = 1) -> Transform:
+        """Give the transform with a cache of that size."""
+        if cache_size == self._cache_size:
+            return self
+        made = object.__new__(type(self))
+        vars(made).update(vars(self), _cache_size=cache_size, _cached=(None, None))
+        return made
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Give f(x); with a cache of 1 the inverse of that very tensor is x, exactly."""
+        last, y = self._cached
+        if y is not None and last is x:
+            return y
+        y = self._call(x)
+        if self._cache_size and not y.is_symbolic:  # what a capture made is of that program alone
+            self._cached = x, y
+        return y
+
+    def _inv_call(self, y: Tensor) -> Tensor:
+        x, last = self._cached
+        return x if x is not None and last is y else self._inverse(y)
+
+    def _call(self, x: Tensor) -> Tensor:
+        raise NotImplementedError(f"[{type(self).__name__}] has no _call")
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        raise NotImplementedError(f"[{type(self).__name__}] has no inverse")
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        """Give log |det dy/dx| of each event."""
+        raise NotImplementedError(f"[{type(self).__name__}] has no log_abs_det_jacobian")
+
+    def forward_shape(self, shape: Shape) -> Shape:
+        """Give the shape of y for that of x."""
+        return shape
+
+    def inverse_shape(self, shape: Shape) -> Shape:
+        """Give the shape of x for that of y."""
+        return shape
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class _InverseTransform(Transform):
+    def __init__(self, transform: Transform) -> None:
+        super().__init__()
+        self._inv = transform
+
+    @property
+    def domain(self) -> Any:
+        return self._inv.codomain
+
+    @property
+    def codomain(self) -> Any:
+        return self._inv.domain
+
+    @property
+    def bijective(self) -> Any:
+        return self._inv.bijective
+
+    @property
+    def sign(self) -> Any:
+        return self._inv.sign
+
+    @property
+    def inv(self) -> Transform:
+        return self._inv
+
+    def with_cache(self, cache_size: int = 1) -> Transform:
+        return self._inv.with_cache(cache_size).inv
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self._inv._inv_call(x)
+
+    def _inv_call(self, y: Tensor) -> Tensor:
+        return self._inv(y)
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return -self._inv.log_abs_det_jacobian(y, x)
+
+    def forward_shape(self, shape: Shape) -> Shape:
+        return self._inv.inverse_shape(shape)
+
+    def inverse_shape(self, shape: Shape) -> Shape:
+        return self._inv.forward_shape(shape)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _InverseTransform) and self._inv == other._inv
+
+    def __hash__(self) -> int:
+        return hash((_InverseTransform, self._inv))
+
+    def __repr__(self) -> str:
+        return f"{self._inv!r}.inv"
+
+
+class ComposeTransform(Transform):
+    """Functions applied one after the other, the first one first."""
+
+    def __init__(self, parts: Sequence[Transform], cache_size: int = 0) -> None:
+        super().__init__(cache_size)
+        self.parts = [part.with_cache(cache_size) for part in parts] if cache_size else list(parts)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ComposeTransform) and self.parts == other.parts
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def domain(self) -> Any:
+        """What the first one takes, with as many axes as a later one needs."""
+        if not self.parts:
+            return constraints.real
+        region = self.parts[0].domain
+        axes = self.parts[-1].codomain.event_dim
+        for part in reversed(self.parts):
+            axes = max(axes + part.domain.event_dim - part.codomain.event_dim, part.domain.event_dim)
+        return constraints.independent(region, axes - region.event_dim) if axes > region.event_dim else region
+
+    @property
+    def codomain(self) -> Any:
+        """What the last one gives, with as many axes as an earlier one needs."""
+        if not self.parts:
+            return constraints.real
+        region = self.parts[-1].codomain
+        axes = self.parts[0].domain.event_dim
+        for part in self.parts:
+            axes = max(axes + part.codomain.event_dim - part.domain.event_dim, part.codomain.event_dim)
+        return constraints.independent(region, axes - region.event_dim) if axes > region.event_dim else region
+
+    @property
+    def bijective(self) -> bool:
+        """Whether all are."""
+        return all(part.bijective for part in self.parts)
+
+    @property
+    def sign(self) -> Any:
+        """The product of the signs."""
+        sign: Any = 1
+        for part in self.parts:
+            sign = sign * part.sign
+        return sign
+
+    @property
+    def inv(self) -> Transform:
+        """The inverses, the last one first."""
+        return ComposeTransform([part.inv for part in reversed(self.parts)])
+
+    def with_cache(self, cache_size: int = 1) -> Transform:
+        """Give the same functions, each with a cache."""
+        return ComposeTransform(self.parts, cache_size)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Give f(x)."""
+        for part in self.parts:
+            x = part(x)
+        return x
+
+    def _inv_call(self, y: Tensor) -> Tensor:
+        for part in reversed(self.parts):
+            y = part._inv_call(y)
+        return y
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        """Give the sum of those of the parts."""
+        if not self.parts:
+            return _core.zeros_like(x)
+        between = [x]
+        for part in self.parts[:-1]:
+            between.append(part(between[-1]))
+        between.append(y)
+        axes = self.domain.event_dim
+        total = _core.zeros((), dtype=x.dtype)
+        for part, start, end in zip(self.parts, between, between[1:], strict=False):
+            total = total + sum_last(part.log_abs_det_jacobian(start, end), axes - part.domain.event_dim)
+            axes += part.codomain.event_dim - part.domain.event_dim
+        return total
+
+    def forward_shape(self, shape: Shape) -> Shape:
+        """Give the shape of y for that of x."""
+        for part in self.parts:
+            shape = part.forward_shape(shape)
+        return shape
+
+    def inverse_shape(self, shape: Shape) -> Shape:
+        """Give the shape of x for that of y."""
+        for part in reversed(self.parts):
+            shape = part.inverse_shape(shape)
+        return shape
+
+    def __repr__(self) -> str:
+        return f"ComposeTransform({self.parts!r})"
+
+
+identity_transform = ComposeTransform([])
+
+
+class IndependentTransform(Transform):
+    """A function whose last axes of a batch become axes of one event."""
+
+    def __init__(
+        self, base_transform: Transform, reinterpreted_batch_ndims: int, cache_size: int = 0
+    ) -> None:
+        super().__init__(cache_size)
+        self.base_transform = base_transform.with_cache(cache_size) if cache_size else base_transform
+        self.reinterpreted_batch_ndims = reinterpreted_batch_ndims
+
+    @property
+    def domain(self) -> Any:
+        """That of the base, for the larger event."""
+        return constraints.independent(self.base_transform.domain, self.reinterpreted_batch_ndims)
+
+    @property
+    def codomain(self) -> Any:
+        """That of the base, for the larger event."""
+        return constraints.independent(self.base_transform.codomain, self.reinterpreted_batch_ndims)
+
+    @property
+    def bijective(self) -> Any:
+        """That of the base."""
+        return self.base_transform.bijective
+
+    @property
+    def sign(self) -> Any:
+        """That of the base."""
+        return self.base_transform.sign
+
+    def with_cache(self, cache_size: int = 1) -> Transform:
+        """Give the same function with a cache."""
+        return IndependentTransform(self.base_transform, self.reinterpreted_batch_ndims, cache_size)
+
+    def _call(self, x: Tensor) -> Tensor:
+        return self.base_transform(x)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return self.base_transform._inv_call(y)
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        """Give the sum over the axes of the event."""
+        return sum_last(self.base_transform.log_abs_det_jacobian(x, y), self.reinterpreted_batch_ndims)
+
+    def forward_shape(self, shape: Shape) -> Shape:
+        """Give the shape of y for that of x."""
+        return self.base_transform.forward_shape(shape)
+
+    def inverse_shape(self, shape: Shape) -> Shape:
+        """Give the shape of x for that of y."""
+        return self.base_transform.inverse_shape(shape)
+
+    def __repr__(self) -> str:
+        return f"IndependentTransform({self.base_transform!r}, {self.reinterpreted_batch_ndims})"
+
+
+class _Pointwise(Transform):
+    """A function of numbers without settings: all of a class are equal."""
+
+    domain = constraints.real
+    bijective = True
+    sign = 1
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+
+class ExpTransform(_Pointwise):
+    """y = e^x."""
+
+    codomain = constraints.positive
+
+    def _call(self, x: Tensor) -> Tensor:
+        return x.exp()
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return y.log()
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        """Give x."""
+        return x
+
+
+class SigmoidTransform(_Pointwise):
+    """y = 1 / (1 + e^-x)."""
+
+    codomain = constraints.unit_interval
+
+    def _call(self, x: Tensor) -> Tensor:
+        info = finfo(x.dtype)
+        return x.sigmoid().clamp(info.tiny, 1 - info.eps)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        info = finfo(y.dtype)
+        y = y.clamp(info.tiny, 1 - info.eps)
+        return y.log() - (-y).log1p()
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        """Give log y + log(1 - y)."""
+        return -softplus(-x) - softplus(x)
+
+
+class SoftplusTransform(_Pointwise):
+    """y = log(1 + e^x)."""
+
+    codomain = constraints.positive
+
+    def _call(self, x: Tensor) -> Tensor:
+        return softplus(x)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return (-(-y).expm1()).log() + y
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        """Give -log(1 + e^-x)."""
+        return -softplus(-x)
+
+
+class TanhTransform(_Pointwise):
+    """y = tanh x. With cache_size=1 the inverse of a y that it gave is exact also where y rounds to 1."""
+
+    codomain = constraints.interval(-1.0, 1.0)
+
+    def _call(self, x: Tensor) -> Tensor:
+        return x.tanh()
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return y.atanh()
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        """Give log(1 - y²) = 2 (log 2 - x - log(1 + e^(-2 x)))."""
+        return 2.0 * (log(2.0) - x - softplus(-2.0 * x))
+
+
+class AbsTransform(_Pointwise):
+    """y = |x|, which has two x; `inv` gives the one that is not negative."""
+
+    codomain = constraints.nonnegative
+    bijective = False
+
+    @property
+    def sign(self) -> Any:  # type: ignore[override]
+        """Neither."""
+        return Transform.sign.__get__(self)
+
+    def _call(self, x: Tensor) -> Tensor:
+        return x.abs()
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return y
+
+
+class PowerTransform(Transform):
+    """y = x^a of positive x."""
+
+    domain = constraints.positive
+    codomain = constraints.positive
+    bijective = True
+
+    def __init__(self, exponent: Tensor | float, cache_size: int = 0) -> None:
+        super().__init__(cache_size)
+        self.exponent = exponent
+
+    @property
+    def sign(self) -> Any:
+        """The sign of the exponent."""
+        return _sign(self.exponent)
+
+    def _call(self, x: Tensor) -> Tensor:
+        return x**self.exponent
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return y ** (1 / self.exponent)
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        """Give log |a y / x|."""
+        return (self.exponent * y / x).abs().log()
+
+    def forward_shape(self, shape: Shape) -> Shape:
+        """Give the shape of y for that of x."""
+        return broadcast_shapes(shape, getattr(self.exponent, "shape", ()))
+
+    inverse_shape = forward_shape
+
+
+class AffineTransform(Transform):
+    """y = loc + scale x.
+
+    Parameters
+    ----------
+    loc, scale : float or Tensor
+    event_dim : int, default 0
+        How many axes make one event.
+    cache_size : int, default 0
+    """
+
+    bijective = True
+
+    def __init__(
+        self, loc: Tensor | float, scale: Tensor | float, event_dim: int = 0, cache_size: int = 0
+    ) -> None:
+        super().__init__(cache_size)
+        self.loc = loc
+        self.scale = scale
+        self._event_dim = event_dim
+
+    @property
+    def event_dim(self) -> int:
+        """How many axes make one event."""
+        return self._event_dim
+
+    @property
+    def domain(self) -> Any:
+        """All numbers."""
+        return (
+            constraints.independent(constraints.real, self._event_dim)
+            if self._event_dim
+            else constraints.real
+        )
+
+    @property
+    def codomain(self) -> Any:
+        """All numbers."""
+        return self.domain
+
+    @property
+    def sign(self) -> Any:
+        """The sign of the scale."""
+        return _sign(self.scale)
+
+    def _call(self, x: Tensor) -> Tensor:
+        return self.loc + self.scale * x
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return (y - self.loc) / self.scale
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        """Give log |scale|, summed over an event."""
+        scale = self.scale if isinstance(self.scale, Tensor) else _core.full_like(x, self.scale)
+        change = scale.abs().log().expand(broadcast_shapes(x.shape, scale.shape))
+        return sum_last(change, self._event_dim)
+
+    def forward_shape(self, shape: Shape) -> Shape:
+        """Give the shape of y for that of x."""
+        return broadcast_shapes(shape, *(getattr(p, "shape", ()) for p in (self.loc, self.scale)))
+
+    inverse_shape = forward_shape
+
+
+def _sign(value: Any) -> Any:
+    return value.sign() if isinstance(value, Tensor) else (1 if value > 0 else -1)

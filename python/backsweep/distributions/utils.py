@@ -1,0 +1,73 @@
+"""What distributions share: parameters of one shape, probabilities, values made when first read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from numbers import Number
+from typing import Any
+
+from backsweep import _core
+from backsweep._core import Tensor
+from backsweep._dtypes import finfo
+from backsweep._shapes import broadcast_tensors
+
+__all__ = ["broadcast_all", "clamp_probs", "lazy_property", "logits_to_probs", "probs_to_logits"]
+
+
+def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
+    """Give numbers and tensors as tensors of one shape; numbers take the dtype of the tensors.
+
+    Without tensors they have the default dtype.
+    """
+    for value in values:
+        if not isinstance(value, (Tensor, Number)):
+            raise TypeError(
+                f"[broadcast_all] parameters are numbers or tensors, not {type(value).__name__}: "
+                "make it one by bs.tensor"
+            )
+    tensors = [value for value in values if isinstance(value, Tensor)]
+    dtype = tensors[0].dtype if tensors else _core.get_default_dtype()
+    made = [value if isinstance(value, Tensor) else _core.tensor(value, dtype=dtype) for value in values]
+    shape = made[0].shape
+    return tuple(made) if all(t.shape == shape for t in made) else broadcast_tensors(*made)
+
+
+def clamp_probs(probs: Tensor) -> Tensor:
+    """Keep probabilities off 0 and 1 by the epsilon of their dtype."""
+    eps = finfo(probs.dtype).eps
+    return probs.clamp(eps, 1 - eps)
+
+
+def logits_to_probs(logits: Tensor, is_binary: bool = False) -> Tensor:
+    """Give probabilities: sigmoid of each logit if `is_binary`, else softmax along the last axis."""
+    return logits.sigmoid() if is_binary else logits.softmax(-1)
+
+
+def probs_to_logits(probs: Tensor, is_binary: bool = False) -> Tensor:
+    """Give logits: log p - log(1 - p) if `is_binary`, else log p."""
+    clamped = clamp_probs(probs)
+    return clamped.log() - (-clamped).log1p() if is_binary else clamped.log()
+
+
+class _LazyProperty:
+    """What a method gives, kept in the object: an attribute of that name is found there first."""
+
+    def __init__(self, fn: Callable[[Any], Tensor]) -> None:
+        self._fn = fn
+        self._name = fn.__name__
+        self.__doc__ = fn.__doc__
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        with _core.enable_grad():
+            value = self._fn(instance)
+        if not value.is_symbolic:  # what a capture made is of that program alone
+            vars(instance)[self._name] = value
+        return value
+
+
+def lazy_property(fn: Callable[[Any], Tensor]) -> Tensor:
+    """Make a method an attribute, which is computed when it is first read."""
+    made: Any = _LazyProperty(fn)
+    return made  # type: ignore[no-any-return]

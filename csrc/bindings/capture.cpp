@@ -178,11 +178,11 @@ class Disguise {
   std::vector<py::object> before_;
 };
 
-// Of what the function has set: attributes and the like that hold symbols now.
+// Of what the function has set: what the library keeps for it, and attributes and the like that hold symbols now.
 py::list with_symbols(const py::list& assigned) {
   py::list made;
   for (py::handle a : assigned)
-    if (holds_symbol(a.attr("value"))) made.append(a);
+    if (py::cast<std::string>(a.attr("kind")) == "kept" || holds_symbol(a.attr("value"))) made.append(a);
   return made;
 }
 

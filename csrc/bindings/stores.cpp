@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "bindings/compiled.h"
 #include "bindings/names.h"
+#include "bindings/symbol_names.h"
 #include "graph/apply.h"
 
 namespace bs::bindings {
@@ -16,11 +17,12 @@ PyTypeObject* placeholder_type = nullptr;
 PyType_Slot placeholder_slots[] = {{0, nullptr}};
 PyType_Spec placeholder_spec{"backsweep._core._Output", sizeof(Placeholder), 0, Py_TPFLAGS_DEFAULT, placeholder_slots};
 
-// Whether some plain tensor in it is as `symbolic` says.
-bool holds(py::handle value, bool symbolic) {
+// Whether `is` some plain tensor in it.
+template <class F>
+bool holds(py::handle value, const F& is) {
   bool found = false;
   auto look = [&](py::handle o) -> py::object {
-    found |= is_tensor(o.ptr()) && !slot_of(o.ptr()) && unwrap(o.ptr()).symbolic() == symbolic;
+    found |= is_tensor(o.ptr()) && !slot_of(o.ptr()) && is(unwrap(o.ptr()));
     return py::none();
   };
   map_leaves(value, look);
@@ -43,8 +45,10 @@ py::object placeholder(int argument) {
 bool is_placeholder(PyObject* o) { return Py_TYPE(o) == placeholder_type; }
 int argument_of(PyObject* o) { return reinterpret_cast<Placeholder*>(o)->argument; }
 
-bool holds_symbol(py::handle value) { return holds(value, true); }
-bool holds_value(py::handle value) { return holds(value, false); }
+bool holds_symbol(py::handle value) { return holds(value, of_capture); }
+bool holds_value(py::handle value) {
+  return holds(value, [](const Tensor& t) { return !t.symbolic(); });
+}
 
 py::object filled(const py::object& pattern, std::span<Tensor> outputs, size_t* next,
                   const std::vector<py::object>& leaves) {

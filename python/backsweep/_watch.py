@@ -24,7 +24,7 @@ from backsweep._core import Tensor
 from backsweep._recompute import Recomputing
 from backsweep._structure import ABSENT, Structure
 
-__all__ = ["Watch", "watch_modules"]
+__all__ = ["Watch", "watch_modules", "watching"]
 
 # Larger ones are told apart by identity alone: they would be compared at each call.
 _MOST_ITEMS, _MOST_ITEMS_IN_ALL = 256, 1024
@@ -47,7 +47,7 @@ class Seen(NamedTuple):
 class Assigned(NamedTuple):
     """What the captured code has set; see `Store` in the core."""
 
-    kind: str  # "item": object[name], "cell": what a closure holds
+    kind: str  # "item": object[name], "kept": the same, for the library, "cell": what a closure holds
     object: Any
     name: Any
     value: Any  # as the code left it
@@ -81,6 +81,7 @@ class Watch:
         self._found: dict[tuple[type, str], tuple[Any, bool]] = {}  # attributes of classes
         # Attributes that the code has set, and globals that it may set: what they were, by table and name.
         self._set: dict[tuple[int, str], tuple[Any, Any, Structure | None]] = {}
+        self._kept: set[int] = set()  # the tables among them that the library keeps
         self._items_left, self._bytes_left = _MOST_ITEMS_IN_ALL, _MOST_BYTES_IN_ALL
         self.busy = False  # looking itself
         self._before = _local.watch
@@ -113,7 +114,8 @@ class Watch:
         for (_, name), (table, before, structure) in self._set.items():
             seen = (id(table), name) in read or (structure and (id(structure.watched), name) in read)
             value = table.get(name, ABSENT)
-            made.append(Assigned("item", table, name, value, before, bool(seen), structure))
+            kind = "kept" if id(table) in self._kept else "item"
+            made.append(Assigned(kind, table, name, value, before, bool(seen), structure))
         for s in self.seen:
             if s.kind == "item" and (id(s.object), s.name) not in self._set:
                 made.append(
@@ -380,6 +382,33 @@ class Watch:
             self._met.setdefault(id(table), table)
         self._noted.add((id(owner), name))
         self._met.setdefault(id(owner), owner)
+
+    # ---- Items of dicts that the library keeps for users ---------------------------------------------------
+
+    def saw_item(self, table: dict[str, Any], name: str, where: str) -> None:
+        """Note that the code has read an item, or that there is none."""
+        self.busy = True
+        self._note_item(table, name, table.get(name, ABSENT), where)
+        self.busy = False
+
+    def saw_names(self, owner: Any, name: str) -> None:
+        """Note that the code has read which items there are: the attribute gives them."""
+        if (id(owner), name) not in self._noted:
+            self._noted.add((id(owner), name))
+            self._met.setdefault(id(owner), owner)
+            self.seen.append(Seen("attribute", owner, name, getattr(owner, name), "the "))
+
+    def set_item(self, table: dict[str, Any], name: str) -> None:
+        """Note that the code is about to set an item: what it reads there later is its own."""
+        self._set.setdefault((id(table), name), (table, table.get(name, ABSENT), None))
+        self._kept.add(id(table))
+        self._noted.add((id(table), name))
+        self._met.setdefault(id(table), table)
+
+
+def watching() -> Watch | None:
+    """Give what the capture sees that runs on this thread, if one does."""
+    return _local.watch
 
 
 def _content(cell: Any) -> Any:

@@ -156,7 +156,8 @@ def fit(
     if optimizer is None:
         optimizer = SGD(model.parameters(), lr=0.01, momentum=0.9)
     _check_optimizer(model, optimizer)
-    steps = _compiled_steps(model, loss, optimizer) if compile else _steps_of(model, loss, optimizer)
+    # What a step of one's own changes besides, programs that run many steps at once would leave as it is.
+    steps = (_compiled_steps if compile and optimizer.in_slots else _steps_of)(model, loss, optimizer)
     history = History()
     modes = [(module, module.training) for module in model.modules()]
     bar = None

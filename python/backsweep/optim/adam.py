@@ -7,14 +7,16 @@ from typing import Any
 
 from backsweep import _core
 from backsweep._core import Buffer
-from backsweep.optim.optimizer import Optimizer, ParamGroup, Params, as_dtype, put
+from backsweep.optim.groups import ParamGroup
+from backsweep.optim.one_pass import OnePass, as_dtype, put
+from backsweep.optim.optimizer import Params
 
 __all__ = ["Adam", "AdamW"]
 
 _adam, _amsgrad = _core.ops.adam, _core.ops.amsgrad
 
 
-class Adam(Optimizer):
+class Adam(OnePass):
     """Adam: steps in units of the gradient's running size.
 
     With gradient g (negated if `maximize`), for each parameter p in its step t = 1, 2, ...::

@@ -9,14 +9,16 @@ import numpy as np
 
 from backsweep import _core
 from backsweep._core import Buffer, Tensor
-from backsweep.optim.optimizer import Optimizer, ParamGroup, Params, as_dtype, put
+from backsweep.optim.groups import ParamGroup
+from backsweep.optim.one_pass import OnePass, as_dtype, put
+from backsweep.optim.optimizer import Params
 
 __all__ = ["SGD"]
 
 _sgd, _sgd_momentum = _core.ops.sgd, _core.ops.sgd_momentum
 
 
-class SGD(Optimizer):
+class SGD(OnePass):
     """Stochastic gradient descent, with momentum and weight decay as PyTorch has them.
 
     With gradient g (negated if `maximize`), for each parameter p::

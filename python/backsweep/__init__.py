@@ -6,13 +6,15 @@ optimizers, `bs.compile` makes static programs, `bs.fit` trains.
 
 from importlib import import_module
 from math import e, inf, nan, pi
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from backsweep import (
     _core,
     accelerator,
+    amp,
     autograd,
     backends,
+    cpu,
     cuda,
     func,
     linalg,
@@ -23,6 +25,7 @@ from backsweep import (
     special,
     utils,
 )
+from backsweep._absent import absent
 from backsweep._attributes import is_complex, is_floating_point, is_nonzero, is_same_size, is_tensor
 from backsweep._comparisons import allclose, equal
 from backsweep._compile import compile
@@ -113,6 +116,20 @@ from backsweep._shapes import (
     vsplit,
     vstack,
 )
+from backsweep._switches import (
+    are_deterministic_algorithms_enabled,
+    get_deterministic_debug_mode,
+    get_float32_matmul_precision,
+    get_num_interop_threads,
+    is_autocast_cpu_enabled,
+    is_autocast_enabled,
+    is_deterministic_algorithms_warn_only_enabled,
+    set_deterministic_debug_mode,
+    set_float32_matmul_precision,
+    set_flush_denormal,
+    set_num_interop_threads,
+    use_deterministic_algorithms,
+)
 from backsweep._text import get_printoptions, set_printoptions
 from backsweep._typed import (
     BFloat16Tensor,
@@ -127,6 +144,7 @@ from backsweep._typed import (
     ShortTensor,
 )
 from backsweep._version import __version__
+from backsweep.amp import GradScaler, autocast
 from backsweep.autograd import Function, inference_mode, set_grad_enabled
 from backsweep.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from backsweep.autograd.grad_mode import is_inference_mode_enabled
@@ -181,6 +199,7 @@ __all__ = [
     "FloatTensor",
     "Function",
     "Generator",
+    "GradScaler",
     "GraphError",
     "HalfTensor",
     "IntTensor",
@@ -194,12 +213,15 @@ __all__ = [
     "__version__",
     "accelerator",
     "allclose",
+    "amp",
     "arange",
+    "are_deterministic_algorithms_enabled",
     "as_tensor",
     "asarray",
     "atleast_1d",
     "atleast_2d",
     "atleast_3d",
+    "autocast",
     "autograd",
     "backends",
     "bfloat16",
@@ -219,6 +241,7 @@ __all__ = [
     "contiguous_format",
     "corrcoef",
     "cov",
+    "cpu",
     "cuda",
     "default_generator",
     "det",
@@ -249,6 +272,9 @@ __all__ = [
     "geqrf",
     "get_default_device",
     "get_default_dtype",
+    "get_deterministic_debug_mode",
+    "get_float32_matmul_precision",
+    "get_num_interop_threads",
     "get_num_threads",
     "get_printoptions",
     "get_rng_state",
@@ -269,7 +295,10 @@ __all__ = [
     "inverse",
     "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled",
+    "is_autocast_cpu_enabled",
+    "is_autocast_enabled",
     "is_complex",
+    "is_deterministic_algorithms_warn_only_enabled",
     "is_floating_point",
     "is_grad_enabled",
     "is_inference_mode_enabled",
@@ -324,7 +353,11 @@ __all__ = [
     "seed",
     "set_default_device",
     "set_default_dtype",
+    "set_deterministic_debug_mode",
+    "set_float32_matmul_precision",
+    "set_flush_denormal",
     "set_grad_enabled",
+    "set_num_interop_threads",
     "set_num_threads",
     "set_printoptions",
     "set_rng_state",
@@ -344,6 +377,7 @@ __all__ = [
     "uint8",
     "unique",
     "unique_consecutive",
+    "use_deterministic_algorithms",
     "utils",
     "value_and_grad",
     "vmap",
@@ -361,7 +395,11 @@ dtype, Size = DType, tuple
 
 # The public ops of the registry, which names them.
 if TYPE_CHECKING:
+    from backsweep import distributed as distributed
     from backsweep import distributions as distributions
+    from backsweep import jit as jit
+    from backsweep import multiprocessing as multiprocessing
+    from backsweep import version as version
     from backsweep._core import *  # type: ignore[assignment]  # noqa: F403
 else:
     _ops = {name: value for name, value in vars(_core).items() if isinstance(value, _core.OpFunction)}
@@ -370,8 +408,9 @@ else:
     del _ops
 
 
-def __getattr__(name: str) -> object:
-    """Import what costs time when it is first read."""
-    if name == "distributions":
-        return import_module("backsweep.distributions")
-    raise AttributeError(f"module 'backsweep' has no attribute {name!r}")
+if not TYPE_CHECKING:  # checkers of types know what is there
+
+    def __getattr__(name: str) -> Any:
+        if name in ("distributed", "distributions", "jit", "multiprocessing", "version"):
+            return import_module(f"backsweep.{name}")  # which costs time: not before it is read
+        raise absent("backsweep", name)

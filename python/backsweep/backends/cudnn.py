@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["allow_tf32", "benchmark", "deterministic", "enabled", "is_available", "version"]
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+__all__ = ["allow_tf32", "benchmark", "deterministic", "enabled", "flags", "is_available", "version"]
 
 enabled = True
 benchmark = False
@@ -18,3 +22,9 @@ def is_available() -> bool:
 def version() -> None:
     """Give None."""
     return
+
+
+@contextmanager
+def flags(*args: Any, **kwargs: Any) -> Iterator[None]:
+    """Set switches for a block: nothing happens."""
+    yield

@@ -1,6 +1,9 @@
 """Layers, losses and what networks are made of, under PyTorch's names."""
 
-from backsweep.nn import functional, init, utils
+from typing import TYPE_CHECKING, Any
+
+from backsweep._absent import absent
+from backsweep.nn import functional, init, parallel, utils
 from backsweep.nn.activation import (
     ELU,
     GELU,
@@ -19,6 +22,7 @@ from backsweep.nn.linear import Flatten, Identity, Linear
 from backsweep.nn.loss import BCEWithLogitsLoss, CrossEntropyLoss, LogisticLoss, MSELoss
 from backsweep.nn.module import Buffer, Module, Parameter
 from backsweep.nn.normalization import LayerNorm
+from backsweep.nn.parallel import DataParallel
 
 __all__ = [
     "ELU",
@@ -26,6 +30,7 @@ __all__ = [
     "BCEWithLogitsLoss",
     "Buffer",
     "CrossEntropyLoss",
+    "DataParallel",
     "Dropout",
     "Flatten",
     "Identity",
@@ -48,5 +53,12 @@ __all__ = [
     "Tanh",
     "functional",
     "init",
+    "parallel",
     "utils",
 ]
+
+
+if not TYPE_CHECKING:  # checkers of types know what is there
+
+    def __getattr__(name: str) -> Any:
+        raise absent("backsweep.nn", name)

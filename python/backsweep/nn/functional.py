@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from backsweep import _core
+from backsweep._absent import absent
 from backsweep._arguments import flag, number, sizes, tensor, whole
 from backsweep._core import ShapeError, Tensor
 from backsweep._formula import formula
@@ -351,3 +352,9 @@ def _shorten(input: Tensor, weight: Tensor, most: float, p: float) -> None:
         used = _core.sum(_core.reshape(input, (-1, 1)) == _core.arange(weight.shape[0]), 0) > 0
         long = (norm > most) & _core.reshape(used, (-1, 1))
         weight.copy_(_core.where(long, weight * (most / (norm + 1e-7)), weight))
+
+
+if not TYPE_CHECKING:  # checkers of types know what is there
+
+    def __getattr__(name: str) -> Any:
+        raise absent("backsweep.nn.functional", name)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from backsweep._device import no_cuda
+from backsweep.cuda import amp
 
 __all__ = [
+    "amp",
     "current_device",
     "device_count",
     "empty_cache",

@@ -5,9 +5,7 @@ from __future__ import annotations
 import dis
 import functools
 import sys
-import sysconfig
 from enum import Enum
-from pathlib import Path
 from types import CodeType, ModuleType
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
@@ -53,22 +51,29 @@ def reads_of(code: CodeType) -> Reads:
     return Reads(frozenset(names), frozenset(loaded), frozenset(stored), frozenset(globals_stored))
 
 
-# Of Python's own, of this package, and of NumPy; what is installed beside them is users'.
-_LIBRARIES = tuple(
-    str(Path(folder)) + sep
-    for folder in (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), Path(__file__).parent)
-    for sep in ("/", "\\")
-) + tuple(str(Path(np.__file__).parent) + sep for sep in ("/", "\\"))
-_INSTALLED = ("site-packages", "dist-packages")
+@functools.cache
+def _libraries() -> tuple[str, ...]:
+    """Give the folders of Python's own, of this package, and of NumPy; what is installed beside is users'."""
+    # Imported by the first capture: with what they import they take 6 ms.
+    import sysconfig
+    from pathlib import Path
+
+    folders = (
+        sysconfig.get_path("stdlib"),
+        sysconfig.get_path("platstdlib"),
+        Path(__file__).parent,
+        Path(np.__file__).parent,
+    )
+    return tuple(f"{Path(folder)}{separator}" for folder in folders for separator in "/\\")
 
 
 @functools.lru_cache(maxsize=4096)
 def of_library(file: str) -> bool:
     """Whether a file of code is none of users'."""
-    if file.startswith("<frozen") or not file.startswith(_LIBRARIES):
+    if file.startswith("<frozen") or not file.startswith(_libraries()):
         return file.startswith("<frozen")
-    prefix = max((folder for folder in _LIBRARIES if file.startswith(folder)), key=len)
-    return not file[len(prefix) :].startswith(_INSTALLED)
+    prefix = max((folder for folder in _libraries() if file.startswith(folder)), key=len)
+    return not file[len(prefix) :].startswith(("site-packages", "dist-packages"))
 
 
 def library_module(module: ModuleType) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import copyreg
-import random
 import sys
 import warnings
 from collections.abc import Callable
@@ -180,6 +179,8 @@ def _original(fn: Any) -> Any:
 
 def keep_generators() -> Callable[[], None]:
     """Give what puts Python's and NumPy's generators back to where they are now."""
+    import random
+
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
 
     def restore() -> None:

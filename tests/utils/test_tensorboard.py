@@ -97,9 +97,8 @@ def test_a_missing_package_is_named() -> None:
         "import backsweep as bs\n"
         "try: from backsweep.utils.tensorboard import SummaryWriter\n"
         "except ImportError as error: print(error)\n"
-        "try: bs.utils.tensorboard\n"
-        "except ImportError as error: print(error)\n"
+        "print(hasattr(bs.utils, 'tensorboard'))\n"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     said = run.stdout.splitlines()
-    assert len(said) == 2 and said[0] == said[1] and "pip install 'backsweep[tensorboard]'" in said[0]
+    assert "pip install 'backsweep[tensorboard]'" in said[0] and said[1] == "False"

@@ -4,12 +4,12 @@ from typing import Any
 
 from backsweep.utils import checkpoint
 
-__all__ = ["checkpoint", "data", "tensorboard"]
+__all__ = ["checkpoint", "data"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("data", "tensorboard"):  # imported when they are asked for
+    if name == "data":  # imported when it is asked for; tensorboard, an extra, only by name, as PyTorch's
         from importlib import import_module
 
-        return import_module(f"backsweep.utils.{name}")
+        return import_module("backsweep.utils.data")
     raise AttributeError(f"module 'backsweep.utils' has no attribute {name!r}")

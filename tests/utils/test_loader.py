@@ -223,9 +223,15 @@ def test_streams() -> None:
     assert [b.tolist() for b in loader] == [[0, 1, 2], [3, 4, 5], [6]] and len(loader) == 3
     loader = DataLoader(Shards(7), 3, drop_last=True)
     assert [b.tolist() for b in loader] == [[0, 1, 2], [3, 4, 5]] and len(loader) == 2
-    two = DataLoader(Shards(7), 2, num_workers=2, persistent_workers=True)
-    for _ in range(2):
-        assert [b.tolist() for b in two] == [[0, 2], [1, 3], [4, 6], [5]]
+
+    class Endless(Shards):
+        __len__ = None  # type: ignore[assignment]
+
+    for data in (Shards(7), Endless(7)):
+        two = DataLoader(data, 2, num_workers=2, persistent_workers=True)
+        for _ in range(2):
+            assert [b.tolist() for b in two] == [[0, 2], [1, 3], [4, 6], [5]]
+    assert list(DataLoader([], num_workers=1, persistent_workers=True)) == []
 
 
 def test_loaders_nest_and_have_lengths() -> None:

@@ -165,7 +165,7 @@ class DataLoader(Generic[T_co]):
         indices = self._indices(tables=isinstance(fetch, Gathered))
         if fetch is not None and (not self.num_workers or isinstance(fetch, Gathered)):
             return _Here(fetch, indices, self._length)
-        epoch = self._epoch or self._workers()
+        epoch = self._workers() if self._epoch is None else self._epoch
         epoch.begin(indices, base_seed)
         if self.persistent_workers:
             self._epoch = epoch

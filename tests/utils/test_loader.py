@@ -531,3 +531,45 @@ def test_attributes() -> None:
             setattr(loader, name, 1)
     with pytest.raises(TypeError, match="len"):
         len(DataLoader(IterableDataset()))
+
+
+# ---- Beside training ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_loop_over_a_loader_trains_as_fit_does(workers: int) -> None:
+    """The same batches in the same order, and so the same bits."""
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((50, 6)).astype(np.float32), rng.integers(0, 3, 50)
+    weights = []
+    for by_hand in (False, True):
+        bs.manual_seed(7)
+        model = bs.nn.Linear(6, 3)
+        opt = bs.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+        if not by_hand:
+            bs.fit(model, x, y, optimizer=opt, epochs=3, batch_size=8, progress=False)
+        else:
+
+            @bs.compile
+            def step(rows: bs.Tensor, labels: bs.Tensor) -> bs.Tensor:
+                opt.zero_grad()  # noqa: B023
+                loss = bs.nn.functional.cross_entropy(model(rows), labels)  # noqa: B023
+                loss.backward()
+                opt.step()  # noqa: B023
+                return loss
+
+            loader = DataLoader(TensorDataset(x, y), batch_size=8, shuffle=True, num_workers=workers)
+            for _ in range(3):
+                for rows, labels in loader:
+                    step(rows, labels)
+        weights.append(model.weight.tolist())
+    assert weights[0] == weights[1]
+
+
+def test_collating_inside_a_compiled_function() -> None:
+    def joined(a: bs.Tensor) -> Any:
+        batch = default_collate([(a, 1), (a * 2, 2)])
+        return batch[0].sum() * batch[1].sum(), TensorDataset(a, a)[1][0]
+
+    a = bs.tensor([1.0, 2.0, 3.0])
+    assert [x.tolist() for x in bs.compile(joined)(a)] == [x.tolist() for x in joined(a)] == [54, 2]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import random
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from backsweep.utils.data.dataset import ChainDataset, ConcatDataset, Dataset, S
 
 __all__ = ["Epoch", "Plan", "WorkerInfo", "WorkerRNG", "get_worker_info"]
 
-_SECONDS_TO_END = 5.0  # for a sample that a worker is in when nobody wants it any more
+_SECONDS_TO_END = 5.0  # for the samples that workers are in when nobody wants them any more
 
 
 class WorkerRNG:
@@ -194,9 +195,10 @@ def _end(threads: list[threading.Thread], tasks: list[SimpleQueue[Any]], shared:
     shared.epoch = -1
     for queue in tasks:
         queue.put(None)
+    deadline = time.monotonic() + _SECONDS_TO_END
     for thread in threads:
         if thread is not threading.current_thread():  # where a worker collects garbage
-            thread.join(_SECONDS_TO_END)
+            thread.join(max(0.0, deadline - time.monotonic()))
 
 
 class Epoch(Iterator[Any]):

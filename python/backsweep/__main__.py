@@ -13,7 +13,7 @@ from pathlib import Path
 import backsweep as bs
 from backsweep import nn
 from backsweep.datasets import load_digits
-from backsweep.interop.safetensors import check_writable
+from backsweep.interop._files import check_writable
 
 __all__ = ["main"]
 

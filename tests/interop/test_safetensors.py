@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import io
+import json
+import math
 import os
 from pathlib import Path
 
@@ -119,10 +122,8 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 
 def test_wrong_arguments(tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
-    with pytest.raises(TypeError, match="takes a Module"):
-        bs.save(3, path)
     with pytest.raises(TypeError, match="'a'"):
-        bs.save({"a": {3.0}}, path)
+        bs.save({"a": {3.0: object()}}, path)
     with pytest.raises(TypeError, match="metadata"):
         bs.save({"a": bs.ones(1)}, path, metadata={"n": 3})  # type: ignore[dict-item]
     with pytest.raises(FileNotFoundError, match="no folder"):
@@ -139,19 +140,45 @@ def test_broken_files(tmp_path: Path) -> None:
     path.write_bytes(b"not a model")
     with pytest.raises(ValueError, match="not a whole safetensors file"):
         bs.load(path)
+    with pytest.raises(ValueError, match="not a whole safetensors file"):
+        bs.load(io.BytesIO(b"12345"))
     bs.save({"a": bs.ones(100)}, path)
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(ValueError, match="not a whole safetensors file"):
         bs.load(path)
 
 
-def test_foreign_dtypes_are_named(tmp_path: Path) -> None:
-    from safetensors.numpy import save_file
+def with_dtype(kind: str, data: bytes, shape: tuple[int, ...]) -> bytes:
+    header = json.dumps({"x": {"dtype": kind, "shape": shape, "data_offsets": (0, len(data))}}).encode()
+    return len(header).to_bytes(8, "little") + header + data
 
-    path = tmp_path / "x.safetensors"
-    save_file({"count": np.zeros(2, np.uint16)}, path)
-    with pytest.raises(bs.DTypeError, match="count is U16"):
-        bs.load(path)
+
+def test_dtypes_that_are_none_here(tmp_path: Path) -> None:
+    """Other integers and floats of one byte come in the next dtype that holds them."""
+    for kind, wide in (("U16", "int32"), ("U32", "int64"), ("U64", "int64")):
+        array = np.arange(6, dtype=f"<u{int(kind[1:]) // 8}").reshape(2, 3) * 9000
+        for f in (tmp_path / "x", io.BytesIO()):
+            content = with_dtype(kind, array.tobytes(), (2, 3))
+            if isinstance(f, Path):
+                f.write_bytes(content)
+            else:
+                f = io.BytesIO(content)
+            found = bs.load(f)["x"]
+            assert found.dtype.name == wide
+            assert found.tolist() == array.tolist()
+    for kind, codes, values in (
+        ("F8_E4M3", (0x38, 0x7E, 0x01, 0xB8), (1, 448, 2**-9, -1)),
+        ("F8_E5M2", (0x3C, 0x7B, 0x7C, 0x81), (1, 57344, math.inf, -(2**-16))),
+        ("F8_E8M0", (127, 0, 254), (1, 2**-127, 2.0**127)),
+    ):
+        found = bs.load(io.BytesIO(with_dtype(kind, bytes(codes), (len(codes),))))["x"]
+        assert found.dtype == bs.float32
+        assert found.tolist() == list(values)
+    (tmp_path / "x").write_bytes(with_dtype("U64", b"\xff" * 8, (1,)))
+    with pytest.raises(ValueError, match="holds x, which has a uint64 beyond the largest int64"):
+        bs.load(tmp_path / "x")
+    with pytest.raises(bs.DTypeError, match="x is C64, which backsweep does not have"):
+        bs.load(io.BytesIO(with_dtype("C64", bytes(8), (1,))))
 
 
 @pytest.mark.peers
@@ -192,7 +219,7 @@ def test_only_regular_files_are_replaced(tmp_path: Path, kind: str) -> None:
             bs.load(path)
 
 
-@pytest.mark.parametrize("dtype", ["uint16", "uint64", "complex64", "object", "U3", "M8[s]"])
+@pytest.mark.parametrize("dtype", ["complex64", "object", "U3", "M8[s]"])
 def test_what_load_would_refuse_is_not_saved(tmp_path: Path, dtype: str) -> None:
     path = tmp_path / "x.safetensors"
     with pytest.raises(TypeError, match=r"\[save\] 'a' is"):
@@ -201,8 +228,6 @@ def test_what_load_would_refuse_is_not_saved(tmp_path: Path, dtype: str) -> None
 
 
 def test_errors_of_writing_are_os_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match="__metadata__"):
-        bs.save({"__metadata__": bs.ones(1)}, tmp_path / "x")
     with pytest.raises(OSError, match=r"\[save\].*cannot be written"):
         bs.save({"a": bs.ones(1)}, tmp_path / ("x" * 300))
     bs.save({"a": bs.ones(1)}, tmp_path / ("x" * 250))  # the draft's name is short

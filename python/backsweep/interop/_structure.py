@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 import json
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Mapping
@@ -103,7 +103,7 @@ class _Encoder:
         if value is None or isinstance(value, (bool, int, float, str)):
             return value
         if isinstance(value, (bytes, bytearray)):
-            return ["bytes" if isinstance(value, bytes) else "bytearray", base64.b64encode(value).decode()]
+            return ["bytes" if isinstance(value, bytes) else "bytearray", _words(value)]
         if isinstance(value, complex):
             return ["complex", [value.real, value.imag]]
         if isinstance(value, DType):
@@ -170,6 +170,10 @@ class _Encoder:
         return self._first.setdefault(id(value), name)
 
 
+def _words(value: bytes | bytearray) -> str:
+    return binascii.b2a_base64(value, newline=False).decode()
+
+
 def _place(path: tuple[Any, ...]) -> str:
     return repr(path[0]) + "".join(f"[{key!r}]" for key in path[1:]) if path else "what is saved"
 
@@ -190,7 +194,7 @@ class _Decoder:
                 self._made[content] = self._tensor(word, content, more == [True])
             return self._made[content]
         if word in ("bytes", "bytearray"):
-            made = base64.b64decode(content)
+            made = binascii.a2b_base64(content)
             return made if word == "bytes" else bytearray(made)
         if word == "complex":
             return complex(*content)

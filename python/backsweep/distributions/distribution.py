@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Integral
 from typing import Any, NoReturn, TypeVar
@@ -107,6 +108,11 @@ class Distribution:
         """Draw samples, without derivatives, from the generator that `bs.manual_seed` seeds."""
         with _core.no_grad():
             return self.rsample(sample_shape)
+
+    def sample_n(self, n: int) -> Tensor:
+        """Draw n samples: PyTorch's abandoned word for ``sample((n,))``."""
+        warnings.warn("sample_n(n) will be deprecated. Use .sample((n,)) instead", UserWarning, stacklevel=2)
+        return self.sample((n,))
 
     def log_prob(self, value: Any) -> Tensor:
         """Give the logarithm of the density, or probability, of each value."""

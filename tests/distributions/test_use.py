@@ -82,8 +82,9 @@ def test_other_wrong_arguments() -> None:
         D.Uniform(1.0, 1.0)
     with pytest.raises(bs.ShapeError, match=r"\[Categorical\] logits is \(\); it must have an axis"):
         D.Categorical(logits=bs.tensor(1.0))
-    with pytest.raises(TypeError, match="parameters are numbers or tensors, not list"):
-        D.Normal([0.0, 1.0], 1.0)
+    for wrong in ("a", None, {}):
+        with pytest.raises(TypeError, match=r"a parameter is (str|NoneType|None|dict); it must be a tensor"):
+            D.Normal(wrong, 1.0)
     with pytest.raises(bs.ShapeError, match="do not go together"):
         D.Normal(bs.zeros(2), bs.ones(3))
     with pytest.raises(ValueError, match="Exactly one of covariance_matrix"):
@@ -165,6 +166,30 @@ def test_parameters_broadcast_and_keep_their_dtype() -> None:
     assert repr(D.Normal(bs.zeros(2), 1.0)) == "Normal(loc: (2,), scale: (2,))"
     assert repr(D.Chi2(3.0)) == "Chi2(df: 3.0)" and repr(D.HalfNormal(2.0)) == "HalfNormal(scale: 2.0)"
     assert repr(D.Beta(1.0, 2.0)) == "Beta(concentration1: 1.0, concentration0: 2.0)"
+
+
+def test_lists_and_arrays_are_parameters() -> None:
+    assert D.Normal([0.0, 1.0], 1.0).loc.tolist() == [0, 1]
+    assert D.Normal(np.zeros(2), 1.0).scale.dtype == bs.float64
+    assert D.Categorical([1.0, 3.0]).probs.tolist() == [0.25, 0.75]
+    assert D.Categorical(bs.tensor([1, 3])).probs.tolist() == [0.25, 0.75]
+    assert D.Dirichlet([1.0, 2.0]).event_shape == (2,)
+    assert D.MultivariateNormal([0.0, 1.0], np.eye(2, dtype=np.float32)).sample((3,)).shape == (3, 2)
+
+
+def test_new_sizes_need_no_new_capture() -> None:
+    def log_prob(x: bs.Tensor) -> bs.Tensor:
+        calls.append(1)
+        policy = D.Categorical(logits=x)
+        squashed = D.Independent(D.Normal(x, 2.0), 1)
+        drawn = squashed.rsample()
+        return policy.log_prob(policy.sample()) + squashed.log_prob(drawn) + policy.entropy()
+
+    calls: list[int] = []
+    compiled = bs.compile(log_prob)
+    for n in (3, 5, 8):
+        assert compiled(bs.zeros(n, 4)).shape == (n,)
+    assert len(calls) == 1
 
 
 def test_parameters_that_are_trained() -> None:

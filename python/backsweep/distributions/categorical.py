@@ -7,6 +7,7 @@ from math import prod
 from typing import Any
 
 from backsweep import _core
+from backsweep._arguments import tensor
 from backsweep._core import ShapeError, Tensor
 from backsweep._dtypes import finfo
 from backsweep._shapes import broadcast_tensors
@@ -47,15 +48,14 @@ class Categorical(Distribution):
 
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
         one_of_two(self, "probs", probs, "logits", logits)
-        given = probs if logits is None else logits
+        name = "probs" if logits is None else "logits"
+        given = tensor("Categorical", name, probs if logits is None else logits)
         if given.ndim < 1:
-            raise ShapeError(
-                f"[Categorical] {'probs' if logits is None else 'logits'} is (); it must have an axis"
-            )
+            raise ShapeError(f"[Categorical] {name} is (); it must have an axis")
         if logits is None:
-            self.probs = probs / probs.sum(-1, keepdim=True)
+            self.probs = given / given.sum(-1, keepdim=True)
         else:
-            self.logits = logits - logits.logsumexp(-1, keepdim=True)
+            self.logits = given - given.logsumexp(-1, keepdim=True)
         super().__init__(given.shape[:-1], validate_args=validate_args)
 
     @property
@@ -110,7 +110,9 @@ class Categorical(Distribution):
 
     def log_prob(self, value: Any) -> Tensor:
         """Give log p of each category."""
-        index, logits = broadcast_tensors(self._value(value).long().unsqueeze(-1), self.logits)
+        index, logits = self._value(value).long().unsqueeze(-1), self.logits
+        if index.ndim != logits.ndim or index.shape[:-1] != logits.shape[:-1]:
+            index, logits = broadcast_tensors(index, logits)
         return logits.gather(-1, index[..., :1]).squeeze(-1)
 
     def entropy(self) -> Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from backsweep import _core
+from backsweep._arguments import floats
 from backsweep._core import ShapeError, Tensor
 from backsweep._dtypes import finfo
 from backsweep.distributions import constraints
@@ -42,10 +43,11 @@ class Dirichlet(Distribution):
     has_rsample = True
 
     def __init__(self, concentration: Any, validate_args: bool | None = None) -> None:
-        if concentration.ndim < 1:
+        self.concentration = floats("Dirichlet", "concentration", concentration)
+        shape = self.concentration.shape
+        if not shape:
             raise ShapeError("[Dirichlet] concentration is (); it must have an axis")
-        self.concentration: Tensor = concentration
-        super().__init__(concentration.shape[:-1], concentration.shape[-1:], validate_args)
+        super().__init__(shape[:-1], shape[-1:], validate_args)
 
     @property
     def mean(self) -> Tensor:

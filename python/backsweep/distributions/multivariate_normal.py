@@ -7,6 +7,7 @@ from math import log, pi
 from typing import Any
 
 from backsweep import _core
+from backsweep._arguments import floats
 from backsweep._core import ShapeError, Tensor
 from backsweep._draws import randn
 from backsweep._shapes import broadcast_shapes
@@ -57,6 +58,7 @@ class MultivariateNormal(Distribution):
         scale_tril: Any = None,
         validate_args: bool | None = None,
     ) -> None:
+        loc = floats("MultivariateNormal", "loc", loc)
         if loc.ndim < 1:
             raise ShapeError("[MultivariateNormal] loc is (); it must have an axis")
         matrices = {
@@ -71,6 +73,7 @@ class MultivariateNormal(Distribution):
                 f"be specified, not {len(given)}."
             )
         ((name, matrix),) = given
+        matrix = floats("MultivariateNormal", name, matrix)
         if matrix.ndim < 2:
             raise ShapeError(f"[MultivariateNormal] {name} is {matrix.shape}; it must have two axes or more")
         batch = broadcast_shapes(matrix.shape[:-2], loc.shape[:-1])

@@ -7,6 +7,7 @@ from numbers import Number
 from typing import Any
 
 from backsweep import _core
+from backsweep._arguments import tensor
 from backsweep._core import Tensor
 from backsweep._dtypes import finfo
 from backsweep._shapes import broadcast_tensors
@@ -17,19 +18,19 @@ __all__ = ["broadcast_all", "clamp_probs", "lazy_property", "logits_to_probs", "
 def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
     """Give numbers and tensors as tensors of one shape; numbers take the dtype of the tensors.
 
-    Without tensors they have the default dtype.
+    Without tensors they have the default dtype. Arrays and lists become tensors.
     """
-    for value in values:
-        if not isinstance(value, (Tensor, Number)):
-            raise TypeError(
-                f"[broadcast_all] parameters are numbers or tensors, not {type(value).__name__}: "
-                "make it one by bs.tensor"
-            )
-    tensors = [value for value in values if isinstance(value, Tensor)]
+    given: list[Any] = [
+        value if isinstance(value, Number) else tensor("broadcast_all", "a parameter", value)
+        for value in values
+    ]
+    tensors = [value for value in given if isinstance(value, Tensor)]
     dtype = tensors[0].dtype if tensors else _core.get_default_dtype()
-    made = [value if isinstance(value, Tensor) else _core.tensor(value, dtype=dtype) for value in values]
-    shape = made[0].shape
-    return tuple(made) if all(t.shape == shape for t in made) else broadcast_tensors(*made)
+    made = [value if isinstance(value, Tensor) else _core.tensor(value, dtype=dtype) for value in given]
+    largest = max(made, key=lambda t: t.ndim)
+    if all(t is largest or t.ndim == 0 or t.shape == largest.shape for t in made):
+        return tuple(t if t.ndim == largest.ndim else t.expand_as(largest) for t in made)
+    return broadcast_tensors(*made)
 
 
 def clamp_probs(probs: Tensor) -> Tensor:

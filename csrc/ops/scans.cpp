@@ -304,6 +304,19 @@ Op position_op(const char* doc) {
         const auto run = [&](auto zero) {
           const auto* x = call.in[0].as<decltype(zero)>();
           const auto beats = [](auto a, auto b) { return a != a || (b == b && (most ? a >= b : a <= b)); };
+          if (c.inner == 1) {  // the best so far stays at hand
+            for (int64_t r = lo; r < hi; ++r) {
+              const auto* row = x + r * c.n;
+              auto best = c.n ? row[0] : decltype(zero){};
+              int64_t place = 0;
+              for (int64_t k = 0; k < c.n; ++k) {
+                const bool better = beats(row[k], best);
+                best = better ? row[k] : best;
+                at[r * c.n + k] = place = better ? k : place;
+              }
+            }
+            return;
+          }
           run_lines(
               c, false, lo, hi, [&](int64_t i) { at[i] = 0; },
               [&](int64_t i, int64_t j, int64_t k) { at[i] = beats(x[i], x[i + (at[j] - k) * c.inner]) ? k : at[j]; });

@@ -1,5 +1,8 @@
 #include "bindings/names.h"
 
+#include <cstring>
+#include <string_view>
+
 #include "base/error.h"
 #include "bindings/size.h"
 #include "bindings/symbol_names.h"
@@ -391,6 +394,31 @@ PyObject* detached_name(PyObject* o) {
   py::object made = owned(wrap(std::move(t)));
   link(made.ptr(), Lineage::make(std::move(storage), place), value);
   return made.release().ptr();
+}
+
+void become_view(PyObject* target, Tensor view, const char* op) {
+  check_leaf(target, op);
+  PyTensor* p = as_tensor(target);
+  if (p->slot)
+    throw GraphError(cat("[", op, "] a parameter or buffer keeps its shape: use the view that ",
+                         std::string_view(op).substr(0, std::strlen(op) - 1), "() gives"));
+  if (!p->name) {  // no other name sees it
+    p->t = std::move(view);
+    return;
+  }
+  const py::object made = owned(wrap_view(target, std::move(view)));
+  const PyTensor* from = as_tensor(made.ptr());
+  p->t = from->t;
+  if (!from->name) return drop_name(p);
+  if (from->name->symbols) {
+    drop_name(p);
+    p->name = new Name(p, from->name->symbols);
+    return;
+  }
+  Name& name = link(target, from->name->lineage);
+  name.follows = from->name->follows;
+  name.symbol = from->name->symbol;
+  name.version = from->name->version;
 }
 
 PyObject* grad_name(GradCell& cell) {

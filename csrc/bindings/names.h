@@ -42,6 +42,10 @@ void write(PyObject* target, Tensor value, const char* op);
 // cannot hold its kind (a float in an integer tensor).
 void write_result(PyObject* target, Tensor result, const char* op);
 
+// x.f_(...) of what gives a view, as x.squeeze_(): x becomes the name of that view of itself. GraphError for
+// parameters, buffers, and leaves as write() has it.
+void become_view(PyObject* target, Tensor view, const char* op);
+
 // f(..., out=x): as write_result(), of any op's result; an empty x takes the result's shape. Nothing is recorded there,
 // so GraphError where that would lose a gradient.
 void write_out(PyObject* out, PyObject* result, const char* op);

@@ -328,6 +328,8 @@ Signature::Signature(const Op& o, bool method, bool in_place) : op(o), in_place(
   bool all_default = true;
   for (const AttrSchema& s : op.attrs) {
     add(s.name, s.alias, s.required, s.by_name, source_of(s));
+    for (const char* other : second_names(s.name))
+      if (!s.required) seconds += cat(", ", other, "=", source_of(s));
     p.variadic |= s.variadic;
     all_default &= !s.required;
     values.push_back(s.default_value);

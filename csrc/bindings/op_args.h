@@ -23,7 +23,8 @@ struct Signature {
   bool drawn = false;                            // it has inputs that are drawn where they are left out
   Ref<Attrs> defaults;                           // shared by calls that give no attribute; null where one is required
   std::vector<const Signature*> overloads = {};  // of Op::overloads
-  PyObject* named = nullptr;                     // the class of its results where they are a named tuple
+  std::string seconds = {};   // ", axis=None": names that parameters with a default have besides, for inspect
+  PyObject* named = nullptr;  // the class of its results where they are a named tuple
 
   // Whether the arguments are such as it takes, by their names, their number, and whether they are tensors.
   bool fits(PyObject* const* args, Py_ssize_t n, PyObject* kwnames) const;

@@ -64,7 +64,10 @@ PyObject* in_place(const Signature& s, Arguments& given, const char* name) {
     Ref<Attrs> attrs = parse(s, given, &in);
     result = call(s.op, in, std::move(attrs));
   }
-  write_result(target.ptr(), std::move(result), name);
+  if (s.op.view)
+    become_view(target.ptr(), std::move(result), name);
+  else
+    write_result(target.ptr(), std::move(result), name);
   return Py_NewRef(target.ptr());
 }
 
@@ -167,8 +170,14 @@ PyObject* get_doc(PyObject* self, void*) {
 }
 PyObject* get_text(PyObject* self, void*) {
   // One text would not be true of several ops.
-  if (!signature_of(self).overloads.empty()) Py_RETURN_NONE;
-  return PyUnicode_FromString(signature_of(self).parameters.text.c_str());
+  const Signature& s = signature_of(self);
+  if (!s.overloads.empty()) Py_RETURN_NONE;
+  std::string text = s.parameters.text;
+  if (!s.seconds.empty()) {
+    text.pop_back();
+    text += cat(text.find('*') == std::string::npos ? ", *" : "", s.seconds, ")");
+  }
+  return PyUnicode_FromString(text.c_str());
 }
 PyObject* get_module(PyObject* self, void*) {
   return PyUnicode_FromString(signature_of(self).op.visibility == Visibility::hidden ? "backsweep._core.ops"

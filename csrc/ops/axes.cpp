@@ -98,6 +98,11 @@ Op view_op(const char* name, const char* doc, std::vector<AttrSchema> attrs = {}
           .view = true,
           .compose = one<value>};
 }
+// One that the tensor itself can become: x.squeeze_().
+Op in_place(Op op) {
+  op.underscored = true;
+  return op;
+}
 template <auto value>
 Op as_other(const char* name, const char* doc) {
   Op op = view_op<value>(name, doc);
@@ -105,13 +110,13 @@ Op as_other(const char* name, const char* doc) {
   return op;
 }
 
-const Op squeeze_op = view_op<[](const Given& x) { return squeezed(&x.attrs(), x[0]); }>(
-    "squeeze", "Without the axes of size 1 among dim (None: all). A view.", {{"dim", AttrType::dims}});
+const Op squeeze_op = in_place(view_op<[](const Given& x) { return squeezed(&x.attrs(), x[0]); }>(
+    "squeeze", "Without the axes of size 1 among dim (None: all). A view.", {{"dim", AttrType::dims}}));
 BS_REGISTER(squeeze_op);
 
-const Op unsqueeze_op = view_op<[](const Given& x) {
+const Op unsqueeze_op = in_place(view_op<[](const Given& x) {
   return unsqueeze(x[0], normal_dim("unsqueeze", x.integer(0), x[0].shape().size() + 1));
-}>("unsqueeze", "With an axis of size 1 at position dim of the result. A view.", {{"dim", AttrType::integer, true}});
+}>("unsqueeze", "With an axis of size 1 at position dim of the result. A view.", {{"dim", AttrType::integer, true}}));
 BS_REGISTER(unsqueeze_op);
 
 const Op flatten_op = view_op<[](const Given& x) { return flattened(&x.attrs(), x[0]); }>(
@@ -135,8 +140,8 @@ const Op movedim_op = view_op<[](const Given& x) { return moved(&x.attrs(), x[0]
     {{"source", AttrType::dims, true}, {"destination", AttrType::dims, true}}, {"moveaxis"});
 BS_REGISTER(movedim_op);
 
-const Op t_op = view_op<[](const Given& x) { return turned(x[0]); }>(
-    "t", "A matrix transposed; of fewer axes, the tensor. A view.");
+const Op t_op = in_place(view_op<[](const Given& x) { return turned(x[0]); }>(
+    "t", "A matrix transposed; of fewer axes, the tensor. A view."));
 BS_REGISTER(t_op);
 
 const Op adjoint_op = view_op<[](const Given& x) { return adjoint(x[0]); }>(

@@ -1,8 +1,10 @@
 // Shape ops: views (no data moves) and the copies that undo them.
+#include <cstring>
 #include <utility>
 
 #include "base/error.h"
 #include "ops/batch.h"
+#include "ops/composed.h"
 #include "ops/loop.h"
 #include "ops/ops.h"
 #include "ops/views.h"
@@ -132,6 +134,37 @@ const Op bitcast_op{
 BS_REGISTER(bitcast_op);
 BS_BATCH(bitcast_op, batch_as_is);
 
+const Op resplit_op{
+    .name = "resplit",
+    .doc = "The bits as a dtype of another size: the last axis has as many elements as they make. Not differentiable.",
+    .inputs = {{"input"}},
+    .attrs = {{"dtype", AttrType::dtype, true}},
+    .infer =
+        [](const Attrs* attrs, const Specs& in, Spec* out) {
+          const DType to = attrs->get<DType>(0);
+          Dims shape = in[0].shape;
+          const auto from_size = static_cast<int64_t>(size_of(in[0].dtype)), size = static_cast<int64_t>(size_of(to));
+          if (shape.size() == 0)
+            throw ShapeError(cat("[resplit] input is 0-d ", name_of(in[0].dtype), ": ", name_of(to),
+                                 " has elements of another size, so an axis is needed"));
+          if (shape.back() * from_size % size != 0)
+            throw ShapeError(cat("[resplit] input is ", str(shape), " of ", name_of(in[0].dtype), ": ", from_size,
+                                 " bytes each, which along the last axis make no whole number of ", name_of(to)));
+          shape[shape.size() - 1] = shape.back() * from_size / size;
+          out[0].shape = shape;
+          out[0].dtype = to;
+        },
+    .forward = [](const Call& call, int64_t, int64_t) -> int64_t {
+      std::memcpy(call.out[0].data, call.in[0].data,
+                  static_cast<size_t>(bs::numel(call.out[0].shape())) * size_of(call.out[0].dtype()));
+      return -1;
+    },
+    .storage = Storage::moved,
+};
+BS_REGISTER(resplit_op);
+BS_BATCH(resplit_op,
+         [](const BatchCall& call) { return std::vector<Tensor>{apply(call.op(), {call.in(0)}, call.same_attrs())}; });
+
 // ---- views ---------------------------------------------------------------------------------------------------
 
 const Op detach_op{
@@ -178,6 +211,7 @@ const Op view_op{
     .inputs = {{"input"}},
     .attrs = {{.name = "size", .type = AttrType::dims, .required = true, .alias = "shape", .variadic = true}},
     .visibility = Visibility::method,
+    .overloads = {"view_dtype"},
     .infer =
         [](const Attrs* attrs, const Specs& in, Spec* out) {
           out[0].dtype = in[0].dtype;
@@ -194,6 +228,22 @@ const Op view_op{
     .grad = [](GradCall& call) { call.set(0, reshape(call.grad(), call.in(0).shape())); },
 };
 BS_REGISTER(view_op);
+
+const Op view_dtype_op{
+    .name = "view_dtype",
+    .doc =
+        "The bits as another dtype, not differentiable. A view where the elements have the same size; else a copy, "
+        "whose last axis has as many elements as the bits make.",
+    .inputs = {{"input"}},
+    .attrs = {{"dtype", AttrType::dtype, true}},
+    .view = true,
+    .compose = one<[](const Given& x) {
+      const DType to = x.attrs().get<DType>(0), from = x[0].dtype();
+      if (to == from) return view_as_is(x[0]);
+      return apply(size_of(to) == size_of(from) ? bitcast_op : resplit_op, {x[0]}, Attrs::make({to}));
+    }>,
+};
+BS_REGISTER(view_dtype_op);
 
 BS_BATCH(view_op, [](const BatchCall& call) {
   Dims shape = call.out_spec().shape;
@@ -274,6 +324,7 @@ const Op transpose_op{
     .attrs = {{"dim0", AttrType::integer, true, {}, "axis0"}, {"dim1", AttrType::integer, true, {}, "axis1"}},
     .also = {"swapaxes", "swapdims"},
     .visibility = Visibility::method,
+    .underscored = true,
     .infer =
         [](const Attrs* attrs, const Specs& in, Spec* out) {
           const int n = in[0].shape.size();

@@ -1,11 +1,8 @@
-// Functions that are computed number by number: loops over a scalar function, compiled once for all processors.
+// Gamma and what is about it, zeta, neighbours and divisors: number by number.
 #include <cmath>
 #include <limits>
 
-#include "base/error.h"
-#include "base/with_dtype.h"
-#include "ops/composed.h"
-#include "ops/loop.h"
+#include "ops/each.h"
 
 namespace bs::ops {
 namespace {
@@ -85,130 +82,31 @@ double hurwitz_zeta(double s, double q) {
   return sum;
 }
 
-// ---- Loops ---------------------------------------------------------------------------------------------------------
-
-constexpr double kNanosecondsEach = 30;
-double cost_each(const Attrs*, const Specs&, const Spec* out) {
-  return kNanosecondsEach * static_cast<double>(numel(out[0].shape));
-}
-Placement place_each(const Attrs*, const Specs& in, const Spec* out) { return place_loop(out[0].shape, in); }
-
-// Elements [lo, hi) of a placed call.
-template <class F>
-int64_t for_part(const Call& call, int64_t lo, int64_t hi, F f) {
-  const Dims& shape = call.out[0].shape();
-  const int64_t extent = loop_extent(shape), each = extent ? bs::numel(shape) / extent : 0;
-  for (int64_t i = lo * each; i < hi * each; ++i) f(i);
-  return -1;
-}
-
-// y = f(x) of floats, rounded once.
-template <double (*f)(double)>
-int64_t forward_of_one(const Call& call, int64_t lo, int64_t hi) {
-  return with_float(call.out[0].dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    const T* x = call.in[0].as<T>();
-    T* y = call.out[0].as<T>();
-    return for_part(call, lo, hi, [&](int64_t i) { y[i] = static_cast<T>(f(static_cast<double>(x[i]))); });
-  });
-}
-
-// z = f(x, y) of two tensors of one shape and type.
-template <class T, auto f>
-int64_t for_two(const Call& call, int64_t lo, int64_t hi) {
-  const T *x = call.in[0].as<T>(), *y = call.in[1].as<T>();
-  T* z = call.out[0].as<T>();
-  return for_part(call, lo, hi, [&](int64_t i) { z[i] = f(x[i], y[i]); });
-}
-
-template <const char* name, bool floats>
-void infer_each(const Attrs*, const Specs& in, Spec* out) {
-  const Spec &x = in[0], &y = in[in.size() - 1];
-  const bool right = floats ? is_float(x.dtype) : x.dtype == DType::i32 || x.dtype == DType::i64;
-  if (!right || x.dtype != y.dtype)
-    throw DTypeError(cat("[", name, "] operands are ", name_of(x.dtype), " and ", name_of(y.dtype), ": they must be ",
-                         floats ? "floats" : "integers", " of one type; cast them, as in x.to(bs.",
-                         floats ? "float32)" : "int64)"));
-  if (!(x.shape == y.shape))
-    throw ShapeError(cat("[", name, "] operands are ", str(x.shape), " and ", str(y.shape), ": they must be equal"));
-  out[0].shape = x.shape;
-  out[0].dtype = x.dtype;
-}
-
-// Hidden ops of `n` operands of one shape and type; public ones bring theirs to that.
-template <const char* name, bool floats = true>
-Op each_op(const char* doc, int n, int64_t (*forward)(const Call&, int64_t, int64_t),
-           void (*grad)(GradCall&) = nullptr) {
-  Op op;
-  op.name = name;
-  op.doc = doc;
-  op.inputs = {{"input"}};
-  if (n == 2) op.inputs.push_back({"other"});
-  op.infer = infer_each<name, floats>;
-  op.forward = forward;
-  op.place = place_each;
-  op.cost = cost_each;
-  op.grad = grad;
-  op.reads = n == 2 ? IN_0 | IN_1 : IN_0;
-  return op;
-}
-
-// Both as one shape and dtype.
-std::vector<Tensor> alike(const Tensor& x, const Tensor& y, DType t) {
-  Dims shape;
-  if (!broadcast(x.shape(), y.shape(), &shape))
-    throw ShapeError(cat("shapes ", str(x.shape()), " and ", str(y.shape()), " do not broadcast"));
-  return {expand(cast(x, t), shape), expand(cast(y, t), shape)};
-}
-
 // ---- Gamma and zeta ------------------------------------------------------------------------------------------------
 
 constexpr char kZeta[] = "zeta_each", kDigamma[] = "digamma_each", kLgamma[] = "lgamma_each";
 
 extern const Op zeta_each;
-Tensor zeta(double s, const Tensor& q) { return apply(zeta_each, {q}, Attrs::make({s})); }
+Tensor zeta(const Tensor& s, const Tensor& q) { return apply(zeta_each, {s, q}); }
+Tensor zeta(double s, const Tensor& q) { return zeta(expand(Tensor::scalar(s, q.dtype()), q.shape()), q); }
 
-int64_t forward_of_zeta(const Call& call, int64_t lo, int64_t hi) {
-  const double s = call.attrs->get<double>(0);
-  return with_float(call.out[0].dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    const T* q = call.in[0].as<T>();
-    T* y = call.out[0].as<T>();
-    return for_part(call, lo, hi,
-                    [&](int64_t i) { y[i] = static_cast<T>(hurwitz_zeta(s, static_cast<double>(q[i]))); });
-  });
-}
-const Op zeta_each = [] {
-  Op op = each_op<kZeta>("Hurwitz's zeta function: the sum over k >= 0 of (input + k)^-s", 1, forward_of_zeta,
-                         [](GradCall& call) {
-                           const double s = call.attrs().get<double>(0);
-                           call.set(0, mul(call.grad(), mul(zeta(s + 1, call.in(0)), -s)));
-                         });
-  op.attrs = {{"s", AttrType::real, true}};
-  return op;
-}();
-BS_REGISTER(zeta_each);
+const Op zeta_each =
+    each_op<kZeta>("Hurwitz's zeta function: the sum over k >= 0 of (other + k)^-input, of equal shapes", 2,
+                   forward_of_two<hurwitz_zeta>, [](GradCall& call) {
+                     if (call.needs(0)) refuse_derivative("special.zeta", "input");
+                     const Tensor s = call.in(0);
+                     if (call.needs(1)) call.set(1, mul(call.grad(), mul(neg(s), zeta(add(s, 1.0), call.in(1)))));
+                   });
+BS_REGISTER_EACH(zeta_each);
 
 const Op digamma_each = each_op<kDigamma>("(ln Gamma)'(x)", 1, forward_of_one<digamma_of>,
                                           [](GradCall& call) { call.set(0, mul(call.grad(), zeta(2, call.in(0)))); });
-BS_REGISTER(digamma_each);
+BS_REGISTER_EACH(digamma_each);
 const Op lgamma_each = each_op<kLgamma>("ln |Gamma(x)|", 1, forward_of_one<log_gamma>, [](GradCall& call) {
   call.set(0, mul(call.grad(), apply(digamma_each, {call.in(0)})));
 });
-BS_REGISTER(lgamma_each);
+BS_REGISTER_EACH(lgamma_each);
 
-// The public form, which integers may enter.
-template <const Op& each>
-Op function_of(const char* name, const char* doc, std::vector<const char*> also = {}) {
-  return {.name = name,
-          .doc = doc,
-          .inputs = {{"input"}},
-          .also = std::move(also),
-          .visibility = Visibility::method,
-          .underscored = true,
-          .storage = Storage::cast,
-          .compose = one<[](const Given& x) { return apply(each, {cast(x[0], float_of(x[0].dtype()))}); }>};
-}
 const Op lgamma_op = function_of<lgamma_each>("lgamma", "ln |Gamma(x)|");
 BS_REGISTER(lgamma_op);
 const Op digamma_op =
@@ -233,6 +131,12 @@ const Op polygamma_op{.name = "special_polygamma",
                         return polygamma(x.integer(0), x[0]);
                       }>};
 BS_REGISTER(polygamma_op);
+
+const Op zeta_op = function_of_two<zeta_each>(
+    "special_zeta",
+    "Hurwitz's zeta function, the sum over k >= 0 of (other + k)^-input; inf where input is 1 or other is 0, -1, ...",
+    Visibility::hidden);
+BS_REGISTER(zeta_op);
 
 const Op mvlgamma_op{
     .name = "mvlgamma",
@@ -266,7 +170,7 @@ int64_t forward_of_nextafter(const Call& call, int64_t lo, int64_t hi) {
 }
 const Op nextafter_each =
     each_op<kNextafter>("the number next to input towards other, of equal shapes", 2, forward_of_nextafter);
-BS_REGISTER(nextafter_each);
+BS_REGISTER_EACH(nextafter_each);
 const Op nextafter_op{.name = "nextafter",
                       .doc = "the number next to input towards other",
                       .inputs = {{"input"}, {"other"}},
@@ -278,6 +182,43 @@ const Op nextafter_op{.name = "nextafter",
                         return bs::apply(nextafter_each, alike(detach(x[0]), detach(x[1]), t));
                       }>};
 BS_REGISTER(nextafter_op);
+
+// x = m 2^e, |m| in [0.5, 1); of what has no such parts, itself and 0.
+const Op frexp_op{
+    .name = "frexp",
+    .doc =
+        "mantissa: m, |m| in [0.5, 1), and exponent: e, int32, of each element m 2^e; of 0, infinite ones and NaN "
+        "themselves and 0.",
+    .inputs = {{"input"}},
+    .outputs = {"mantissa", "exponent"},
+    .visibility = Visibility::method,
+    .named = true,
+    .infer =
+        [](const Attrs*, const Specs& in, Spec* out) {
+          need_float("frexp", "input", in[0].dtype);
+          out[0].shape = out[1].shape = in[0].shape;
+          out[0].dtype = in[0].dtype;
+          out[1].dtype = DType::i32;
+        },
+    .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
+      auto* exponent = call.out[1].as<int32_t>();
+      return with_float(call.out[0].dtype(), [&](auto zero) {
+        using T = decltype(zero);
+        const T* x = call.in[0].as<T>();
+        T* y = call.out[0].as<T>();
+        return for_part(call, lo, hi, [&](int64_t i) {
+          int e = 0;
+          y[i] = std::isfinite(x[i]) ? std::frexp(x[i], &e) : x[i];
+          exponent[i] = e;
+        });
+      });
+    },
+    .place = place_each,
+    .grad = [](GradCall& call) { call.set(0, div(call.grad(), exp2(cast(call.out(1), call.grad().dtype())))); },
+    .reads = OUT_1,
+};
+BS_REGISTER(frexp_op);
+BS_BATCH(frexp_op, batch_as_is);
 
 template <class T>
 T greatest_divisor(T x, T y) {
@@ -308,9 +249,9 @@ int64_t forward_of_integers(const Call& call, int64_t lo, int64_t hi) {
                   : for_two<int64_t, greatest_divisor<int64_t>>(call, lo, hi);
 }
 const Op gcd_each = each_op<kGcd, false>("the greatest common divisor, of equal shapes", 2, forward_of_integers<false>);
-BS_REGISTER(gcd_each);
+BS_REGISTER_EACH(gcd_each);
 const Op lcm_each = each_op<kLcm, false>("the least common multiple, of equal shapes", 2, forward_of_integers<true>);
-BS_REGISTER(lcm_each);
+BS_REGISTER_EACH(lcm_each);
 
 template <const Op& each>
 Op of_integers(const char* name, const char* doc) {

@@ -26,7 +26,22 @@ from backsweep import (
     utils,
 )
 from backsweep._absent import absent
-from backsweep._attributes import is_complex, is_floating_point, is_nonzero, is_same_size, is_tensor
+from backsweep._attributes import (
+    angle,
+    conj,
+    conj_physical,
+    is_complex,
+    is_conj,
+    is_floating_point,
+    is_neg,
+    is_nonzero,
+    is_same_size,
+    is_tensor,
+    isreal,
+    real,
+    resolve_conj,
+    resolve_neg,
+)
 from backsweep._comparisons import allclose, equal
 from backsweep._compile import compile
 from backsweep._core import (
@@ -88,6 +103,8 @@ from backsweep._device import (
 )
 from backsweep._draws import normal, rand, rand_like, randint, randint_like, randn, randn_like, randperm
 from backsweep._dtypes import can_cast, finfo, iinfo, promote_types, result_type
+from backsweep._histograms import histogram, histogramdd
+from backsweep._inplace import resize_as_
 from backsweep._products import einsum, tensordot
 from backsweep._selection import index_put, nonzero, unique, unique_consecutive
 from backsweep._shapes import (
@@ -99,8 +116,10 @@ from backsweep._shapes import (
     broadcast_tensors,
     cartesian_prod,
     column_stack,
+    combinations,
     corrcoef,
     cov,
+    cumulative_trapezoid,
     diff,
     dsplit,
     dstack,
@@ -111,6 +130,7 @@ from backsweep._shapes import (
     row_stack,
     tensor_split,
     trapezoid,
+    trapz,
     tril_indices,
     triu_indices,
     vsplit,
@@ -214,6 +234,7 @@ __all__ = [
     "accelerator",
     "allclose",
     "amp",
+    "angle",
     "arange",
     "are_deterministic_algorithms_enabled",
     "as_tensor",
@@ -237,12 +258,16 @@ __all__ = [
     "cholesky_inverse",
     "cholesky_solve",
     "column_stack",
+    "combinations",
     "compile",
+    "conj",
+    "conj_physical",
     "contiguous_format",
     "corrcoef",
     "cov",
     "cpu",
     "cuda",
+    "cumulative_trapezoid",
     "default_generator",
     "det",
     "device",
@@ -280,6 +305,8 @@ __all__ = [
     "get_rng_state",
     "grad",
     "half",
+    "histogram",
+    "histogramdd",
     "hsplit",
     "hstack",
     "iinfo",
@@ -298,13 +325,16 @@ __all__ = [
     "is_autocast_cpu_enabled",
     "is_autocast_enabled",
     "is_complex",
+    "is_conj",
     "is_deterministic_algorithms_warn_only_enabled",
     "is_floating_point",
     "is_grad_enabled",
     "is_inference_mode_enabled",
+    "is_neg",
     "is_nonzero",
     "is_same_size",
     "is_tensor",
+    "isreal",
     "linalg",
     "linspace",
     "load",
@@ -345,7 +375,11 @@ __all__ = [
     "randn_like",
     "random",
     "randperm",
+    "real",
     "repeat_interleave",
+    "resize_as_",
+    "resolve_conj",
+    "resolve_neg",
     "result_type",
     "return_types",
     "row_stack",
@@ -371,6 +405,7 @@ __all__ = [
     "tensor_split",
     "tensordot",
     "trapezoid",
+    "trapz",
     "triangular_solve",
     "tril_indices",
     "triu_indices",

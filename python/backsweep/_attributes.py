@@ -1,14 +1,33 @@
-"""What a tensor says of itself beside its shape and dtype: where it is, how it lies, how large it is."""
+"""What a tensor says of itself beside its shape and dtype: where it is, how it lies, how large it is.
+
+No number is complex: what PyTorch has for such gives the tensor, or refuses.
+"""
 
 from __future__ import annotations
 
+from math import pi
 from typing import Any, NoReturn
 
-from backsweep import _device
+from backsweep import _core, _device
 from backsweep._core import Tensor
 from backsweep._methods import attribute, method
 
-__all__ = ["is_complex", "is_floating_point", "is_nonzero", "is_same_size", "is_tensor"]
+__all__ = [
+    "angle",
+    "conj",
+    "conj_physical",
+    "is_complex",
+    "is_conj",
+    "is_floating_point",
+    "is_neg",
+    "is_nonzero",
+    "is_same_size",
+    "is_tensor",
+    "isreal",
+    "real",
+    "resolve_conj",
+    "resolve_neg",
+]
 
 
 @attribute
@@ -169,3 +188,58 @@ def mH(input: Tensor) -> Tensor:
 def H(input: Tensor) -> Tensor:
     """Give a matrix transposed, a view: no number is complex."""
     return input.t()
+
+
+@method
+def conj(input: Tensor) -> Tensor:
+    """Give the tensor itself: no number is complex."""
+    return input
+
+
+@method
+def conj_physical(input: Tensor) -> Tensor:
+    """Give the tensor itself: no number is complex."""
+    return input
+
+
+@method
+def resolve_conj(input: Tensor) -> Tensor:
+    """Give the tensor itself: no number is complex."""
+    return input
+
+
+@method
+def resolve_neg(input: Tensor) -> Tensor:
+    """Give the tensor itself: no negation is put off."""
+    return input
+
+
+@method
+def is_conj(input: Tensor) -> bool:
+    """Give False: no number is complex."""
+    return False
+
+
+@method
+def is_neg(input: Tensor) -> bool:
+    """Give False: no negation is put off."""
+    return False
+
+
+@attribute
+def real(input: Tensor) -> Tensor:
+    """Give the tensor itself: no number is complex."""
+    return input
+
+
+@method
+def isreal(input: Tensor) -> Tensor:
+    """Give True for each element: no number is complex."""
+    return _core.ones_like(input, dtype=_core.bool_)
+
+
+@method
+def angle(input: Tensor) -> Tensor:
+    """Give the angle of each number: pi where it is below 0, 0 elsewhere, NaN of NaN."""
+    x = input if input.dtype.is_floating_point else input.to(_core.float32)
+    return _core.where(x != x, x, _core.where(x < 0, pi, 0.0).to(x.dtype))

@@ -395,6 +395,9 @@ class Tensor:
     ) -> return_types.aminmax:
         """(min, max) along the axis dim (None: of all), NaN if any is; equal ones share the derivative."""
 
+    def angle(self) -> Tensor:
+        """Give the angle of each number: pi where it is below 0, 0 elsewhere, NaN of NaN."""
+
     def any(
         self,
         dim: Size | None = None,
@@ -731,6 +734,12 @@ class Tensor:
     def clone(self) -> Tensor:
         """A copy whose elements lie in row-major order."""
 
+    def conj(self) -> Tensor:
+        """Give the tensor itself: no number is complex."""
+
+    def conj_physical(self) -> Tensor:
+        """Give the tensor itself: no number is complex."""
+
     def contiguous(self) -> Tensor:
         """The tensor itself where its elements lie in row-major order, else a copy that does."""
 
@@ -1052,6 +1061,9 @@ class Tensor:
     def fill_(self: Self, value: _float | Tensor) -> Self:
         """Every element becomes the number, or the value of a 0-d tensor."""
 
+    def fill_diagonal_(self, fill_value: _float, wrap: _bool = False) -> Tensor:
+        """Write a number to all [i, i, ...]; in tall matrices with `wrap` again from each (n + 2)-th row on."""
+
     def fix(self) -> Tensor:
         """x without its fraction; derivative 0"""
 
@@ -1129,6 +1141,9 @@ class Tensor:
 
         In place: the result becomes the value of the tensor, which is returned.
         """
+
+    def frexp(self) -> return_types.frexp:
+        """mantissa: m, |m| in [0.5, 1), and exponent: e, int32, of each element m 2^e; of 0, infinite ones and NaN themselves and 0."""
 
     def gather(
         self,
@@ -1233,6 +1248,36 @@ class Tensor:
     def histc(self, bins: _int = 100, min: _float = 0.0, max: _float = 0.0) -> Tensor:
         """How many elements lie in each of `bins` intervals of one length from min to max, which is in the last one; where both are 0, from the least to the largest element. Not differentiable."""
 
+    def histogram(
+        self,
+        bins: _int | Tensor,
+        *,
+        range: Sequence[_float] | None = None,
+        weight: Tensor | None = None,
+        density: _bool = False,
+    ) -> tuple[Tensor, Tensor]:
+        """Count elements by intervals.
+
+        Parameters
+        ----------
+        input : Tensor
+            float32 or float64.
+        bins : int, or Tensor, shape (n + 1,)
+            How many intervals of equal size; or their edges, ascending. All but the last are half open.
+        range : (float, float), optional
+            Where intervals of equal size begin and end; else at the least and the largest element.
+        weight : Tensor, optional
+            What each element counts, of input's shape and dtype; else 1.
+        density : bool, default False
+            Divide by the sum of all and the size of the interval, so that the integral is 1.
+
+        Returns
+        -------
+        hist : Tensor, shape (n,)
+        bin_edges : Tensor, shape (n + 1,)
+            Both of input's dtype, as a named tuple.
+        """
+
     def hsplit(self, indices_or_sections: _int | Sequence[_int] | Tensor) -> tuple[Tensor, ...]:
         """Take axis 1 apart, of a vector axis 0, as `tensor_split`, but only into equal parts. Views."""
 
@@ -1241,6 +1286,33 @@ class Tensor:
 
     def hypot_(self: Self, other: TensorLike) -> Self:
         """(input^2 + other^2)^(1/2); no square overflows; derivative 0 at 0
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def i0(self) -> Tensor:
+        """I0(x), the modified Bessel function of the first kind of order 0"""
+
+    def i0_(self: Self) -> Self:
+        """I0(x), the modified Bessel function of the first kind of order 0
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def igamma(self, other: TensorLike) -> Tensor:
+        """P(input, other), the integral of t^(input - 1) e^-t from 0 to other over Gamma(input); the derivative by input is refused"""
+
+    def igamma_(self: Self, other: TensorLike) -> Self:
+        """P(input, other), the integral of t^(input - 1) e^-t from 0 to other over Gamma(input); the derivative by input is refused
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
+    def igammac(self, other: TensorLike) -> Tensor:
+        """1 - P(input, other), computed as such; see igamma"""
+
+    def igammac_(self: Self, other: TensorLike) -> Self:
+        """1 - P(input, other), computed as such; see igamma
 
         In place: the result becomes the value of the tensor, which is returned.
         """
@@ -1389,6 +1461,9 @@ class Tensor:
     def is_complex(self) -> _bool:
         """Say whether the elements are complex numbers: never."""
 
+    def is_conj(self) -> _bool:
+        """Give False: no number is complex."""
+
     def is_contiguous(self) -> _bool:
         """Whether the elements lie in row-major order without gaps."""
 
@@ -1406,6 +1481,9 @@ class Tensor:
     def is_leaf(self) -> _bool: ...
     @property
     def is_mps(self) -> _bool: ...
+    def is_neg(self) -> _bool:
+        """Give False: no negation is put off."""
+
     def is_nonzero(self) -> _bool:
         """Say whether the only element is not 0. RuntimeError unless there is exactly one."""
 
@@ -1443,6 +1521,9 @@ class Tensor:
 
     def isposinf(self) -> Tensor:
         """whether input is inf"""
+
+    def isreal(self) -> Tensor:
+        """Give True for each element: no number is complex."""
 
     def item(self) -> Any:
         """The only element, as a Python number."""
@@ -1856,6 +1937,18 @@ class Tensor:
     ) -> return_types.nanmedian_dim:
         """The lower median of all elements that are not NaN; equal ones share the derivative. nanmedian(input, dim=-1, keepdim): (values, indices) along the axis dim, the derivative goes to the index."""
 
+    def nanquantile(
+        self,
+        q: TensorLike,
+        dim: _int | None = None,
+        keepdim: _bool = False,
+        *,
+        axis: _int | None = ...,
+        keepdims: _bool = ...,
+        interpolation: Literal["linear", "lower", "higher", "midpoint", "nearest"] = "linear",
+    ) -> Tensor:
+        """As quantile, of what is not NaN; of NaN alone, NaN."""
+
     def nansum(
         self,
         dim: Size | None = None,
@@ -2098,6 +2191,18 @@ class Tensor:
     def qr(self, some: _bool = True) -> _types.qr:
         """Factor: `linalg.qr`, reduced if `some`, else complete."""
 
+    def quantile(
+        self,
+        q: TensorLike,
+        dim: _int | None = None,
+        keepdim: _bool = False,
+        *,
+        axis: _int | None = ...,
+        keepdims: _bool = ...,
+        interpolation: Literal["linear", "lower", "higher", "midpoint", "nearest"] = "linear",
+    ) -> Tensor:
+        """The quantiles q, in [0, 1], of the elements along the axis dim (None: of all). In ascending order x[0], ..., x[n-1] the one of q is x at q (n - 1); between two elements x[i] + f (x[i+1] - x[i]), f being the fraction (or the lower, the higher, the nearest one, f = 0.5). For a vector q of k numbers the first axis of the result has size k. NaN where there is one."""
+
     def rad2deg(self) -> Tensor:
         """input 180 / pi"""
 
@@ -2113,6 +2218,8 @@ class Tensor:
     def ravel(self) -> Tensor:
         """All elements in row-major order, along one axis. A view where the strides allow it, else a copy."""
 
+    @property
+    def real(self) -> Tensor: ...
     def reciprocal(self) -> Tensor:
         """1 / x"""
 
@@ -2191,6 +2298,22 @@ class Tensor:
 
     def reshape_as(self, other: TensorLike) -> Tensor:
         """The elements in row-major order under the shape of other. A view where the strides allow it, else a copy."""
+
+    def resize_(self, *size: Any, memory_format: Any = None) -> Tensor:
+        """Give the tensor another size: its elements in row-major order as far as they go, then zeros.
+
+        What has as many elements stays a view of what it was one of; else the value is one of its own, which no
+        view shows. RuntimeError for a tensor that requires a gradient.
+        """
+
+    def resize_as_(self, the_template: Tensor, memory_format: Any = None) -> Tensor:
+        """Give the tensor the size of another, as `resize_`."""
+
+    def resolve_conj(self) -> Tensor:
+        """Give the tensor itself: no number is complex."""
+
+    def resolve_neg(self) -> Tensor:
+        """Give the tensor itself: no negation is put off."""
 
     def retain_grad(self) -> None:
         """This result keeps its gradient in .grad, as leaves do."""
@@ -2442,6 +2565,12 @@ class Tensor:
     def squeeze(self, dim: Size | None = None, *, axis: Size | None = ...) -> Tensor:
         """Without the axes of size 1 among dim (None: all). A view."""
 
+    def squeeze_(self: Self, dim: Size | None = None, *, axis: Size | None = ...) -> Self:
+        """Without the axes of size 1 among dim (None: all). A view.
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     @overload
     def std(
         self,
@@ -2531,11 +2660,43 @@ class Tensor:
     def swapaxes(self, dim0: _int = ..., dim1: _int = ..., *, axis0: _int = ..., axis1: _int = ...) -> Tensor:
         """The axes dim0 and dim1 exchanged. A view."""
 
+    def swapaxes_(
+        self: Self,
+        dim0: _int = ...,
+        dim1: _int = ...,
+        *,
+        axis0: _int = ...,
+        axis1: _int = ...,
+    ) -> Self:
+        """The axes dim0 and dim1 exchanged. A view.
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def swapdims(self, dim0: _int = ..., dim1: _int = ..., *, axis0: _int = ..., axis1: _int = ...) -> Tensor:
         """The axes dim0 and dim1 exchanged. A view."""
 
+    def swapdims_(
+        self: Self,
+        dim0: _int = ...,
+        dim1: _int = ...,
+        *,
+        axis0: _int = ...,
+        axis1: _int = ...,
+    ) -> Self:
+        """The axes dim0 and dim1 exchanged. A view.
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     def t(self) -> Tensor:
         """A matrix transposed; of fewer axes, the tensor. A view."""
+
+    def t_(self: Self) -> Self:
+        """A matrix transposed; of fewer axes, the tensor. A view.
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def take(self, index: TensorLike) -> Tensor:
         """The elements of input, in row-major order, at the positions index; those below 0 count from the end."""
@@ -2627,6 +2788,19 @@ class Tensor:
         axis1: _int = ...,
     ) -> Tensor:
         """The axes dim0 and dim1 exchanged. A view."""
+
+    def transpose_(
+        self: Self,
+        dim0: _int = ...,
+        dim1: _int = ...,
+        *,
+        axis0: _int = ...,
+        axis1: _int = ...,
+    ) -> Self:
+        """The axes dim0 and dim1 exchanged. A view.
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
 
     def triangular_solve(
         self, A: Any, upper: _bool = True, transpose: _bool = False, unitriangular: _bool = False
@@ -2757,6 +2931,12 @@ class Tensor:
     def unsqueeze(self, dim: _int = ..., *, axis: _int = ...) -> Tensor:
         """With an axis of size 1 at position dim of the result. A view."""
 
+    def unsqueeze_(self: Self, dim: _int = ..., *, axis: _int = ...) -> Self:
+        """With an axis of size 1 at position dim of the result. A view.
+
+        In place: the result becomes the value of the tensor, which is returned.
+        """
+
     @overload
     def var(
         self,
@@ -2811,7 +2991,9 @@ class Tensor:
     @overload
     def view(self, size: Size) -> Tensor: ...
     @overload
-    def view(self, *size: _int) -> Tensor:
+    def view(self, *size: _int) -> Tensor: ...
+    @overload
+    def view(self, dtype: DTypeLike) -> Tensor:
         """The elements in row-major order under another shape, without a copy; one size may be -1. ShapeError where the strides do not allow it: reshape copies there."""
 
     def view_as(self, other: TensorLike) -> Tensor:
@@ -2890,6 +3072,9 @@ class return_types:
     class cummin(NamedTuple):
         values: Tensor
         indices: Tensor
+    class frexp(NamedTuple):
+        mantissa: Tensor
+        exponent: Tensor
     class kthvalue(NamedTuple):
         values: Tensor
         indices: Tensor
@@ -3281,6 +3466,8 @@ class ops:
     @staticmethod
     def erfc(input: TensorLike) -> Tensor: ...
     @staticmethod
+    def erfcx_each(input: TensorLike) -> Tensor: ...
+    @staticmethod
     def erfinv(input: TensorLike) -> Tensor: ...
     @staticmethod
     def exp(input: TensorLike) -> Tensor: ...
@@ -3324,6 +3511,8 @@ class ops:
     def fmod(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def frac(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def frexp(input: TensorLike) -> return_types.frexp: ...
     @staticmethod
     def gather(
         input: TensorLike,
@@ -3373,6 +3562,24 @@ class ops:
     def histc(input: TensorLike, bins: int = 100, min: float = 0.0, max: float = 0.0) -> Tensor: ...
     @staticmethod
     def hypot(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def i0(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def i0_each(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def i0e_each(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def i1_each(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def i1e_each(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def igamma(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def igamma_each(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def igammac(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def igammac_each(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def index_add(
         input: TensorLike,
@@ -3455,6 +3662,10 @@ class ops:
     @staticmethod
     def isposinf(input: TensorLike) -> Tensor: ...
     @staticmethod
+    def j0_each(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def j1_each(input: TensorLike) -> Tensor: ...
+    @staticmethod
     def join(
         tensors: Sequence[Tensor],
         dim: int = ...,
@@ -3462,6 +3673,14 @@ class ops:
         *,
         axis: int = ...,
     ) -> Tensor: ...
+    @staticmethod
+    def k0_each(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def k0e_each(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def k1_each(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def k1e_each(input: TensorLike) -> Tensor: ...
     @staticmethod
     def kron(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
@@ -3515,6 +3734,8 @@ class ops:
     def log1p(input: TensorLike) -> Tensor: ...
     @staticmethod
     def log2(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def log_ndtr_each(input: TensorLike) -> Tensor: ...
     @staticmethod
     def log_softmax(
         input: TensorLike,
@@ -3676,6 +3897,17 @@ class ops:
         keepdims: bool = ...,
     ) -> return_types.nanmedian_dim: ...
     @staticmethod
+    def nanquantile(
+        input: TensorLike,
+        q: TensorLike,
+        dim: int | None = None,
+        keepdim: bool = False,
+        *,
+        axis: int | None = ...,
+        keepdims: bool = ...,
+        interpolation: Literal["linear", "lower", "higher", "midpoint", "nearest"] = "linear",
+    ) -> Tensor: ...
+    @staticmethod
     def nansum(
         input: TensorLike,
         dim: Size | None = None,
@@ -3694,6 +3926,8 @@ class ops:
         *,
         axis: int = ...,
     ) -> Tensor: ...
+    @staticmethod
+    def ndtri_each(input: TensorLike) -> Tensor: ...
     @staticmethod
     def ne(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
@@ -3770,6 +4004,17 @@ class ops:
     @staticmethod
     def put(input: TensorLike, index: TensorLike, source: TensorLike, accumulate: bool = False) -> Tensor: ...
     @staticmethod
+    def quantile(
+        input: TensorLike,
+        q: TensorLike,
+        dim: int | None = None,
+        keepdim: bool = False,
+        *,
+        axis: int | None = ...,
+        keepdims: bool = ...,
+        interpolation: Literal["linear", "lower", "higher", "midpoint", "nearest"] = "linear",
+    ) -> Tensor: ...
+    @staticmethod
     def rad2deg(input: TensorLike) -> Tensor: ...
     @staticmethod
     def random_integers(shape: Size, low: int, high: int, *, generator: Any = None) -> Tensor: ...
@@ -3797,6 +4042,8 @@ class ops:
     def reshape(input: TensorLike, *shape: int) -> Tensor: ...
     @staticmethod
     def reshape_as(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def resplit(input: TensorLike, dtype: DTypeLike) -> Tensor: ...
     @staticmethod
     def roll(input: TensorLike, shifts: Size, dims: Size = ()) -> Tensor: ...
     @staticmethod
@@ -4000,13 +4247,45 @@ class ops:
         stable: bool = False,
     ) -> return_types.sort: ...
     @staticmethod
+    def special_bessel_j0(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def special_bessel_j1(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def special_bessel_y0(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def special_bessel_y1(input: TensorLike) -> Tensor: ...
+    @staticmethod
     def special_entr(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def special_erfcx(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def special_i0e(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def special_i1(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def special_i1e(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def special_log_ndtr(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def special_modified_bessel_k0(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def special_modified_bessel_k1(input: TensorLike) -> Tensor: ...
     @staticmethod
     def special_ndtr(input: TensorLike) -> Tensor: ...
     @staticmethod
+    def special_ndtri(input: TensorLike) -> Tensor: ...
+    @staticmethod
     def special_polygamma(input: TensorLike, n: int) -> Tensor: ...
     @staticmethod
+    def special_scaled_modified_bessel_k0(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def special_scaled_modified_bessel_k1(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def special_spherical_bessel_j0(input: TensorLike) -> Tensor: ...
+    @staticmethod
     def special_xlog1py(input: TensorLike, other: TensorLike) -> Tensor: ...
+    @staticmethod
+    def special_zeta(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def split(
         tensor: TensorLike,
@@ -4226,6 +4505,8 @@ class ops:
     @staticmethod
     def view_as(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
+    def view_dtype(input: TensorLike, dtype: DTypeLike) -> Tensor: ...
+    @staticmethod
     def where(condition: TensorLike, input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def where_true(condition: TensorLike) -> tuple[Tensor, ...]: ...
@@ -4234,7 +4515,11 @@ class ops:
     @staticmethod
     def xlogy(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
-    def zeta_each(input: TensorLike, s: float) -> Tensor: ...
+    def y0_each(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def y1_each(input: TensorLike) -> Tensor: ...
+    @staticmethod
+    def zeta_each(input: TensorLike, other: TensorLike) -> Tensor: ...
 
 bfloat16: DType
 bool_: DType
@@ -4813,6 +5098,9 @@ def fmod(input: TensorLike, other: TensorLike) -> Tensor:
 def frac(input: TensorLike) -> Tensor:
     """x - trunc(x)"""
 
+def frexp(input: TensorLike) -> return_types.frexp:
+    """mantissa: m, |m| in [0.5, 1), and exponent: e, int32, of each element m 2^e; of 0, infinite ones and NaN themselves and 0."""
+
 def from_dlpack(ext_tensor: Any, *, device: DeviceLike = None, copy: bool | None = None) -> Tensor:
     """A tensor on the memory of another library's, or of a capsule that its to_dlpack() gave. It must not be written to any more, unless copy is True."""
 
@@ -4939,6 +5227,15 @@ def host_call(
 
 def hypot(input: TensorLike, other: TensorLike) -> Tensor:
     """(input^2 + other^2)^(1/2); no square overflows; derivative 0 at 0"""
+
+def i0(input: TensorLike) -> Tensor:
+    """I0(x), the modified Bessel function of the first kind of order 0"""
+
+def igamma(input: TensorLike, other: TensorLike) -> Tensor:
+    """P(input, other), the integral of t^(input - 1) e^-t from 0 to other over Gamma(input); the derivative by input is refused"""
+
+def igammac(input: TensorLike, other: TensorLike) -> Tensor:
+    """1 - P(input, other), computed as such; see igamma"""
 
 def index_add(
     input: TensorLike,
@@ -5305,6 +5602,18 @@ def nanmedian(
 ) -> return_types.nanmedian_dim:
     """The lower median of all elements that are not NaN; equal ones share the derivative. nanmedian(input, dim=-1, keepdim): (values, indices) along the axis dim, the derivative goes to the index."""
 
+def nanquantile(
+    input: TensorLike,
+    q: TensorLike,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    axis: int | None = ...,
+    keepdims: bool = ...,
+    interpolation: Literal["linear", "lower", "higher", "midpoint", "nearest"] = "linear",
+) -> Tensor:
+    """As quantile, of what is not NaN; of NaN alone, NaN."""
+
 def nansum(
     input: TensorLike,
     dim: Size | None = None,
@@ -5424,6 +5733,18 @@ def prod(
 
 def put(input: TensorLike, index: TensorLike, source: TensorLike, accumulate: bool = False) -> Tensor:
     """input with source's elements at the positions index in row-major order, or added there with accumulate."""
+
+def quantile(
+    input: TensorLike,
+    q: TensorLike,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    axis: int | None = ...,
+    keepdims: bool = ...,
+    interpolation: Literal["linear", "lower", "higher", "midpoint", "nearest"] = "linear",
+) -> Tensor:
+    """The quantiles q, in [0, 1], of the elements along the axis dim (None: of all). In ascending order x[0], ..., x[n-1] the one of q is x at q (n - 1); between two elements x[i] + f (x[i+1] - x[i]), f being the fraction (or the lower, the higher, the nearest one, f = 0.5). For a vector q of k numbers the first axis of the result has size k. NaN where there is one."""
 
 def rad2deg(input: TensorLike) -> Tensor:
     """input 180 / pi"""
@@ -5864,7 +6185,9 @@ def vdot(input: TensorLike, other: TensorLike) -> Tensor:
 @overload
 def view(input: TensorLike, size: Size) -> Tensor: ...
 @overload
-def view(input: TensorLike, *size: int) -> Tensor:
+def view(input: TensorLike, *size: int) -> Tensor: ...
+@overload
+def view(input: TensorLike, dtype: DTypeLike) -> Tensor:
     """The elements in row-major order under another shape, without a copy; one size may be -1. ShapeError where the strides do not allow it: reshape copies there."""
 
 def view_as(input: TensorLike, other: TensorLike) -> Tensor:
@@ -6042,6 +6365,7 @@ __all__ = [
     "fmin",
     "fmod",
     "frac",
+    "frexp",
     "from_dlpack",
     "from_numpy",
     "full",
@@ -6063,6 +6387,9 @@ __all__ = [
     "histc",
     "host_call",
     "hypot",
+    "i0",
+    "igamma",
+    "igammac",
     "index_add",
     "index_copy",
     "index_fill",
@@ -6136,6 +6463,7 @@ __all__ = [
     "nan_to_num",
     "nanmean",
     "nanmedian",
+    "nanquantile",
     "nansum",
     "narrow",
     "ne",
@@ -6157,6 +6485,7 @@ __all__ = [
     "prelu",
     "prod",
     "put",
+    "quantile",
     "rad2deg",
     "ravel",
     "reciprocal",

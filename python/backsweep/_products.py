@@ -8,6 +8,7 @@ from types import EllipsisType
 from typing import Any
 
 from backsweep import _core
+from backsweep._arguments import tensor
 from backsweep._core import Tensor
 
 __all__ = ["einsum", "tensordot"]
@@ -52,7 +53,7 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
         return _by_lists((equation, *operands))
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
-    tensors = [x if isinstance(x, Tensor) else _core.tensor(x) for x in operands]
+    tensors = [tensor("einsum", "an operand", x) for x in operands]
     labels, out = _parse(equation, tuple([x.ndim for x in tensors]))
     return _core.ops.einsum(tensors, labels, out)
 
@@ -87,7 +88,7 @@ def _by_lists(given: Sequence[Any]) -> Tensor:
         if i + 1 == len(given):
             out = _numbers(given[i])
         else:
-            tensors.append(given[i] if isinstance(given[i], Tensor) else _core.tensor(given[i]))
+            tensors.append(tensor("einsum", "an operand", given[i]))
             terms.append(_numbers(given[i + 1]))
     labels, result = _expand(terms, out, tuple([x.ndim for x in tensors]))
     return _core.ops.einsum(tensors, labels, result)
@@ -143,8 +144,8 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Tensor:
     ShapeError
         Axes that meet differ in size.
     """
-    x = a if isinstance(a, Tensor) else _core.tensor(a)
-    y = b if isinstance(b, Tensor) else _core.tensor(b)
+    x = tensor("tensordot", "a", a)
+    y = tensor("tensordot", "b", b)
     if isinstance(dims, Tensor):
         dims = dims.tolist()
     if isinstance(dims, int):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Literal, cast
 
@@ -21,8 +22,10 @@ __all__ = [
     "broadcast_tensors",
     "cartesian_prod",
     "column_stack",
+    "combinations",
     "corrcoef",
     "cov",
+    "cumulative_trapezoid",
     "diff",
     "dsplit",
     "dstack",
@@ -33,6 +36,7 @@ __all__ = [
     "row_stack",
     "tensor_split",
     "trapezoid",
+    "trapz",
     "tril_indices",
     "triu_indices",
     "vsplit",
@@ -102,6 +106,30 @@ def cartesian_prod(*tensors: Tensor | Sequence[Tensor]) -> Tensor:
     if len(given) == 1:
         return given[0]
     return _core.stack([g.flatten() for g in meshgrid(*given)], dim=1)
+
+
+def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
+    """Give all choices of r elements of a vector, in the order of their positions, as rows.
+
+    Parameters
+    ----------
+    input : Tensor, shape (n,)
+    r : int
+    with_replacement : bool, default False
+        Let an element be chosen again.
+
+    Returns
+    -------
+    Tensor, shape (choices, r)
+    """
+    if input.ndim != 1:
+        raise ShapeError(f"[combinations] input is {tuple(input.shape)}: elements are chosen of a vector")
+    r = whole("combinations", "r", r, 0)
+    if r == 0:
+        return _core.zeros(0, dtype=input.dtype)
+    choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
+    rows = np.array(list(choose(range(input.numel()), r)), np.int64).reshape(-1, r)
+    return input.index_rows(_core.tensor(rows))
 
 
 def block_diag(*tensors: Tensor | Sequence[Tensor]) -> Tensor:
@@ -304,6 +332,17 @@ def diff(
     return x
 
 
+def _trapezoids(y: Tensor, x: Tensor | None, dx: float, dim: int) -> Tensor:
+    """Give the integrals between neighbours along an axis."""
+    n = y.size(dim)
+    both = y.narrow(dim, 1, n - 1) + y.narrow(dim, 0, n - 1)
+    if x is None:
+        return both * (dx / 2)
+    if x.ndim == 1:
+        x = x.reshape([x.numel() if d == dim % y.ndim else 1 for d in range(y.ndim)])
+    return diff(x, dim=dim) * both / 2
+
+
 def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1.0, dim: int = -1) -> Tensor:
     """Integrate along an axis: the sum of (x[k + 1] - x[k]) (y[k] + y[k + 1]) / 2.
 
@@ -320,15 +359,33 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1.0, dim: int =
     Tensor
         Without the axis.
     """
-    n = y.size(dim)
-    if n == 0:
+    if y.size(dim) == 0:
         return y.sum(dim).to(y.dtype)
-    both = y.narrow(dim, 1, n - 1) + y.narrow(dim, 0, n - 1)
-    if x is None:
-        return both.sum(dim) * (dx / 2)
-    if x.ndim == 1:
-        x = x.reshape([x.numel() if d == dim % y.ndim else 1 for d in range(y.ndim)])
-    return (diff(x, dim=dim) * both).sum(dim) / 2
+    return _trapezoids(y, x, dx, dim).sum(dim)
+
+
+trapz = trapezoid
+
+
+def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1.0, dim: int = -1) -> Tensor:
+    """Integrate along an axis up to each position after the first, as `trapezoid`.
+
+    Parameters
+    ----------
+    y : Tensor
+    x : Tensor, optional
+        Where, a vector along the axis or of y's shape; else positions are `dx` apart.
+    dx : float
+    dim : int
+
+    Returns
+    -------
+    Tensor
+        One position shorter.
+    """
+    if y.size(dim) == 0:
+        return y
+    return _trapezoids(y, x, dx, dim).cumsum(dim)
 
 
 @method

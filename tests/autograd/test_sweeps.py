@@ -404,3 +404,14 @@ def test_detect_anomaly() -> None:
     assert bs.is_anomaly_enabled()
     autograd.set_detect_anomaly(False)
     assert not bs.is_anomaly_enabled()
+
+
+def test_hooks_of_saved_values() -> None:
+    """Refused, and what is there to use instead is named; what moves values to the CPU has nothing to do."""
+    with pytest.raises(bs.GraphError, match=r"\[saved_tensors_hooks\] .*checkpoint"):
+        bs.autograd.graph.saved_tensors_hooks(lambda x: x, lambda x: x)
+    x = bs.ones(2, requires_grad=True)
+    with bs.autograd.graph.save_on_cpu(), bs.autograd.graph.disable_saved_tensors_hooks("none"):
+        (x * x).sum().backward()
+    assert x.grad is not None and x.grad.tolist() == [2, 2]
+    assert isinstance((x * 2).grad_fn, bs.autograd.graph.Node)

@@ -88,6 +88,7 @@ CASES: dict[str, tuple[Function, list[Array]]] = {
     "tensorinv": (linalg.tensorinv, [drawn(2, 3, 3, 2)]),
     "tensorsolve": (linalg.tensorsolve, [drawn(2, 3, 6), drawn(2, 3)]),
     "vander": (linalg.vander, [drawn(2, 3)]),
+    "diagonal": (lambda a: linalg.diagonal(a, offset=1), [drawn(2, 3, 4)]),
     "vecdot": (lambda x, y: linalg.vecdot(x, y, dim=0), [drawn(3, 2), drawn(3, 2)]),
     "vector_norm": (lambda x: linalg.vector_norm(x, 3, dim=0), [drawn(3, 2)]),
     "vector_norm_inf": (lambda x: linalg.vector_norm(x, float("inf")), [drawn(3, 2)]),

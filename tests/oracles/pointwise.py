@@ -225,7 +225,6 @@ ORACLES: dict[str, Oracle] = {
         polygamma, 2, 9, ints="float", ulp=64, attrs=tuple({"n": n} for n in (0, 1, 3))
     ),
     "mvlgamma": of_one(mvlgamma, 3.5, 9, ints="float", ulp=32, attrs=({"p": 1}, {"p": 3})),
-    "zeta_each": of_one(lambda q, s: zeta(s, q), 0.5, 4, ulp=64, attrs=({"s": 2.0}, {"s": 3.5}), large=True),
     "nextafter": of_two(np.nextafter, flat=True),
     "nextafter_each": Oracle(np.nextafter, lambda d: [Case((d(7), d(7)))], flat=True),
     "gcd": Oracle(np.gcd, integer_cases, flat=True),

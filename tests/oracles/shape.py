@@ -97,6 +97,14 @@ ORACLES: dict[str, Oracle] = {
         ints="same",
         wrong=[Wrong((np.arange(3),), {"dtype": "int32"}, "DTypeError", ("int64", "int32"))],
     ),
+    "resplit": Oracle(
+        lambda x, dtype: x.view(dtype),
+        lambda d: [
+            Case((np.arange(8).reshape(2, 4),), {"dtype": t}, smooth=False) for t in ("int32", "uint8")
+        ],
+        ints="same",
+        wrong=[Wrong((Z((2, 3), np.int32),), {"dtype": "int64"}, "ShapeError", ("int32", "int64"))],
+    ),
     "reshape": Oracle(
         lambda x, shape: x.reshape(shape),
         reshape_cases,

@@ -76,7 +76,35 @@ def histc(x: Array, bins: int = 100, min: float = 0, max: float = 0) -> Array:
     return np.histogram(x, bins, (low, high))[0].astype(float)
 
 
+def quantile(
+    x: Array, q: Array, dim: int | None = None, keepdim: bool = False, interpolation: str = "linear"
+) -> Array:
+    return np.asarray(np.quantile(x, q, axis=dim, method=interpolation, keepdims=keepdim))  # type: ignore[call-overload]
+
+
+def quantile_cases(d: Draw) -> list[Case]:
+    q = np.array([0.21, 0.52, 0.97])
+    ways = ("linear", "lower", "higher", "midpoint", "nearest")
+    return [
+        Case((d(7), np.asarray(0.3))),
+        Case((d(3, 4), q)),
+        Case((d(3, 4), q), {"keepdim": True}),
+        *(Case((d(3, 9, 2), q), {"dim": 1, "interpolation": w, "keepdim": w > "l"}) for w in ways),
+        Case((d(2, 6), np.asarray(0.7)), {"dim": -1}),
+    ]
+
+
 ORACLES: dict[str, Oracle] = {
+    "quantile": Oracle(
+        quantile,
+        quantile_cases,
+        wrong=[
+            Wrong((Z(3), Z((1, 1))), {}, "ShapeError", ("(1, 1)", "vector")),
+            Wrong((Z(0), Z(())), {}, "ShapeError", ("(0,)",)),
+            Wrong((Z(3), np.asarray(1.5)), {}, "ValueError", ("1.5", "[0, 1]")),
+        ],
+    ),
+    "nanquantile": Oracle(quantile, quantile_cases),
     "sort": Oracle(sort, sort_cases, ints="same", wrong=[Wrong((Z((3, 2)),), {"dim": 2}, "IndexError")]),
     "topk": Oracle(
         topk,

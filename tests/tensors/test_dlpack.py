@@ -108,6 +108,11 @@ def test_torch_both_ways() -> None:
         bs.from_dlpack(torch.ones(2, requires_grad=True))
 
 
+def test_capsules() -> None:
+    x = bs.arange(3.0)
+    assert bs.utils.dlpack.from_dlpack(bs.utils.dlpack.to_dlpack(x)).tolist() == [0, 1, 2]
+
+
 @pytest.mark.peers
 def test_jax_both_ways() -> None:
     jax = pytest.importorskip("jax")

@@ -1,7 +1,7 @@
 """Derivatives, as `torch.autograd`: sweeps, functions with derivatives of one's own, checks."""
 
 from backsweep._core import Node, enable_grad, no_grad
-from backsweep.autograd import forward_ad, functional
+from backsweep.autograd import forward_ad, functional, graph
 from backsweep.autograd.anomaly_mode import detect_anomaly, set_detect_anomaly
 from backsweep.autograd.function import Function
 from backsweep.autograd.grad_mode import inference_mode, set_grad_enabled
@@ -21,6 +21,7 @@ __all__ = [
     "grad",
     "gradcheck",
     "gradgradcheck",
+    "graph",
     "inference_mode",
     "no_grad",
     "set_detect_anomaly",

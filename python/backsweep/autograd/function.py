@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from backsweep import _core
+from backsweep._arguments import tensor
 from backsweep._core import GraphError, Tensor
 
 __all__ = ["Function", "FunctionCtx", "once_differentiable"]
@@ -93,7 +94,7 @@ class Function:
                 f"[{type(self).__name__}] has static methods, as PyTorch's functions: call "
                 f"{type(self).__name__}.apply(...)"
             )
-        tensors = [x if isinstance(x, Tensor) else _core.tensor(x) for x in inputs]
+        tensors = [tensor(type(self).__name__, "an input", x) for x in inputs]
         if not tensors:
             raise TypeError(f"[{type(self).__name__}] needs at least one input")
         with _core.no_grad():

@@ -25,6 +25,7 @@ from backsweep.linalg._least import lstsq, matrix_rank, pinv
 from backsweep.linalg._norms import cond, matrix_norm, norm, vector_norm
 from backsweep.linalg._powers import (
     cross,
+    diagonal,
     householder_product,
     matrix_exp,
     matrix_power,
@@ -53,6 +54,7 @@ __all__ = [
     "cond",
     "cross",
     "det",
+    "diagonal",
     "eig",
     "eigh",
     "eigvals",

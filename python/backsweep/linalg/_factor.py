@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from backsweep import _core
+from backsweep._arguments import tensor
 from backsweep._core import DTypeError, Tensor
 from backsweep.linalg import _types
 from backsweep.linalg._solve import triangular
@@ -16,14 +17,11 @@ from backsweep.linalg._units import (
     LinAlgError,
     attempt,
     copied_down,
-    diagonal_matrix,
     each,
     identity,
     matrices,
     scipy_linalg,
     sum_of,
-    tril,
-    triu,
     turned,
     unit,
 )
@@ -229,7 +227,7 @@ def _eigh(name: str, A: Any, UPLO: str) -> list[Tensor]:
 
 def _eigh_rule(g: Grads, given: Tensors, made: Tensors) -> Gradients:
     values, vectors = made
-    inner = None if g[0] is None else diagonal_matrix(g[0])
+    inner = None if g[0] is None else _core.diag_embed(g[0])
     if g[1] is not None:
         distance = values[..., None, :] - values[..., None] + identity(values, values.shape[-1])
         inner = sum_of(inner, 0.5 * _skew(turned(vectors) @ g[1]) / distance)
@@ -320,7 +318,7 @@ def _svd_rule(g_u: Any, g_s: Any, g_vh: Any, u: Tensor, s: Tensor, vh: Tensor) -
     m, n, k = u.shape[-2], vh.shape[-1], s.shape[-1]
     squares = s * s
     distance = squares[..., None, :] - squares[..., None] + identity(s, k)
-    inner = None if g_s is None else diagonal_matrix(g_s)
+    inner = None if g_s is None else _core.diag_embed(g_s)
     outside: Tensor | None = None
     if g_u is not None:
         along = turned(u) @ g_u
@@ -416,16 +414,18 @@ def _lu_rule(g: Grads, given: Tensors, made: Tensors) -> Gradients:
     k = min(m, n)
     p = permutation(made[1], m, lu.dtype)
     square = _columns(lu.narrow(-2, 0, k), 0, k)
-    ell, u = tril(square, -1) + identity(lu, k), triu(square)
+    ell, u = _core.tril(square, -1) + identity(lu, k), _core.triu(square)
     g_square = _columns(g[0].narrow(-2, 0, k), 0, k)
-    low, high = turned(ell) @ tril(g_square, -1), triu(g_square) @ turned(u)
+    low, high = turned(ell) @ _core.tril(g_square, -1), _core.triu(g_square) @ turned(u)
     if m > k:
         l_rest, g_rest = lu.narrow(-2, k, m - k), g[0].narrow(-2, k, m - k)
         high = high - turned(l_rest) @ g_rest
     if n > k:
         u_rest, g_right = _columns(lu, k, n), _columns(g[0], k, n)
         low = low - g_right @ turned(u_rest)
-    made_g = _over(triangular("linalg.lu", turned(ell), tril(low, -1) + triu(high), True, True), u)
+    made_g = _over(
+        triangular("linalg.lu", turned(ell), _core.tril(low, -1) + _core.triu(high), True, True), u
+    )
     if m > k:
         made_g = _core.cat([made_g, _over(g_rest, u)], -2)
     if n > k:
@@ -435,7 +435,7 @@ def _lu_rule(g: Grads, given: Tensors, made: Tensors) -> Gradients:
 
 def permutation(pivots: Any, m: int, dtype: Any) -> Tensor:
     """Give P (..., m, m) of A = P L U, for the rows that were exchanged."""
-    t = pivots if isinstance(pivots, Tensor) else _core.tensor(pivots)
+    t = tensor("linalg.lu_unpack", "pivots", pivots)
 
     def forward(exchanged: Array) -> list[Array]:
         batch = exchanged.shape[:-1]
@@ -478,6 +478,6 @@ def lu_unpack(
     if unpack_pivots:
         p = permutation(LU_pivots, m, t.dtype)
     if unpack_data:
-        ell = tril(_columns(t, 0, k), -1) + _core.tensor(np.eye(m, k, dtype=t.dtype.name))
-        u = triu(t.narrow(-2, 0, k))
+        ell = _core.tril(_columns(t, 0, k), -1) + _core.eye(m, k, dtype=t.dtype)
+        u = _core.triu(t.narrow(-2, 0, k))
     return _types.lu_unpack(p, ell, u)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from backsweep import _core
+from backsweep._arguments import tensor
 from backsweep._core import ShapeError, Tensor
 from backsweep.linalg import _types
 from backsweep.linalg._factor import eigvalsh, svdvals
@@ -147,7 +148,7 @@ def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = No
     if driver not in (None, "gelsy", "gels", "gelsd", "gelss"):
         raise ValueError(f'[{name}] driver is {driver!r}; it must be "gelsy", "gels", "gelsd" or "gelss"')
     a = matrices(name, "A", A)
-    b = floats(name, "B", B if isinstance(B, Tensor) else _core.tensor(B))
+    b = floats(name, "B", tensor(name, "B", B))
     one_dtype(name, a, b)
     vectors = b.ndim == 1 or (a.ndim - 1 == b.ndim and a.shape[:-1] == b.shape)
     if b.ndim == 0 or (b.ndim == 1 and a.ndim > 2) or a.shape[-2] != b.shape[-1 if vectors else -2]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from backsweep import _core
+from backsweep._arguments import tensor
 from backsweep._core import Tensor
 from backsweep._methods import method
 from backsweep.linalg import _factor, _least, _powers, _solve, _types
@@ -92,7 +93,7 @@ def orgqr(input: Any, tau: Any) -> Tensor:
 def ormqr(input: Any, input2: Any, input3: Any, left: bool = True, transpose: bool = False) -> Tensor:
     """Multiply input3 by the whole (m, m) Q of `geqrf`: from the left or the right, Qᵀ if `transpose`."""
     a = matrices("ormqr", "input", input)
-    t, c = (x if isinstance(x, Tensor) else _core.tensor(x) for x in (input2, input3))
+    t, c = tensor("ormqr", "input2", input2), tensor("ormqr", "input3", input3)
     m, k = a.shape[-2], t.shape[-1]
     wide = _core.cat([a.narrow(-1, 0, k), _core.zeros((*a.shape[:-1], m - k), dtype=a.dtype)], -1)
     q = _powers.householder_product(wide, t)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from backsweep import _core
+from backsweep._arguments import tensor
 from backsweep._core import DType, ShapeError, Tensor
 from backsweep.linalg._factor import svdvals
 from backsweep.linalg._solve import inv_ex
@@ -30,18 +31,11 @@ def vector_norm(
     dtype : dtype, optional
         x is cast to it before.
     """
-    t = x if isinstance(x, Tensor) else _core.tensor(x)
+    t = tensor("linalg.vector_norm", "x", x)
     if dtype is not None:
         t = t.to(dtype)
     floats("linalg.vector_norm", "x", t)
-    if ord == 2:
-        return _core.ops.sum_squares(t, dim, keepdim).sqrt().to(t.dtype)
-    if ord == 0:
-        return (t != 0).sum(dim, keepdim).to(t.dtype)
-    size = t.abs()
-    if ord in (float("inf"), -float("inf")):
-        return size.amax(dim, keepdim) if ord > 0 else size.amin(dim, keepdim)
-    return size.sum(dim, keepdim) if ord == 1 else (size**ord).sum(dim, keepdim) ** (1 / ord)
+    return _core.ops.norm_p(t, ord, dim, keepdim)
 
 
 def matrix_norm(
@@ -67,7 +61,7 @@ def matrix_norm(
         A is cast to it before.
     """
     name = "linalg.matrix_norm"
-    x = A if isinstance(A, Tensor) else _core.tensor(A)
+    x = tensor(name, "A", A)
     if dtype is not None:
         x = x.to(dtype)
     floats(name, "A", x)
@@ -116,7 +110,7 @@ def norm(
     """
     if ord is None:
         return vector_norm(A, 2, dim, keepdim, dtype=dtype)
-    x = A if isinstance(A, Tensor) else _core.tensor(A)
+    x = tensor("linalg.norm", "A", A)
     if dim is None:
         if x.ndim not in (1, 2):
             raise ShapeError(f"[linalg.norm] A is {x.shape}: with ord, dim says of which axes the norm is")

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from backsweep import _core
+from backsweep._arguments import tensor
 from backsweep._core import ShapeError, Tensor
 from backsweep.linalg._solve import inv, solve
-from backsweep.linalg._units import Array, identity, matrices, scipy_linalg, tril, turned, unit
+from backsweep.linalg._units import Array, identity, matrices, scipy_linalg, turned, unit
 
 
 def matrix_power(A: Any, n: int) -> Tensor:
     """Give Aⁿ of matrices (..., m, m) by repeated squaring; for n < 0 the power of the inverse."""
-    a = A if isinstance(A, Tensor) else _core.tensor(A)
+    a = tensor("linalg.matrix_power", "A", A)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
         raise ShapeError(f"[linalg.matrix_power] A is {a.shape}: it must be (..., m, m)")
     if n < 0:
@@ -69,7 +70,7 @@ def multi_dot(tensors: Sequence[Any]) -> Tensor:
     -----
     The order is found by dynamic programming (T. Cormen et al., *Introduction to algorithms*, 15.2).
     """
-    given = [t if isinstance(t, Tensor) else _core.tensor(t) for t in tensors]
+    given = [tensor("linalg.multi_dot", f"tensors[{i}]", t) for i, t in enumerate(tensors)]
     if len(given) < 2:
         raise ValueError(f"[linalg.multi_dot] there are {len(given)} tensors: it takes two or more")
     first, last = given[0].ndim == 1, given[-1].ndim == 1
@@ -110,7 +111,7 @@ def multi_dot(tensors: Sequence[Any]) -> Tensor:
 
 def vecdot(x: Any, y: Any, *, dim: int = -1) -> Tensor:
     """Give Σ x y along the axis dim; others broadcast."""
-    a, b = (t if isinstance(t, Tensor) else _core.tensor(t) for t in (x, y))
+    a, b = tensor("linalg.vecdot", "x", x), tensor("linalg.vecdot", "y", y)
     product = a * b
     if a.ndim == 0 or b.ndim == 0 or a.shape[dim] != b.shape[dim]:
         raise ShapeError(f"[linalg.vecdot] x is {a.shape}, y is {b.shape}: sizes of axis {dim} differ")
@@ -118,9 +119,14 @@ def vecdot(x: Any, y: Any, *, dim: int = -1) -> Tensor:
     return made if made.dtype == product.dtype else made.to(product.dtype)
 
 
+def diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """Give the diagonals of matrices, a view: element i is A[..., i, i + offset]."""
+    return tensor("linalg.diagonal", "A", A).diagonal(offset, dim1, dim2)
+
+
 def vander(x: Any, *, N: int | None = None) -> Tensor:
     """Give the powers x⁰ to x^(N-1) along a new last axis; N is by default the size of the last one."""
-    t = x if isinstance(x, Tensor) else _core.tensor(x)
+    t = tensor("linalg.vander", "x", x)
     n = t.shape[-1] if N is None and t.ndim else N
     if n is None or n < 1 or t.ndim == 0:
         raise ValueError(f"[linalg.vander] x is {t.shape}, N is {N}: x has an axis, and N is 1 or more")
@@ -135,7 +141,7 @@ def tensorinv(A: Any, ind: int = 2) -> Tensor:
 
     It maps from its last axes to its first `ind` ones.
     """
-    a = A if isinstance(A, Tensor) else _core.tensor(A)
+    a = tensor("linalg.tensorinv", "A", A)
     if ind <= 0:
         raise ValueError(f"[linalg.tensorinv] ind is {ind}: it must be 1 or more")
     n, m = math.prod(a.shape[ind:]), math.prod(a.shape[:ind])
@@ -146,7 +152,7 @@ def tensorinv(A: Any, ind: int = 2) -> Tensor:
 
 def tensorsolve(A: Any, B: Any, dims: Sequence[int] | None = None) -> Tensor:
     """Solve tensordot(A, X, X.ndim) = B for X; the axes `dims` of A are moved to its end before."""
-    a, b = (t if isinstance(t, Tensor) else _core.tensor(t) for t in (A, B))
+    a, b = tensor("linalg.tensorsolve", "A", A), tensor("linalg.tensorsolve", "B", B)
     if dims is not None:
         last = [d % a.ndim for d in dims]
         a = a.permute(*(d for d in range(a.ndim) if d not in last), *last)
@@ -171,14 +177,14 @@ def householder_product(A: Any, tau: Any) -> Tensor:
     """
     name = "linalg.householder_product"
     a = matrices(name, "A", A)
-    t = tau if isinstance(tau, Tensor) else _core.tensor(tau)
+    t = tensor(name, "tau", tau)
     m, n = a.shape[-2:]
     if m < n or t.ndim != a.ndim - 1 or t.shape[:-1] != a.shape[:-2] or t.shape[-1] > n:
         raise ShapeError(
             f"[{name}] A is {a.shape}, tau is {t.shape}: they must be (..., m, n), m ≥ n, and (..., k), k ≤ n"
         )
-    v = tril(a, -1) + _core.tensor(np.eye(m, n, dtype=a.dtype.name))
-    made = _core.tensor(np.eye(m, n, dtype=a.dtype.name)).expand(*a.shape)
+    v = _core.tril(a, -1) + _core.eye(m, n, dtype=a.dtype)
+    made = _core.eye(m, n, dtype=a.dtype).expand(*a.shape)
     for i in reversed(range(t.shape[-1])):
         column = v.narrow(-1, i, 1)
         made = made - t.narrow(-1, i, 1)[..., None] * (column @ (turned(column) @ made))

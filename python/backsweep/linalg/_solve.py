@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from backsweep import _core
+from backsweep._arguments import tensor
 from backsweep._core import ShapeError, Tensor
 from backsweep._methods import method
 from backsweep.linalg import _types
@@ -21,8 +22,6 @@ from backsweep.linalg._units import (
     matrices,
     one_dtype,
     scipy_linalg,
-    tril,
-    triu,
     turned,
     unit,
 )
@@ -141,7 +140,7 @@ def solve_ex(A: Any, B: Any, *, left: bool = True, check_errors: bool = False) -
 
 def _pair(name: str, A: Any, B: Any) -> tuple[Tensor, Tensor]:
     a = matrices(name, "A", A, square=True)
-    b = floats(name, "B", B if isinstance(B, Tensor) else _core.tensor(B))
+    b = floats(name, "B", tensor(name, "B", B))
     one_dtype(name, a, b)
     return a, b
 
@@ -213,7 +212,7 @@ def triangular(name: str, a: Tensor, b: Tensor, upper: bool, unit_diagonal: bool
 
     def rule(g: Sequence[Any], given: Sequence[Tensor], made: Sequence[Tensor]) -> list[Tensor | None]:
         y = triangular(name, turned(given[0]), g[0], not upper, unit_diagonal)
-        keep = triu if upper else tril
+        keep = _core.triu if upper else _core.tril
         return [-keep(y @ turned(made[0]), (1 if upper else -1) if unit_diagonal else 0), y]
 
     return unit(forward, rule, [a, b], [(b.shape, b.dtype)])[0]

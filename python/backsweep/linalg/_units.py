@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from backsweep import _core
+from backsweep._arguments import tensor
 from backsweep._core import DType, DTypeError, ShapeError, Tensor
 
 Array = np.ndarray[Any, Any]
@@ -95,7 +96,7 @@ def fails(fn: Callable[..., Any], *arrays: Array) -> bool:
 
 def matrices(function: str, name: str, x: Any, square: bool = False) -> Tensor:
     """Give x as a tensor of float matrices (..., m, n)."""
-    t = x if isinstance(x, Tensor) else _core.tensor(x)
+    t = tensor(function, name, x)
     if t.ndim < 2 or (square and t.shape[-1] != t.shape[-2]):
         raise ShapeError(
             f"[{function}] {name} is {t.shape}: it must be (..., {'n, n' if square else 'm, n'})"
@@ -134,26 +135,6 @@ def turned(x: Tensor) -> Tensor:
     return x.transpose(-2, -1)
 
 
-def mask(x: Tensor, keep: Array) -> Tensor:
-    """Give x where `keep`, else 0."""
-    return _core.where(_core.tensor(keep), x, 0)
-
-
-def tril(x: Tensor, k: int = 0) -> Tensor:
-    """Keep what lies on diagonal k and below."""
-    return mask(x, np.tri(x.shape[-2], x.shape[-1], k, dtype=bool))
-
-
-def triu(x: Tensor, k: int = 0) -> Tensor:
-    """Keep what lies on diagonal k and above."""
-    return mask(x, ~np.tri(x.shape[-2], x.shape[-1], k - 1, dtype=bool))
-
-
-def diagonal_matrix(v: Tensor) -> Tensor:
-    """Give (..., n, n) with v on the diagonal."""
-    return mask(v[..., None], np.eye(v.shape[-1], dtype=bool))
-
-
 def identity(like: Tensor, n: int) -> Tensor:
     """Give the (n, n) identity of the dtype of `like`."""
     return _core.eye(n, dtype=like.dtype)
@@ -161,7 +142,7 @@ def identity(like: Tensor, n: int) -> Tensor:
 
 def copied_down(x: Tensor) -> Tensor:
     """Give the symmetric matrices with x's lower triangle."""
-    return tril(x) + turned(tril(x, -1))
+    return x.tril() + turned(x.tril(-1))
 
 
 def sum_of(*terms: Tensor | None) -> Tensor | None:

@@ -1,10 +1,10 @@
-"""What helps around training: data loaders, checkpoints (computing again instead of keeping), TensorBoard."""
+"""What helps around training: data loaders, checkpoints (computing again), TensorBoard, DLPack."""
 
 from typing import Any
 
-from backsweep.utils import checkpoint
+from backsweep.utils import checkpoint, dlpack
 
-__all__ = ["checkpoint", "data"]
+__all__ = ["checkpoint", "data", "dlpack"]
 
 
 def __getattr__(name: str) -> Any:

@@ -92,14 +92,8 @@ class Adam(OnePass):
         super().__init__(params, defaults)
 
     def _check(self, values: Mapping[str, Any]) -> None:
-        for name in ("lr", "eps", "weight_decay"):
-            if not values[name] >= 0.0:
-                raise ValueError(
-                    f"[{self._name}] {name} is {values[name]}; it must be a number, not negative"
-                )
-        for i, beta in enumerate(values["betas"]):
-            if not 0.0 <= beta < 1.0:
-                raise ValueError(f"[{self._name}] betas[{i}] is {beta}; it must lie in [0, 1)")
+        self._not_negative(values, "lr", "eps", "weight_decay")
+        self._below_one(values, "betas")
 
     def _prepare(self, group: ParamGroup) -> None:
         """Make steps and averages, and the list of what `_update` reads for each parameter."""

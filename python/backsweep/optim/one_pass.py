@@ -70,6 +70,18 @@ class OnePass(Optimizer):
             raise ValueError(f"{where} {name} is {value!r}; it must be two numbers") from e
         return number(self._name, f"{name}[0]", first), number(self._name, f"{name}[1]", second)
 
+    def _not_negative(self, values: Mapping[str, Any], *names: str) -> None:
+        for name in names:
+            if not values[name] >= 0.0:
+                raise ValueError(
+                    f"[{self._name}] {name} is {values[name]}; it must be a number, not negative"
+                )
+
+    def _below_one(self, values: Mapping[str, Any], name: str) -> None:
+        for i, beta in enumerate(values[name]):
+            if not 0.0 <= beta < 1.0:
+                raise ValueError(f"[{self._name}] {name}[{i}] is {beta}; it must lie in [0, 1)")
+
     def _update(self, group: ParamGroup) -> None:
         """Change the group's parameters; called without gradient recording."""
         raise NotImplementedError(f"[{self._name}] has no _update method")

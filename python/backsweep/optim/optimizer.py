@@ -417,6 +417,8 @@ class Optimizer:
 
 def _like(value: Any, p: Tensor) -> Any:
     """Give a copy of state, tensors of floats in the parameter's dtype."""
+    if isinstance(value, list):
+        return [_like(v, p) for v in value]
     if not isinstance(value, Tensor):
         return value
     return value.to(p.dtype, copy=True) if value.dtype.is_floating_point else value.clone()

@@ -82,9 +82,7 @@ class SGD(OnePass):
         super().__init__(params, defaults)
 
     def _check(self, values: Mapping[str, Any]) -> None:
-        for name in ("lr", "momentum", "weight_decay"):
-            if not values[name] >= 0.0:
-                raise ValueError(f"[SGD] {name} is {values[name]}; it must be a number, not negative")
+        self._not_negative(values, "lr", "momentum", "weight_decay")
         if values["nesterov"] and (values["momentum"] <= 0.0 or values["dampening"] != 0.0):
             raise ValueError("[SGD] nesterov needs a momentum and no dampening")
 

@@ -58,6 +58,13 @@ UNIVARIATE = {
         REALS,
     ),
     "exponential": Family(D.Exponential, {"rate": SCALE}, lambda rate: stats.expon(scale=1 / rate), POSITIVE),
+    "half_cauchy": Family(D.HalfCauchy, {"scale": SCALE}, stats.halfcauchy, POSITIVE),
+    "weibull": Family(
+        D.Weibull,
+        {"scale": SCALE, "concentration": [0.6, 1.0, 3.5]},
+        lambda scale, concentration: stats.weibull_min(concentration, scale=scale),
+        POSITIVE,
+    ),
     "half_normal": Family(
         D.HalfNormal, {"scale": SCALE}, lambda scale: stats.halfnorm(scale=scale), POSITIVE
     ),
@@ -82,6 +89,13 @@ UNIVARIATE = {
     ),
     "bernoulli": Family(D.Bernoulli, {"probs": P}, lambda probs: stats.bernoulli(probs), COUNTS[:2], True),
     "geometric": Family(D.Geometric, {"probs": P}, lambda probs: stats.geom(probs, loc=-1), COUNTS, True),
+    "negative_binomial": Family(
+        D.NegativeBinomial,
+        {"total_count": [0.5, 3.0, 20.0], "probs": P},
+        lambda total_count, probs: stats.nbinom(total_count, 1 - probs),
+        COUNTS,
+        True,
+    ),
     "poisson": Family(D.Poisson, {"rate": SCALE}, lambda rate: stats.poisson(rate), COUNTS, True),
     "binomial": Family(
         D.Binomial,
@@ -100,6 +114,10 @@ SHAPED: dict[str, Callable[[], D.Distribution]] = {
     },
     "categorical": lambda: D.Categorical(logits=bs.linspace(-1, 1, 30).reshape(2, 3, 5)),
     "one_hot": lambda: D.OneHotCategorical(probs=bs.linspace(0.1, 1, 30).reshape(2, 3, 5)),
+    "relaxed": lambda: D.RelaxedBernoulli(0.7, logits=bs.linspace(-1, 1, 6).reshape(2, 3)),
+    "relaxed_one_hot": lambda: D.RelaxedOneHotCategorical(
+        2.0, logits=bs.linspace(-1, 1, 30).reshape(2, 3, 5)
+    ),
     "multinomial": lambda: D.Multinomial(7, probs=bs.linspace(0.1, 1, 30).reshape(2, 3, 5)),
     "dirichlet": lambda: D.Dirichlet(bs.linspace(0.5, 3, 30).reshape(2, 3, 5)),
     "independent": lambda: D.Independent(D.Normal(bs.zeros(2, 3, 4), 1.0), 1),

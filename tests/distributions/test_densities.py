@@ -32,7 +32,10 @@ def test_mean_variance_and_deviation(name: str) -> None:
     mean, variance = theirs.stats("mv")
     if name == "cauchy":
         variance = np.full(3, np.inf)  # SciPy says NaN
-    mean = np.where(np.isinf(mean), np.nan, mean)
+    if name == "half_cauchy":
+        mean = variance = np.full(3, np.inf)
+    elif name in ("cauchy", "student"):
+        mean = np.where(np.isinf(mean), np.nan, mean)
     if name == "student":
         variance = np.where([True, False, False], np.nan, variance)
     close(made.mean.numpy(), mean, rtol=1e-12)
@@ -40,7 +43,7 @@ def test_mean_variance_and_deviation(name: str) -> None:
     close(made.stddev.numpy(), np.sqrt(variance), rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", sorted(UNIVARIATE.keys() - {"poisson", "binomial"}))
+@pytest.mark.parametrize("name", sorted(UNIVARIATE.keys() - {"poisson", "binomial", "negative_binomial"}))
 def test_entropy(name: str) -> None:
     made, theirs = UNIVARIATE[name].made(), UNIVARIATE[name].theirs()
     close(made.entropy().numpy(), theirs.entropy(), rtol=1e-9, atol=1e-10)
@@ -67,7 +70,7 @@ def test_the_mode_has_the_highest_density(name: str) -> None:
         assert bool(made.mode.isnan().all())
         return
     at = made.mode.clamp(1e-9, 1 - 1e-9) if name == "beta" else made.mode
-    at = at.clamp_min(1e-9) if name in ("gamma", "chi2", "log_normal") else at
+    at = at.clamp_min(1e-9) if name in ("gamma", "chi2", "log_normal", "weibull") else at
     best = made.log_prob(at).numpy()
     for value in family.values:
         assert (best >= made.log_prob(bs.tensor(value)).numpy() - 1e-12).all()

@@ -154,6 +154,22 @@ def test_eager_and_compiled_draw_the_same(name: str) -> None:
         np.testing.assert_allclose(run[2], runs[0][2], rtol=1e-6, atol=1e-6)
 
 
+def test_relaxed_samples() -> None:
+    """At any temperature the largest category, or the side of 1/2, is as likely as by the probabilities."""
+    bs.manual_seed(8)
+    p = np.array([0.1, 0.2, 0.7])
+    for t in (0.1, 1.0, 5.0):
+        drawn = D.RelaxedOneHotCategorical(t, bs.tensor(p)).sample((N,)).numpy()
+        np.testing.assert_allclose(drawn.sum(-1), 1, rtol=1e-12)
+        assert stats.chisquare(np.bincount(drawn.argmax(-1), minlength=3), N * p).pvalue > 1e-4
+        one = D.RelaxedBernoulli(t, bs.tensor(0.3, dtype=bs.float64))
+        assert abs((one.sample((N,)).numpy() > 0.5).mean() - 0.3) < 5 * math.sqrt(0.21 / N)
+        # The density integrates to 1.
+        x = bs.tensor((np.arange(N) + 0.5) / N)
+        if t >= 1:
+            assert abs(one.log_prob(x).exp().mean().item() - 1) < 2e-3
+
+
 POLICIES: dict[str, Callable[[bs.Tensor], D.Distribution]] = {
     "categorical": lambda x: D.Categorical(logits=x),
     "normal": lambda x: D.Independent(D.Normal(x, x.exp()), 1),

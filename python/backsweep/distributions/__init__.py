@@ -15,6 +15,7 @@ from backsweep.distributions.exponential import Exponential
 from backsweep.distributions.gamma import Gamma
 from backsweep.distributions.geometric import Geometric
 from backsweep.distributions.gumbel import Gumbel
+from backsweep.distributions.half_cauchy import HalfCauchy
 from backsweep.distributions.half_normal import HalfNormal
 from backsweep.distributions.independent import Independent
 from backsweep.distributions.kl import kl_divergence, register_kl
@@ -23,9 +24,12 @@ from backsweep.distributions.log_normal import LogNormal
 from backsweep.distributions.mixture_same_family import MixtureSameFamily
 from backsweep.distributions.multinomial import Multinomial
 from backsweep.distributions.multivariate_normal import MultivariateNormal
+from backsweep.distributions.negative_binomial import NegativeBinomial
 from backsweep.distributions.normal import Normal
 from backsweep.distributions.one_hot_categorical import OneHotCategorical, OneHotCategoricalStraightThrough
 from backsweep.distributions.poisson import Poisson
+from backsweep.distributions.relaxed_bernoulli import RelaxedBernoulli
+from backsweep.distributions.relaxed_categorical import RelaxedOneHotCategorical
 from backsweep.distributions.studentT import StudentT
 from backsweep.distributions.transformed_distribution import TransformedDistribution
 from backsweep.distributions.transforms import (
@@ -42,6 +46,7 @@ from backsweep.distributions.transforms import (
     identity_transform,
 )
 from backsweep.distributions.uniform import Uniform
+from backsweep.distributions.weibull import Weibull
 
 __all__ = [
     "AbsTransform",
@@ -60,6 +65,7 @@ __all__ = [
     "Gamma",
     "Geometric",
     "Gumbel",
+    "HalfCauchy",
     "HalfNormal",
     "Independent",
     "IndependentTransform",
@@ -68,11 +74,14 @@ __all__ = [
     "MixtureSameFamily",
     "Multinomial",
     "MultivariateNormal",
+    "NegativeBinomial",
     "Normal",
     "OneHotCategorical",
     "OneHotCategoricalStraightThrough",
     "Poisson",
     "PowerTransform",
+    "RelaxedBernoulli",
+    "RelaxedOneHotCategorical",
     "SigmoidTransform",
     "SoftplusTransform",
     "StudentT",
@@ -80,6 +89,7 @@ __all__ = [
     "Transform",
     "TransformedDistribution",
     "Uniform",
+    "Weibull",
     "constraints",
     "identity_transform",
     "kl_divergence",

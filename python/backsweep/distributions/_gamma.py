@@ -41,6 +41,10 @@ class _LogGamma(Function):
         c = (9 * d).rsqrt()
         v, found = _core.ones_like(alpha), _core.zeros_like(alpha, dtype=_core.bool_)
         for _ in range(ROUNDS):
+            if not found.is_symbolic and bool(found.all()):
+                randn(0)  # the generator goes on as in a program, which takes all rounds
+                rand(0)
+                continue
             z, u = randn(alpha.shape, dtype=alpha.dtype), 1 - rand(alpha.shape, dtype=alpha.dtype)
             root = 1 + c * z
             fresh = root > 0

@@ -136,7 +136,7 @@ class TransformedDistribution(Distribution):
         """Give p, or 1 - p where the transforms decrease."""
         sign = ComposeTransform(self.transforms).sign
         if isinstance(sign, Tensor):
-            return sign * (p - 0.5) + 0.5
+            return _core.where(sign > 0, p, 1 - p)
         return p if sign == 1 else 1 - p
 
     def __repr__(self) -> str:

@@ -81,9 +81,9 @@ Tensor turned(const Tensor& x) {
 }
 
 Tensor adjoint(const Tensor& x) {
-  if (x.shape().size() < 2)
-    throw ShapeError(cat("[adjoint] input is ", str(x.shape()), ": matrices have two axes or more"));
-  return transpose(x, -2, -1);
+  const int n = x.shape().size();
+  if (n == 1) throw ShapeError(cat("[adjoint] input is ", str(x.shape()), ": matrices have two axes or more"));
+  return n == 0 ? view_as_is(x) : transpose(x, -2, -1);
 }
 
 // A composition of views, of one tensor or of one and another's shape.

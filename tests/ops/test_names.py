@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 import backsweep as bs
+from backsweep._core import OpFunction
 from backsweep.nn import functional as F
 from driver import REGISTRY
 
@@ -21,7 +23,7 @@ Names = tuple[list[str], list[str]]  # by position, by name only
 OPS = [name for name, op in REGISTRY.items() if op["visibility"] != "hidden"]
 OWN = {"cast", "index_rows", "uniform"}  # PyTorch has none
 # What PyTorch has for memory and devices, or no longer uses.
-LEFT_OUT = {"out", "memory_format", "layout", "device", "out_dtype", "size_average", "reduce", "_stacklevel"}
+LEFT_OUT = {"out", "memory_format", "layout", "device", "out_dtype", "size_average", "_stacklevel"}
 DIFFERENT: dict[str, Names] = {
     # Documented with other words than names, or in forms of which the op is one.
     "aminmax": (["input"], ["dim", "keepdim"]),
@@ -30,6 +32,7 @@ DIFFERENT: dict[str, Names] = {
     "cummax": (["input", "dim"], []),
     "cummin": (["input", "dim"], []),
     "expand_as": (["input", "other"], []),
+    "frexp": (["input"], []),
     "max": (["input"], []),
     "median": (["input"], []),
     "min": (["input"], []),
@@ -83,10 +86,23 @@ DIFFERENT: dict[str, Names] = {
 MORE = {"cumprod": {"reverse"}, "cumsum": {"reverse"}}  # by name only
 
 
+def kept(positional: list[str], by_name: list[str]) -> Names:
+    """Without what is left out; `reduce` beside `size_average` is that of losses."""
+    out = LEFT_OUT | ({"reduce"} if "size_average" in positional + by_name else set())
+    return [n for n in positional if n not in out], [n for n in by_name if n not in out]
+
+
 def ours(fn: Callable[..., Any]) -> Names:
-    parameters = [p for p in inspect.signature(fn).parameters.values() if p.name not in LEFT_OUT]
-    by_name = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
-    return [p.name for p in parameters if p.name not in by_name], by_name
+    op = getattr(fn, "__func__", fn)
+    if isinstance(op, OpFunction):  # without second names, and of the first of several ops
+        parameters = ast.parse(f"def {str(op)[4:-1]}: pass").body[0].args  # type: ignore[attr-defined]
+        positional = [p.arg for p in parameters.args][op is not fn :]
+        by_name = [p.arg for p in parameters.kwonlyargs]
+    else:
+        shown = inspect.signature(fn).parameters.values()
+        by_name = [p.name for p in shown if p.kind is p.KEYWORD_ONLY]
+        positional = [p.name for p in shown if p.name not in by_name]
+    return kept(positional, by_name)
 
 
 def documented(fn: Callable[..., Any]) -> Names:
@@ -100,10 +116,7 @@ def documented(fn: Callable[..., Any]) -> Names:
         call = re.sub(r"\[[^\]]*\]", "", call)  # types
         parts = [part.split("=")[0].split(":")[0].strip() for part in call.split(",")]
         star = parts.index("*") if "*" in parts else len(parts)
-        names = (
-            [p for p in parts[:star] if p not in LEFT_OUT],
-            [p for p in parts[star + 1 :] if p not in LEFT_OUT],
-        )
+        names = kept(parts[:star], parts[star + 1 :])
         made = max(made, names, key=lambda n: len(n[0]) + len(n[1]))
     return made
 

@@ -116,8 +116,8 @@ ORACLES: dict[str, Oracle] = {
         wrong=[Wrong((Z((2, 3, 4)),), {}, "ShapeError", ("(2, 3, 4)", "mT"))],
     ),
     "adjoint": Oracle(
-        lambda x: np.swapaxes(x, -1, -2),
-        of(((2, 3), {}), ((4, 2, 3), {})),
+        lambda x: np.swapaxes(x, -1, -2) if x.ndim else x,
+        of(((), {}), ((2, 3), {}), ((4, 2, 3), {})),
         ints="same",
         wrong=[Wrong((Z(3),), {}, "ShapeError", ("(3,)",))],
     ),

@@ -68,6 +68,10 @@ class Gamma(Distribution):
         alpha, rate = self.concentration, self.rate
         return alpha.xlogy(rate) + (alpha - 1).xlogy(x) - rate * x - alpha.lgamma()
 
+    def cdf(self, value: Any) -> Tensor:
+        """Give P(α, β x), the incomplete gamma function, whose derivative by α is refused."""
+        return _core.igamma(self.concentration, self.rate * self._value(value))
+
     def entropy(self) -> Tensor:
         """Give α - log β + log Γ(α) + (1 - α) ψ(α)."""
         alpha = self.concentration

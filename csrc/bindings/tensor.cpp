@@ -22,15 +22,34 @@ PyTypeObject* buffer_type = nullptr;
 
 namespace {
 
+// What Python holds: a tensor, and the dict of what users set as attributes, made when the first one is. Only by its
+// dict can an object be part of a cycle, so the collector is told of it then, and breaks the cycle there; others cost
+// it nothing.
+struct Object {
+  PyTensor tensor;
+  PyObject* dict;
+};
+
+Object* as_object(PyObject* o) { return reinterpret_cast<Object*>(o); }
+
 #ifndef Py_GIL_DISABLED
 // Memory of freed plain Tensors: a chain of small ops makes and frees one object each, and this halves its cost.
 constexpr int kFree = 128;
-PyTensor* free_list[kFree];
+Object* free_list[kFree];
 int n_free = 0;
 #endif
 
+// Python code that a collection runs would meet our callers half way.
+Object* allocate(PyTypeObject* type) {
+  const bool was_on = PyGC_Disable();
+  PyObject* o = type->tp_basicsize == sizeof(Object) ? reinterpret_cast<PyObject*>(PyObject_GC_New(Object, type))
+                                                     : type->tp_alloc(type, 0);  // of a subclass with __slots__
+  if (was_on) PyGC_Enable();
+  return as_object(checked(o));
+}
+
 PyTensor* new_object(PyTypeObject* type) {
-  PyTensor* self;
+  Object* self;
 #ifndef Py_GIL_DISABLED
   if (type == tensor_type && n_free > 0) {
     self = free_list[--n_free];
@@ -38,25 +57,59 @@ PyTensor* new_object(PyTypeObject* type) {
   } else
 #endif
   {
-    self = reinterpret_cast<PyTensor*>(checked(type->tp_alloc(type, 0)));
+    self = allocate(type);
   }
-  new (&self->t) Tensor;
-  new (&self->slot) Ref<Slot>;
-  self->name = nullptr;
-  self->weakrefs = nullptr;
-  return self;
+  PyTensor* tensor = &self->tensor;
+  new (&tensor->t) Tensor;
+  new (&tensor->slot) Ref<Slot>;
+  tensor->name = nullptr;
+  tensor->weakrefs = nullptr;
+  self->dict = nullptr;
+  return tensor;
+}
+
+int traverse(PyObject* o, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(o));
+  Py_VISIT(as_object(o)->dict);
+  return 0;
+}
+
+void track(PyObject* o) {
+  if (as_object(o)->dict && !PyObject_GC_IsTracked(o)) PyObject_GC_Track(o);
+}
+
+int set_attribute(PyObject* o, PyObject* name, PyObject* value) {
+  const int result = PyObject_GenericSetAttr(o, name, value);
+  track(o);
+  return result;
+}
+
+PyObject* get_dict(PyObject* o, void* context) {
+  PyObject* dict = PyObject_GenericGetDict(o, context);
+  track(o);
+  return dict;
+}
+
+int set_dict(PyObject* o, PyObject* dict, void* context) {
+  const int result = PyObject_GenericSetDict(o, dict, context);
+  track(o);
+  return result;
 }
 
 void dealloc(PyObject* o) {
   PyTensor* self = as_tensor(o);
   PyTypeObject* type = Py_TYPE(o);
+  if (as_object(o)->dict || type != tensor_type) {
+    PyObject_GC_UnTrack(o);
+    Py_CLEAR(as_object(o)->dict);
+  }
   if (self->weakrefs) PyObject_ClearWeakRefs(o);
   if (self->name) drop_name(self);
   self->t.~Tensor();
   self->slot.~Ref<Slot>();
 #ifndef Py_GIL_DISABLED
   if (type == tensor_type && n_free < kFree) {
-    free_list[n_free++] = self;
+    free_list[n_free++] = as_object(o);
     Py_DECREF(type);
     return;
   }
@@ -113,7 +166,10 @@ PyObject* buffer_new(PyTypeObject* type, const Arguments& v) {
 }
 
 PyMemberDef members[] = {{"__weaklistoffset__", T_PYSSIZET, offsetof(PyTensor, weakrefs), READONLY, nullptr},
+                         {"__dictoffset__", T_PYSSIZET, offsetof(Object, dict), READONLY, nullptr},
                          {nullptr, 0, 0, 0, nullptr}};
+
+constexpr unsigned kFlags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC;
 
 PyTypeObject* make_type(PyType_Spec& spec, PyTypeObject* base) {
   PyObject* bases = base ? checked(PyTuple_Pack(1, base)) : nullptr;
@@ -191,10 +247,13 @@ void register_tensor(py::module_& m) {
   static std::vector<PyGetSetDef> attributes;
   for (PyGetSetDef* table : {tensor_getset, derivative_getset})
     for (PyGetSetDef* d = table; d->name; ++d) attributes.push_back(*d);
+  attributes.push_back({"__dict__", get_dict, set_dict, nullptr, nullptr});
   attributes.push_back({nullptr, nullptr, nullptr, nullptr, nullptr});
   std::vector<PyType_Slot> slots = {{Py_tp_doc, const_cast<char*>(kTensorDoc)},
                                     {Py_tp_new, reinterpret_cast<void*>(constructor<kTensorDoc, tensor_new>)},
                                     {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
+                                    {Py_tp_traverse, reinterpret_cast<void*>(traverse)},
+                                    {Py_tp_setattro, reinterpret_cast<void*>(set_attribute)},
                                     {Py_tp_repr, reinterpret_cast<void*>(tensor_repr)},
                                     {Py_tp_methods, methods.data()},
                                     {Py_tp_getset, attributes.data()},
@@ -202,23 +261,23 @@ void register_tensor(py::module_& m) {
   for (PyType_Slot* table : {tensor_number_slots, tensor_index_slots})
     for (PyType_Slot* s = table; s->slot; ++s) slots.push_back(*s);
   slots.push_back({0, nullptr});
-  PyType_Spec spec = {"backsweep.Tensor", sizeof(PyTensor), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots.data()};
+  PyType_Spec spec = {"backsweep.Tensor", sizeof(Object), 0, kFlags, slots.data()};
   tensor_type = make_type(spec, nullptr);
 
   PyType_Slot parameter_slots[] = {{Py_tp_doc, const_cast<char*>(kParameterDoc)},
                                    {Py_tp_new, reinterpret_cast<void*>(constructor<kParameterDoc, parameter_new>)},
                                    {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
+                                   {Py_tp_traverse, reinterpret_cast<void*>(traverse)},
                                    {0, nullptr}};
-  PyType_Spec parameter_spec = {"backsweep.Parameter", sizeof(PyTensor), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
-                                parameter_slots};
+  PyType_Spec parameter_spec = {"backsweep.Parameter", sizeof(Object), 0, kFlags, parameter_slots};
   parameter_type = make_type(parameter_spec, tensor_type);
 
   PyType_Slot buffer_slots[] = {{Py_tp_doc, const_cast<char*>(kBufferDoc)},
                                 {Py_tp_new, reinterpret_cast<void*>(constructor<kBufferDoc, buffer_new>)},
                                 {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
+                                {Py_tp_traverse, reinterpret_cast<void*>(traverse)},
                                 {0, nullptr}};
-  PyType_Spec buffer_spec = {"backsweep.Buffer", sizeof(PyTensor), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
-                             buffer_slots};
+  PyType_Spec buffer_spec = {"backsweep.Buffer", sizeof(Object), 0, kFlags, buffer_slots};
   buffer_type = make_type(buffer_spec, tensor_type);
 
   m.attr("Tensor") = py::handle(reinterpret_cast<PyObject*>(tensor_type));

@@ -208,10 +208,10 @@ PyObject* type_as(PyObject* self, const Arguments& v) {
 
 // ---- copies --------------------------------------------------------------------------------------------------
 
-py::object instance_dict(PyObject* self) {
-  py::object d = py::reinterpret_steal<py::object>(PyObject_GetAttrString(self, "__dict__"));
-  if (!d) PyErr_Clear();
-  return d;
+// What users have set as attributes, if anything.
+py::object attributes_of(PyObject* self) {
+  PyObject** dict = _PyObject_GetDictPtr(self);
+  return dict && *dict && PyDict_Size(*dict) > 0 ? py::reinterpret_borrow<py::object>(*dict) : py::object();
 }
 
 // The value is shared, for it never changes; a slot is made anew.
@@ -235,7 +235,7 @@ PyObject* deepcopy(PyObject* self, PyObject* memo) {
     if (GradCell* cell = cell_of(self); cell && !cell->stale) {
       if (Tensor g = read_grad(*cell)) write_grad(*cell_of(copy.ptr()), detached(g));
     }
-    if (py::object d = instance_dict(self)) {
+    if (py::object d = attributes_of(self)) {
       py::object deep = py::module_::import("copy").attr("deepcopy")(d, py::handle(memo));
       copy.attr("__dict__").attr("update")(deep);
     }
@@ -251,8 +251,8 @@ PyObject* reduce(PyObject* self, PyObject*) {
     py::array value = numpy_view(bits ? ops::bitcast(t, DType::i16) : t, "pickle");
     py::object args = py::make_tuple(py::handle(reinterpret_cast<PyObject*>(Py_TYPE(self))), value, requires_grad(self),
                                      py::handle(dtype_object(t.dtype())));
-    py::object d = instance_dict(self);
-    py::object state = d && PyDict_Size(d.ptr()) > 0 ? d : py::none();
+    py::object d = attributes_of(self);
+    py::object state = d ? d : py::none();
     return py::make_tuple(py::handle(rebuild), args, state).release().ptr();
   });
 }

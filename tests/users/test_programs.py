@@ -16,6 +16,7 @@ LOSSES = {
     "backward_by_hand": (1.82645, 0.364179),
     "csv_dataset": (1.14399, 0.583181),
     "ngram": (3.00554, 2.00802),
+    "pinn": (29.67, 0.00541085),
     "policy_gradient": (-1.23677, -1.17051),
     "resumed": (1.13437, 0.66791),
     "transformer_block": (3.13222, 1.64339),

@@ -202,6 +202,8 @@ def test_numbers_far_out() -> None:
     """Where a formula that is written down plainly would cancel, overflow or give NaN."""
     normal = D.Normal(bs.tensor(0.0, dtype=bs.float64), 1.0)
     close(normal.cdf(-30.0).item(), stats.norm.cdf(-30), rtol=1e-9)
+    tiny = bs.tensor([1e-300, 1e-18], dtype=bs.float64)
+    close(normal.icdf(tiny).numpy(), stats.norm.ppf([1e-300, 1e-18]), rtol=1e-12)
     coin = D.Bernoulli(logits=bs.tensor([-80.0, 80.0], dtype=bs.float64))
     close(coin.log_prob(bs.tensor([0.0, 1.0])).numpy(), -np.exp([-80.0, -80.0]), rtol=1e-10)
     close(coin.entropy().numpy(), 81 * np.exp([-80.0, -80.0]), rtol=1e-10)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import log, pi, sqrt
+from math import log, pi
 from typing import Any
 
 from backsweep import _core, special
@@ -81,9 +81,8 @@ class Normal(Distribution):
         return special.ndtr((self._value(value) - self.loc) / self.scale)
 
     def icdf(self, value: Any) -> Tensor:
-        """Give μ + σ √2 erfinv(2 p - 1)."""
-        p = _core.as_tensor(value)
-        return self.loc + self.scale * sqrt(2) * (2 * p - 1).erfinv()
+        """Give μ + σ Φ⁻¹(p)."""
+        return self.loc + self.scale * special.ndtri(_core.as_tensor(value))
 
     def entropy(self) -> Tensor:
         """Give 1/2 + log √(2 π) + log σ."""

@@ -261,7 +261,8 @@ def test_memory_stays_flat() -> None:
             fn(x, y)
         assert _core.live_nodes() == nodes
         assert _core.allocated_bytes() == used
-        assert resident() - rss < 2 << 20
+        # AddressSanitizer keeps for a while what is freed.
+        assert "libasan" in os.environ.get("LD_PRELOAD", "") or resident() - rss < 2 << 20
 
 
 def test_programs_go_with_their_function() -> None:

@@ -91,20 +91,11 @@ def make(seed: int) -> list[Step]:
     return steps
 
 
-def run(
-    T: Any, grad: Callable[..., Any], steps: list[Step], refused: set[int] | None = None
-) -> tuple[list[Any], set[int]]:
-    """Run a program with PyTorch's functions as T has them; leave out the steps that have been refused.
-
-    Gives the values of all names, whether they require gradients, and the derivative of what was read, or
-    the error where there is none; and which steps were refused.
-    """
-    skipped = set(refused or ())
-    w = T.tensor([0.5, -1.0, 2.0], dtype=T.float64).requires_grad_()
-    base = T.tensor([[float(4 * i + j) / 4 - 1 for j in range(4)] for i in range(3)], dtype=T.float64)
+def body(
+    T: Any, steps: list[Step], w: Any, base: Any, skipped: set[int], strict: bool
+) -> tuple[list[Any], Any]:
+    """Run the steps but for those skipped; give all names and what was read. Add refused ones, or raise."""
     start = steps[0][0]
-    if start == "leaf":
-        base.requires_grad_()
     names = [base]
     if start == "computed":
         names = [base * w[1]]
@@ -133,16 +124,37 @@ def run(
                 value = VALUES[step["value"]](T, w, names[step["other"] % len(names)])
                 WRITES[step["how"]](x, step["k"], value)
         except (RuntimeError, IndexError, ValueError):
-            if refused is not None:
+            if strict:
                 raise
             skipped.add(number)
+    return names, total
+
+
+def run(
+    T: Any,
+    grad: Callable[..., Any],
+    steps: list[Step],
+    refused: set[int] | None = None,
+    compiled: Callable[..., Any] = lambda f: f,
+) -> tuple[list[Any], set[int]]:
+    """Run a program with PyTorch's functions as T has them; leave out the steps that have been refused.
+
+    Gives the values of all names, whether they require gradients, and the derivative of what was read, or
+    the error where there is none; and which steps were refused. The steps may be compiled.
+    """
+    skipped = set(refused or ())
+    w = T.tensor([0.5, -1.0, 2.0], dtype=T.float64).requires_grad_()
+    base = T.tensor([[float(4 * i + j) / 4 - 1 for j in range(4)] for i in range(3)], dtype=T.float64)
+    leaf = steps[0][0] == "leaf"
+    if leaf:
+        base.requires_grad_()
+    names, total = compiled(lambda w, base: body(T, steps, w, base, skipped, refused is not None))(w, base)
     seen: list[Any] = []
     for x in names:
         seen.append(x.detach().tolist())
         seen.append(bool(x.requires_grad))
-    leaves = [w, base] if start == "leaf" else [w]
     try:
-        grads = grad(total, leaves, allow_unused=True)
+        grads = grad(total, [w, base] if leaf else [w], allow_unused=True)
         seen += [[0.0] if g is None else g.tolist() for g in grads]
     except RuntimeError as error:
         seen.append(str(error))

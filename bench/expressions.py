@@ -32,6 +32,10 @@ ACTIVATIONS = (
     "celu elu gelu hardshrink hardsigmoid hardswish hardtanh leaky_relu logsigmoid mish relu relu6 selu "
     "silu softplus softshrink softsign tanhshrink"
 )
+SPECIAL = (
+    "bessel_j0 bessel_j1 bessel_y0 bessel_y1 entr erfcx i0 i0e i1 i1e log_ndtr modified_bessel_k0 "
+    "modified_bessel_k1 ndtr ndtri scaled_modified_bessel_k0 scaled_modified_bessel_k1 spherical_bessel_j0"
+)
 EXPRESSIONS: dict[str, str] = {
     **{name: f"L.{name}(u)" for name in UNARY.split()},
     "acosh": "L.acosh(u + 1)",
@@ -71,6 +75,17 @@ EXPRESSIONS: dict[str, str] = {
     "F.gaussian_nll_loss": "F.gaussian_nll_loss(x, y, u)",
     "F.poisson_nll_loss": "F.poisson_nll_loss(x, u)",
     "F.soft_margin_loss": "F.soft_margin_loss(x, y)",
+    **{f"special.{name}": f"L.special.{name}(u)" for name in SPECIAL.split()},
+    "special.zeta": "L.special.zeta(u + 2, v)",
+    "igamma": "L.igamma(u, v)",
+    "igammac": "L.igammac(u, v)",
+    "frexp": "L.frexp(x)",
+    "quantile(1)": "L.quantile(x, 0.3, 1)",
+    "nanquantile(1)": "L.nanquantile(x, 0.3, 1)",
+    "histogram": "L.histogram(f.detach(), 50)",
+    "cumulative_trapezoid": "L.cumulative_trapezoid(x)",
+    "combinations": "L.combinations(f[:50], 2)",
+    "angle": "L.angle(x)",
     "addmm": "L.addmm(x, x, y)",
     "mm": "L.mm(x, y)",
     "bmm": "L.bmm(x.reshape(10, 10, 100), y.reshape(10, 100, 10))",

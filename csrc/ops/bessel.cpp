@@ -66,37 +66,81 @@ constexpr double kK1Large[] = {
     -8.9767051820101461e-14, 2.4771544242195987e-14, -7.0198370892147689e-15, 2.0387031662398609e-15,
     -6.0570472706430178e-16, 1.8380935752430454e-16, -5.6894628491936484e-17};
 
-double scaled_i0(double x) {
-  x = std::fabs(x);
-  return x <= 8 ? chebyshev(kI0Small, x / 4 - 1) : chebyshev(kI0Large, 16 / x - 1) / std::sqrt(x);
+// In each lane near(..) where `is_near`, else far(..); one of them only where all lanes agree.
+template <class Is, class Near, class Far>
+Lanes either(Is is_near, Near near, Far far) {
+  if (!any_lane([&](size_t l) { return !is_near(l); })) return near();
+  if (!any_lane(is_near)) return far();
+  const Lanes a = near(), b = far();
+  return lanes([&](size_t l) { return is_near(l) ? a[l] : b[l]; });
 }
-double scaled_i1(double x) {
-  const double size = std::fabs(x);
-  if (size <= 8) return x * chebyshev(kI1Small, size / 4 - 1);
-  return std::copysign(chebyshev(kI1Large, 16 / size - 1) / std::sqrt(size), x);
-}
-// In two steps, as e^x alone is infinite before the result is.
-double grown(double scaled, double x) {
-  const double half = std::exp(std::fabs(x) / 2);
-  return scaled * half * half;
-}
-double i0_of(double x) { return std::isinf(x) ? kInfinite : grown(scaled_i0(x), x); }
-double i1_of(double x) { return std::isinf(x) ? x : grown(scaled_i1(x), x); }
 
-double scaled_k0(double x) {
-  if (x == 0) return kInfinite;
-  if (!(x > 0)) return std::nan("");
-  if (x > 2) return std::isinf(x) ? 0 : chebyshev(kK0Large, 4 / x - 1) / std::sqrt(x);
-  return (chebyshev(kK0Small, x * x / 2 - 1) - std::log(x / 2) * i0_of(x)) * std::exp(x);
-}
-double scaled_k1(double x) {
-  if (x == 0) return kInfinite;
-  if (!(x > 0)) return std::nan("");
-  if (x > 2) return std::isinf(x) ? 0 : chebyshev(kK1Large, 4 / x - 1) / std::sqrt(x);
-  return (chebyshev(kK1Small, x * x / 2 - 1) / x + std::log(x / 2) * i1_of(x)) * std::exp(x);
-}
-double k0_of(double x) { return scaled_k0(x) * std::exp(-x); }
-double k1_of(double x) { return scaled_k1(x) * std::exp(-x); }
+// The modified ones of the first kind, of order 0 or 1, times e^-|x|.
+template <int order>
+struct ScaledI {
+  template <bool narrow>
+  static Lanes of(const Lanes& x) {
+    const Lanes size = lanes([&](size_t l) { return std::fabs(x[l]); });
+    return either([&](size_t l) { return size[l] <= 8; },
+                  [&] {
+                    const Lanes t = lanes([&](size_t l) { return std::min(size[l], 8.0) / 4 - 1; });
+                    const Lanes y = order ? chebyshev<narrow, kI1Small>(t) : chebyshev<narrow, kI0Small>(t);
+                    return lanes([&](size_t l) { return order ? x[l] * y[l] : y[l]; });
+                  },
+                  [&] {
+                    const Lanes t = lanes([&](size_t l) { return 16 / (size[l] < 8 ? 8 : size[l]) - 1; });
+                    const Lanes y = order ? chebyshev<narrow, kI1Large>(t) : chebyshev<narrow, kI0Large>(t);
+                    return lanes([&](size_t l) {
+                      const double scaled = y[l] / std::sqrt(size[l]);
+                      return order ? std::copysign(scaled, x[l]) : scaled;
+                    });
+                  });
+  }
+};
+template <int order>
+struct I {
+  template <bool narrow>
+  static Lanes of(const Lanes& x) {
+    const Lanes scaled = ScaledI<order>::template of<narrow>(x);
+    return lanes([&](size_t l) {
+      if (std::isinf(x[l])) return order ? x[l] : kInfinite;
+      const double half = std::exp(std::fabs(x[l]) / 2);  // in two steps, as e^x is infinite before the result is
+      return scaled[l] * half * half;
+    });
+  }
+};
+
+// Those of the second kind, times e^x.
+template <int order>
+struct ScaledK {
+  template <bool narrow>
+  static Lanes of(const Lanes& x) {
+    const Lanes y = either([&](size_t l) { return x[l] <= 2; },
+                           [&] {
+                             const Lanes t = lanes([&](size_t l) { return x[l] * x[l] / 2 - 1; });
+                             const Lanes rest = order ? chebyshev<narrow, kK1Small>(t) : chebyshev<narrow, kK0Small>(t);
+                             const Lanes i = I<order>::template of<narrow>(x);
+                             return lanes([&](size_t l) {
+                               const double by_log = std::log(x[l] / 2) * i[l];
+                               return (order ? rest[l] / x[l] + by_log : rest[l] - by_log) * std::exp(x[l]);
+                             });
+                           },
+                           [&] {
+                             const Lanes t = lanes([&](size_t l) { return 4 / x[l] - 1; });
+                             const Lanes far = order ? chebyshev<narrow, kK1Large>(t) : chebyshev<narrow, kK0Large>(t);
+                             return lanes([&](size_t l) { return far[l] / std::sqrt(x[l]); });
+                           });
+    return lanes([&](size_t l) { return x[l] > 0 ? y[l] : x[l] == 0 ? kInfinite : std::nan(""); });
+  }
+};
+template <int order>
+struct K {
+  template <bool narrow>
+  static Lanes of(const Lanes& x) {
+    const Lanes scaled = ScaledK<order>::template of<narrow>(x);
+    return lanes([&](size_t l) { return scaled[l] * std::exp(-x[l]); });
+  }
+};
 
 double j0_of(double x) { return std::isinf(x) ? 0 : ::j0(x); }
 double j1_of(double x) { return std::isinf(x) ? 0 : ::j1(x); }
@@ -105,10 +149,9 @@ double y1_of(double x) { return x == 0 ? -kInfinite : x > 0 ? ::y1(x) : std::nan
 
 // ---- The ops ---------------------------------------------------------------------------------------------------
 
-template <const char* name, double (*value)(double), Tensor (*slope)(const Tensor&)>
+template <const char* name, auto forward, Tensor (*slope)(const Tensor&)>
 Op bessel(const char* doc) {
-  return each_op<name>(doc, 1, forward_of_one<value>,
-                       [](GradCall& call) { call.set(0, mul(call.grad(), slope(call.in(0)))); });
+  return each_op<name>(doc, 1, forward, [](GradCall& call) { call.set(0, mul(call.grad(), slope(call.in(0)))); });
 }
 
 // f(x) / x for a function that near 0 is x / 2.
@@ -136,40 +179,43 @@ BS_BESSEL(y0)
 BS_BESSEL(y1)
 #undef BS_BESSEL
 
-const Op i0_each = bessel<i0_name, i0_of, [](const Tensor& x) { return i1(x); }>(
+const Op i0_each = bessel<i0_name, forward_of_lanes<I<0>>, [](const Tensor& x) { return i1(x); }>(
     "I0(x), the modified Bessel function of the first kind of order 0");
 BS_REGISTER_EACH(i0_each);
 const Op i0e_each =
-    bessel<i0e_name, scaled_i0, [](const Tensor& x) { return sub(i1e(x), mul(sign(x), i0e(x))); }>("e^-|x| I0(x)");
+    bessel<i0e_name, forward_of_lanes<ScaledI<0>>, [](const Tensor& x) { return sub(i1e(x), mul(sign(x), i0e(x))); }>(
+        "e^-|x| I0(x)");
 BS_REGISTER_EACH(i0e_each);
-const Op i1_each = bessel<i1_name, i1_of, [](const Tensor& x) { return sub(i0(x), over(i1(x), x)); }>(
+const Op i1_each = bessel<i1_name, forward_of_lanes<I<1>>, [](const Tensor& x) { return sub(i0(x), over(i1(x), x)); }>(
     "I1(x), the modified Bessel function of the first kind of order 1");
 BS_REGISTER_EACH(i1_each);
-const Op i1e_each = bessel<i1e_name, scaled_i1, [](const Tensor& x) {
+const Op i1e_each = bessel<i1e_name, forward_of_lanes<ScaledI<1>>, [](const Tensor& x) {
   return sub(sub(i0e(x), mul(sign(x), i1e(x))), over(i1e(x), x));
 }>("e^-|x| I1(x)");
 BS_REGISTER_EACH(i1e_each);
-const Op k0_each = bessel<k0_name, k0_of, [](const Tensor& x) { return neg(k1(x)); }>(
+const Op k0_each = bessel<k0_name, forward_of_lanes<K<0>>, [](const Tensor& x) { return neg(k1(x)); }>(
     "K0(x), the modified Bessel function of the second kind of order 0; inf at 0, NaN below");
 BS_REGISTER_EACH(k0_each);
-const Op k0e_each = bessel<k0e_name, scaled_k0, [](const Tensor& x) { return sub(k0e(x), k1e(x)); }>("e^x K0(x)");
+const Op k0e_each =
+    bessel<k0e_name, forward_of_lanes<ScaledK<0>>, [](const Tensor& x) { return sub(k0e(x), k1e(x)); }>("e^x K0(x)");
 BS_REGISTER_EACH(k0e_each);
-const Op k1_each = bessel<k1_name, k1_of, [](const Tensor& x) { return neg(add(k0(x), div(k1(x), x))); }>(
-    "K1(x), the modified Bessel function of the second kind of order 1; inf at 0, NaN below");
+const Op k1_each =
+    bessel<k1_name, forward_of_lanes<K<1>>, [](const Tensor& x) { return neg(add(k0(x), div(k1(x), x))); }>(
+        "K1(x), the modified Bessel function of the second kind of order 1; inf at 0, NaN below");
 BS_REGISTER_EACH(k1_each);
-const Op k1e_each =
-    bessel<k1e_name, scaled_k1, [](const Tensor& x) { return sub(sub(k1e(x), k0e(x)), div(k1e(x), x)); }>("e^x K1(x)");
+const Op k1e_each = bessel<k1e_name, forward_of_lanes<ScaledK<1>>,
+                           [](const Tensor& x) { return sub(sub(k1e(x), k0e(x)), div(k1e(x), x)); }>("e^x K1(x)");
 BS_REGISTER_EACH(k1e_each);
-const Op j0_each = bessel<j0_name, j0_of, [](const Tensor& x) { return neg(j1(x)); }>(
+const Op j0_each = bessel<j0_name, forward_of_one<j0_of>, [](const Tensor& x) { return neg(j1(x)); }>(
     "J0(x), the Bessel function of the first kind of order 0");
 BS_REGISTER_EACH(j0_each);
-const Op j1_each = bessel<j1_name, j1_of, [](const Tensor& x) { return sub(j0(x), over(j1(x), x)); }>(
+const Op j1_each = bessel<j1_name, forward_of_one<j1_of>, [](const Tensor& x) { return sub(j0(x), over(j1(x), x)); }>(
     "J1(x), the Bessel function of the first kind of order 1");
 BS_REGISTER_EACH(j1_each);
-const Op y0_each = bessel<y0_name, y0_of, [](const Tensor& x) { return neg(y1(x)); }>(
+const Op y0_each = bessel<y0_name, forward_of_one<y0_of>, [](const Tensor& x) { return neg(y1(x)); }>(
     "Y0(x), the Bessel function of the second kind of order 0; -inf at 0, NaN below");
 BS_REGISTER_EACH(y0_each);
-const Op y1_each = bessel<y1_name, y1_of, [](const Tensor& x) { return sub(y0(x), div(y1(x), x)); }>(
+const Op y1_each = bessel<y1_name, forward_of_one<y1_of>, [](const Tensor& x) { return sub(y0(x), div(y1(x), x)); }>(
     "Y1(x), the Bessel function of the second kind of order 1; -inf at 0, NaN below");
 BS_REGISTER_EACH(y1_each);
 

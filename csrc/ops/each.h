@@ -1,8 +1,10 @@
 // Functions that are computed number by number: loops over a scalar function, compiled once for all processors.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <span>
-#include <utility>
+#include <type_traits>
 
 #include "base/error.h"
 #include "base/with_dtype.h"
@@ -131,12 +133,66 @@ Op function_of_two(const char* name, const char* doc, Visibility visibility = Vi
   BS_REGISTER(op);           \
   BS_BATCH(op, batch_whole)
 
+// ---- Eight numbers at a time: what is summed in long rows, so that the compiler makes vectors of it ----
+
+constexpr int kLanes = 8;
+using Lanes = std::array<double, kLanes>;
+
+template <class F>
+Lanes lanes(F f) {
+  Lanes y;
+  for (size_t l = 0; l < kLanes; ++l) y[l] = f(l);
+  return y;
+}
+template <class F>
+bool any_lane(F f) {
+  bool any = false;
+  for (size_t l = 0; l < kLanes; ++l) any |= f(l);
+  return any;
+}
+
+// y = F::of<narrow>(x) of floats, rounded once; `narrow` where float32 is all that is asked for.
+template <class F>
+int64_t forward_of_lanes(const Call& call, int64_t lo, int64_t hi) {
+  return with_float(call.out[0].dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const Dims& shape = call.out[0].shape();
+    const int64_t extent = loop_extent(shape), each = extent ? bs::numel(shape) / extent : 0;
+    const T* x = call.in[0].as<T>();
+    T* y = call.out[0].as<T>();
+    for (int64_t i = lo * each; i < hi * each; i += kLanes) {
+      const auto n = static_cast<size_t>(std::min<int64_t>(kLanes, hi * each - i));
+      const Lanes made = F::template of<std::is_same_v<T, float>>(
+          lanes([&](size_t l) { return static_cast<double>(x[i + static_cast<int64_t>(std::min(l, n - 1))]); }));
+      for (size_t l = 0; l < n; ++l) y[i + static_cast<int64_t>(l)] = static_cast<T>(made[l]);
+    }
+    return int64_t{-1};
+  });
+}
+
+// How many terms of a sum count.
+template <bool narrow, size_t n>
+constexpr size_t terms_of(const double (&c)[n]) {
+  double rest = 0;
+  for (size_t k = n; narrow && k > 1; --k) {
+    rest += c[k - 1] < 0 ? -c[k - 1] : c[k - 1];
+    if (rest > 0x1p-27 * (c[0] < 0 ? -c[0] : c[0])) return k;
+  }
+  return n;
+}
+
 // A sum of Chebyshev polynomials of t in [-1, 1], by Clenshaw's recurrence.
-template <size_t n>
-double chebyshev(const double (&c)[n], double t) {
-  double b = 0, before = 0;
-  for (size_t k = n - 1; k > 0; --k) before = std::exchange(b, 2 * t * b - before + c[k]);
-  return t * b - before + c[0];
+template <bool narrow, const auto& c>
+Lanes chebyshev(const Lanes& t) {
+  constexpr size_t kTerms = terms_of<narrow>(c);
+  Lanes b{}, before{};
+  for (size_t k = kTerms - 1; k > 0; --k)
+    for (size_t l = 0; l < kLanes; ++l) {
+      const double next = 2 * t[l] * b[l] - before[l] + c[k];
+      before[l] = b[l];
+      b[l] = next;
+    }
+  return lanes([&](size_t l) { return t[l] * b[l] - before[l] + c[0]; });
 }
 
 }  // namespace bs::ops

@@ -52,29 +52,59 @@ double exp_of_square(double x) {
   const double square = x * x;
   return std::isinf(square) ? square : std::exp(square) * (1 + std::fma(x, x, -square));
 }
-double erfcx_of(double x) {
-  if (x < 0) return 2 * exp_of_square(x) - erfcx_of(-x);
-  if (std::isinf(x)) return 0;
-  return chebyshev(kErfcx, (x - 3) / (x + 3)) / (1 + 2 * x);
-}
+struct Erfcx {
+  template <bool narrow>
+  static Lanes of(const Lanes& x) {
+    const Lanes size = lanes([&](size_t l) { return std::fabs(x[l]); });
+    const Lanes y = chebyshev<narrow, kErfcx>(
+        lanes([&](size_t l) { return size[l] == kInfinite ? 1 : (size[l] - 3) / (size[l] + 3); }));
+    return lanes([&](size_t l) {
+      const double made = y[l] / (1 + 2 * size[l]);
+      return x[l] < 0 ? 2 * exp_of_square(x[l]) - made : made;
+    });
+  }
+};
 
-double log_ndtr_of(double x) {
-  const double t = x * kSqrtHalf;
-  return x < -1 ? std::log(erfcx_of(-t) / 2) - x * x / 2 : std::log1p(-std::erfc(t) / 2);
-}
+struct LogNdtr {
+  template <bool narrow>
+  static Lanes of(const Lanes& x) {
+    const auto below = [&](size_t l) { return x[l] < -1; };
+    Lanes tail{};
+    if (any_lane(below)) tail = Erfcx::of<narrow>(lanes([&](size_t l) { return std::max(-x[l] * kSqrtHalf, 0.0); }));
+    return lanes([&](size_t l) {
+      return below(l) ? std::log(tail[l] / 2) - x[l] * x[l] / 2 : std::log1p(-std::erfc(x[l] * kSqrtHalf) / 2);
+    });
+  }
+};
 
-double ndtri_of(double p) {
-  if (!(p >= 0 && p <= 1)) return std::nan("");
-  if (p == 0) return -kInfinite;
-  if (p == 1) return kInfinite;
-  const double q = p - 0.5;
-  if (std::fabs(q) <= 0.425) return q * chebyshev(kNdtriMiddle, q * q * (2 / 0.180625) - 1);
-  const double r = std::sqrt(-std::log(q < 0 ? p : 1 - p));
-  constexpr double kLeast = 1 / 27.5, kMost = 0.2;
-  const double x = r <= 5 ? r * chebyshev(kNdtriTail, (2 * r - 6.6) / 3.4)
-                          : r * chebyshev(kNdtriFar, (2 / r - (kLeast + kMost)) / (kMost - kLeast));
-  return q < 0 ? -x : x;
-}
+struct Ndtri {
+  template <bool narrow>
+  static Lanes of(const Lanes& p) {
+    const Lanes q = lanes([&](size_t l) { return p[l] - 0.5; });
+    const auto middle = [&](size_t l) { return std::fabs(q[l]) <= 0.425; };
+    Lanes y{};
+    if (any_lane(middle)) {
+      y = chebyshev<narrow, kNdtriMiddle>(lanes([&](size_t l) { return q[l] * q[l] * (2 / 0.180625) - 1; }));
+      for (size_t l = 0; l < kLanes; ++l) y[l] *= q[l];
+    }
+    if (!any_lane([&](size_t l) { return !middle(l); })) return y;
+    constexpr double kLeast = 1 / 27.5, kMost = 0.2;
+    const Lanes r = lanes([&](size_t l) { return middle(l) ? 2 : std::sqrt(-std::log(q[l] < 0 ? p[l] : 1 - p[l])); });
+    const auto near = [&](size_t l) { return r[l] <= 5; };
+    Lanes tail = chebyshev<narrow, kNdtriTail>(lanes([&](size_t l) { return (2 * r[l] - 6.6) / 3.4; }));
+    if (any_lane([&](size_t l) { return !near(l); })) {
+      const Lanes far = chebyshev<narrow, kNdtriFar>(
+          lanes([&](size_t l) { return (2 / r[l] - (kLeast + kMost)) / (kMost - kLeast); }));
+      for (size_t l = 0; l < kLanes; ++l)
+        if (!near(l)) tail[l] = far[l];
+    }
+    return lanes([&](size_t l) {
+      if (middle(l)) return y[l];
+      if (p[l] == 0 || p[l] == 1) return p[l] == 0 ? -kInfinite : kInfinite;
+      return p[l] > 0 && p[l] < 1 ? std::copysign(r[l] * tail[l], q[l]) : std::nan("");
+    });
+  }
+};
 
 // ---- The ops -------------------------------------------------------------------------------------------------------
 
@@ -83,27 +113,27 @@ constexpr double kTwoOverSqrtPi = 1.1283791670955126, kSqrtTwoOverPi = 0.7978845
                  kSqrtTwoPi = 2.5066282746310002;
 
 // An op of one operand whose rule reads what it has given, too.
-template <const char* name, double (*value)(double)>
+template <const char* name, class Value>
 Op tail_op(const char* doc, void (*grad)(GradCall&)) {
-  Op op = each_op<name>(doc, 1, forward_of_one<value>, grad);
+  Op op = each_op<name>(doc, 1, forward_of_lanes<Value>, grad);
   op.reads = IN_0 | OUT;
   return op;
 }
 
-const Op erfcx_each = tail_op<kErfcxName, erfcx_of>("e^(x^2) erfc(x)", [](GradCall& call) {
+const Op erfcx_each = tail_op<kErfcxName, Erfcx>("e^(x^2) erfc(x)", [](GradCall& call) {
   call.set(0, mul(call.grad(), sub(mul(mul(call.in(0), 2.0), call.out()), kTwoOverSqrtPi)));
 });
 BS_REGISTER_EACH(erfcx_each);
 
 // phi(x) / Phi(x), which is 0 beyond where erfcx is infinite.
-const Op log_ndtr_each = each_op<kLogNdtrName>("ln Phi(x)", 1, forward_of_one<log_ndtr_of>, [](GradCall& call) {
+const Op log_ndtr_each = each_op<kLogNdtrName>("ln Phi(x)", 1, forward_of_lanes<LogNdtr>, [](GradCall& call) {
   const Tensor x = call.in(0);
   const Tensor at = above(mul(x, -kSqrtHalf), x.dtype() == DType::f32 ? -9.0 : -26.0);
   call.set(0, mul(call.grad(), div(kSqrtTwoOverPi, apply(erfcx_each, {at}))));
 });
 BS_REGISTER_EACH(log_ndtr_each);
 
-const Op ndtri_each = tail_op<kNdtriName, ndtri_of>("the x of which Phi(x) is the input", [](GradCall& call) {
+const Op ndtri_each = tail_op<kNdtriName, Ndtri>("the x of which Phi(x) is the input", [](GradCall& call) {
   call.set(0, mul(call.grad(), mul(exp(mul(square(call.out()), 0.5)), kSqrtTwoPi)));
 });
 BS_REGISTER_EACH(ndtri_each);

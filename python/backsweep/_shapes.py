@@ -127,8 +127,12 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     r = whole("combinations", "r", r, 0)
     if r == 0:
         return _core.zeros(0, dtype=input.dtype)
-    choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    rows = np.array(list(choose(range(input.numel()), r)), np.int64).reshape(-1, r)
+    n = input.numel()
+    if r == 2:
+        rows = np.stack(np.triu_indices(n, 0 if with_replacement else 1), 1)
+    else:
+        choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
+        rows = np.array(list(choose(range(n), r)), np.int64).reshape(-1, r)
     return input.index_rows(_core.tensor(rows))
 
 

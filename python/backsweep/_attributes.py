@@ -24,6 +24,7 @@ __all__ = [
     "is_same_size",
     "is_tensor",
     "isreal",
+    "numel",
     "real",
     "resolve_conj",
     "resolve_neg",
@@ -98,6 +99,11 @@ def element_size(input: Tensor) -> int:
 
 @method
 def nelement(input: Tensor) -> int:
+    """Give the number of elements."""
+    return input.numel()
+
+
+def numel(input: Tensor) -> int:
     """Give the number of elements."""
     return input.numel()
 

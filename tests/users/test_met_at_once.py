@@ -59,6 +59,12 @@ def test_gradients_that_wait_between_compiled_calls_are_refused() -> None:
         part(bs.tensor(X), bs.tensor(Y))
 
 
+def test_the_old_name_of_retain_graph() -> None:
+    x = bs.ones(2, requires_grad=True)
+    with pytest.raises(TypeError, match=r"no argument 'retain_variables' in .*retain_graph"):
+        (x * x).sum().backward(retain_variables=True)  # type: ignore[call-arg]
+
+
 # ---- Replicas and processes --------------------------------------------------------------------------------
 
 
@@ -325,6 +331,10 @@ def test_what_is_absent_says_why(module: str, name: str, said: str) -> None:
     assert not hasattr(where, name), "it is there: take it out of _absent.py"
     with pytest.raises(AttributeError, match=f"has no attribute '{name}': .*{said}"):
         getattr(where, name)
+
+
+def test_numel() -> None:
+    assert bs.numel(bs.ones(2, 3)) == 6
 
 
 def test_unknown_names() -> None:

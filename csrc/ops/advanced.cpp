@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/few.h"
+#include "ops/batch.h"
 #include "ops/indexing.h"
 #include "ops/ops.h"
 
@@ -68,6 +69,7 @@ const Op index_of_op{
                 const Spec*) { return Placement{bs::numel(in[0].shape), 1, ALL_INPUTS, false}; },
 };
 BS_REGISTER(index_of_op);
+BS_BATCH(index_of_op, batch_whole);
 
 bool is_mask(const Tensor& t) { return t.dtype() == DType::b8 || t.dtype() == DType::u8; }
 

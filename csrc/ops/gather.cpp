@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/with_dtype.h"
+#include "ops/batch.h"
 #include "ops/indexing.h"
 #include "ops/ops.h"
 
@@ -169,6 +170,7 @@ const Op gather_axis_op{
     .reads = IN_1,
 };
 BS_REGISTER(gather_axis_op);
+BS_BATCH(gather_axis_op, batch_dims);
 
 // ---- scatter ---------------------------------------------------------------------------------------------------
 
@@ -329,6 +331,7 @@ const Op scatter_set_op = make_scatter<Into::set>(
     "position the last one.",
     scatter_set_grad, IN_1);
 BS_REGISTER(scatter_set_op);
+BS_BATCH(scatter_set_op, batch_dims);
 
 void scatter_sum_grad(GradCall& call) {
   if (call.needs(0)) call.set(0, call.grad());
@@ -337,6 +340,18 @@ void scatter_sum_grad(GradCall& call) {
 const Op scatter_sum_op = make_scatter<Into::sum>(
     "As scatter_set, but added, in the order of index. Without input, to zeros of `shape`.", scatter_sum_grad, IN_1);
 BS_REGISTER(scatter_sum_op);
+BS_BATCH(scatter_sum_op, [](const BatchCall& call) -> std::vector<Tensor> {
+  if (call.out_spec().shape.size() == 0) return {};
+  std::vector<Tensor> in;
+  for (int i = 0; i < call.n_inputs(); ++i) in.push_back(call.has(i) ? whole(call, i) : Tensor());
+  Attr shape;
+  if (!call.has(0)) {
+    Dims all = call.out_spec().shape;
+    all.insert(0, call.size());
+    shape = all;
+  }
+  return apply_all(call.op(), in, Attrs::make({call.attrs().get<int64_t>(0) + 1, shape}));
+});
 
 // The factors at a position but one, also where some are 0: their product over those that are not, if no other is 0.
 void scatter_mul_grad(GradCall& call) {
@@ -357,6 +372,7 @@ void scatter_mul_grad(GradCall& call) {
 const Op scatter_mul_op =
     make_scatter<Into::mul>("As scatter_set, but multiplied.", scatter_mul_grad, IN_0 | IN_1 | IN_2);
 BS_REGISTER(scatter_mul_op);
+BS_BATCH(scatter_mul_op, batch_dims);
 
 // All that are equal to the result have the same share.
 void scatter_extreme_grad(GradCall& call) {
@@ -372,9 +388,11 @@ void scatter_extreme_grad(GradCall& call) {
 const Op scatter_max_op = make_scatter<Into::max>("As scatter_set, but the larger one, NaN if either is.",
                                                   scatter_extreme_grad, Reads(IN_0 | IN_1 | IN_2) | OUT);
 BS_REGISTER(scatter_max_op);
+BS_BATCH(scatter_max_op, batch_dims);
 const Op scatter_min_op = make_scatter<Into::min>("As scatter_set, but the smaller one, NaN if either is.",
                                                   scatter_extreme_grad, Reads(IN_0 | IN_1 | IN_2) | OUT);
 BS_REGISTER(scatter_min_op);
+BS_BATCH(scatter_min_op, batch_dims);
 
 }  // namespace
 

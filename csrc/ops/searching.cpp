@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/with_dtype.h"
+#include "ops/batch.h"
 #include "ops/composed.h"
 #include "ops/indexing.h"
 #include "ops/order.h"
@@ -79,6 +80,16 @@ const Op search_sorted_op{
     .storage = Storage::cast,
 };
 BS_REGISTER(search_sorted_op);
+BS_BATCH(search_sorted_op, [](const BatchCall& call) {
+  const Dims& sorted = call.spec(0).shape;
+  std::vector<Tensor> in{call.in(0), call.in(1)};
+  if (call.batched(0) || sorted.size() > 1) {
+    in = {whole(call, 0), whole(call, 1)};
+    // A vector of each sample serves all of that sample's numbers.
+    if (sorted.size() == 1) in[1] = reshape(in[1], {call.size(), numel(call.spec(1).shape)});
+  }
+  return std::vector<Tensor>{apply(call.op(), {contiguous(in[0]), contiguous(in[1])}, call.same_attrs())};
+});
 
 // Both as the type that elementwise ops would compute in.
 Tensor searched(Tensor sorted, Tensor x, bool right) {

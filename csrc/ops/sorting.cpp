@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/with_dtype.h"
+#include "ops/batch.h"
 #include "ops/composed.h"
 #include "ops/indexing.h"
 #include "ops/lines.h"
@@ -174,6 +175,7 @@ const Op sort_op{
     .reads = OUT_1,
 };
 BS_REGISTER(sort_op);
+BS_BATCH(sort_op, batch_dims);
 
 Ordered topk_rows(const Attrs* attrs, const Dims& x) {
   Ordered r("topk", attrs->get<int64_t>(1), x);
@@ -224,6 +226,7 @@ const Op topk_op{
     .reads = OUT_1,
 };
 BS_REGISTER(topk_op);
+BS_BATCH(topk_op, batch_dims);
 
 // ---- what is made of them
 // ----------------------------------------------------------------------------------------------

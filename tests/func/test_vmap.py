@@ -31,6 +31,7 @@ def loop(f: Any, *args: bs.Tensor) -> Any:
 
 W, V, T = normal(3, 4), normal(4), bs.tensor(np.array([1, 0, 3]))
 TABLE = normal(6, 2)
+P = bs.tensor(np.array([[0, 2, 1, 0], [1, 1, 0, 2], [2, 0, 0, 1]]))
 # Of one sample x (3, 4) and y (4,), with what all samples share.
 FUNCTIONS: dict[str, Any] = {
     "elementwise of two ranks": lambda x, y: x * y + V * x.exp() - y.sum(),
@@ -60,6 +61,15 @@ FUNCTIONS: dict[str, Any] = {
     "layer norm": lambda x, y: F.layer_norm(x, 4) + F.layer_norm(x, 4, y, y),
     "cross entropy": lambda x, y: F.cross_entropy(x, T) + F.cross_entropy(x, T, reduction="none").sum() * y,
     "rows": lambda x, y: TABLE[T].sum() + x.index_rows(bs.tensor(np.array([2, 0, 0]))) * y,
+    "gather": lambda x, y: x.gather(0, P) * y + x.gather(1, x.argsort(1)) + y.sum().gather(0, P[0, 0]),
+    "scatter": lambda x, y: x.scatter(0, P, x * x) + x.scatter(1, x.argsort(1)[:, :2], y[:2].expand(3, 2)),
+    "scatter, added": lambda x, y: x.scatter_add(0, P, x * y) + x.index_add(1, P[0], x) + y[P[1]].sum(),
+    "scatter, reduced": lambda x, y: (
+        x.scatter_reduce(0, P, x * y, "prod") + x.scatter_reduce(1, P, x, "amax", include_self=False)
+    ),
+    "sort": lambda x, y: x.sort(0)[0] * y + x.topk(4, 1)[0] + y.sort(descending=True)[0] + y.sum().sort()[0],
+    "search": lambda x, y: bs.searchsorted(y.sort()[0], x) * y + bs.bucketize(x, V.sort()[0]) * x,
+    "x[i, j]": lambda x, y: x[P[0], x.argsort(1)[0]] * y + x[P[:, 0], P[:, 1]].sum(),
     "casts": lambda x, y: x.float().double() * y + (x > 0).double(),
     "detached": lambda x, y: x.detach() * y,
     "shared result": lambda x, y: V * 2,

@@ -11,7 +11,7 @@ import numpy as np
 from backsweep import _core
 from backsweep._core import DTypeError, Tensor
 
-__all__ = ["flag", "floats", "number", "one_of", "shown", "sizes", "tensor", "whole"]
+__all__ = ["flag", "floats", "kept", "number", "one_of", "shown", "sizes", "tensor", "whole"]
 
 
 W = TypeVar("W", bound=str)
@@ -38,6 +38,12 @@ def number(op: str, name: str, value: Any) -> float:
     except (TypeError, ValueError, RuntimeError):
         pass
     raise TypeError(f"[{op}] {name} is {shown(value)}; it must be a number")
+
+
+def kept(op: str, name: str, value: Any) -> float:
+    """Give an argument that must be a number as `number` does, but an int as it is: texts show it so."""
+    given = number(op, name, value)
+    return value if type(value) is int else given
 
 
 def flag(op: str, name: str, value: Any) -> bool:

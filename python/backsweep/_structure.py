@@ -6,7 +6,7 @@ from typing import Any
 
 from backsweep import _core
 
-__all__ = ["ABSENT", "Structure"]
+__all__ = ["ABSENT", "EVERY_MODULE", "Structure"]
 
 ABSENT: Any = object()  # stands for the value of what is not there
 
@@ -56,3 +56,6 @@ class Structure:
     def __reduce__(self) -> tuple[type[Structure], tuple[bool]]:
         """Make copies that no program watches."""
         return Structure, (self.training,)
+
+
+EVERY_MODULE = Structure()  # changes with what concerns all modules: hooks of every one

@@ -22,7 +22,7 @@ from backsweep import _core
 from backsweep._code import library_module, of_library, reads_of, watchable
 from backsweep._core import Tensor
 from backsweep._recompute import Recomputing
-from backsweep._structure import ABSENT, Structure
+from backsweep._structure import ABSENT, EVERY_MODULE, Structure
 
 __all__ = ["Watch", "watch_modules", "watching"]
 
@@ -83,6 +83,7 @@ class Watch:
         self._set: dict[tuple[int, str], tuple[Any, Any, Structure | None]] = {}
         self._kept: set[int] = set()  # the tables among them that the library keeps
         self._items_left, self._bytes_left = _MOST_ITEMS_IN_ALL, _MOST_BYTES_IN_ALL
+        self._every_module = False  # whether a module was met, and with it what concerns all of them
         self.busy = False  # looking itself
         self._before = _local.watch
         _local.watch = self
@@ -338,6 +339,9 @@ class Watch:
             return  # made by the captured code
         self._noted.add((id(owner), name))
         self._met.setdefault(id(owner), owner)
+        if structure is not None and not self._every_module:
+            self._every_module = True
+            _core.guard(EVERY_MODULE, "key")
         if name in _STRUCTURAL:
             if structure is not None:
                 _core.guard(structure, "key")

@@ -66,7 +66,7 @@ def test_flatten_and_identity() -> None:
 def test_activations() -> None:
     x = np.array([-1000.0, -2.0, -0.0, 0.0, 0.5, 30.0, 1000.0])
     t = bs.tensor(x)
-    np.testing.assert_array_equal(numbers(nn.ReLU(inplace=True)(t)), np.maximum(x, 0))
+    np.testing.assert_array_equal(numbers(nn.ReLU(inplace=True)(t.clone())), np.maximum(x, 0))
     want = np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
     np.testing.assert_allclose(numbers(nn.Sigmoid()(t)), want, rtol=1e-14)
     np.testing.assert_allclose(numbers(nn.Softplus()(t)), np.logaddexp(0, x), rtol=1e-14)
@@ -137,7 +137,7 @@ def test_dropout() -> None:
     assert nn.Dropout(0.0)(x) is x
     np.testing.assert_array_equal(numbers(nn.Dropout(1.0)(x)), np.zeros((400, 50), np.float32))
     for p in (-0.1, 1.1, float("nan")):
-        with pytest.raises(ValueError, match="dropout"):
+        with pytest.raises(ValueError, match=r"\[Dropout\]"):
             nn.Dropout(p)
 
 

@@ -222,7 +222,7 @@ def test_repr() -> None:
         "Sequential(\n"
         "  (0): Linear(in_features=64, out_features=10, bias=True)\n"
         "  (1): Sequential(\n"
-        "    (0): Dropout(p=0.1)\n"
+        "    (0): Dropout(p=0.1, inplace=False)\n"
         "  )\n"
         ")"
     )

@@ -26,6 +26,10 @@ KNOWN: dict[str, str] = {
     "special.bessel_j0": "PyTorch's is off by up to 1e-5; SciPy's is as ours",
     "special.bessel_y1": "PyTorch's is off by up to 1e-5; SciPy's is as ours",
 }
+# Entries of module_db.
+KNOWN_MODULES: dict[str, str] = {
+    "CTCLoss": "PyTorch's derivative is that of log_softmax of the input, whatever the input is",
+}
 ACCEPTED: dict[str, int] = {
     "aminmax": 1,  # out= of another dtype
     "bernoulli": 1,  # out= that overlaps the input: results are whole before they are written

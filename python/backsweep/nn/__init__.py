@@ -3,57 +3,163 @@
 from typing import TYPE_CHECKING, Any
 
 from backsweep._absent import absent
-from backsweep.nn import functional, init, parallel, utils
+from backsweep.nn import functional, init, modules, parallel, parameter, utils
 from backsweep.nn.activation import (
+    CELU,
     ELU,
     GELU,
-    LeakyReLU,
-    LogSoftmax,
-    ReLU,
+    GLU,
+    SELU,
+    LogSigmoid,
+    Mish,
     Sigmoid,
     SiLU,
-    Softmax,
     Softplus,
+    Softsign,
     Tanh,
 )
-from backsweep.nn.container import ModuleDict, ModuleList, Sequential
-from backsweep.nn.dropout import Dropout
-from backsweep.nn.linear import Flatten, Identity, Linear
-from backsweep.nn.loss import BCEWithLogitsLoss, CrossEntropyLoss, LogisticLoss, MSELoss
-from backsweep.nn.module import Buffer, Module, Parameter
-from backsweep.nn.normalization import LayerNorm
+from backsweep.nn.adaptive import AdaptiveLogSoftmaxWithLoss
+from backsweep.nn.container import ModuleDict, ModuleList, Residual, Sequential
+from backsweep.nn.distance import CosineSimilarity, PairwiseDistance
+from backsweep.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
+from backsweep.nn.linear import Bilinear, Identity, LazyLinear, Linear
+from backsweep.nn.loss import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    CTCLoss,
+    GaussianNLLLoss,
+    HuberLoss,
+    KLDivLoss,
+    L1Loss,
+    LogisticLoss,
+    MSELoss,
+    NLLLoss,
+    NLLLoss2d,
+    PoissonNLLLoss,
+    SmoothL1Loss,
+)
+from backsweep.nn.margin import (
+    CosineEmbeddingLoss,
+    HingeEmbeddingLoss,
+    MarginRankingLoss,
+    MultiLabelMarginLoss,
+    MultiLabelSoftMarginLoss,
+    MultiMarginLoss,
+    SoftMarginLoss,
+    TripletMarginLoss,
+    TripletMarginWithDistanceLoss,
+)
+from backsweep.nn.module import Module
+from backsweep.nn.normalization import LayerNorm, RMSNorm
 from backsweep.nn.parallel import DataParallel
+from backsweep.nn.parameter import Buffer, Parameter, UninitializedParameter
+from backsweep.nn.parameter_list import ParameterDict, ParameterList
+from backsweep.nn.piecewise import (
+    Hardshrink,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    LeakyReLU,
+    PReLU,
+    ReLU,
+    ReLU6,
+    RReLU,
+    Softshrink,
+    Tanhshrink,
+    Threshold,
+)
+from backsweep.nn.shape import Flatten, Unflatten
+from backsweep.nn.softmax import LogSoftmax, Softmax, Softmax2d, Softmin
+from backsweep.nn.sparse import Embedding, EmbeddingBag
 
 __all__ = [
+    "CELU",
     "ELU",
     "GELU",
+    "GLU",
+    "SELU",
+    "AdaptiveLogSoftmaxWithLoss",
+    "AlphaDropout",
+    "BCELoss",
     "BCEWithLogitsLoss",
+    "Bilinear",
     "Buffer",
+    "CTCLoss",
+    "CosineEmbeddingLoss",
+    "CosineSimilarity",
     "CrossEntropyLoss",
     "DataParallel",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
+    "Embedding",
+    "EmbeddingBag",
+    "FeatureAlphaDropout",
     "Flatten",
+    "GaussianNLLLoss",
+    "Hardshrink",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
+    "HingeEmbeddingLoss",
+    "HuberLoss",
     "Identity",
+    "KLDivLoss",
+    "L1Loss",
     "LayerNorm",
+    "LazyLinear",
     "LeakyReLU",
     "Linear",
+    "LogSigmoid",
     "LogSoftmax",
     "LogisticLoss",
     "MSELoss",
+    "MarginRankingLoss",
+    "Mish",
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiLabelMarginLoss",
+    "MultiLabelSoftMarginLoss",
+    "MultiMarginLoss",
+    "NLLLoss",
+    "NLLLoss2d",
+    "PReLU",
+    "PairwiseDistance",
     "Parameter",
+    "ParameterDict",
+    "ParameterList",
+    "PoissonNLLLoss",
+    "RMSNorm",
+    "RReLU",
     "ReLU",
+    "ReLU6",
+    "Residual",
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SmoothL1Loss",
+    "SoftMarginLoss",
     "Softmax",
+    "Softmax2d",
+    "Softmin",
     "Softplus",
+    "Softshrink",
+    "Softsign",
     "Tanh",
+    "Tanhshrink",
+    "Threshold",
+    "TripletMarginLoss",
+    "TripletMarginWithDistanceLoss",
+    "Unflatten",
+    "UninitializedParameter",
     "functional",
     "init",
+    "modules",
     "parallel",
+    "parameter",
     "utils",
 ]
 

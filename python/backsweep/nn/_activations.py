@@ -12,7 +12,9 @@ from backsweep._formula import formula
 
 __all__ = [
     "celu",
+    "celu_",
     "elu",
+    "elu_",
     "gelu",
     "glu",
     "gumbel_softmax",
@@ -20,15 +22,20 @@ __all__ = [
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "hardtanh_",
     "leaky_relu",
+    "leaky_relu_",
     "log_softmax",
     "logsigmoid",
     "mish",
     "prelu",
     "relu",
     "relu6",
+    "relu_",
     "rrelu",
+    "rrelu_",
     "selu",
+    "selu_",
     "sigmoid",
     "silu",
     "softmax",
@@ -39,6 +46,7 @@ __all__ = [
     "tanh",
     "tanhshrink",
     "threshold",
+    "threshold_",
 ]
 
 _ops = _core.ops
@@ -268,6 +276,49 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
         If its size is odd.
     """
     return _ops.glu(input, dim)
+
+
+# ---- In place ----------------------------------------------------------------------------------------------
+
+
+def relu_(input: Tensor) -> Tensor:
+    """Make the input its `relu`."""
+    return relu(input, True)
+
+
+def hardtanh_(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+    """Make the input its `hardtanh`."""
+    return hardtanh(input, min_val, max_val, True)
+
+
+def leaky_relu_(input: Tensor, negative_slope: float = 0.01) -> Tensor:
+    """Make the input its `leaky_relu`."""
+    return leaky_relu(input, negative_slope, True)
+
+
+def rrelu_(input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False) -> Tensor:
+    """Make the input its `rrelu`."""
+    return rrelu(input, lower, upper, training, True)
+
+
+def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
+    """Make the input what the function `threshold` gives."""
+    return in_place("threshold", input, _core.threshold(input, threshold, value), True)
+
+
+def elu_(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """Make the input its `elu`."""
+    return elu(input, alpha, True)
+
+
+def selu_(input: Tensor) -> Tensor:
+    """Make the input its `selu`."""
+    return selu(input, True)
+
+
+def celu_(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """Make the input its `celu`."""
+    return celu(input, alpha, True)
 
 
 # ---- Along an axis -----------------------------------------------------------------------------------------

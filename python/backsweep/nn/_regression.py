@@ -227,7 +227,8 @@ def gaussian_nll_loss(
         The expected values x.
     target : Tensor, the same shape
     var : Tensor or float
-        The variances v, of the input's shape, or without its last axis, or of size 1 there.
+        The variances v, of the input's shape, or without its last axis, or of size 1 on one
+        axis.
     full : bool, default False
         Add log(2 pi) / 2.
     eps : float, default 1e-6
@@ -260,10 +261,10 @@ def gaussian_nll_loss(
     if var.shape != input.shape:
         if var.shape == input.shape[:-1]:
             var = _core.reshape(var, (*var.shape, 1))
-        elif var.shape != (*input.shape[:-1], 1):
+        elif var.ndim != input.ndim or _others(var.shape, input.shape) != [1]:
             raise ShapeError(
-                f"[{op}] input is {input.shape}, var is {var.shape}: var has the input's shape, or that "
-                "without its last axis"
+                f"[{op}] input is {input.shape}, var is {var.shape}: var has the input's shape, that "
+                "without its last axis, or that with one axis of size 1"
             )
     fixed = var.detach()
     var = var + (_core.clamp_min(fixed, eps) - fixed)
@@ -271,3 +272,8 @@ def gaussian_nll_loss(
     if flag(op, "full", full):
         loss = loss + 0.5 * log(2 * pi)
     return reduced(loss, reduction_word)
+
+
+def _others(shape: tuple[int, ...], wanted: tuple[int, ...]) -> list[int]:
+    """Give the sizes that differ from those that are wanted."""
+    return [size for size, other in zip(shape, wanted, strict=True) if size != other]

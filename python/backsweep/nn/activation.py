@@ -1,64 +1,67 @@
-"""Elementwise nonlinearities."""
+"""Smooth elementwise nonlinearities; piecewise.py has those of pieces, softmax.py those along an axis."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 from backsweep import _core
-from backsweep._arguments import number, one_of, whole
+from backsweep._arguments import kept, one_of, whole
 from backsweep._core import Tensor
 from backsweep._formula import formula
 from backsweep.nn import functional as F
 from backsweep.nn.module import Module
+from backsweep.nn.piecewise import InPlace
 
 __all__ = [
+    "CELU",
     "ELU",
     "GELU",
-    "LeakyReLU",
-    "LogSoftmax",
-    "ReLU",
+    "GLU",
+    "SELU",
+    "LogSigmoid",
+    "Mish",
     "SiLU",
     "Sigmoid",
-    "Softmax",
     "Softplus",
+    "Softsign",
     "Tanh",
 ]
-
-
-@formula(_core.relu)
-class ReLU(Module):
-    """The rectifier.
-
-    Parameters
-    ----------
-    inplace : bool
-        Taken for PyTorch's sake; changes nothing, as values never change once computed.
-    """
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Give the result for x."""
-        return _core.relu(x)
 
 
 @formula(_core.sigmoid)
 class Sigmoid(Module):
     """The logistic function."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Give the result for x."""
-        return _core.sigmoid(x)
+    def forward(self, input: Tensor) -> Tensor:
+        """Give the result for the input."""
+        return _core.sigmoid(input)
+
+
+@formula(F.logsigmoid)
+class LogSigmoid(Module):
+    """The logarithm of the logistic function: `functional.logsigmoid`."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Give the result for the input."""
+        return F.logsigmoid(input)
 
 
 @formula(_core.tanh)
 class Tanh(Module):
     """The hyperbolic tangent."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Give the result for x."""
-        return _core.tanh(x)
+    def forward(self, input: Tensor) -> Tensor:
+        """Give the result for the input."""
+        return _core.tanh(input)
+
+
+@formula(F.softsign)
+class Softsign(Module):
+    """Elements brought into (-1, 1): `functional.softsign`."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Give the result for the input."""
+        return F.softsign(input)
 
 
 @formula(_core.gelu)
@@ -75,9 +78,9 @@ class GELU(Module):
         super().__init__()
         self.approximate = one_of("GELU", "approximate", approximate, ("none", "tanh"))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Give the result for x."""
-        return F.gelu(x, self.approximate)
+    def forward(self, input: Tensor) -> Tensor:
+        """Give the result for the input."""
+        return F.gelu(input, self.approximate)
 
     def extra_repr(self) -> str:
         """Give approximate."""
@@ -85,69 +88,90 @@ class GELU(Module):
 
 
 @formula(F.silu)
-class SiLU(Module):
+class SiLU(InPlace):
     """Sigmoid linear units: `functional.silu`.
 
     Parameters
     ----------
-    inplace : bool
-        Taken for PyTorch's sake; changes nothing.
+    inplace : bool, default False
+        The input becomes the result.
     """
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Give the result for x."""
-        return F.silu(x)
+    def forward(self, input: Tensor) -> Tensor:
+        """Give the result for the input."""
+        return F.silu(input, self.inplace)
 
 
-@formula(F.leaky_relu)
-class LeakyReLU(Module):
-    """The rectifier with a slope for negative numbers: `functional.leaky_relu`.
+@formula(F.mish)
+class Mish(InPlace):
+    """Elements weighed by the tanh of their softplus: `functional.mish`.
 
     Parameters
     ----------
-    negative_slope : float, default 0.01
-    inplace : bool
-        Taken for PyTorch's sake; changes nothing.
+    inplace : bool, default False
+        The input becomes the result.
     """
 
-    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
-        super().__init__()
-        self.negative_slope = number("LeakyReLU", "negative_slope", negative_slope)
+    def forward(self, input: Tensor) -> Tensor:
+        """Give the result for the input."""
+        return F.mish(input, self.inplace)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Give the result for x."""
-        return F.leaky_relu(x, self.negative_slope)
+
+class _Exponential(InPlace):
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        super().__init__(inplace)
+        self.alpha = kept(type(self).__name__, "alpha", alpha)
 
     def extra_repr(self) -> str:
-        """Give negative_slope."""
-        return f"negative_slope={self.negative_slope}"
+        """Give the arguments."""
+        return self._and_in_place(f"alpha={self.alpha}")
 
 
 @formula(F.elu)
-class ELU(Module):
+class ELU(_Exponential):
     """Exponential linear units: `functional.elu`.
 
     Parameters
     ----------
     alpha : float, default 1
-    inplace : bool
-        Taken for PyTorch's sake; changes nothing.
+    inplace : bool, default False
+        The input becomes the result.
     """
 
-    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
-        super().__init__()
-        self.alpha = number("ELU", "alpha", alpha)
+    def forward(self, input: Tensor) -> Tensor:
+        """Give the result for the input."""
+        return F.elu(input, self.alpha, self.inplace)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Give the result for x."""
-        return F.elu(x, self.alpha)
 
-    def extra_repr(self) -> str:
-        """Give alpha."""
-        return f"alpha={self.alpha}"
+@formula(F.celu)
+class CELU(_Exponential):
+    """Exponential linear units whose derivative is continuous: `functional.celu`.
+
+    Parameters
+    ----------
+    alpha : float, default 1
+    inplace : bool, default False
+        The input becomes the result.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Give the result for the input."""
+        return F.celu(input, self.alpha, self.inplace)
+
+
+@formula(F.selu)
+class SELU(InPlace):
+    """The self-normalising rectifier: `functional.selu`.
+
+    Parameters
+    ----------
+    inplace : bool, default False
+        The input becomes the result.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Give the result for the input."""
+        return F.selu(input, self.inplace)
 
 
 @formula(F.softplus)
@@ -162,58 +186,35 @@ class Softplus(Module):
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
-        self.beta = number("Softplus", "beta", beta)
-        self.threshold = number("Softplus", "threshold", threshold)
+        self.beta = kept("Softplus", "beta", beta)
+        self.threshold = kept("Softplus", "threshold", threshold)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Give the result for x."""
-        return F.softplus(x, self.beta, self.threshold)
+    def forward(self, input: Tensor) -> Tensor:
+        """Give the result for the input."""
+        return F.softplus(input, self.beta, self.threshold)
 
     def extra_repr(self) -> str:
         """Give beta and threshold."""
         return f"beta={self.beta}, threshold={self.threshold}"
 
 
-@formula(_core.softmax)
-class Softmax(Module):
-    """Scores along an axis as positive numbers whose sum is 1: `functional.softmax`.
+@formula(F.glu)
+class GLU(Module):
+    """One half of the input weighed by the logistic function of the other: `functional.glu`.
 
     Parameters
     ----------
-    dim : int
-        The axis; -1 is the last.
+    dim : int, default -1
+        The axis that is halved.
     """
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int = -1) -> None:
         super().__init__()
-        self.dim = whole("Softmax", "dim", dim, None)
+        self.dim = whole("GLU", "dim", dim, None)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Give the result for x."""
-        return F.softmax(x, self.dim)
-
-    def extra_repr(self) -> str:
-        """Give the axis."""
-        return f"dim={self.dim}"
-
-
-@formula(_core.log_softmax)
-class LogSoftmax(Module):
-    """The logarithm of softmax along an axis: `functional.log_softmax`.
-
-    Parameters
-    ----------
-    dim : int
-        The axis; -1 is the last.
-    """
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.dim = whole("LogSoftmax", "dim", dim, None)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Give the result for x."""
-        return F.log_softmax(x, self.dim)
+    def forward(self, input: Tensor) -> Tensor:
+        """Give the result for the input."""
+        return F.glu(input, self.dim)
 
     def extra_repr(self) -> str:
         """Give the axis."""

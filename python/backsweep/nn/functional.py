@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from backsweep import _core
 from backsweep._absent import absent
-from backsweep._arguments import flag, number, sizes, tensor, whole
+from backsweep._arguments import floats, number, sizes, tensor
 from backsweep._core import ShapeError, Tensor
+from backsweep._dtypes import finfo
 from backsweep._formula import formula
 from backsweep.nn._activations import (
     celu,
+    celu_,
     elu,
+    elu_,
     gelu,
     glu,
     gumbel_softmax,
@@ -21,15 +24,20 @@ from backsweep.nn._activations import (
     hardsigmoid,
     hardswish,
     hardtanh,
+    hardtanh_,
     leaky_relu,
+    leaky_relu_,
     log_softmax,
     logsigmoid,
     mish,
     prelu,
     relu,
     relu6,
+    relu_,
     rrelu,
+    rrelu_,
     selu,
+    selu_,
     sigmoid,
     silu,
     softmax,
@@ -40,11 +48,11 @@ from backsweep.nn._activations import (
     tanh,
     tanhshrink,
     threshold,
+    threshold_,
 )
 from backsweep.nn._ctc import ctc_loss
 from backsweep.nn._distances import (
     cosine_similarity,
-    length,
     normalize,
     pairwise_distance,
     pdist,
@@ -57,6 +65,7 @@ from backsweep.nn._dropouts import (
     dropout3d,
     feature_alpha_dropout,
 )
+from backsweep.nn._embeddings import embedding, embedding_bag
 from backsweep.nn._losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -89,9 +98,11 @@ from backsweep.nn._regression import (
 __all__ = [
     "Reduction",
     "alpha_dropout",
+    "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "celu_",
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
@@ -101,7 +112,9 @@ __all__ = [
     "dropout2d",
     "dropout3d",
     "elu",
+    "elu_",
     "embedding",
+    "embedding_bag",
     "feature_alpha_dropout",
     "gaussian_nll_loss",
     "gelu",
@@ -111,12 +124,14 @@ __all__ = [
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "hardtanh_",
     "hinge_embedding_loss",
     "huber_loss",
     "kl_div",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
+    "leaky_relu_",
     "linear",
     "log_softmax",
     "logistic_loss",
@@ -137,8 +152,12 @@ __all__ = [
     "prelu",
     "relu",
     "relu6",
+    "relu_",
+    "rms_norm",
     "rrelu",
+    "rrelu_",
     "selu",
+    "selu_",
     "sigmoid",
     "silu",
     "smooth_l1_loss",
@@ -151,6 +170,7 @@ __all__ = [
     "tanh",
     "tanhshrink",
     "threshold",
+    "threshold_",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
 ]
@@ -178,6 +198,29 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         If the inner sizes differ.
     """
     return _core.linear(input, weight, bias)
+
+
+@formula(_core.bilinear)
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Apply a map that is linear in each of two vectors.
+
+    Parameters
+    ----------
+    input1 : Tensor, shape (..., in1)
+    input2 : Tensor, shape (..., in2)
+    weight : Tensor, shape (out, in1, in2)
+    bias : Tensor, shape (out,), optional
+
+    Returns
+    -------
+    Tensor, shape (..., out)
+
+    Raises
+    ------
+    ShapeError
+        If the shapes do not go together.
+    """
+    return _core.bilinear(input1, input2, weight, bias)
 
 
 @formula(_core.ops.one_hot)
@@ -231,16 +274,7 @@ def layer_norm(
         If the input's last axes are not `normalized_shape`, or weight or bias have another shape.
     """
     input = tensor("layer_norm", "input", input)
-    axes, shape = sizes("layer_norm", "normalized_shape", normalized_shape), input.shape
-    if not axes or shape[-len(axes) :] != axes:
-        raise ShapeError(
-            f"[layer_norm] input is {shape}, normalized_shape is {axes}: the last axes must be those"
-        )
-    for name, given in (("weight", weight), ("bias", bias)):
-        if given is not None and tensor("layer_norm", name, given).shape != axes:
-            raise ShapeError(
-                f"[layer_norm] {name} is {given.shape}, normalized_shape is {axes}: must be equal"
-            )
+    shape, axes = input.shape, _last_axes("layer_norm", input, normalized_shape, weight=weight, bias=bias)
     if weight is None and bias is not None:
         weight = _core.ones(axes, dtype=input.dtype)
     if len(axes) == 1:
@@ -252,12 +286,52 @@ def layer_norm(
     return _core.reshape(_layer_norm(rows, weight, bias, eps=eps)[0], shape)
 
 
-def probability(op: str, p: float) -> float:
-    """Give an argument that must be a probability, or raise."""
-    given = number(op, "p", p)
-    if not 0.0 <= given <= 1.0:
-        raise ValueError(f"[{op}] p is {given}; it must be between 0 and 1")
-    return given
+def _last_axes(
+    op: str, input: Tensor, normalized_shape: int | Sequence[int], **given: Tensor | None
+) -> tuple[int, ...]:
+    """Give the sizes of the axes to normalise over, or raise."""
+    axes, shape = sizes(op, "normalized_shape", normalized_shape), input.shape
+    if not axes or shape[-len(axes) :] != axes:
+        raise ShapeError(f"[{op}] input is {shape}, normalized_shape is {axes}: the last axes must be those")
+    for name, factor in given.items():
+        if factor is not None and tensor(op, name, factor).shape != axes:
+            raise ShapeError(f"[{op}] {name} is {factor.shape}, normalized_shape is {axes}: must be equal")
+    return axes
+
+
+def rms_norm(
+    input: Tensor,
+    normalized_shape: int | Sequence[int],
+    weight: Tensor | None = None,
+    eps: float | None = None,
+) -> Tensor:
+    """Divide by the root of the mean square over the last axes: x / sqrt(mean(x²) + eps) * weight.
+
+    Parameters
+    ----------
+    input : Tensor, floats, shape (..., *normalized_shape)
+    normalized_shape : int or sequence of int
+        The last axes, which count as one.
+    weight : Tensor, shape normalized_shape, optional
+        1 if left out.
+    eps : float, optional
+        If left out, what separates 1 from the next number of the input's dtype.
+
+    Raises
+    ------
+    ShapeError
+        If the input's last axes are not `normalized_shape`, or weight has another shape.
+
+    Notes
+    -----
+    Source: Zhang and Sennrich (2019), arXiv:1910.07467.
+    """
+    op = "rms_norm"
+    input = floats(op, "input", input)
+    axes = tuple(range(-len(_last_axes(op, input, normalized_shape, weight=weight)), 0))
+    least = finfo(input.dtype).eps if eps is None else number(op, "eps", eps)
+    made = input * _core.rsqrt(_core.mean(_core.square(input), axes, keepdim=True) + least)
+    return made if weight is None else made * weight
 
 
 @formula(_core.ops.pad)
@@ -288,70 +362,6 @@ def pad(
         If an axis is too short for a border that is made of it.
     """
     return _core.ops.pad(input, pad, mode, value)
-
-
-def embedding(
-    input: Tensor,
-    weight: Tensor,
-    padding_idx: int | None = None,
-    max_norm: float | None = None,
-    norm_type: float = 2.0,
-    scale_grad_by_freq: bool = False,
-    sparse: bool = False,
-) -> Tensor:
-    """Give the rows of a table at some numbers: weight[input].
-
-    Parameters
-    ----------
-    input : Tensor, integers, any shape
-    weight : Tensor, shape (rows, ...)
-    padding_idx : int, optional
-        A row whose gradient is 0.
-    max_norm : float, optional
-        Rows that are looked up and longer are made so short first, in place.
-    norm_type : float, default 2
-        The p of that norm.
-    scale_grad_by_freq : bool
-        Refused where it is True: divide the loss of each row instead.
-    sparse : bool
-        Taken for PyTorch's sake; gradients of tables are updated row by row where that pays.
-
-    Returns
-    -------
-    Tensor, shape input.shape + weight.shape[1:]
-
-    Raises
-    ------
-    IndexError
-        If a number is not among the rows.
-    ValueError
-        If `padding_idx` is not, or `scale_grad_by_freq` is given.
-    """
-    op = "embedding"
-    input, weight = tensor(op, "input", input), tensor(op, "weight", weight)
-    if flag(op, "scale_grad_by_freq", scale_grad_by_freq):
-        raise ValueError(f"[{op}] scale_grad_by_freq is not supported: divide the loss of each row instead")
-    flag(op, "sparse", sparse)
-    input = input if input.dtype == _core.int64 else _core.cast(input, _core.int64)
-    if max_norm is not None:
-        _shorten(input, weight, number(op, "max_norm", max_norm), number(op, "norm_type", norm_type))
-    made = _core.index_rows(weight, input)
-    if padding_idx is None:
-        return made
-    rows, row = weight.shape[0], whole(op, "padding_idx", padding_idx, None)
-    if not -rows <= row < rows:
-        raise ValueError(f"[{op}] padding_idx is {row}, weight has {rows} rows")
-    padding = _core.reshape(input == row % rows, (*input.shape, *[1] * (weight.ndim - 1)))
-    return _core.where(padding, made.detach(), made)
-
-
-def _shorten(input: Tensor, weight: Tensor, most: float, p: float) -> None:
-    """Shorten those rows of a table that are looked up and longer."""
-    with _core.no_grad():
-        norm = length(weight, p, 1, True)
-        used = _core.sum(_core.reshape(input, (-1, 1)) == _core.arange(weight.shape[0]), 0) > 0
-        long = (norm > most) & _core.reshape(used, (-1, 1))
-        weight.copy_(_core.where(long, weight * (most / (norm + 1e-7)), weight))
 
 
 if not TYPE_CHECKING:  # checkers of types know what is there

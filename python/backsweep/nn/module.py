@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
-
-import numpy as np
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from backsweep import _core
 from backsweep._arguments import flag
 from backsweep._compile import compile_in_place, compiled_copy
 from backsweep._core import Buffer, DTypeError, GraphError, Parameter, ShapeError, Tensor
-from backsweep._device import no_cuda
+from backsweep._device import check_device, no_cuda
 from backsweep._recompute import recompute_calls_of
 from backsweep._structure import ABSENT, Structure
 from backsweep._watch import watch_modules
+from backsweep.nn import _hooks
+from backsweep.nn._state import Stateful
+from backsweep.nn._walks import Walks
+from backsweep.nn.parameter import UninitializedParameter, is_lazy
 
 __all__ = ["Buffer", "Module", "Parameter"]
 
 M = TypeVar("M", bound="Module")
 
 _TABLES = ("_parameters", "_buffers", "_modules")
-_RESERVED = {"training", "_transient", "_structure", *_TABLES}
+_RESERVED = {"training", "_transient", "_structure", "_hooks", *_TABLES}
 
 
-class IncompatibleKeys(NamedTuple):
-    """What `Module.load_state_dict` could not match."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
-
-
-class Module:
+class Module(Walks, Stateful):
     """A network or a layer: parameters, buffers and child modules under names, and a `forward`.
 
     Parameters, buffers and modules register themselves when they are set as attributes. The names, the keys
@@ -58,7 +52,13 @@ class Module:
 
     def __init__(self) -> None:
         self.__dict__.update(
-            training=True, _parameters={}, _buffers={}, _modules={}, _transient=set(), _structure=Structure()
+            training=True,
+            _parameters={},
+            _buffers={},
+            _modules={},
+            _transient=set(),
+            _structure=Structure(),
+            _hooks=None,
         )
 
     if TYPE_CHECKING:  # what register_parameter, register_buffer and register_module add
@@ -70,9 +70,11 @@ class Module:
         raise NotImplementedError(f"[{type(self).__name__}] has no forward method")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Give what `forward` gives; errors in it name this module's path."""
+        """Give what `forward` gives, hooks around it; errors in it name this module's path."""
         try:
-            return self.forward(*args, **kwargs)
+            if self._hooks is None and not _hooks.EVERYWHERE:
+                return self.forward(*args, **kwargs)
+            return _hooks.call(self, args, kwargs)
         except (ShapeError, DTypeError, GraphError) as error:
             _add_path(error, self)
             raise
@@ -82,7 +84,7 @@ class Module:
     def __setattr__(self, name: str, value: Any) -> None:
         if "_modules" not in self.__dict__:
             raise AttributeError(f"[{type(self).__name__}] call super().__init__() before setting `{name}`")
-        if isinstance(value, Parameter):
+        if isinstance(value, (Parameter, UninitializedParameter)):
             self._register("_parameters", name, value)
         elif isinstance(value, Module):
             self._register("_modules", name, value)
@@ -118,7 +120,7 @@ class Module:
     def _table_of(self, name: str) -> str | None:
         return next((table for table in _TABLES if name in self.__dict__[table]), None)
 
-    def _register(self, table: str, name: str, value: Parameter | Buffer | Module | None) -> None:
+    def _register(self, table: str, name: str, value: Any) -> None:
         if not name or "." in name:
             raise ValueError(
                 f"[{type(self).__name__}] {name!r} is no name for a {table[1:-1]}: it must have no dots"
@@ -173,149 +175,7 @@ class Module:
 
     add_module = register_module
 
-    # ---- Walks ---------------------------------------------------------------------------------------------
-
-    def named_children(self) -> Iterator[tuple[str, Module]]:
-        """Give each child module once, with its name."""
-        seen: set[int] = set()
-        for name, module in self._modules.items():
-            if module is not None and id(module) not in seen:
-                seen.add(id(module))
-                yield name, module
-
-    def children(self) -> Iterator[Module]:
-        """Give each child module once."""
-        return (module for _, module in self.named_children())
-
-    def named_modules(
-        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Module]]:
-        """Give this module and all below it, parents first, with their paths."""
-        memo = set() if memo is None else memo
-        if self in memo:
-            return
-        if remove_duplicate:
-            memo.add(self)
-        yield prefix, self
-        for name, module in self._modules.items():
-            if module is not None:
-                path = f"{prefix}.{name}" if prefix else name
-                yield from module.named_modules(memo, path, remove_duplicate)
-
-    def modules(self) -> Iterator[Module]:
-        """Give this module and all below it, parents first."""
-        seen: set[Module] = set()
-        to_visit: list[Module | None] = [self]
-        while to_visit:
-            module = to_visit.pop()
-            if module is not None and module not in seen:
-                seen.add(module)
-                yield module
-                to_visit.extend(reversed(module._modules.values()))
-
-    def named_parameters(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Parameter]]:
-        """Give each parameter once, with its path."""
-        return self._named("_parameters", prefix, recurse, remove_duplicate)
-
-    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """Give each parameter once."""
-        seen: set[int] = set()
-        for module in self.modules() if recurse else (self,):
-            for parameter in module._parameters.values():
-                if parameter is not None and id(parameter) not in seen:
-                    seen.add(id(parameter))
-                    yield parameter
-
-    def named_buffers(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Buffer]]:
-        """Give each buffer once, with its path."""
-        return self._named("_buffers", prefix, recurse, remove_duplicate)
-
-    def buffers(self, recurse: bool = True) -> Iterator[Buffer]:
-        """Give each buffer once."""
-        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
-
-    def _named(self, table: str, prefix: str, recurse: bool, once: bool) -> Iterator[tuple[str, Any]]:
-        modules = self.named_modules(prefix=prefix, remove_duplicate=once) if recurse else [(prefix, self)]
-        seen: set[int] = set()
-        for path, module in modules:
-            for name, value in module.__dict__[table].items():
-                if value is not None and not (once and id(value) in seen):
-                    seen.add(id(value))
-                    yield (f"{path}.{name}" if path else name), value
-
-    def get_submodule(self, target: str) -> Module:
-        """Give the module at a path such as "encoder.layers.0"; "" is this module."""
-        module: Module | None = self
-        for name in target.split(".") if target else []:
-            module = module._modules.get(name) if module is not None else None
-        if module is None:
-            raise AttributeError(f"[{type(self).__name__}] has no module at {target!r}")
-        return module
-
-    # ---- State ---------------------------------------------------------------------------------------------
-
-    def state_dict(self, *, prefix: str = "") -> OrderedDict[str, Tensor]:
-        """Give all parameters and persistent buffers under their paths, with PyTorch's keys.
-
-        The values are those of now: later training does not change them.
-        """
-        slots = self._state_slots()
-        return OrderedDict((prefix + path, slot._snapshot()) for path, slot in slots.items())
-
-    def _state_slots(self) -> dict[str, Parameter | Buffer]:
-        slots: dict[str, Parameter | Buffer] = {}
-        for path, module in self.named_modules(remove_duplicate=False):
-            for name, slot in (*module._parameters.items(), *module._buffers.items()):
-                if slot is not None and name not in module._transient:
-                    slots[f"{path}.{name}" if path else name] = slot
-        return slots
-
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
-        """Write values into the parameters and buffers; nothing is written if anything does not fit.
-
-        Parameters
-        ----------
-        state_dict : mapping of str to Tensor or numpy.ndarray
-            As `state_dict`, `bs.load` or PyTorch gives it. Values are cast to the dtype of what they fill.
-        strict : bool, default True
-            Whether missing and unexpected keys are errors.
-
-        Returns
-        -------
-        IncompatibleKeys
-            `missing_keys` and `unexpected_keys`, both lists of str.
-
-        Raises
-        ------
-        ShapeError
-            If a value's shape is not that of the parameter.
-        RuntimeError
-            If keys are missing or unexpected, and `strict`.
-        """
-        slots = self._state_slots()
-        missing = [key for key in slots if key not in state_dict]
-        unexpected = [key for key in state_dict if key not in slots]
-        where = f"[load_state_dict] {type(self).__name__}"
-        if strict and (missing or unexpected):
-            parts = [f"missing keys {missing}"] * bool(missing) + [f"unexpected keys {unexpected}"] * bool(
-                unexpected
-            )
-            raise RuntimeError(f"{where}: {' and '.join(parts)}; strict=False ignores them")
-        values = {key: _as_tensor(state_dict[key], slot) for key, slot in slots.items() if key in state_dict}
-        wrong = [
-            f"{key} is {value.shape}, the model has {slots[key].shape}"
-            for key, value in values.items()
-            if value.shape != slots[key].shape
-        ]
-        if wrong:
-            raise ShapeError(f"{where}: {'; '.join(wrong)}")
-        for key, value in values.items():
-            slots[key].copy_(value)
-        return IncompatibleKeys(missing, unexpected)
+    # ---- Dtypes ----------------------------------------------------------------------------------------
 
     def to(self: M, *args: Any, **kwargs: Any) -> M:
         """Give all floating parameters and buffers another dtype: to(dtype), to(device, dtype), to(tensor).
@@ -329,10 +189,28 @@ class Module:
         dtype = kinds.pop()
         if not dtype.is_floating_point:
             raise DTypeError(f"[to] a module can become floating-point, not {dtype.name}")
-        for slot in (*self.parameters(), *self.buffers()):
-            if slot.dtype.is_floating_point and slot.dtype != dtype:
-                slot._replace(_core.cast(slot.detach(), dtype))
-                self._structure.changed()
+        return self._apply(lambda slot: _core.cast(slot, dtype) if slot.dtype.is_floating_point else slot)
+
+    def _apply(self: M, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> M:
+        """Give each parameter and buffer what `fn` gives for it; a new dtype clears the gradient."""
+        for child in self.children() if recurse else ():
+            child._apply(fn)
+        held: tuple[Any, ...] = (*self._parameters.values(), *self._buffers.values())
+        for slot in held:
+            if isinstance(slot, UninitializedParameter):
+                slot.dtype = fn(_core.zeros(0, dtype=slot.dtype)).dtype
+            elif slot is not None:
+                value = fn(slot.detach())
+                if value.dtype != slot.dtype:
+                    slot._replace(value)
+                    self._structure.changed()
+                elif value is not slot:
+                    slot.copy_(value)
+        return self
+
+    def to_empty(self: M, *, device: Any, recurse: bool = True) -> M:
+        """Give the module: its only device is the CPU, and its memory is there."""
+        check_device("to_empty", device)
         return self
 
     def cpu(self: M) -> M:
@@ -386,7 +264,8 @@ class Module:
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Clear the gradients of all parameters: to None, or to zeros (frozen ones: to None)."""
         for p in self.parameters():
-            p.grad = None if set_to_none or not p.requires_grad else _core.zeros_like(p)
+            if not is_lazy(p):
+                p.grad = None if set_to_none or not p.requires_grad else _core.zeros_like(p)
 
     def apply(self: M, fn: Callable[[Module], object]) -> M:
         """Call `fn` with every module below this one and last with this one."""
@@ -399,6 +278,7 @@ class Module:
         made = type(self).__new__(type(self))
         own: dict[str, Any] = {table: dict(self.__dict__[table]) for table in _TABLES}
         own |= {"_transient": set(self._transient), "_structure": Structure(self.training)}
+        own["_hooks"] = None if self._hooks is None else {k: dict(h) for k, h in self._hooks.items()}
         made.__dict__.update(self.__dict__, **own)
         if "forward" in made.__dict__:  # compiled in place, or replaced
             made.__dict__["forward"] = compiled_copy(made.__dict__["forward"], made)
@@ -416,21 +296,28 @@ class Module:
         """Give what `repr` shows inside the brackets."""
         return ""
 
+    def _get_name(self) -> str:
+        return type(self).__name__
+
     def __repr__(self) -> str:
-        name, extra = type(self).__name__, self.extra_repr()
-        children = [f"({key}): {module!r}".replace("\n", "\n  ") for key, module in self._modules.items()]
-        if not children:
+        name, extra = self._get_name(), self.extra_repr()
+        children = [f"({key}): {module!r}" for key, module in self._modules.items()]
+        if not children and "\n" not in extra:
             return f"{name}({extra})"
-        return "\n  ".join([f"{name}({extra}", *children]) + "\n)"
+        lines = [*extra.split("\n")] if extra else []
+        return in_brackets(name, [*lines, *children])
+
+    def __dir__(self) -> list[str]:
+        return sorted(name for name in super().__dir__() if not name[0].isdigit())
+
+
+def in_brackets(name: str, lines: list[str]) -> str:
+    """Give what `repr` shows of a module in several lines."""
+    return "\n  ".join([f"{name}(", *(line.replace("\n", "\n  ") for line in lines)]) + "\n)"
 
 
 watch_modules(Module)
 recompute_calls_of(Module)
-
-
-def _as_tensor(value: Any, slot: Tensor) -> Tensor:
-    tensor = value if isinstance(value, Tensor) else _core.tensor(np.asarray(value))
-    return tensor if tensor.dtype == slot.dtype else _core.cast(tensor, slot.dtype)
 
 
 def _add_path(error: Exception, module: Module) -> None:

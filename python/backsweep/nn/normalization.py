@@ -1,18 +1,19 @@
-"""Normalisation."""
+"""Normalisation of the last axes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from backsweep import _core
-from backsweep._arguments import number, sizes
+from backsweep._arguments import flag, kept, sizes
 from backsweep._core import DType, Parameter, Tensor
+from backsweep._device import DeviceLike
 from backsweep._formula import formula
 from backsweep.nn import functional as F
 from backsweep.nn import init
 from backsweep.nn.module import Module
 
-__all__ = ["LayerNorm"]
+__all__ = ["LayerNorm", "RMSNorm"]
 
 
 @formula(F.layer_norm)
@@ -28,7 +29,9 @@ class LayerNorm(Module):
         Whether there are weight and bias.
     bias : bool, default True
         Whether there is a bias beside the weight.
-    dtype : DType, default float32
+    device : device, optional
+        The CPU.
+    dtype : DType, optional
         float32 or float64.
 
     Attributes
@@ -46,15 +49,17 @@ class LayerNorm(Module):
         eps: float = 1e-5,
         elementwise_affine: bool = True,
         bias: bool = True,
-        *,
-        dtype: DType = _core.float32,
+        device: DeviceLike = None,
+        dtype: DType | None = None,
     ) -> None:
         super().__init__()
         shape = sizes("LayerNorm", "normalized_shape", normalized_shape)
-        self.normalized_shape, self.eps = shape, number("LayerNorm", "eps", eps)
-        self.elementwise_affine = elementwise_affine
-        for name, wanted in (("weight", elementwise_affine), ("bias", elementwise_affine and bias)):
-            self.register_parameter(name, Parameter(_core.zeros(shape, dtype=dtype)) if wanted else None)
+        self.normalized_shape, self.eps = shape, kept("LayerNorm", "eps", eps)
+        self.elementwise_affine = flag("LayerNorm", "elementwise_affine", elementwise_affine)
+        has_bias = flag("LayerNorm", "bias", bias) and self.elementwise_affine
+        for name, wanted in (("weight", self.elementwise_affine), ("bias", has_bias)):
+            made = Parameter(_core.zeros(shape, device=device, dtype=dtype)) if wanted else None
+            self.register_parameter(name, made)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -64,9 +69,69 @@ class LayerNorm(Module):
         if self.bias is not None:
             init.zeros_(self.bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Give x normalised."""
-        return F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+    def forward(self, input: Tensor) -> Tensor:
+        """Give the input normalised."""
+        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        """Give the arguments."""
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, "
+            f"bias={self.bias is not None}"
+        )
+
+
+@formula(F.rms_norm)
+class RMSNorm(Module):
+    """Divides the last axes, which count as one, by the root of their mean square.
+
+    Parameters
+    ----------
+    normalized_shape : int or sequence of int
+        The last axes.
+    eps : float, optional
+        If left out, what separates 1 from the next number of the input's dtype.
+    elementwise_affine : bool, default True
+        Whether there is a weight.
+    device : device, optional
+        The CPU.
+    dtype : DType, optional
+        float32 or float64.
+
+    Attributes
+    ----------
+    weight : Parameter, shape normalized_shape, or None
+        It starts as 1.
+    """
+
+    weight: Parameter | None
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        device: DeviceLike = None,
+        dtype: DType | None = None,
+    ) -> None:
+        super().__init__()
+        self.normalized_shape = sizes("RMSNorm", "normalized_shape", normalized_shape)
+        self.eps = None if eps is None else kept("RMSNorm", "eps", eps)
+        self.elementwise_affine = flag("RMSNorm", "elementwise_affine", elementwise_affine)
+        made = None
+        if self.elementwise_affine:
+            made = Parameter(_core.zeros(self.normalized_shape, device=device, dtype=dtype))
+        self.register_parameter("weight", made)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set the weight to 1."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Give the input normalised."""
+        return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self) -> str:
         """Give the arguments."""

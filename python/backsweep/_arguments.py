@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import index
 from typing import Any, TypeVar
 
@@ -11,7 +11,7 @@ import numpy as np
 from backsweep import _core
 from backsweep._core import DTypeError, Tensor
 
-__all__ = ["flag", "floats", "kept", "number", "one_of", "shown", "sizes", "tensor", "whole"]
+__all__ = ["entries", "flag", "floats", "kept", "number", "one_of", "shown", "sizes", "tensor", "whole"]
 
 
 W = TypeVar("W", bound=str)
@@ -60,6 +60,16 @@ def one_of(op: str, name: str, value: W, allowed: Sequence[W]) -> W:
         return value
     words = ", ".join(f'"{word}"' for word in allowed[:-1])
     raise ValueError(f'[{op}] {name} is {shown(value)}; it must be {words} or "{allowed[-1]}"')
+
+
+def entries(op: str, name: str, value: Any) -> list[tuple[Any, Any]]:
+    """Give an argument that must be a dict, or what has `items`, or pairs, as pairs, or raise."""
+    given = value.items() if hasattr(value, "items") and not isinstance(value, type) else value
+    if isinstance(given, Iterable) and not isinstance(given, (str, Tensor)):
+        pairs = list(given)
+        if all(isinstance(pair, Sequence) and len(pair) == 2 for pair in pairs):
+            return [(key, item) for key, item in pairs]
+    raise TypeError(f"[{op}] {name} is {shown(value)}; it must be a dict, or pairs of names and values")
 
 
 def sizes(op: str, name: str, value: Any) -> tuple[int, ...]:

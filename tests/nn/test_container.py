@@ -89,7 +89,7 @@ def test_module_dict() -> None:
     assert list(heads) == ["b", "d", "e"]
     heads.clear()
     assert len(heads) == 0 and not list(heads.items())
-    with pytest.raises(TypeError, match="dict of modules"):
+    with pytest.raises(TypeError, match="must be a dict"):
         heads.update(3)  # type: ignore[arg-type]
 
 

@@ -17,7 +17,6 @@ KNOWN: dict[str, str] = {
     "lu": "with get_infos a plain tuple",
     "nextafter": "not differentiable",
     "nn.functional.ctc_loss": "second derivatives, which PyTorch refuses",
-    "nn.functional.embedding": "scale_grad_by_freq is refused",
     "nn.functional.gaussian_nll_loss": "a target without axes does not broadcast",
     "nn.functional.multi_margin_loss": "a vector of scores has a target without axes, not a vector of one",
     "nn.functional.pad[replicate_negative]": "what is cut away to nothing has no border to repeat",

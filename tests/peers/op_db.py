@@ -259,6 +259,7 @@ REORDERED: dict[str, Callable[[Given], tuple[Any, ...]]] = {
     "polygamma": lambda g: (g.args[0], g.input),
     "special.polygamma": lambda g: (g.args[0], g.input),
     "nn.functional.embedding": lambda g: (g.args[0], g.input),
+    "nn.functional.embedding_bag": lambda g: (g.args[0], g.input, *g.args[1:]),
 }
 # What PyTorch tests is another function, made of the one of that name; or complex numbers alone.
 LEFT_OUT = {"linalg.pinv[singular]", "linalg.lstsq[grad_oriented]", "linalg.eig", "linalg.eigvals"}

@@ -14,7 +14,7 @@ from backsweep._structure import EVERY_MODULE, Structure
 if TYPE_CHECKING:
     from backsweep.nn.module import Module
 
-__all__ = ["EVERYWHERE", "Hooked", "RemovableHandle", "call", "register_everywhere"]
+__all__ = ["EVERYWHERE", "Hooked", "RemovableHandle", "call_with_hooks", "register_everywhere"]
 
 
 class Hook(NamedTuple):
@@ -187,7 +187,7 @@ class Hooked:
 # ---- Calls -------------------------------------------------------------------------------------------------
 
 
-def call(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def call_with_hooks(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call `forward` with all hooks around it."""
     output, called = None, set()
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from backsweep._arguments import shown, whole
+from backsweep._arguments import entries, shown, whole
 from backsweep.nn.module import Module, in_brackets
 
 __all__ = ["ModuleDict", "ModuleList", "Residual", "Sequential"]
@@ -232,11 +232,7 @@ class ModuleDict(Module):
 
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
         """Add or replace entries."""
-        given: object = modules
-        if not isinstance(given, (Mapping, ModuleDict, Iterable)) or isinstance(given, str):
-            raise TypeError(f"[ModuleDict] modules is {shown(given)}; it must be a dict of modules")
-        pairs: Any = given.items() if isinstance(given, (Mapping, ModuleDict)) else given
-        for key, module in pairs:
+        for key, module in entries("ModuleDict", "modules", modules):
             self[key] = module
 
 

@@ -13,7 +13,7 @@ from backsweep._device import check_device, no_cuda
 from backsweep._recompute import recompute_calls_of
 from backsweep._structure import ABSENT, Structure
 from backsweep._watch import watch_modules
-from backsweep.nn import _hooks
+from backsweep.nn._hooks import EVERYWHERE, call_with_hooks
 from backsweep.nn._state import Stateful
 from backsweep.nn._walks import Walks
 from backsweep.nn.parameter import UninitializedParameter, is_lazy
@@ -72,9 +72,9 @@ class Module(Walks, Stateful):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Give what `forward` gives, hooks around it; errors in it name this module's path."""
         try:
-            if self._hooks is None and not _hooks.EVERYWHERE:
+            if self._hooks is None and not EVERYWHERE:
                 return self.forward(*args, **kwargs)
-            return _hooks.call(self, args, kwargs)
+            return call_with_hooks(self, args, kwargs)
         except (ShapeError, DTypeError, GraphError) as error:
             _add_path(error, self)
             raise

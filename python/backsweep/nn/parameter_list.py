@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, KeysView, Mapping
+from operator import itemgetter
 from typing import Any, TypeVar
 
-from backsweep._arguments import shown, whole
+from backsweep._arguments import entries, shown, whole
 from backsweep._core import Parameter, Tensor
 from backsweep.nn.module import Module
 
@@ -175,12 +176,9 @@ class ParameterDict(Module):
 
     def update(self, parameters: Mapping[str, Any] | Iterable[tuple[str, Any]] | ParameterDict) -> None:
         """Add or replace entries; those of a plain dict in the order of their keys, as in PyTorch."""
-        given: Any = parameters
-        if not isinstance(given, (Mapping, ParameterDict, Iterable)) or isinstance(given, (str, Tensor)):
-            raise TypeError(f"[ParameterDict] parameters is {shown(given)}; it must be a dict")
-        if type(given) is dict:
-            given = sorted(given.items())
-        for key, value in given.items() if isinstance(given, (Mapping, ParameterDict)) else given:
+        pairs = entries("ParameterDict", "parameters", parameters)
+        given: object = parameters
+        for key, value in sorted(pairs, key=itemgetter(0)) if type(given) is dict else pairs:
             self[key] = value
 
     def __or__(self, other: ParameterDict) -> ParameterDict:

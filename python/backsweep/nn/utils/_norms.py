@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from backsweep import _core
+from backsweep._arguments import whole
 from backsweep._core import ShapeError, Tensor
 from backsweep.linalg import vector_norm
 
-__all__ = ["axis_of", "matrix_of", "norm_except"]
+__all__ = ["axis_of", "matrix_of", "norm_except", "rows_axis"]
 
 
 def axis_of(op: str, weight: Tensor, dim: int) -> int:
@@ -30,3 +31,10 @@ def matrix_of(weight: Tensor, axis: int) -> Tensor:
     order = [axis, *(d for d in range(weight.ndim) if d != axis)]
     turned = _core.permute(weight, order) if axis else weight
     return _core.reshape(turned, (weight.shape[axis], -1))
+
+
+def rows_axis(op: str, module: object, dim: int | None) -> int:
+    """Give the axis of a weight along which outputs go."""
+    if dim is None:
+        return int(type(module).__name__.startswith("ConvTranspose"))
+    return whole(op, "dim", dim, None)

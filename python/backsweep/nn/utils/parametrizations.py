@@ -11,7 +11,7 @@ from backsweep._dtypes import finfo
 from backsweep.linalg._names import geqrf, matrix_exp
 from backsweep.nn import functional as F
 from backsweep.nn.module import Module
-from backsweep.nn.utils._norms import axis_of, matrix_of, norm_except
+from backsweep.nn.utils._norms import axis_of, matrix_of, norm_except, rows_axis
 from backsweep.nn.utils.parametrize import register_parametrization
 
 __all__ = ["orthogonal", "spectral_norm", "weight_norm"]
@@ -168,13 +168,6 @@ def spectral_norm(
     axis = axis_of(op, weight, rows_axis(op, module, dim))
     times, least = whole(op, "n_power_iterations", n_power_iterations), number(op, "eps", eps)
     return register_parametrization(module, name, _SpectralNorm(weight, times, axis, least))
-
-
-def rows_axis(op: str, module: Module, dim: int | None) -> int:
-    """Give the axis of a weight along which outputs go."""
-    if dim is None:
-        return int(type(module).__name__.startswith("ConvTranspose"))
-    return whole(op, "dim", dim, None)
 
 
 # ---- Orthogonal matrices -----------------------------------------------------------------------------------

@@ -128,6 +128,11 @@ def histogramdd(
     hist : Tensor, shape (n_1, ..., n_d)
     bin_edges : tuple of Tensor
         As a named tuple.
+
+    Raises
+    ------
+    ShapeError
+        If input is not (..., d), or there is not one weight for each point.
     """
     x = floats("histogramdd", "input", input)
     if x.ndim < 2:

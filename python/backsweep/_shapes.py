@@ -81,6 +81,11 @@ def meshgrid(*tensors: Tensor | Sequence[Tensor], indexing: Literal["ij", "xy"] 
     -------
     tuple of Tensor, shape (n_0, n_1, ...)
         Views: element [i, j, ...] of result k is element i, j, ... of tensor k.
+
+    Raises
+    ------
+    ShapeError
+        If a tensor has more than one axis.
     """
     one_of("meshgrid", "indexing", indexing, ("ij", "xy"))
     given = _all("meshgrid", tensors)
@@ -121,6 +126,11 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     Returns
     -------
     Tensor, shape (choices, r)
+
+    Raises
+    ------
+    ShapeError
+        If input has not one axis.
     """
     if input.ndim != 1:
         raise ShapeError(f"[combinations] input is {tuple(input.shape)}: elements are chosen of a vector")
@@ -137,7 +147,13 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
 
 
 def block_diag(*tensors: Tensor | Sequence[Tensor]) -> Tensor:
-    """Give a matrix with matrices along its diagonal and zeros elsewhere; vectors count as rows."""
+    """Give a matrix with matrices along its diagonal and zeros elsewhere; vectors count as rows.
+
+    Raises
+    ------
+    ShapeError
+        If a tensor has more than two axes.
+    """
     given = [_at_least(2, t) for t in _all("block_diag", tensors)]
     width = sum(t.shape[1] for t in given)
     rows, left = [], 0
@@ -215,6 +231,11 @@ def tensor_split(
     Returns
     -------
     tuple of Tensor
+
+    Raises
+    ------
+    ShapeError
+        If input has no axes.
     """
     if isinstance(indices_or_sections, Tensor):
         indices_or_sections = cast(int | list[int], indices_or_sections.tolist())
@@ -280,6 +301,13 @@ def repeat_interleave(
     Returns
     -------
     Tensor
+
+    Raises
+    ------
+    ShapeError
+        If there is neither one repeat nor one for each element of the axis.
+    ValueError
+        If a repeat is negative.
     """
     if dim is None:
         input, dim = input.flatten(), 0
@@ -325,6 +353,11 @@ def diff(
     -------
     Tensor
         n positions shorter.
+
+    Raises
+    ------
+    ShapeError
+        If input has no axes.
     """
     parts = [t for t in (prepend, input, append) if t is not None]
     x = _core.cat(parts, dim) if len(parts) > 1 and n != 0 else input
@@ -411,6 +444,11 @@ def cov(
     Returns
     -------
     Tensor, shape (variables, variables), or () of one variable
+
+    Raises
+    ------
+    ShapeError
+        If input has more than two axes, or there is not one weight for each observation.
     """
     if input.ndim > 2:
         raise ShapeError(f"[cov] input is {tuple(input.shape)}: variables are rows of a matrix")

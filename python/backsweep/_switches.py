@@ -52,7 +52,13 @@ def is_deterministic_algorithms_warn_only_enabled() -> bool:
 
 
 def set_deterministic_debug_mode(debug_mode: int | str) -> None:
-    """Take 0, 1 or 2, or "default", "warn" or "error": `use_deterministic_algorithms` in other words."""
+    """Take 0, 1 or 2, or "default", "warn" or "error": `use_deterministic_algorithms` in other words.
+
+    Raises
+    ------
+    RuntimeError
+        If it is another word or number.
+    """
     words = ("default", "warn", "error")
     given: object = debug_mode
     if isinstance(given, str):

@@ -11,7 +11,7 @@ def is_available() -> bool:
 
 
 def device_count() -> int:
-    """Give 0."""
+    """Give 0: there is no GPU."""
     return 0
 
 

@@ -29,7 +29,13 @@ class UnpackedDualTensor(NamedTuple):
 
 
 def enter_dual_level() -> int:
-    """Begin a level; gives its number."""
+    """Begin a level; gives its number.
+
+    Raises
+    ------
+    RuntimeError
+        If a level has begun already.
+    """
     if _levels:
         raise RuntimeError("[forward_ad] Nested forward mode AD is not supported at the moment")
     _levels.append([])
@@ -37,7 +43,13 @@ def enter_dual_level() -> int:
 
 
 def exit_dual_level(*, level: int | None = None) -> None:
-    """End the level: its dual numbers have no tangents any more."""
+    """End the level: its dual numbers have no tangents any more.
+
+    Raises
+    ------
+    RuntimeError
+        If the level is not the last one.
+    """
     if not _levels or (level is not None and level != len(_levels) - 1):
         raise RuntimeError("[forward_ad] Trying to exit a forward AD level that was not the last one")
     _levels.pop()
@@ -54,7 +66,15 @@ def dual_level() -> Iterator[int]:
 
 
 def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> Tensor:
-    """Give a tensor of the same value that carries a tangent, of its shape and dtype, in the level."""
+    """Give a tensor of the same value that carries a tangent, of its shape and dtype, in the level.
+
+    Raises
+    ------
+    RuntimeError
+        If no level has begun.
+    ValueError
+        If the two are not floating-point tensors of one dtype and shape.
+    """
     del level
     if not _levels:
         raise RuntimeError(

@@ -237,6 +237,11 @@ def hessian(
     """Give the second derivatives of `func`, which gives a single number: input.shape + input.shape.
 
     Of several inputs there is a tuple of tuples. Arguments are those of `jacobian`.
+
+    Raises
+    ------
+    ValueError
+        If the strategy is none of "forward-mode" and "reverse-mode".
     """
     if outer_jacobian_strategy not in ("forward-mode", "reverse-mode"):
         raise ValueError(

@@ -15,7 +15,7 @@ def is_available() -> bool:
 
 
 def device_count() -> int:
-    """Give 1."""
+    """Give 1: all processors are one device."""
     return 1
 
 

@@ -50,7 +50,7 @@ def is_bf16_supported(including_emulation: bool = True) -> bool:
 
 
 def device_count() -> int:
-    """Give 0."""
+    """Give 0: there is no GPU."""
     return 0
 
 

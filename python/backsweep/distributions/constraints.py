@@ -137,6 +137,8 @@ class _Bounded(Constraint):
 
 
 class _GreaterThan(_Bounded):
+    """Numbers greater than `lower_bound`."""
+
     def __init__(self, lower_bound: Any) -> None:
         super().__init__(lower_bound=lower_bound)
 
@@ -145,11 +147,15 @@ class _GreaterThan(_Bounded):
 
 
 class _GreaterThanEq(_GreaterThan):
+    """Numbers not less than `lower_bound`."""
+
     def check(self, value: Tensor) -> Tensor:
         return value >= self._bounds["lower_bound"]
 
 
 class _LessThan(_Bounded):
+    """Numbers less than `upper_bound`."""
+
     def __init__(self, upper_bound: Any) -> None:
         super().__init__(upper_bound=upper_bound)
 
@@ -158,6 +164,8 @@ class _LessThan(_Bounded):
 
 
 class _Interval(_Bounded):
+    """Numbers from `lower_bound` to `upper_bound`, with both."""
+
     def __init__(self, lower_bound: Any, upper_bound: Any) -> None:
         super().__init__(lower_bound=lower_bound, upper_bound=upper_bound)
 
@@ -166,11 +174,15 @@ class _Interval(_Bounded):
 
 
 class _HalfOpenInterval(_Interval):
+    """Numbers from `lower_bound` to `upper_bound`, without the latter."""
+
     def check(self, value: Tensor) -> Tensor:
         return (value >= self._bounds["lower_bound"]) & (value < self._bounds["upper_bound"])
 
 
 class _IntegerInterval(_Interval):
+    """Integers from `lower_bound` to `upper_bound`, with both."""
+
     is_discrete = True
 
     def check(self, value: Tensor) -> Tensor:
@@ -206,6 +218,8 @@ class _OneHot(Constraint):
 
 
 class _Multinomial(Constraint):
+    """Vectors of counts whose sum is `upper_bound`."""
+
     is_discrete = True
     event_dim = 1
 
@@ -331,12 +345,16 @@ class _Parts(Constraint):
 
 
 class _Cat(_Parts):
+    """Values joined along `dim`: of `lengths` elements each in a region of `cseq`."""
+
     def check(self, value: Tensor) -> Tensor:
         parts = value.split(self.lengths, self.dim)
         return _core.cat([c.check(part) for c, part in zip(self.cseq, parts, strict=True)], self.dim)
 
 
 class _Stack(_Parts):
+    """Values stacked along `dim`: each in a region of `cseq`."""
+
     def __init__(self, cseq: Sequence[Any], dim: int = 0) -> None:
         super().__init__(cseq, dim)
 

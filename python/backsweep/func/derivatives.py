@@ -185,6 +185,11 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple
     tuple
         ``(output, vjp_fn)``, with `has_aux` ``(output, vjp_fn, aux)``. `vjp_fn` gives a tuple, one part for
         each of `primals`, and may be called often.
+
+    Raises
+    ------
+    RuntimeError
+        If cotangents are not nested as the output.
     """
     call = Traced("vjp", lambda values: func(*values), primals, has_aux)
 
@@ -378,6 +383,11 @@ def jacfwd(
 
     Arguments and results are those of `jacrev`. `randomness` is accepted: random numbers inside `func` are
     drawn once here.
+
+    Raises
+    ------
+    RuntimeError
+        If `randomness` is another word.
     """
     if randomness not in ("error", "different", "same"):
         raise RuntimeError(
@@ -417,6 +427,11 @@ def hvp(func: Callable[..., Any], primals: Any, tangents: Any) -> Any:
     """Give H v: the derivative of the gradient of `func`, which gives one element, along the tangents v.
 
     Two sweeps back, whatever the number of elements: no Hessian is formed.
+
+    Raises
+    ------
+    RuntimeError
+        If primals and tangents are no tuples of the same form.
     """
     if not isinstance(primals, tuple) or not isinstance(tangents, tuple):
         raise RuntimeError("[hvp] Expected primals and tangents to be tuples, as in hvp(f, (x,), (v,))")

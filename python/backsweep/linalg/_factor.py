@@ -51,13 +51,15 @@ def cholesky(A: Any, *, upper: bool = False) -> Tensor:
     A : Tensor
         (..., n, n), float32 or float64; only one triangle is read.
 
-    Notes ----- The derivative is ½ L⁻ᵀ (P + Pᵀ) L⁻¹, where P is the lower triangle of Lᵀ G, its diagonal
-    halved twice over (I. Murray, *Differentiation of the Cholesky decomposition*, 2016). It needs SciPy.
-
     Raises
     ------
     LinAlgError
         A matrix is not positive definite.
+
+    Notes
+    -----
+    The derivative is ½ L⁻ᵀ (P + Pᵀ) L⁻¹, where P is the lower triangle of Lᵀ G, its diagonal halved twice
+    over (I. Murray, *Differentiation of the Cholesky decomposition*, 2016). It needs SciPy.
     """
     return _cholesky("linalg.cholesky", A, upper)
 
@@ -457,6 +459,8 @@ def lu(A: Any, *, pivot: bool = True) -> _types.linalg_lu:
     ----------
     A : Tensor
         (..., m, n), float32 or float64; L is (..., m, k) and U (..., k, n), k = min(m, n).
+    pivot : bool, default True
+        Whether rows change places; False is refused, as PyTorch does on a CPU.
 
     Notes
     -----

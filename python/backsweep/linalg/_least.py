@@ -143,6 +143,13 @@ def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = No
     solution, residuals, rank, singular_values
         ‖A X - B‖² of each column where m > n, all matrices have rank n, and the driver is not "gelsy", else
         nothing; the rank, int64, but for "gels"; singular values for "gelsd" and "gelss".
+
+    Raises
+    ------
+    ValueError
+        If the driver is none of LAPACK's.
+    ShapeError
+        If A and B have not as many rows.
     """
     name = "linalg.lstsq"
     if driver not in (None, "gelsy", "gels", "gelsd", "gelss"):

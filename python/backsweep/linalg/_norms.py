@@ -59,6 +59,13 @@ def matrix_norm(
     keepdim : bool
     dtype : dtype, optional
         A is cast to it before.
+
+    Raises
+    ------
+    ShapeError
+        If dim does not name two axes.
+    ValueError
+        If the axes are the same, or there is no such norm.
     """
     name = "linalg.matrix_norm"
     x = tensor(name, "A", A)
@@ -107,6 +114,13 @@ def norm(
     """Give `matrix_norm` where dim names two axes (or A is a matrix) and `ord` is given, else `vector_norm`.
 
     Without `ord` it is the root of the sum of all squares.
+
+    Raises
+    ------
+    ShapeError
+        If `ord` is given for more than two axes, and dim is not.
+    ValueError
+        If `ord` is a norm of matrices, and dim names one axis.
     """
     if ord is None:
         return vector_norm(A, 2, dim, keepdim, dtype=dtype)

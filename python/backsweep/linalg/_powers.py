@@ -16,7 +16,13 @@ from backsweep.linalg._units import Array, identity, matrices, scipy_linalg, tur
 
 
 def matrix_power(A: Any, n: int) -> Tensor:
-    """Give Aⁿ of matrices (..., m, m) by repeated squaring; for n < 0 the power of the inverse."""
+    """Give Aⁿ of matrices (..., m, m) by repeated squaring; for n < 0 the power of the inverse.
+
+    Raises
+    ------
+    ShapeError
+        If A is not (..., m, m).
+    """
     a = tensor("linalg.matrix_power", "A", A)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
         raise ShapeError(f"[linalg.matrix_power] A is {a.shape}: it must be (..., m, m)")
@@ -66,6 +72,13 @@ def multi_dot(tensors: Sequence[Any]) -> Tensor:
     tensors : sequence of Tensor
         Matrices; the first and the last may be vectors, a row and a column.
 
+    Raises
+    ------
+    ValueError
+        If there are less than two tensors.
+    ShapeError
+        If one in the middle is no matrix.
+
     Notes
     -----
     The order is found by dynamic programming (T. Cormen et al., *Introduction to algorithms*, 15.2).
@@ -110,7 +123,13 @@ def multi_dot(tensors: Sequence[Any]) -> Tensor:
 
 
 def vecdot(x: Any, y: Any, *, dim: int = -1) -> Tensor:
-    """Give Σ x y along the axis dim; others broadcast."""
+    """Give Σ x y along the axis dim; others broadcast.
+
+    Raises
+    ------
+    ShapeError
+        If the sizes of the axis differ.
+    """
     a, b = tensor("linalg.vecdot", "x", x), tensor("linalg.vecdot", "y", y)
     product = a * b
     if a.ndim == 0 or b.ndim == 0 or a.shape[dim] != b.shape[dim]:
@@ -125,7 +144,13 @@ def diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tens
 
 
 def vander(x: Any, *, N: int | None = None) -> Tensor:
-    """Give the powers x⁰ to x^(N-1) along a new last axis; N is by default the size of the last one."""
+    """Give the powers x⁰ to x^(N-1) along a new last axis; N is by default the size of the last one.
+
+    Raises
+    ------
+    ValueError
+        If x has no axes, or N is less than 1.
+    """
     t = tensor("linalg.vander", "x", x)
     n = t.shape[-1] if N is None and t.ndim else N
     if n is None or n < 1 or t.ndim == 0:
@@ -140,6 +165,13 @@ def tensorinv(A: Any, ind: int = 2) -> Tensor:
     """Invert A as a map: `tensordot(tensorinv(A, ind), B, B.ndim)` solves A X = B.
 
     It maps from its last axes to its first `ind` ones.
+
+    Raises
+    ------
+    ValueError
+        If ind is less than 1.
+    ShapeError
+        If A has not as many elements before axis `ind` as from it on.
     """
     a = tensor("linalg.tensorinv", "A", A)
     if ind <= 0:
@@ -151,7 +183,13 @@ def tensorinv(A: Any, ind: int = 2) -> Tensor:
 
 
 def tensorsolve(A: Any, B: Any, dims: Sequence[int] | None = None) -> Tensor:
-    """Solve tensordot(A, X, X.ndim) = B for X; the axes `dims` of A are moved to its end before."""
+    """Solve tensordot(A, X, X.ndim) = B for X; the axes `dims` of A are moved to its end before.
+
+    Raises
+    ------
+    ShapeError
+        If A, as a matrix, is not square, or does not map to the shape of B.
+    """
     a, b = tensor("linalg.tensorsolve", "A", A), tensor("linalg.tensorsolve", "B", B)
     if dims is not None:
         last = [d % a.ndim for d in dims]
@@ -174,6 +212,11 @@ def householder_product(A: Any, tau: Any) -> Tensor:
         (..., m, n), m ≥ n, as `geqrf` gives it; the result has its shape.
     tau : Tensor
         (..., k), k ≤ n.
+
+    Raises
+    ------
+    ShapeError
+        If A is not (..., m, n), m ≥ n, or tau not (..., k), k ≤ n.
     """
     name = "linalg.householder_product"
     a = matrices(name, "A", A)

@@ -181,6 +181,11 @@ def solve_triangular(
     unitriangular : bool
         The diagonal of A counts as ones, and is not read.
 
+    Raises
+    ------
+    ShapeError
+        If B is not (..., n, k).
+
     Notes
     -----
     With Y = A⁻ᵀ G, the derivative by B is Y and that by A the triangle of -Y Xᵀ. A zero on the diagonal
@@ -320,7 +325,13 @@ def logdet(input: Any) -> Tensor:
 
 @method
 def cholesky_solve(input: Any, input2: Any, upper: bool = False) -> Tensor:
-    """Solve A X = input, where input2 is the factor: A = L Lᵀ (or Lᵀ L, if `upper`)."""
+    """Solve A X = input, where input2 is the factor: A = L Lᵀ (or Lᵀ L, if `upper`).
+
+    Raises
+    ------
+    ShapeError
+        If input is not (..., n, k).
+    """
     ell, b = _pair("cholesky_solve", input2, input)
     if b.ndim < 2:
         raise ShapeError(f"[cholesky_solve] input is {b.shape}: it must be (..., n, k)")

@@ -39,6 +39,11 @@ class Linear(Module):
     weight : Parameter, shape (out_features, in_features)
     bias : Parameter, shape (out_features,), or None
 
+    Raises
+    ------
+    ShapeError
+        If a size is negative.
+
     Notes
     -----
     Input (..., in_features), output (..., out_features). Both parameters start from U(-k, k), k = 1 /

@@ -170,6 +170,11 @@ class MultiMarginLoss(WeightedLoss):
     size_average, reduce : bool, optional
         PyTorch's abandoned words for `reduction`.
     reduction : {"mean", "sum", "none"}, default "mean"
+
+    Raises
+    ------
+    ValueError
+        If p is neither 1 nor 2.
     """
 
     def __init__(
@@ -214,6 +219,11 @@ class TripletMarginLoss(Loss):
     size_average, reduce : bool, optional
         PyTorch's abandoned words for `reduction`.
     reduction : {"mean", "sum", "none"}, default "mean"
+
+    Raises
+    ------
+    ValueError
+        If margin is not above 0.
     """
 
     def __init__(
@@ -259,6 +269,11 @@ class TripletMarginWithDistanceLoss(Loss):
     swap : bool, default False
         Also count the distance between the like and the unlike one.
     reduction : {"mean", "sum", "none"}, default "mean"
+
+    Raises
+    ------
+    ValueError
+        If margin is not above 0.
     """
 
     def __init__(

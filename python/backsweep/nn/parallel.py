@@ -27,6 +27,11 @@ class DataParallel(Module):
     ----------
     module : Module
         The module that is called.
+
+    Raises
+    ------
+    TypeError
+        If module is no Module.
     """
 
     module: Module
@@ -52,7 +57,13 @@ class DataParallel(Module):
 
 
 class DistributedDataParallel(Module):
-    """PyTorch's module for several processes: no object can be made, and none is an instance."""
+    """PyTorch's module for several processes: no object can be made, and none is an instance.
+
+    Raises
+    ------
+    RuntimeError
+        Always: there is one process.
+    """
 
     def __init__(self, module: Any, *args: Any, **kwargs: Any) -> NoReturn:
         raise RuntimeError(

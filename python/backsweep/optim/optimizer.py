@@ -108,6 +108,11 @@ class Optimizer:
     ----------
     param_groups : list of ParamGroup
     state : mapping of Parameter (or leaf) to mapping of str
+
+    Raises
+    ------
+    TypeError
+        If params is no collection of parameters, or of dicts of such.
     """
 
     # What ParamGroup asks of a class whose steps read numbers when they run (one_pass.py).

@@ -77,6 +77,11 @@ def checkpoint_sequential(
         What the first function takes.
     use_reentrant, preserve_rng_state : bool
         As in `checkpoint`.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer functions than segments.
     """
     steps = list(functions)
     if not 1 <= segments <= max(len(steps), 1):

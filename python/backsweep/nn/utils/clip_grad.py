@@ -236,7 +236,7 @@ def _with_gradients(op: str, parameters: Any) -> list[tuple[Tensor, Tensor]]:
 
 
 def tensors_of(op: str, name: str, given: Any) -> list[Tensor]:
-    """Give one tensor or many as a list, or raise."""
+    """Give one tensor or many as a list; TypeError of `op` for its argument `name` if `given` is neither."""
     if isinstance(given, Tensor):
         return [given]
     fix = "pass model.parameters()" if name == "parameters" else "pass a list of tensors"

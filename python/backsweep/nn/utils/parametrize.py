@@ -61,6 +61,13 @@ class ParametrizationList(ModuleList):
     original : Parameter or Buffer
         What the tensor is computed from. `original0`, `original1`, ... where the first module's
         `right_inverse` gives several.
+
+    Raises
+    ------
+    ValueError
+        If there are no modules.
+    DTypeError
+        If `right_inverse` gives another dtype.
     """
 
     original: Parameter | Buffer

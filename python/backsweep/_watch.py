@@ -202,6 +202,8 @@ class Watch:
         else:
             if isinstance(value, (list, tuple, dict, set, frozenset)):
                 self._meet_items(value)
+            elif getattr(type(value), "_compared", False):  # a class of ours whose objects are as users'
+                self._meet_items(vars(value))
             if type(value) not in self._classes and watchable(type(value)):
                 self._meet_class(type(value))
 

@@ -210,6 +210,38 @@ def test_what_is_computed_in_a_program_is_not_kept_outside() -> None:
     close(made.probs.numpy(), [0.26894143, 0.7310586], rtol=1e-6)
 
 
+def test_a_program_sees_what_becomes_of_a_distribution_of_outside() -> None:
+    def run(compiled: Any) -> None:
+        close(compiled().numpy(), made.log_prob(x).numpy(), rtol=1e-6)
+
+    x = bs.ones(2)
+    made: D.Distribution = D.Normal(bs.zeros(2), 1.0)
+    compiled = bs.compile(lambda: made.log_prob(x))
+    run(compiled)
+    made.loc.fill_(3.0)
+    run(compiled)
+    made.loc = bs.ones(2)
+    run(compiled)
+    made = D.Independent(D.Normal(bs.zeros(2), 2.0), 1)
+    run(compiled)
+    made.base_dist.scale = bs.full((2,), 0.1)
+    run(compiled)
+    loc = bs.nn.Parameter(bs.zeros(2))
+    tanh = D.TanhTransform(cache_size=1)
+    x = bs.full((2,), 0.3)
+    made = D.TransformedDistribution(D.Normal(loc, 1.0), [tanh, D.AffineTransform(bs.zeros(2), 2.0)])
+    compiled = bs.compile(lambda: made.log_prob(x))
+    for _ in range(3):
+        run(compiled)
+        tanh(bs.zeros(2))
+        with bs.no_grad():
+            loc += 1
+    programs = len(compiled.programs)
+    made.transforms[1].loc.fill_(0.1)
+    run(compiled)
+    assert programs == 1
+
+
 def test_counts_that_a_program_computes_are_refused() -> None:
     with pytest.raises(bs.GraphError, match=r"\[Binomial\] total_count is computed inside bs.compile"):
         bs.compile(lambda n: D.Binomial(n, 0.5).sample())(bs.tensor(3.0))

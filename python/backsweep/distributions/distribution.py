@@ -49,6 +49,7 @@ class Distribution:
     arg_constraints: Mapping[str, Any] = {}
     support: Any = constraints.dependent
     _validate_args: Any = __debug__
+    _compared = True  # captures rely on what attributes hold (_watch.py)
 
     @staticmethod
     def set_default_validate_args(value: bool) -> None:

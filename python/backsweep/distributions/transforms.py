@@ -49,12 +49,13 @@ class Transform:
     bijective: Any = False
     domain: Any
     codomain: Any
+    _compared = True  # captures rely on what attributes hold (_watch.py)
 
     def __init__(self, cache_size: int = 0) -> None:
         if cache_size not in (0, 1):
             raise ValueError(f"[{type(self).__name__}] cache_size is {cache_size}; it must be 0 or 1")
         self._cache_size = cache_size
-        self._cached: tuple[Tensor | None, Tensor | None] = (None, None)
+        self._last = _Last()
 
     @property
     def event_dim(self) -> int:
@@ -78,22 +79,22 @@ class Transform:
         if cache_size == self._cache_size:
             return self
         made = object.__new__(type(self))
-        vars(made).update(vars(self), _cache_size=cache_size, _cached=(None, None))
+        vars(made).update(vars(self), _cache_size=cache_size, _last=_Last())
         return made
 
     def __call__(self, x: Tensor) -> Tensor:
         """Give f(x); with a cache of 1 the inverse of that very tensor is x, exactly."""
-        last, y = self._cached
-        if y is not None and last is x:
-            return y
+        last = self._last
+        if last.y is not None and last.x is x:
+            return last.y
         y = self._call(x)
         if self._cache_size and not y.is_symbolic:  # what a capture made is of that program alone
-            self._cached = x, y
+            last.x, last.y = x, y
         return y
 
     def _inv_call(self, y: Tensor) -> Tensor:
-        x, last = self._cached
-        return x if x is not None and last is y else self._inverse(y)
+        last = self._last
+        return last.x if last.x is not None and last.y is y else self._inverse(y)
 
     def _call(self, x: Tensor) -> Tensor:
         raise NotImplementedError(f"[{type(self).__name__}] has no _call")
@@ -115,6 +116,16 @@ class Transform:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+class _Last:
+    """The last x and y of a transform with a cache: an object of its own, which captures do not compare."""
+
+    __slots__ = ("x", "y")
+
+    def __init__(self) -> None:
+        self.x: Tensor | None = None
+        self.y: Tensor | None = None
 
 
 class _InverseTransform(Transform):

@@ -62,7 +62,7 @@ def save(obj: Any, f: Path | IO[bytes], metadata: Mapping[str, str] | None = Non
     arrays: dict[str, npt.NDArray[Any]] = {}
     for name, value in tensors.items():
         kind = value.dtype.name
-        if kind not in NAMES or (isinstance(value, Tensor) and not value.is_cpu):
+        if kind not in NAMES:
             raise _core.DTypeError(f"[save] {name!r} is {kind}; it must be one of {', '.join(NAMES)}")
         if kind == "bfloat16":  # which NumPy does not have: its bits
             value = _core.ops.bitcast(_core.asarray(value), dtype=_core.int16)

@@ -173,6 +173,18 @@ def pin_memory(input: Tensor, device: Any = None) -> Tensor:
 
 
 @method
+def is_shared(input: Tensor) -> bool:
+    """Give False: processes share no memory."""
+    return False
+
+
+@method
+def share_memory_(input: Tensor) -> NoReturn:
+    """Raise RuntimeError: processes share no memory."""
+    _device.no_sharing("share_memory_")
+
+
+@method
 def is_pinned(input: Tensor, device: Any = None) -> bool:
     """Give False."""
     return False

@@ -1495,6 +1495,9 @@ class Tensor:
     def is_same_size(self, other: Tensor) -> _bool:
         """Say whether the shapes are the same."""
 
+    def is_shared(self) -> _bool:
+        """Give False: processes share no memory."""
+
     def is_signed(self) -> _bool:
         """Say whether the dtype has negative numbers."""
 
@@ -2455,6 +2458,9 @@ class Tensor:
 
     @property
     def shape(self) -> tuple[_int, ...]: ...
+    def share_memory_(self) -> NoReturn:
+        """Raise RuntimeError: processes share no memory."""
+
     def short(self) -> Tensor:
         """As int16."""
 

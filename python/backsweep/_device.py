@@ -105,6 +105,14 @@ def no_cuda(op: str) -> NoReturn:
     )
 
 
+def no_sharing(op: str) -> NoReturn:
+    """Raise the error of whoever asks for memory that several processes write to."""
+    raise RuntimeError(
+        f"[{op}] processes share no memory: what one trains stays in it. Leave the call out where processes "
+        "only read (multiprocessing.spawn hands them copies), or train in one process: steps use all cores"
+    )
+
+
 def check_device(op: str, given: DeviceLike) -> None:
     """Raise unless a device= argument is None or the CPU."""
     if given is None or (isinstance(given, str) and given == "cpu"):

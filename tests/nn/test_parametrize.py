@@ -147,8 +147,8 @@ def test_wrong_parametrizations() -> None:
         parametrize.register_parametrization(model, "weight", Sum())
     with pytest.raises(bs.DTypeError, match="float32, the parametrization gives float64"):
         parametrize.register_parametrization(model, "weight", Wide())
-    with pytest.raises(ValueError, match="no parameter or buffer 'wieght'"):
-        parametrize.register_parametrization(model, "wieght", Double())
+    with pytest.raises(ValueError, match="no parameter or buffer 'weigh'"):
+        parametrize.register_parametrization(model, "weigh", Double())
     with pytest.raises(TypeError, match="the class Double; it must be a Module"):
         parametrize.register_parametrization(model, "weight", Double)  # type: ignore[arg-type]
     assert type(model) is nn.Linear

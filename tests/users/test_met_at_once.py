@@ -135,6 +135,13 @@ def test_spawn(tmp_path: Any) -> None:
         context.join()
 
 
+def test_memory_is_not_shared() -> None:
+    assert not bs.ones(2).is_shared()
+    for call in (bs.ones(2).share_memory_, nn.Linear(1, 1).share_memory):
+        with pytest.raises(RuntimeError, match="processes share no memory"):
+            call()
+
+
 # ---- Mixed precision ---------------------------------------------------------------------------------------
 
 

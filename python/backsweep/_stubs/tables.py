@@ -361,4 +361,5 @@ SKIPPED = {  # what every class has, or what only the interpreter and copy, pick
         "__text_signature__",
     ),
     *("__delitem__", "__array_ufunc__", "__array_priority__", "__getattribute__", "__weaklistoffset__"),
+    *("__setattr__", "__delattr__", "__dictoffset__"),
 }

@@ -9,7 +9,7 @@ from backsweep import _core
 from backsweep._arguments import flag
 from backsweep._compile import compile_in_place, compiled_copy
 from backsweep._core import Buffer, DTypeError, GraphError, Parameter, ShapeError, Tensor
-from backsweep._device import check_device, no_cuda
+from backsweep._device import check_device, no_cuda, no_sharing
 from backsweep._recompute import recompute_calls_of
 from backsweep._structure import ABSENT, Structure
 from backsweep._watch import watch_modules
@@ -220,6 +220,10 @@ class Module(Walks, Stateful):
     def cuda(self: M, device: Any = None) -> M:
         """Raise RuntimeError: there is no GPU."""
         no_cuda("cuda")
+
+    def share_memory(self: M) -> M:
+        """Raise RuntimeError: processes share no memory."""
+        no_sharing("share_memory")
 
     def float(self: M) -> M:
         """Make all floating parameters and buffers float32."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any, TypeVar
 
 from backsweep import _core
@@ -37,7 +36,7 @@ def skip_init(module_cls: type[M], *args: Any, **kwargs: Any) -> M:
         If `module_cls` is no class of modules.
     """
     given: Any = module_cls
-    if not inspect.isclass(given) or not issubclass(given, Module):
+    if not isinstance(given, type) or not issubclass(given, Module):
         raise TypeError(f"[skip_init] module_cls is {shown(given)}; it must be a class of modules")
     state = get_rng_state()
     try:

@@ -690,7 +690,13 @@ class Tensor:
         """Invert A = L Lᵀ (or Lᵀ L, if `upper`), given by its triangular factor."""
 
     def cholesky_solve(self, input2: Any, upper: _bool = False) -> Tensor:
-        """Solve A X = input, where input2 is the factor: A = L Lᵀ (or Lᵀ L, if `upper`)."""
+        """Solve A X = input, where input2 is the factor: A = L Lᵀ (or Lᵀ L, if `upper`).
+
+        Raises
+        ------
+        ShapeError
+            If input is not (..., n, k).
+        """
 
     def chunk(self, chunks: _int, dim: _int = 0, *, axis: _int = ...) -> tuple[Tensor, ...]:
         """At most `chunks` parts of the axis dim, all of one size (the last may be smaller). Views."""
@@ -801,6 +807,11 @@ class Tensor:
         Returns
         -------
         Tensor, shape (variables, variables), or () of one variable
+
+        Raises
+        ------
+        ShapeError
+            If input has more than two axes, or there is not one weight for each observation.
         """
 
     def cpu(self, memory_format: Any = None) -> Tensor:
@@ -915,6 +926,11 @@ class Tensor:
         -------
         Tensor
             n positions shorter.
+
+        Raises
+        ------
+        ShapeError
+            If input has no axes.
         """
 
     def digamma(self) -> Tensor:
@@ -2284,6 +2300,13 @@ class Tensor:
         Returns
         -------
         Tensor
+
+        Raises
+        ------
+        ShapeError
+            If there is neither one repeat nor one for each element of the axis.
+        ValueError
+            If a repeat is negative.
         """
 
     @property
@@ -2749,6 +2772,11 @@ class Tensor:
         Returns
         -------
         tuple of Tensor
+
+        Raises
+        ------
+        ShapeError
+            If input has no axes.
         """
 
     @overload

@@ -20,14 +20,14 @@ constexpr int kRecapturesBeforeWarning = 8;
 // leaves of the arguments and of what is hidden, where the entry puts tensors elsewhere than into its result.
 py::object run(Entry& entry, std::span<const Tensor> args, std::span<char* const> data,
                const std::vector<py::object>& objects) {
-  const std::shared_ptr<Traced> traced = entry.traced;
   std::vector<Tensor> results;
-  const auto go = [&] { results = traced->carries() ? traced->call(args) : traced->run(data); };
+  const auto go = [&](Traced& traced) { results = traced.carries() ? traced.call(args) : traced.run(data); };
   if (entry.brief) {
-    go();
+    go(*entry.traced);
   } else {
+    const std::shared_ptr<Traced> traced = entry.traced;  // other threads may end the entry meanwhile
     GilRelease release;
-    go();
+    go(*traced);
   }
   if (entry.single && entry.stores.empty()) return py::reinterpret_steal<py::object>(wrap(std::move(results[0])));
   size_t next = 0;

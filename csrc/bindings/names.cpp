@@ -26,6 +26,9 @@ struct Name final : NamedStorage::Reader {
   bool follows = false;  // of a slot: with the history that the slot has
   Ref<Node> symbol;      // the value of the slot of which the handle was made in a capture
 
+  static void* operator new(size_t bytes) { return allocate(bytes); }
+  static void operator delete(void* p, size_t bytes) { deallocate(p, bytes); }
+
   Name(PyTensor* o, Ref<Lineage> l) : owner(o), lineage(std::move(l)) {}
   Name(PyTensor* o, Ref<SymbolLineage> s) : owner(o), symbols(std::move(s)), version(symbols->storage->version) {}
   ~Name() { leave(); }
@@ -58,9 +61,6 @@ Tensor placeholder_of(const Place& place) {
 // The slots of this thread may read as symbols, or as they were.
 bool slots_differ() { return current_capture() || SlotScope::current(); }
 
-// Whether a slot or a gradient holds the value.
-bool is_bound(const NamedStorage& s) { return s.slot || s.cell; }
-
 // The value of a slot or gradient as the thread sees it; empty for a gradient that is none any more.
 Tensor bound_value(const NamedStorage& s) {
   if (s.slot) return s.slot->read();
@@ -92,7 +92,7 @@ Name& link(PyObject* o, Ref<Lineage> lineage, const Tensor& value = {}) {
 // The storage of a tensor whose value a slot or gradient holds; else null.
 Ref<NamedStorage> bound_storage(const PyTensor* p) {
   if (p->slot) return NamedStorage::of(*p->slot);
-  return p->name && p->name->lineage && is_bound(p->name->storage()) ? p->name->lineage->storage : Ref<NamedStorage>();
+  return p->name && p->name->lineage && p->name->storage().bound() ? p->name->lineage->storage : Ref<NamedStorage>();
 }
 
 // The name of a plain tensor, from now on one that may have others beside it.
@@ -128,7 +128,7 @@ Name& name_in_slot(PyObject* o, const char* op) {
   const Tensor t = handle_of(o);
   Name& name = name_of(o);
   NamedStorage& storage = name.storage();
-  if (is_bound(storage)) return name;
+  if (storage.bound()) return name;
   const bool leaf = is_leaf(o) && t.requires_grad();
   if (t.requires_grad() && !(leaf && storage.whole(Place(t))))
     throw GraphError(cat("[", op,
@@ -160,9 +160,9 @@ void check_leaf(PyObject* target, const char* op) {
   const PyTensor* p = as_tensor(target);
   const Name* name = p->name;
   const NamedStorage* storage = name && !name->symbols ? &name->storage() : nullptr;
-  const bool view = name && (name->symbols        ? !!name->symbols->base.node()->cell
-                             : is_bound(*storage) ? !!storage->slot
-                                                  : name->lineage->of_leaf());
+  const bool view = name && (name->symbols      ? !!name->symbols->base.node()->cell
+                             : storage->bound() ? !!storage->slot
+                                                : name->lineage->of_leaf());
   const bool leaf = is_leaf(target) && !(storage && storage->slot);
   if (leaf || view)
     throw GraphError(cat("[", op, "] ", leaf ? "a leaf Variable" : "a view of a leaf Variable",
@@ -214,7 +214,7 @@ void write_at(PyObject* target, const Place& place, Tensor v, const char* op, bo
   check_overlap(place.spec, op);
   if (Slot* slot = slot_of(target)) return write_bound(*NamedStorage::of(*slot), place, std::move(v));
   Name* name = as_tensor(target)->name;
-  if (name && is_bound(name->storage())) return write_bound(name->storage(), place, std::move(v));
+  if (name && name->storage().bound()) return write_bound(name->storage(), place, std::move(v));
   if (current_capture()) return write_bound(name_in_slot(target, op).storage(), place, std::move(v));
   if (v.symbolic()) refuse_captured(op);
   const bool record = recording() && (v.requires_grad() || requires_grad(target));
@@ -280,7 +280,7 @@ void refresh(PyTensor* p) {
     return;
   }
   NamedStorage& storage = name.storage();
-  if (is_bound(storage)) {
+  if (storage.bound()) {
     const bool differ = slots_differ() || (storage.cell && !storage.gradient);
     if (!differ && name.version == storage.version()) return;
     const uint64_t version = storage.version();
@@ -305,6 +305,27 @@ void drop_name(PyTensor* p) {
     if (Gradient* g = p->name->storage().gradient.get(); g && g->object == p) g->object = nullptr;
   delete p->name;
   p->name = nullptr;
+}
+
+Over::Over(PyObject* target) : target_(as_tensor(target)) {
+  const Name* name = target_->name;
+  if (target_->slot || current_capture() ||
+      (name && (name->symbols || name->storage().bound() || name->lineage->has_history())))
+    target_ = nullptr;
+  else if (name)
+    name->storage().let_go();
+}
+
+bool Over::compute(const Op& op, std::span<const Tensor> in, int self, const Attrs* attrs) const {
+  if (!target_) return false;
+  const Output& o = target_->t.out();
+  // The handle's own, and that of the storage.
+  const uint32_t holders = target_->name ? 2 : 1;
+  if (o.value_refs.load(std::memory_order_acquire) != 1 || !o.buffer || o.buffer->release ||
+      o.buffer->refs.load(std::memory_order_acquire) != holders || !apply_over(op, in, self, attrs))
+    return false;
+  if (target_->name) target_->name->storage().written_over();
+  return true;
 }
 
 bool share_storage(PyObject* a, PyObject* b) {
@@ -337,10 +358,9 @@ PyObject* wrap_view(PyObject* base, Tensor view) {
   const bool history = view.requires_grad();
   if (Ref<NamedStorage> storage = bound_storage(b)) {
     const bool needs_grad = requires_grad(base);
-    const Place place(view);
     const Tensor value = slots_differ() ? bound_value(*storage) : Tensor();
     py::object made = owned(wrap(std::move(view)));
-    Name& name = link(made.ptr(), Lineage::make(std::move(storage), place), value);
+    Name& name = link(made.ptr(), Lineage::make(std::move(storage)), value);
     name.follows = (b->slot || b->name->follows) && (history || !needs_grad);
     return made.release().ptr();
   }
@@ -371,28 +391,31 @@ PyObject* wrap_result(Tensor result, std::span<PyObject* const> operands) {
       if (root_of(result) == root_of(unwrap(o))) return wrap_view(o, std::move(result));
       continue;
     }
-    const Ref<Buffer> own = p->slot ? p->slot->buffer() : p->t.out().buffer;
-    if (memory && own.get() == memory) return wrap_view(o, std::move(result));
+    const Buffer* own = p->slot ? p->slot->buffer().get() : p->t.out().buffer.get();
+    if (memory && own == memory) return wrap_view(o, std::move(result));
   }
   return wrap(std::move(result));
 }
 
 PyObject* detached_name(PyObject* o) {
   const PyTensor* p = as_tensor(o);
-  Tensor t = taped(unwrap(o), detached);
   if (is_captured(p)) {
+    Tensor t = taped(unwrap(o), detached);
     if (!p->name && !(p->t.spec().contiguous() && p->t.out().offset == 0)) return wrap(std::move(t));
     SymbolLineage& lineage = *symbol_name_of(o).symbols;
     return wrap_symbol(std::move(t), SymbolLineage::make(lineage.storage, taped(lineage.read(), detached)));
   }
   Ref<NamedStorage> storage = bound_storage(p);
-  const bool bound = static_cast<bool>(storage);
-  if (!bound) storage = name_of(o).lineage->storage;
-  if (bound && t.symbolic()) t.out().offset = p->slot ? 0 : p->t.out().offset;
-  const Place place(t);
-  const Tensor value = bound && slots_differ() ? bound_value(*storage) : Tensor();
+  if (!storage) {
+    PyObject* made = wrap(taped(handle_of(o), detached));
+    link(made, Lineage::make(name_of(o).lineage->storage));
+    return made;
+  }
+  Tensor t = taped(unwrap(o), detached);
+  if (t.symbolic()) t.out().offset = p->slot ? 0 : p->t.out().offset;
+  const Tensor value = slots_differ() ? bound_value(*storage) : Tensor();
   py::object made = owned(wrap(std::move(t)));
-  link(made.ptr(), Lineage::make(std::move(storage), place), value);
+  link(made.ptr(), Lineage::make(std::move(storage)), value);
   return made.release().ptr();
 }
 
@@ -431,10 +454,9 @@ PyObject* grad_name(GradCell& cell) {
   }
   Ref<NamedStorage> storage = NamedStorage::of(cell, symbolic);
   if (!symbolic) t = storage->value();
-  const Place place(t);
   const Tensor value = symbolic ? t : Tensor();
   py::object made = owned(wrap(std::move(t)));
-  Name& name = link(made.ptr(), Lineage::make(std::move(storage), place), value);
+  Name& name = link(made.ptr(), Lineage::make(std::move(storage)), value);
   name.follows = true;
   if (!symbolic) name.storage().gradient->object = made.ptr();
   return made.release().ptr();
@@ -485,7 +507,7 @@ void set_data(PyObject* o, PyObject* value) {
 void renamed(PyObject* o) {
   PyTensor* p = as_tensor(o);
   if (p->name && p->name->symbols) drop_name(p);
-  if (!p->name || is_bound(p->name->storage())) return;
+  if (!p->name || p->name->storage().bound()) return;
   Ref<Lineage> lineage = Lineage::make(p->name->lineage->storage, p->t);
   link(o, std::move(lineage));
 }

@@ -54,6 +54,20 @@ void write_out(PyObject* out, PyObject* result, const char* op);
 // computed from that part.
 void write_part(PyObject* target, Tensor view, Tensor value, const char* op, bool derived = false);
 
+// x.f_(...) where an op may compute over the memory of its operand: nobody else looks at the value, and nothing is
+// recorded. Made before the operands are taken, since other names of the storage let go of it.
+class Over {
+ public:
+  explicit Over(PyObject* target);
+  // Whether it may be, as far as names go.
+  explicit operator bool() const { return target_; }
+  // Whether that has been done, with the target as operand `self`; else nothing has happened.
+  bool compute(const Op& op, std::span<const Tensor> in, int self, const Attrs* attrs) const;
+
+ private:
+  PyTensor* target_;  // null where it cannot be
+};
+
 // Whether what is written to the one may be seen through the other.
 bool share_storage(PyObject* a, PyObject* b);
 

@@ -8,6 +8,7 @@
 #include "bindings/op_call.h"
 #include "bindings/pybind.h"
 #include "bindings/random.h"
+#include "ops/one_pass.h"
 #include "ops/ops.h"
 
 namespace bs::bindings {
@@ -104,17 +105,19 @@ void push_weak(const Op& op, const Arguments& given, int n, Operands* in) {
   Few<const Spec*, kFewOperands> specs(n);
   size_t n_specs = 0;
   bool any_float = false, any_int = false, sized = false;
+  // First of all, since a conversion may run Python, which may change the tensors' objects.
+  for (int i = 0; i < n; ++i)
+    if (given.has(i) && !is_weak(i) && !is_tensor(given[i])) made[i] = input_tensor(op, i, given[i]);
   for (int i = 0; i < n; ++i) {
     if (is_weak(i)) {
       any_float |= PyFloat_Check(given[i]);
       any_int |= !PyFloat_Check(given[i]) && !PyBool_Check(given[i]);
       continue;
     }
-    if (!given.has(i)) continue;
-    made[i] = input_tensor(op, i, given[i]);
-    if (!op.inputs[static_cast<size_t>(i)].weak) continue;
-    specs[n_specs++] = &made[i].spec();
-    sized |= made[i].shape().size() > 0;
+    if (!given.has(i) || !op.inputs[static_cast<size_t>(i)].weak) continue;
+    const Spec& spec = made[i] ? made[i].spec() : spec_of(given[i]);
+    specs[n_specs++] = &spec;
+    sized |= spec.shape.size() > 0;
   }
   // Of numbers alone, the highest kind.
   DType t = n_specs     ? ops::promote(Specs({specs.data(), n_specs}))
@@ -122,8 +125,14 @@ void push_weak(const Op& op, const Arguments& given, int n, Operands* in) {
             : any_int   ? DType::i64
                         : DType::b8;
   if (sized && is_storage(t)) t = computing(t);  // see number_dtype
-  for (int i = 0; i < n; ++i)
-    in->push(is_weak(i) ? scalar_tensor(given[i], weak_dtype(t, given[i]), op.name) : std::move(made[i]));
+  for (int i = 0; i < n; ++i) {
+    if (is_weak(i))
+      in->push(scalar_tensor(given[i], weak_dtype(t, given[i]), op.name));
+    else if (made[i] || !given.has(i))
+      in->push(std::move(made[i]));
+    else
+      in->push_borrowed(given[i]);
+  }
 }
 
 // The tensors of a sequence.
@@ -306,6 +315,7 @@ py::object default_object(const AttrSchema& schema) {
 }
 
 Signature::Signature(const Op& o, bool method, bool in_place) : op(o), in_place(in_place) {
+  if (in_place) one_pass = ops::one_pass(op);
   Parameters& p = parameters;
   p.function = cat(op.name, in_place ? "_" : "");
   p.takes_out = std::none_of(op.attrs.begin(), op.attrs.end(),

@@ -23,8 +23,9 @@ struct Signature {
   bool drawn = false;                            // it has inputs that are drawn where they are left out
   Ref<Attrs> defaults;                           // shared by calls that give no attribute; null where one is required
   std::vector<const Signature*> overloads = {};  // of Op::overloads
-  std::string seconds = {};   // ", axis=None": names that parameters with a default have besides, for inspect
-  PyObject* named = nullptr;  // the class of its results where they are a named tuple
+  std::string seconds = {};      // ", axis=None": names that parameters with a default have besides, for inspect
+  const Op* one_pass = nullptr;  // ops/one_pass.h; of one that works in place
+  PyObject* named = nullptr;     // the class of its results where they are a named tuple
 
   // Whether the arguments are such as it takes, by their names, their number, and whether they are tensors.
   bool fits(PyObject* const* args, Py_ssize_t n, PyObject* kwnames) const;

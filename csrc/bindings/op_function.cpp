@@ -49,6 +49,25 @@ PyObject* wrap_all(const Signature& s, std::vector<Tensor> outputs, std::span<Py
   return checked(PyTuple_Type.tp_new(reinterpret_cast<PyTypeObject*>(s.named), args.ptr(), nullptr));
 }
 
+// Whether x.f_(...) of an op that is composed, or has a keyword, has been computed in one pass over x's memory.
+bool in_one_pass(const Signature& s, Arguments& given, PyObject* target, int position, const Over& over) {
+  PyObject* value = nullptr;
+  if (s.keyword >= 0) {
+    if (!given.has(s.keyword) || !is_number(given[s.keyword]) || !is_tensor(given[1]) ||
+        !is_float(spec_of(target).dtype))
+      return false;
+    value = given[s.keyword];
+    given.set(s.keyword, nullptr);
+  }
+  Operands in;
+  const Ref<Attrs> attrs = parse(s, given, &in);
+  if (value) {
+    in.push(scalar_tensor(value, spec_of(target).dtype, s.op.name));
+    given.set(s.keyword, value);
+  }
+  return over.compute(*s.one_pass, in.span(), position, attrs.get());
+}
+
 // x.f_(...)
 PyObject* in_place(const Signature& s, Arguments& given, const char* name) {
   const auto position = static_cast<int>(s.op.self);
@@ -60,8 +79,12 @@ PyObject* in_place(const Signature& s, Arguments& given, const char* name) {
   Tensor result;
   if (s.op.with_number && is_number(given[1])) result = with_number(s.op, unwrap(target.ptr()), given[1]);
   if (!result) {
+    const Over over(target.ptr());
+    if (over && s.one_pass && in_one_pass(s, given, target.ptr(), position, over)) return Py_NewRef(target.ptr());
     Operands in;
     Ref<Attrs> attrs = parse(s, given, &in);
+    if (s.op.instead && attrs.get() == s.defaults.get()) attrs = {};
+    if (over.compute(s.op, in.span(), position, attrs.get())) return Py_NewRef(target.ptr());
     result = call(s.op, in, std::move(attrs));
   }
   if (s.op.view)

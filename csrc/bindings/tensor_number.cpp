@@ -32,21 +32,25 @@ bool push_other(PyObject* o, const Spec& other, const Op& op, Operands* in) {
   return true;
 }
 
+// The operands of a op b. False where Python should try b's own method.
+bool push_both(const Op* op, PyObject* a, PyObject* b, Operands* in) {
+  if (!op) return false;
+  const bool first = is_tensor(a), second = is_tensor(b);
+  if (first)
+    in->push_borrowed(a);
+  else if (!push_other(a, spec_of(b), *op, in))
+    return false;
+  if (second)
+    in->push_borrowed(b);
+  else if (!push_other(b, spec_of(a), *op, in))
+    return false;
+  return true;
+}
+
 PyObject* binary(const Op* op, PyObject* a, PyObject* b) noexcept {
   return guarded([&]() -> PyObject* {
-    if (!op) Py_RETURN_NOTIMPLEMENTED;
     Operands in;
-    const bool first = is_tensor(a), second = is_tensor(b);
-    if (first) {
-      in.push_borrowed(a);
-    } else if (!push_other(a, spec_of(b), *op, &in)) {
-      Py_RETURN_NOTIMPLEMENTED;
-    }
-    if (second) {
-      in.push_borrowed(b);
-    } else if (!push_other(b, spec_of(a), *op, &in)) {
-      Py_RETURN_NOTIMPLEMENTED;
-    }
+    if (!push_both(op, a, b, &in)) Py_RETURN_NOTIMPLEMENTED;
     return wrap(call(*op, in));
   });
 }
@@ -54,14 +58,16 @@ PyObject* binary(const Op* op, PyObject* a, PyObject* b) noexcept {
 // a += b and the like: the result becomes the value of a.
 PyObject* in_place(const Op* op, const char* name, PyObject* a, PyObject* b) {
   const bool keeps_history = !slot_of(a);
-  return guarded([&] {
+  return guarded([&]() -> PyObject* {
     RecordingGuard mode(recording() && keeps_history);
     Tensor result;
     if (op && op->with_number && is_number(b)) result = with_number(*op, unwrap(a), b);
     if (!result) {
-      const py::object made = owned(binary(op, a, b));
-      if (made.ptr() == Py_NotImplemented) return Py_NewRef(made.ptr());
-      result = unwrap(made.ptr());
+      const Over over(a);
+      Operands in;
+      if (!push_both(op, a, b, &in)) Py_RETURN_NOTIMPLEMENTED;
+      if (over.compute(*op, in.span(), 0, nullptr)) return Py_NewRef(a);
+      result = call(*op, in);
     }
     write_result(a, std::move(result), name);
     return Py_NewRef(a);

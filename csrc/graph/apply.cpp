@@ -8,6 +8,7 @@
 #include "graph/anomaly.h"
 #include "graph/met.h"
 #include "graph/slot.h"
+#include "graph/storage.h"
 
 namespace bs {
 namespace {
@@ -240,6 +241,44 @@ Applied apply_op(const Op& op, std::span<const Tensor> given, Ref<Attrs> attrs) 
 }
 
 }  // namespace
+
+bool apply_over(const Op& op, std::span<const Tensor> given, int self, const Attrs* attrs) {
+  const Tensor& x = given[static_cast<size_t>(self)];
+  const bool elementwise = op.elementwise >= 0;
+  if (!op.infer || !op.forward || op.host || op.effect || op.count_outputs || op.outputs.size() != 1 ||
+      (op.instead && attrs) || !(elementwise || op.in_place.has(self)) || !x.spec().contiguous() || Meeting::current())
+    return false;
+  // What is checked while others have been written already would leave half a result.
+  if (op.explain && !(elementwise && is_float(x.dtype()))) return false;
+  const int n = static_cast<int>(given.size());
+  Few<const Spec*, kFewOperands> in(n);
+  for (int i = 0; i < n; ++i) {
+    const Tensor& t = given[static_cast<size_t>(i)];
+    in[i] = t ? &t.spec() : nullptr;
+    if (!t) continue;
+    const Output& o = t.out();
+    if (!o.buffer || (t.node()->requires_grad && is_recording) || !(o.spec.contiguous() || op.strided.has(i)) ||
+        (is_storage(o.spec.dtype) && !elementwise && op.storage != Storage::moved))
+      return false;
+    const bool same =
+        o.offset == x.out().offset && o.spec.contiguous() && o.spec.dtype == x.dtype() && o.spec.shape == x.shape();
+    if (o.buffer.get() == x.out().buffer.get() && !(same && (elementwise || op.in_place.has(i)))) return false;
+  }
+  Spec out;
+  infer(op, attrs, Specs(in), &out, 1);
+  if (!(out.shape == x.shape()) || out.dtype != x.dtype() || !out.contiguous()) return false;
+  Call call;
+  Few<View, kFewOperands> operands(n + 1);
+  call.attrs = attrs;
+  call.n_in = n;
+  call.n_out = 1;
+  call.in = operands.data();
+  call.out = call.in + n;
+  for (int i = 0; i < n; ++i) call.in[i] = View{in[i], in[i] ? given[static_cast<size_t>(i)].data() : nullptr};
+  call.out[0] = View{&out, x.data()};
+  run_forward(op, call, Specs(in), &out);
+  return true;
+}
 
 Tensor apply(const Op& op, std::span<const Tensor> inputs, Ref<Attrs> attrs) {
   Applied made = apply_op(op, inputs, std::move(attrs));

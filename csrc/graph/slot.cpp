@@ -9,6 +9,7 @@ namespace bs {
 namespace {
 
 thread_local CaptureHooks* capture = nullptr;
+std::atomic<int> capturing{0};  // how many threads do: where none does, no thread looks for its own
 std::atomic<uint64_t> epoch{1};
 
 // A fresh leaf that holds `buffer` with the spec and the gradient cell of a slot.
@@ -24,8 +25,11 @@ Tensor leaf(const Spec& spec, Ref<Buffer> buffer, const Ref<GradCell>& cell) {
 
 }  // namespace
 
-CaptureHooks* current_capture() { return capture; }
-void set_current_capture(CaptureHooks* c) { capture = c; }
+CaptureHooks* current_capture() { return capturing.load(std::memory_order_relaxed) > 0 ? capture : nullptr; }
+void set_current_capture(CaptureHooks* c) {
+  capturing.fetch_add((c != nullptr) - (capture != nullptr), std::memory_order_relaxed);
+  capture = c;
+}
 uint64_t structure_epoch() { return epoch.load(std::memory_order_relaxed); }
 void bump_structure_epoch() { epoch.fetch_add(1, std::memory_order_relaxed); }
 

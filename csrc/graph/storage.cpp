@@ -146,15 +146,10 @@ bool is_fresh(const Tensor& t) {
 
 // ---- Lineage ---------------------------------------------------------------------------------------------------
 
-Lineage::Lineage(Ref<NamedStorage> s, const Tensor& t) : Lineage(std::move(s), Place(t)) {
-  if (storage->slot || storage->cell || !t.requires_grad()) return;
+Lineage::Lineage(Ref<NamedStorage> s, const Tensor& t) : storage(std::move(s)) {
+  if (storage->bound() || !t.requires_grad()) return;
   place_ = Place(t);
   set_base(t);
-}
-
-Lineage::Lineage(Ref<NamedStorage> s, const Place& place) : storage(std::move(s)), place_(place) {
-  if (storage->slot || storage->cell) return;
-  if (!storage->whole(place_)) place_ = storage->flat(place_.spec.dtype);
 }
 
 void Lineage::set_base(Tensor t) {
@@ -192,7 +187,8 @@ Tensor Lineage::read(const Place& place) {
 }
 
 void Lineage::write(const Place& place, Tensor v, bool record, bool derived) {
-  if (!record || storage->slot || storage->cell) return storage->write(place, std::move(v));
+  if (!record || storage->bound()) return storage->write(place, std::move(v));
+  if (!has_history()) place_ = storage->whole(place) ? place : storage->flat(place.spec.dtype);
   widen();
   Tensor root = has_history() ? base() : storage->leaf(place_);
   storage->let_go();

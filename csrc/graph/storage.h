@@ -7,10 +7,26 @@
 // touched with that lock only.
 #pragma once
 
+#include <span>
+
 #include "graph/slot.h"
 #include "graph/tensor.h"
 
 namespace bs {
+
+// As Counted, of what threads touch one at a time: counting costs no atomic instructions.
+struct CountedInTurn {
+  class Count {
+   public:
+    uint32_t fetch_add(uint32_t k, std::memory_order) { return std::exchange(n_, n_ + k); }
+    uint32_t fetch_sub(uint32_t k, std::memory_order) { return std::exchange(n_, n_ - k); }
+    uint32_t load(std::memory_order) const { return n_; }
+
+   private:
+    uint32_t n_ = 1;
+  };
+  Count refs;
+};
 
 // Where a name lies in the memory of its storage.
 struct Place {
@@ -38,7 +54,7 @@ Tensor with_history(const Tensor& leaf, const Ref<Node>& past, int output);
 // The same by an op that a capture records.
 Tensor with_history(const Tensor& value, const Tensor& past);
 
-class NamedStorage : public Counted {
+class NamedStorage : public CountedInTurn {
  public:
   // Who holds a handle that is made anew when it is next wanted: it is given up before the storage is written.
   class Reader {
@@ -89,6 +105,8 @@ class NamedStorage : public Counted {
     return slot ? slot->version() : gradient ? gradient->version.load(std::memory_order_acquire) : version_;
   }
   Ref<Buffer> buffer() const { return slot ? slot->buffer() : cell ? value().out().buffer : buffer_; }
+  // Whether a slot or a gradient holds the value.
+  bool bound() const { return slot || cell; }
   // Of a slot or a gradient.
   Tensor value() const;
 
@@ -101,6 +119,8 @@ class NamedStorage : public Counted {
   void become(const Tensor& t);
   // Whether nobody but readers, who have let go, and `more` others hold the memory.
   bool alone(uint32_t more = 0) const;
+  // Its memory, which is that of the value before, holds another value.
+  void written_over() { ++version_; }
   // A leaf at the place.
   Tensor leaf(const Place& place) const;
   // Whether the place is all of the memory, in order.
@@ -121,7 +141,7 @@ class NamedStorage : public Counted {
 // What derivatives know of a storage. A tensor and its views are one lineage; detach() begins another one in the same
 // storage. A write is recorded in the lineage that it goes through; in the others the value changes, and the history
 // stays. (A slot has no history beyond its own leaf, which names of it ask the slot for.)
-class Lineage final : public Counted, private NamedStorage::Reader {
+class Lineage final : public CountedInTurn, private NamedStorage::Reader {
  public:
   const Ref<NamedStorage> storage;
 
@@ -130,10 +150,10 @@ class Lineage final : public Counted, private NamedStorage::Reader {
     return Ref<Lineage>::adopt(new Lineage(std::move(s), t));
   }
   // Without a history.
-  static Ref<Lineage> make(Ref<NamedStorage> s, const Place& place) {
-    return Ref<Lineage>::adopt(new Lineage(std::move(s), place));
-  }
+  static Ref<Lineage> make(Ref<NamedStorage> s) { return Ref<Lineage>::adopt(new Lineage(std::move(s))); }
   static void destroy(Lineage* l) { delete l; }
+  static void* operator new(size_t bytes) { return allocate(bytes); }
+  static void operator delete(void* p, size_t bytes) { deallocate(p, bytes); }
   ~Lineage() { leave(); }
 
   bool has_history() const { return base_ || past_; }
@@ -146,16 +166,16 @@ class Lineage final : public Counted, private NamedStorage::Reader {
   void write(const Place& place, Tensor v, bool record, bool derived);
 
  private:
+  explicit Lineage(Ref<NamedStorage> s) : storage(std::move(s)) {}
   Lineage(Ref<NamedStorage> s, const Tensor& t);
-  Lineage(Ref<NamedStorage> s, const Place& place);
   void let_go() override;
-  // The value of all that the lineage is about, with its history.
+  // The value there, with its history.
   const Tensor& base();
   void set_base(Tensor t);
   // Makes all of the memory what it is about.
   void widen();
 
-  Place place_;     // of the base
+  Place place_;     // of the base: what the history is about
   Tensor base_;     // where there is a history, and the storage has not been written since
   Ref<Node> past_;  // else the history
   int past_output_ = 0;
@@ -163,5 +183,10 @@ class Lineage final : public Counted, private NamedStorage::Reader {
 
 // Whether t is nobody else's: its memory may become a name's.
 bool is_fresh(const Tensor& t);
+
+// Computes op(inputs...) over the memory of input `self`, which nobody else reads. False, and then nothing has
+// happened, where that is not what apply() would give: it is recorded, or has another shape or dtype; or where the op,
+// or another input in that memory, does not allow it.
+bool apply_over(const Op& op, std::span<const Tensor> inputs, int self, const Attrs* attrs);
 
 }  // namespace bs

@@ -10,16 +10,17 @@
 namespace bs {
 namespace {
 
-std::atomic<int64_t> nodes{0};
-
 // Nodes whose last reference went while another was being destroyed on this thread, linked by `next`.
 thread_local Node* pending = nullptr;
 thread_local bool destroying = false;
-std::atomic<uint64_t> made{0};
+std::atomic<uint64_t> made{0}, destroyed{0};
 
 }  // namespace
 
-int64_t live_nodes() { return nodes.load(std::memory_order_relaxed); }
+int64_t live_nodes() {
+  const uint64_t gone = destroyed.load(std::memory_order_relaxed);
+  return static_cast<int64_t>(made.load(std::memory_order_relaxed) - gone);
+}
 
 size_t node_bytes(int n_inputs, int n_outputs) {
   return sizeof(Node) + static_cast<size_t>(n_outputs) * sizeof(Output) + static_cast<size_t>(n_inputs) * sizeof(Edge);
@@ -36,7 +37,6 @@ Ref<Node> Node::make(const Op* op, int n_inputs, int n_outputs) {
   n->n_inputs = static_cast<uint32_t>(n_inputs);
   for (int i = 0; i < n_outputs; ++i) new (&n->out(i)) Output;
   for (int i = 0; i < n_inputs; ++i) new (&n->in(i)) Edge;
-  nodes.fetch_add(1, std::memory_order_relaxed);
   return Ref<Node>::adopt(n);
 }
 
@@ -51,6 +51,12 @@ namespace {
 
 void give_up(Output& o) {
   if (o.value_refs.fetch_sub(1, std::memory_order_acq_rel) == 1) o.buffer = Ref<Buffer>();
+}
+
+// Drops a reference, and says whether it was the last. An only one cannot be shared meanwhile, so it goes without an
+// atomic subtraction.
+bool drop(Counted* c) {
+  return c->refs.load(std::memory_order_acquire) == 1 || c->refs.fetch_sub(1, std::memory_order_acq_rel) == 1;
 }
 
 }  // namespace
@@ -71,6 +77,7 @@ void Node::destroy(Node* first) {
   pending = first;
   if (destroying) return;
   destroying = true;
+  uint64_t count = 0;
   while (Node* n = pending) {
     pending = n->next;
     if (any_hooks()) forget_hooks(n);
@@ -80,18 +87,22 @@ void Node::destroy(Node* first) {
       if (!e.node) continue;
       Output& o = e.node->out(static_cast<int>(e.output));
       if (e.keeps_value) give_up(o);
-      if (e.node->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      if (drop(e.node)) {
         e.node->next = pending;
         pending = e.node;
       }
     }
     size_t bytes = node_bytes(n_inputs, n_outputs);
-    for (int i = 0; i < n_outputs; ++i) n->out(i).~Output();
+    for (int i = 0; i < n_outputs; ++i) {
+      if (Buffer* b = n->out(i).buffer.release(); b && drop(b)) Buffer::destroy(b);
+      n->out(i).~Output();
+    }
     n->~Node();
     deallocate(n, bytes);
-    nodes.fetch_sub(1, std::memory_order_relaxed);
+    ++count;
   }
   destroying = false;
+  destroyed.fetch_add(count, std::memory_order_relaxed);
 }
 
 Tensor Tensor::empty(DType dtype, const Dims& shape) {

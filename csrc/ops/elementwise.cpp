@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/with_dtype.h"
 #include "ops/loop.h"
+#include "ops/one_pass.h"
 #include "ops/ops.h"
 
 namespace bs::ops {
@@ -13,7 +14,30 @@ namespace bs::ops {
 using kernels::Ew;
 using kernels::EwList;
 
+namespace {
+
+// Of operands that all are of the shape and in order, or a number: one loop over the elements.
+bool set_plain_loop(EwList& list, const Dims& shape, const Spec* const* operands, int n_operands) {
+  const int64_t n = numel(shape);
+  if (n == 1) return false;
+  for (int k = 0; k < n_operands; ++k) {
+    const Spec& s = *operands[k];
+    if (s.shape.size() == 0)
+      list.arg[k].stride[0] = 0;
+    else if (s.contiguous() && s.shape == shape)
+      list.arg[k].stride[0] = 1;
+    else
+      return false;
+  }
+  list.size[0] = n;
+  list.n_dims = 1;
+  return true;
+}
+
+}  // namespace
+
 void set_loop(EwList& list, const Dims& shape, const Spec* const* operands, int n_operands) {
+  if (set_plain_loop(list, shape, operands, n_operands)) return;
   int64_t stride[kernels::kMaxListArgs][kMaxDims];
   const int n = shape.size();
   for (int k = 0; k < n_operands; ++k) {
@@ -118,6 +142,7 @@ void check_dtypes(const Specs& in) {
 Dims shape_of_all(const char* name, const Specs& in) {
   Dims shape = in[0].shape;
   for (int i = 1; i < in.size(); ++i) {
+    if (in[i].shape.size() == 0 || in[i].shape == shape) continue;
     Dims both;
     if (!broadcast(shape, in[i].shape, &both)) {
       std::string shapes;
@@ -368,6 +393,17 @@ Op make(const char* name, const char* doc, int n_in, Types types, Ew code, const
 #define BS_EW2(name, types, value, reads, gradients, lo, hi, doc) BS_ROW(2, name, types, reads, doc)
 #define BS_EW3(name, types, value, reads, gradients, lo, hi, doc) BS_ROW(3, name, types, reads, doc)
 #include "kernels/elementwise.def"
+
+// x.add_(y, alpha=n)
+template <Ew code>
+void write_with_alpha(Pass& p) {
+  p.add(Ew::mul, Pass::kTemp, p.in(1), p.in(2));
+  p.add(code, Pass::kOut, p.in(0), Pass::kTemp);
+}
+const Op add_alpha_op = pass_op<write_with_alpha<Ew::add>>("add");
+BS_ONE_PASS(op_add, add_alpha_op);
+const Op sub_alpha_op = pass_op<write_with_alpha<Ew::sub>>("sub");
+BS_ONE_PASS(op_sub, sub_alpha_op);
 
 // ---- Ops that compute as a row does, and have a derivative of their own -------------------------------------------
 

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "ops/composed.h"
+#include "ops/one_pass.h"
 
 namespace bs::ops {
 namespace {
@@ -171,6 +172,19 @@ const Op addcdiv_op = add_of_two<[](const Tensor& x, const Tensor& y) {
 }>("addcdiv", "input + value tensor1 / tensor2");
 BS_REGISTER(addcdiv_op);
 
+template <kernels::Ew code>
+void write_add_of_two(Pass& p) {
+  using kernels::Ew;
+  p.add(code, Pass::kTemp, p.in(1), p.in(2));
+  if (const double value = p.attrs().get<double>(0); value != 1)
+    p.add(Ew::mul, Pass::kTemp, Pass::kTemp, p.number(value));
+  p.add(Ew::add, Pass::kOut, p.in(0), Pass::kTemp);
+}
+const Op addcmul_pass = pass_op<write_add_of_two<kernels::Ew::mul>>("addcmul");
+BS_ONE_PASS(addcmul_op, addcmul_pass);
+const Op addcdiv_pass = pass_op<write_add_of_two<kernels::Ew::div>>("addcdiv");
+BS_ONE_PASS(addcdiv_op, addcdiv_pass);
+
 const Op ldexp_op = of_two<[](const Given& x) { return mul(x[0], exp2(x[1])); }>("ldexp", "input 2^other");
 BS_REGISTER(ldexp_op);
 
@@ -237,6 +251,12 @@ const Op clamp_op{.name = "clamp",
                     return bounded(x[0], x.has(1) ? &x[1] : nullptr, x.has(2) ? &x[2] : nullptr);
                   }>};
 BS_REGISTER(clamp_op);
+const Op clamp_pass = pass_op<[](Pass& p) {
+  using kernels::Ew;
+  if (p.has(1)) p.add(Ew::maximum, Pass::kOut, p.in(0), p.in(1));
+  if (p.has(2)) p.add(Ew::minimum, Pass::kOut, p.has(1) ? Pass::kOut : p.in(0), p.in(2));
+}>("clamp");
+BS_ONE_PASS(clamp_op, clamp_pass);
 const Op clamp_min_op{.name = "clamp_min",
                       .doc = "max(input, min)",
                       .inputs = {{.name = "input", .weak = true}, {.name = "min", .weak = true}},

@@ -1,8 +1,10 @@
 // Parts of a tensor by strides: what a name that is a view is of its root, and the root with that part written. A
 // write lies over what it writes to where nobody else reads that: filling n rows costs n rows, also in the sweep.
+#include <algorithm>
 #include <cstring>
 
 #include "base/error.h"
+#include "base/parallel.h"
 #include "base/with_dtype.h"
 #include "graph/slot.h"
 #include "graph/storage.h"
@@ -74,16 +76,36 @@ void each_run(const Loop& loop, T* to, const T* from, Run run) {
   }
 }
 
+constexpr double kBytesPerNanosecond = 10;
+
 template <class T>
 void copy_part(const Dims& shape, char* to, const Dims& to_stride, const char* from, const Dims& from_stride) {
-  each_run(Loop(shape, to_stride, from_stride), reinterpret_cast<T*>(to), reinterpret_cast<const T*>(from),
-           [](T* t, const T* f, int64_t n, int64_t t_step, int64_t f_step) {
-             if (t_step == 1 && f_step == 1) {
-               std::memcpy(t, f, static_cast<size_t>(n) * sizeof(T));
-             } else {
-               for (int64_t i = 0; i < n; ++i) t[i * t_step] = f[i * f_step];
-             }
-           });
+  const auto run = [](T* t, const T* f, int64_t n, int64_t t_step, int64_t f_step) {
+    if (t_step == 1 && f_step == 1) {
+      std::memcpy(t, f, static_cast<size_t>(n) * sizeof(T));
+    } else if (t_step == 1 && f_step == 0) {
+      const T value = *f;
+      if (value == static_cast<T>(0))
+        std::memset(t, 0, static_cast<size_t>(n) * sizeof(T));
+      else
+        std::fill(t, t + n, value);
+    } else {
+      for (int64_t i = 0; i < n; ++i) t[i * t_step] = f[i * f_step];
+    }
+  };
+  const Loop loop(shape, to_stride, from_stride);
+  T* const t = reinterpret_cast<T*>(to);
+  const T* const f = reinterpret_cast<const T*>(from);
+  const int64_t n = loop.dims == 1 ? loop.size[0] : 0;
+  const double cost = static_cast<double>(n) * sizeof(T) / kBytesPerNanosecond;
+  if (const int threads = cost > kTeamNanoseconds ? num_threads() : 1; threads > 1) {
+    const int parts = shares_for(cost, threads);
+    return share_out(parts, nullptr, threads, [&](int part, int) {
+      const Range r = bs::part_of(n, static_cast<int64_t>(64 / sizeof(T)), part, parts);
+      if (r.lo < r.hi) run(t + r.lo * loop.to[0], f + r.lo * loop.from[0], r.hi - r.lo, loop.to[0], loop.from[0]);
+    });
+  }
+  each_run(loop, t, f, run);
 }
 
 // Moves elements of any dtype.
@@ -103,7 +125,6 @@ char* element(const View& v, int64_t i) { return v.data + i * static_cast<int64_
 double bytes_of(const Spec& s) {
   return static_cast<double>(bs::numel(s.shape)) * static_cast<double>(size_of(s.dtype));
 }
-constexpr double kBytesPerNanosecond = 10;
 
 // ---- as_strided ------------------------------------------------------------------------------------------------
 

@@ -181,10 +181,13 @@ void Program::commit_cells(std::vector<Tensor>& replaced) {
   for (auto& c : cleared_cells_) set(*c, false);
 }
 
+// Only the thread itself asks whether it is the one.
 struct Program::Runner {
   std::atomic<std::thread::id>& id;
-  explicit Runner(std::atomic<std::thread::id>& i) : id(i) { id.store(std::this_thread::get_id()); }
-  ~Runner() { id.store(std::thread::id()); }
+  explicit Runner(std::atomic<std::thread::id>& i) : id(i) {
+    id.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  }
+  ~Runner() { id.store(std::thread::id(), std::memory_order_relaxed); }
 };
 
 void Program::check_cells() const {
@@ -195,7 +198,7 @@ void Program::check_cells() const {
 }
 
 void Program::run_into(std::span<char* const> inputs, std::span<char* const> out, std::span<Tensor* const> before) {
-  if (runner_.load() == std::this_thread::get_id())
+  if (runner_.load(std::memory_order_relaxed) == std::this_thread::get_id())
     throw GraphError("[compile] a compiled function calls itself through a call-back into Python");
   std::vector<Tensor> replaced;  // goes after the locks do
   std::lock_guard guard(lock_);

@@ -1,4 +1,4 @@
-"""In-place operations compute over the memory of their operand, where nobody else looks at it and only there."""
+"""In-place operations compute over the memory of their operand, but only where nobody else looks at it."""
 
 from __future__ import annotations
 

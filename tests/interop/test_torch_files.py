@@ -13,7 +13,7 @@ import pytest
 
 import backsweep as bs
 from backsweep import nn
-from interop.torch_files import STATE, call, legacy, named, parts, pickled, tensor, zipped
+from interop.torch_files import STATE, call, legacy, named, parts, pickled, put, tensor, zipped
 
 
 def load(content: bytes) -> Any:
@@ -252,3 +252,18 @@ def test_where_tensors_shall_go() -> None:
             bs.load(io.BytesIO(content), map_location=place)
     with pytest.raises(TypeError, match="map_location"):
         bs.load(io.BytesIO(content), map_location=3.5)
+
+
+def test_parts_of_storages_and_of_a_gpu() -> None:
+    """Before version 0.4 a storage might be a part of another; a tensor of a GPU comes to the CPU."""
+
+    def part(begin: int, count: int) -> bytes:
+        of = ("storage", named("torch.cuda", "FloatStorage"), "7", "cuda:0", 6, ("8", begin, count))
+        hooks = call(named("collections", "OrderedDict"))
+        return call(named("torch._utils", "_rebuild_tensor_v2"), put(of) + b"Q", 1, (2,), (1,), False, hooks)
+
+    base = {"7": np.arange(6, dtype=np.float32)}
+    assert load(legacy(pickle=pickled(part(2, 3)), storages=base)).tolist() == [3, 4]
+    for begin, count in ((2, 2), (4, 3), (-1, 3)):
+        with pytest.raises(ValueError, match=r"is broken|needs"):
+            load(legacy(pickle=pickled(part(begin, count)), storages=base))

@@ -87,6 +87,13 @@ def test_weight_norm_is_removed() -> None:
         remove_weight_norm(model)
 
 
+def test_states_of_the_old_form_fit_the_new_one() -> None:
+    old = nn.Sequential(weight_norm(linear()))
+    new = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(3, 5)))
+    new.load_state_dict(old.state_dict())
+    np.testing.assert_array_equal(new(bs.tensor(X)).detach(), old(bs.tensor(X)).detach())
+
+
 def test_spectral_norm_is_removed() -> None:
     model = spectral_norm(linear(), n_power_iterations=30)
     assert sorted(model.state_dict()) == ["bias", "weight_orig", "weight_u", "weight_v"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 from backsweep import _core, linalg
@@ -12,7 +13,7 @@ from backsweep.linalg._names import geqrf, matrix_exp
 from backsweep.nn import functional as F
 from backsweep.nn.module import Module
 from backsweep.nn.utils._norms import axis_of, matrix_of, norm_except, rows_axis
-from backsweep.nn.utils.parametrize import register_parametrization
+from backsweep.nn.utils.parametrize import is_parametrized, register_parametrization
 
 __all__ = ["orthogonal", "spectral_norm", "weight_norm"]
 
@@ -61,7 +62,8 @@ def weight_norm(module: M, name: str = "weight", dim: int | None = 0) -> M:
     -------
     Module
         The module itself. `parametrizations.weight.original0` is g, with axes of size 1 but for `dim` (0-d
-        for None), `parametrizations.weight.original1` is v, which starts as w.
+        for None), `parametrizations.weight.original1` is v, which starts as w. `load_state_dict` takes the
+        keys of `nn.utils.weight_norm` too.
 
     Raises
     ------
@@ -79,7 +81,17 @@ def weight_norm(module: M, name: str = "weight", dim: int | None = 0) -> M:
     weight = weight_of(op, module, name)
     # -1 is PyTorch's other word for None here.
     axis = None if dim is None or dim == -1 else axis_of(op, weight, whole(op, "dim", dim, None))
-    return register_parametrization(module, name, _WeightNorm(axis), unsafe=True)
+    register_parametrization(module, name, _WeightNorm(axis), unsafe=True)
+    module.register_load_state_dict_pre_hook(partial(_take_old_keys, name))
+    return module
+
+
+def _take_old_keys(name: str, module: Module, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
+    """Rename what `nn.utils.weight_norm` has saved."""
+    if is_parametrized(module, name):
+        for old, new in (("_g", "original0"), ("_v", "original1")):
+            if prefix + name + old in state_dict:
+                state_dict[f"{prefix}parametrizations.{name}.{new}"] = state_dict.pop(prefix + name + old)
 
 
 # ---- Spectral norm -----------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ counts: on a machine that others use, only ratios within one run mean anything.
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,15 @@ OPTIMIZERS: dict[str, tuple[str, dict[str, Any], int, int]] = {
     "SGD, momentum": ("SGD", {"momentum": 0.9}, 20, 3),
     "SGD, Nesterov, decay": ("SGD", {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01}, 20, 3),
     "Adam": ("Adam", {}, 28, 4),
+    "NAdam": ("NAdam", {}, 28, 4),
+    "RAdam": ("RAdam", {}, 28, 4),
+    "Adamax": ("Adamax", {}, 28, 4),
+    "RMSprop": ("RMSprop", {}, 20, 3),
+    "RMSprop, centered, momentum": ("RMSprop", {"centered": True, "momentum": 0.9}, 36, 5),
+    "Rprop": ("Rprop", {}, 28, 4),
+    "Adagrad": ("Adagrad", {}, 20, 3),
+    "Adadelta": ("Adadelta", {}, 28, 4),
+    "ASGD": ("ASGD", {}, 20, 3),
     "AdamW": ("AdamW", {}, 28, 4),
     "AdamW, amsgrad": ("AdamW", {"amsgrad": True}, 36, 5),
 }
@@ -81,7 +91,10 @@ def torchs(kind: str, options: dict[str, Any], n: int, count: int) -> Calls:
     import torch
 
     calls: Calls = {}
+    known = inspect.signature(getattr(torch.optim, kind)).parameters
     for name, setting in (("fused", {"fused": True}), ("foreach", {"foreach": True}), ("default", {})):
+        if not setting.keys() <= known.keys():
+            continue
         parameters = [torch.zeros(n, requires_grad=True) for _ in range(count)]
         for p, g in zip(parameters, gradients(n, count), strict=True):
             p.grad = torch.tensor(g)

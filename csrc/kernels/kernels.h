@@ -114,6 +114,38 @@ struct Adam {
   double correction1, correction2;  // 1 - beta^t in step t
   bool decoupled, maximize;         // decoupled: AdamW
 };
+// The other updates, by name, with their state s and coefficients c:
+//   nadam       s = mean, square            c = beta1, beta2, 1 / sqrt(correction2), eps, rate of g, rate of mean
+//   radam       s = mean, square            c = beta1, beta2, rate, eps; `plain`: p -= rate mean
+//   rmsprop     s = square[, buffer][, mean]   c = alpha, eps, lr, momentum
+//   rprop       s = prev, size              c = eta minus, eta plus, least, most, size at first
+//   adagrad     s = sum                     c = rate, eps, sum at first
+//   adadelta    s = square, delta           c = rho, eps, lr
+//   adamax      s = mean, largest           c = beta1, beta2, eps, rate
+//   asgd        s = average                 c = eta, mu; `plain`: the average is p
+//   lion        s = mean                    c = beta1, beta2, lr
+enum class Rule : uint8_t {
+  nadam,
+  radam,
+  rmsprop,
+  rmsprop_momentum,
+  rmsprop_centered,
+  rmsprop_centered_momentum,
+  rprop,
+  adagrad,
+  adadelta,
+  adamax,
+  asgd,
+  lion,
+};
+struct Update {
+  Rule rule;
+  DType dtype;
+  bool maximize;
+  double weight_decay, keep;  // g += weight_decay p, then p *= keep
+  bool first, plain;          // first: the state is not begun
+  double c[6];
+};
 
 struct Kernels {
   const char* isa;  // "v2", "v3", "v4", "neon"

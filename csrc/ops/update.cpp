@@ -6,54 +6,11 @@
 #include <cstring>
 
 #include "base/error.h"
-#include "base/with_dtype.h"
-#include "ops/loop.h"
 #include "ops/ops.h"
+#include "ops/update.h"
 
 namespace bs::ops {
 namespace {
-
-// A 0-d hyperparameter.
-double number(const View& v) { return float_at(v.dtype(), v.data); }
-
-// Inputs in `arrays` have p's shape and dtype, the others are 0-d floats.
-void check(const Op& op, const Specs& in, const Mask& arrays) {
-  need_float(op.name, "p", in[0].dtype);
-  for (int i = 1; i < in.size(); ++i) {
-    if (!in.has(i)) continue;
-    const char* name = op.inputs[static_cast<size_t>(i)].name;
-    const bool array = arrays.has(i);
-    const Dims shape = array ? in[0].shape : Dims{};
-    if (!(in[i].shape == shape))
-      throw ShapeError(cat("[", op.name, "] ", name, " is ", str(in[i].shape), ", it must be ", str(shape),
-                           array ? " as p is" : ", a number"));
-    if (array ? in[i].dtype != in[0].dtype : !is_float(in[i].dtype))
-      throw DTypeError(cat("[", op.name, "] ", name, " is ", name_of(in[i].dtype), ", p is ", name_of(in[0].dtype),
-                           ": cast it first"));
-  }
-}
-
-void like(const Spec& in, Spec* out) {
-  out->dtype = in.dtype;
-  out->shape = in.shape;
-}
-
-// The plan of an update: elements of p in a unit of its extent.
-void prepare(Call& call) {
-  const Dims& shape = call.in[0].shape();
-  const int64_t extent = loop_extent(shape);
-  call.set_plan(extent ? bs::numel(shape) / extent : int64_t{0});
-}
-// Elements of part [lo, hi).
-struct Part {
-  int64_t lo, hi;
-};
-Part part_of(const Call& call, int64_t lo, int64_t hi) {
-  const int64_t each = call.plan_as<int64_t>();
-  return {lo * each, hi * each};
-}
-
-Placement place(const Attrs*, const Specs& in, const Spec*) { return place_loop(in[0].shape, in); }
 
 constexpr int64_t kManyRows = 4;  // of a table, for each row of a gradient by index: else all of it is as fast
 
@@ -62,7 +19,7 @@ constexpr int64_t kManyRows = 4;  // of a table, for each row of a gradient by i
 extern const Op sgd_op, sgd_rows_op, sgd_momentum_op;
 
 kernels::Sgd plain_sgd(const Call& call, const View& lr, const View& weight_decay) {
-  return {call.in[0].dtype(), number(lr), number(weight_decay), 0, 1, false, call.attrs->get<bool>(0)};
+  return {call.in[0].dtype(), update::number(lr), update::number(weight_decay), 0, 1, false, call.attrs->get<bool>(0)};
 }
 
 const Op sgd_op{
@@ -72,17 +29,17 @@ const Op sgd_op{
     .attrs = {{"maximize", AttrType::boolean, false, false}},
     .infer =
         [](const Attrs*, const Specs& in, Spec* out) {
-          check(sgd_op, in, IN_1);
-          like(in[0], &out[0]);
+          update::check(sgd_op, in, IN_1);
+          update::like(in[0], &out[0]);
         },
-    .prepare = prepare,
+    .prepare = update::prepare,
     .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
-      const Part part = part_of(call, lo, hi);
+      const update::Part part = update::part_of(call, lo, hi);
       const kernels::Sgd s = plain_sgd(call, call.in[2], call.in[3]);
       kernels::active().sgd(s, call.in[0].data, call.in[1].data, nullptr, call.out[0].data, nullptr, part.lo, part.hi);
       return -1;
     },
-    .place = place,
+    .place = update::place,
     .in_place = ALL_INPUTS,
     // A gradient of few rows by index (of an embedding) leaves the others as they are.
     .lower = [](const LowerCall& call) -> std::vector<Tensor> {
@@ -138,7 +95,7 @@ const Op sgd_rows_op{
             throw DTypeError(cat("[sgd_rows] p is ", name_of(in[0].dtype), ", g is ", name_of(in[1].dtype),
                                  ", index is ", name_of(in[2].dtype),
                                  ": g must be as p, index int64, lr and weight_decay floats"));
-          like(in[0], &out[0]);
+          update::like(in[0], &out[0]);
         },
     .prepare =
         [](Call& call) {
@@ -201,21 +158,22 @@ const Op sgd_momentum_op{
     .outputs = {"out", "buffer"},
     .infer =
         [](const Attrs*, const Specs& in, Spec* out) {
-          check(sgd_momentum_op, in, IN_1 | IN_2);
-          like(in[0], &out[0]);
-          like(in[0], &out[1]);
+          update::check(sgd_momentum_op, in, IN_1 | IN_2);
+          update::like(in[0], &out[0]);
+          update::like(in[0], &out[1]);
         },
-    .prepare = prepare,
+    .prepare = update::prepare,
     .forward = [](const Call& call, int64_t lo, int64_t hi) -> int64_t {
-      const Part part = part_of(call, lo, hi);
-      const double dampening = number(call.in[6]) * (call.has(7) ? number(call.in[7]) : 1);
-      const kernels::Sgd s{call.in[0].dtype(), number(call.in[3]),       number(call.in[4]),      number(call.in[5]),
-                           1 - dampening,      call.attrs->get<bool>(0), call.attrs->get<bool>(1)};
+      const update::Part part = update::part_of(call, lo, hi);
+      const double dampening = update::number(call.in[6]) * (call.has(7) ? update::number(call.in[7]) : 1);
+      const kernels::Sgd s{
+          call.in[0].dtype(), update::number(call.in[3]), update::number(call.in[4]), update::number(call.in[5]),
+          1 - dampening,      call.attrs->get<bool>(0),   call.attrs->get<bool>(1)};
       kernels::active().sgd(s, call.in[0].data, call.in[1].data, call.in[2].data, call.out[0].data, call.out[1].data,
                             part.lo, part.hi);
       return -1;
     },
-    .place = place,
+    .place = update::place,
     .in_place = ALL_INPUTS,
 };
 BS_REGISTER(sgd_momentum_op);
@@ -224,27 +182,18 @@ BS_REGISTER(sgd_momentum_op);
 
 enum AdamInput { P, GRAD, MEAN, SQUARE, STEP, LR, BETA1, BETA2, EPS, DECAY, MOST };
 
-// By squaring: no library's pow, so that every platform gives the same bits.
-double power(double base, double exponent) {
-  double result = 1;
-  for (uint64_t n = exponent > 0 && exponent < 0x1p53 ? static_cast<uint64_t>(exponent) : 0; n; n >>= 1) {
-    if (n & 1) result *= base;
-    base *= base;
-  }
-  return result;
-}
-
 int64_t adam_forward(const Call& call, int64_t lo, int64_t hi) {
-  const Part part = part_of(call, lo, hi);
-  const double beta1 = number(call.in[BETA1]), beta2 = number(call.in[BETA2]), t = number(call.in[STEP]) + 1;
+  const update::Part part = update::part_of(call, lo, hi);
+  const double beta1 = update::number(call.in[BETA1]), beta2 = update::number(call.in[BETA2]),
+               t = update::number(call.in[STEP]) + 1;
   const kernels::Adam s{call.in[P].dtype(),
-                        number(call.in[LR]),
+                        update::number(call.in[LR]),
                         beta1,
                         beta2,
-                        number(call.in[EPS]),
-                        number(call.in[DECAY]),
-                        1 - power(beta1, t),
-                        1 - power(beta2, t),
+                        update::number(call.in[EPS]),
+                        update::number(call.in[DECAY]),
+                        1 - update::power(beta1, t),
+                        1 - update::power(beta2, t),
                         call.attrs->get<bool>(0),
                         call.attrs->get<bool>(1)};
   const bool amsgrad = call.has(MOST);
@@ -256,12 +205,7 @@ int64_t adam_forward(const Call& call, int64_t lo, int64_t hi) {
 }
 
 // Every part reads the old step; the new one may lie in its place.
-void count_step(const Call& call) {
-  if (call.out[3].dtype() == DType::f32)
-    call.out[3].as<float>()[0] = call.in[STEP].as<float>()[0] + 1;
-  else
-    call.out[3].as<double>()[0] = call.in[STEP].as<double>()[0] + 1;
-}
+void count_step(const Call& call) { update::set_number(call.out[3], update::number(call.in[STEP]) + 1); }
 
 Placement place_adam(const Attrs*, const Specs& in, const Spec*) {
   Placement p = place_loop(in[P].shape, in);
@@ -273,10 +217,10 @@ extern const Op adam_op, amsgrad_op;
 
 template <const Op& op>
 void infer_adam(const Attrs*, const Specs& in, Spec* out) {
-  check(op, in, IN_1 | IN_2 | IN_3 | Mask::of(MOST));
-  for (int k : {0, 1, 2}) like(in[0], &out[k]);
-  like(in[STEP], &out[3]);
-  if (in.has(MOST)) like(in[0], &out[4]);
+  update::check(op, in, IN_1 | IN_2 | IN_3 | Mask::of(MOST));
+  for (int k : {0, 1, 2}) update::like(in[0], &out[k]);
+  update::like(in[STEP], &out[3]);
+  if (in.has(MOST)) update::like(in[0], &out[4]);
 }
 
 Op make_adam(bool amsgrad) {
@@ -296,7 +240,7 @@ Op make_adam(bool amsgrad) {
     op.outputs.push_back("max_exp_avg_sq");
   }
   op.infer = amsgrad ? infer_adam<amsgrad_op> : infer_adam<adam_op>;
-  op.prepare = prepare;
+  op.prepare = update::prepare;
   op.forward = adam_forward;
   op.merge = count_step;
   op.place = place_adam;
@@ -320,16 +264,16 @@ const Op finite_norm_op{
           if (in[0].shape.size() > 0)
             throw ShapeError(cat("[finite_norm] x is ", str(in[0].shape), ", it must be (), a number"));
           need_float("finite_norm", "x", in[0].dtype);
-          like(in[0], &out[0]);
+          update::like(in[0], &out[0]);
         },
     .forward = [](const Call& call, int64_t, int64_t) -> int64_t {
       std::memcpy(call.out[0].data, call.in[0].data, size_of(call.in[0].dtype()));
-      return std::isfinite(number(call.in[0])) ? -1 : 0;
+      return std::isfinite(update::number(call.in[0])) ? -1 : 0;
     },
     .explain =
         [](const Call& call, int64_t) {
           throw GraphError(
-              cat("[finite_norm] the total norm of the gradients is ", number(call.in[0]),
+              cat("[finite_norm] the total norm of the gradients is ", update::number(call.in[0]),
                   ": look for NaN or overflow in the loss, or leave out error_if_nonfinite to scale by it"));
         },
 };

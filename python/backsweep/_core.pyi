@@ -3144,6 +3144,32 @@ class ops:
     @staticmethod
     def acosh(input: TensorLike) -> Tensor: ...
     @staticmethod
+    def adadelta(
+        p: TensorLike,
+        grad: TensorLike,
+        square_avg: TensorLike,
+        acc_delta: TensorLike,
+        step: TensorLike,
+        lr: TensorLike,
+        rho: TensorLike,
+        eps: TensorLike,
+        weight_decay: TensorLike,
+        maximize: bool = False,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]: ...
+    @staticmethod
+    def adagrad(
+        p: TensorLike,
+        grad: TensorLike,
+        sum: TensorLike,
+        step: TensorLike,
+        lr: TensorLike,
+        lr_decay: TensorLike,
+        weight_decay: TensorLike,
+        initial: TensorLike,
+        eps: TensorLike,
+        maximize: bool = False,
+    ) -> tuple[Tensor, Tensor, Tensor]: ...
+    @staticmethod
     def adam(
         p: TensorLike,
         grad: TensorLike,
@@ -3156,6 +3182,20 @@ class ops:
         eps: TensorLike,
         weight_decay: TensorLike,
         decoupled: bool = False,
+        maximize: bool = False,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]: ...
+    @staticmethod
+    def adamax(
+        p: TensorLike,
+        grad: TensorLike,
+        exp_avg: TensorLike,
+        exp_inf: TensorLike,
+        step: TensorLike,
+        lr: TensorLike,
+        beta1: TensorLike,
+        beta2: TensorLike,
+        eps: TensorLike,
+        weight_decay: TensorLike,
         maximize: bool = False,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]: ...
     @staticmethod
@@ -3314,6 +3354,21 @@ class ops:
     def as_strided(
         input: TensorLike, size: Size, stride: Size, storage_offset: int | None = None
     ) -> Tensor: ...
+    @staticmethod
+    def asgd(
+        p: TensorLike,
+        grad: TensorLike,
+        ax: TensorLike,
+        step: TensorLike,
+        eta: TensorLike,
+        mu: TensorLike,
+        lr: TensorLike,
+        lambd: TensorLike,
+        alpha: TensorLike,
+        t0: TensorLike,
+        weight_decay: TensorLike,
+        maximize: bool = False,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]: ...
     @staticmethod
     def asin(input: TensorLike) -> Tensor: ...
     @staticmethod
@@ -3761,6 +3816,17 @@ class ops:
     @staticmethod
     def linear(input: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor: ...
     @staticmethod
+    def lion(
+        p: TensorLike,
+        grad: TensorLike,
+        exp_avg: TensorLike,
+        lr: TensorLike,
+        beta1: TensorLike,
+        beta2: TensorLike,
+        weight_decay: TensorLike,
+        maximize: bool = False,
+    ) -> tuple[Tensor, Tensor]: ...
+    @staticmethod
     def log(input: TensorLike) -> Tensor: ...
     @staticmethod
     def log10(input: TensorLike) -> Tensor: ...
@@ -3905,6 +3971,23 @@ class ops:
     def mv(input: TensorLike, vec: TensorLike) -> Tensor: ...
     @staticmethod
     def mvlgamma(input: TensorLike, p: int) -> Tensor: ...
+    @staticmethod
+    def nadam(
+        p: TensorLike,
+        grad: TensorLike,
+        exp_avg: TensorLike,
+        exp_avg_sq: TensorLike,
+        step: TensorLike,
+        mu_product: TensorLike,
+        lr: TensorLike,
+        beta1: TensorLike,
+        beta2: TensorLike,
+        eps: TensorLike,
+        weight_decay: TensorLike,
+        momentum_decay: TensorLike,
+        decoupled: bool = False,
+        maximize: bool = False,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]: ...
     @staticmethod
     def nan_to_num(
         input: TensorLike, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
@@ -4051,6 +4134,21 @@ class ops:
     @staticmethod
     def rad2deg(input: TensorLike) -> Tensor: ...
     @staticmethod
+    def radam(
+        p: TensorLike,
+        grad: TensorLike,
+        exp_avg: TensorLike,
+        exp_avg_sq: TensorLike,
+        step: TensorLike,
+        lr: TensorLike,
+        beta1: TensorLike,
+        beta2: TensorLike,
+        eps: TensorLike,
+        weight_decay: TensorLike,
+        decoupled: bool = False,
+        maximize: bool = False,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]: ...
+    @staticmethod
     def random_integers(shape: Size, low: int, high: int, *, generator: Any = None) -> Tensor: ...
     @staticmethod
     def random_order(n: int, *, generator: Any = None) -> Tensor: ...
@@ -4079,11 +4177,81 @@ class ops:
     @staticmethod
     def resplit(input: TensorLike, dtype: DTypeLike) -> Tensor: ...
     @staticmethod
+    def rmsprop(
+        p: TensorLike,
+        grad: TensorLike,
+        square_avg: TensorLike,
+        step: TensorLike,
+        lr: TensorLike,
+        alpha: TensorLike,
+        eps: TensorLike,
+        weight_decay: TensorLike,
+        momentum: TensorLike,
+        maximize: bool = False,
+    ) -> tuple[Tensor, Tensor, Tensor]: ...
+    @staticmethod
+    def rmsprop_centered(
+        p: TensorLike,
+        grad: TensorLike,
+        square_avg: TensorLike,
+        grad_avg: TensorLike,
+        step: TensorLike,
+        lr: TensorLike,
+        alpha: TensorLike,
+        eps: TensorLike,
+        weight_decay: TensorLike,
+        momentum: TensorLike,
+        maximize: bool = False,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]: ...
+    @staticmethod
+    def rmsprop_centered_momentum(
+        p: TensorLike,
+        grad: TensorLike,
+        square_avg: TensorLike,
+        momentum_buffer: TensorLike,
+        grad_avg: TensorLike,
+        step: TensorLike,
+        lr: TensorLike,
+        alpha: TensorLike,
+        eps: TensorLike,
+        weight_decay: TensorLike,
+        momentum: TensorLike,
+        maximize: bool = False,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]: ...
+    @staticmethod
+    def rmsprop_momentum(
+        p: TensorLike,
+        grad: TensorLike,
+        square_avg: TensorLike,
+        momentum_buffer: TensorLike,
+        step: TensorLike,
+        lr: TensorLike,
+        alpha: TensorLike,
+        eps: TensorLike,
+        weight_decay: TensorLike,
+        momentum: TensorLike,
+        maximize: bool = False,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]: ...
+    @staticmethod
     def roll(input: TensorLike, shifts: Size, dims: Size = ()) -> Tensor: ...
     @staticmethod
     def rot90(input: TensorLike, k: int = 1, dims: Size = (0, 1)) -> Tensor: ...
     @staticmethod
     def round(input: TensorLike, *, decimals: int = 0) -> Tensor: ...
+    @staticmethod
+    def rprop(
+        p: TensorLike,
+        grad: TensorLike,
+        prev: TensorLike,
+        step_size: TensorLike,
+        step: TensorLike,
+        lr: TensorLike,
+        etaminus: TensorLike,
+        etaplus: TensorLike,
+        least: TensorLike,
+        most: TensorLike,
+        maximize: bool = False,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]: ...
     @staticmethod
     def rsqrt(input: TensorLike) -> Tensor: ...
     @staticmethod

@@ -210,6 +210,7 @@ def test_numbers_far_out() -> None:
     assert D.Bernoulli(bs.tensor([0.0, 1.0])).entropy().max().item() < 1e-6
     assert D.Bernoulli(bs.tensor([0.0, 1.0])).log_prob(bs.tensor([0.0, 1.0])).abs().max().item() < 1e-6
     assert D.Binomial(10, bs.tensor([0.0, 1.0])).log_prob(bs.tensor([0.0, 10.0])).tolist() == [0, 0]
+    assert D.Binomial(10, bs.tensor([0.0, 1.0])).entropy().tolist() == [0, 0]
     assert D.Geometric(bs.tensor(1.0)).log_prob(0).item() == 0
     assert D.Poisson(bs.tensor(0.0)).log_prob(0).item() == 0
     squashed = D.TransformedDistribution(D.Normal(bs.zeros(()), 10.0), D.TanhTransform(cache_size=1))

@@ -87,6 +87,28 @@ def test_registered_twice_and_removed() -> None:
     assert not parametrize.is_parametrized(model)
 
 
+def test_a_second_one_takes_what_the_first_gives() -> None:
+    class Scale(nn.Module):
+        def __init__(self, by: float) -> None:
+            super().__init__()
+            self.by = by
+
+        def forward(self, x: bs.Tensor) -> bs.Tensor:
+            return x * self.by
+
+        def right_inverse(self, x: bs.Tensor) -> bs.Tensor:
+            return x / self.by
+
+    # As in PyTorch, the value that the tensor has is kept at the first registration and not at others.
+    model = linear(SQUARE)
+    parametrize.register_parametrization(model, "weight", Scale(2.0))
+    np.testing.assert_allclose(model.weight.detach(), SQUARE, rtol=1e-6)
+    parametrize.register_parametrization(model, "weight", Scale(4.0))
+    np.testing.assert_allclose(model.weight.detach(), 4.0 * SQUARE, rtol=1e-6)
+    model.weight = bs.tensor(SQUARE)
+    np.testing.assert_allclose(model.weight.detach(), SQUARE, rtol=1e-6)
+
+
 def test_original_is_left() -> None:
     model = linear(SQUARE)
     parametrize.register_parametrization(model, "weight", Double())

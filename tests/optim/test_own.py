@@ -275,6 +275,49 @@ def test_state_comes_back_in_the_parameters_dtype() -> None:
         opt.load_state_dict(Momentum([p, nn.Parameter(bs.zeros(1))]).state_dict())
 
 
+class Lookahead(Optimizer):
+    """Steps of another optimizer, as public code has it: without a call of `Optimizer.__init__`."""
+
+    def __init__(self, base: Optimizer, every: int = 2) -> None:
+        self.base, self.every, self.count = base, every, 0
+        self.param_groups = base.param_groups
+        self.state = {}
+
+    def step(self, closure: Any = None) -> Any:
+        loss = self.base.step(closure)
+        self.count += 1
+        for group in self.param_groups:
+            for p in group["params"]:
+                slow = self.state.setdefault(p, {"slow": p.detach().clone()})["slow"]
+                if self.count % self.every == 0:
+                    slow += (p.data - slow) * 0.5
+                    p.data.copy_(slow)
+        return loss
+
+
+def test_a_wrapper_around_another_optimizer() -> None:
+    p = nn.Parameter(bs.tensor([1.0]))
+    optimizer = Lookahead(SGD([p], lr=0.25))
+    schedule = bs.optim.lr_scheduler.StepLR(optimizer, 1, 0.5)
+    for _ in range(2):
+        optimizer.zero_grad()
+        p.sum().backward()
+        optimizer.step()
+    assert p.item() == 0.625  # 0.75 after the first step, then half the way to 0.5
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        schedule.step()
+    assert optimizer.base.param_groups[0]["lr"] == 0.125
+
+
+def test_text_is_pytorchs() -> None:
+    optimizer = Plain([{"params": [nn.Parameter(bs.zeros(2))], "lr": 0.5}])
+    optimizer.add_param_group({"params": [nn.Parameter(bs.zeros(2))], "decay": 0})
+    assert repr(optimizer) == (
+        "Plain (\nParameter Group 0\n    lr: 0.5\n\nParameter Group 1\n    decay: 0\n    lr: 0.1\n)"
+    )
+
+
 def test_groups() -> None:
     a, b, c = (nn.Parameter(bs.zeros(1)) for _ in range(3))
     opt = Plain([{"params": [a], "name": "first"}, {"params": [b], "lr": 1.0}])

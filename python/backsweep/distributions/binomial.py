@@ -8,6 +8,7 @@ from typing import Any
 from backsweep import _core
 from backsweep._core import GraphError, Tensor
 from backsweep._draws import rand
+from backsweep._dtypes import finfo
 from backsweep.distributions import constraints
 from backsweep.distributions._gamma import log_standard_gamma
 from backsweep.distributions.distribution import Distribution, one_of_two
@@ -144,8 +145,8 @@ class Binomial(Distribution):
         return choices + k * logsigmoid(self.logits) + rest * logsigmoid(-self.logits)
 
     def entropy(self) -> Tensor:
-        """Give the entropy, a sum over all values; all n must be equal."""
-        logs = self.log_prob(self.enumerate_support(False))
+        """Give the entropy, a sum over all values, those of probability 0 left out; all n must be equal."""
+        logs = self.log_prob(self.enumerate_support(False)).clamp_min(finfo(self.total_count.dtype).min)
         return -(logs.exp() * logs).sum(0)
 
     def enumerate_support(self, expand: bool = True) -> Tensor:

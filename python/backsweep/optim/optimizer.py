@@ -61,7 +61,8 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
         if type(self).step is not with_hooks:
             return step(self, *args, **kwargs)
         self._stepped = True
-        for hook in (*_before_steps, *self._before_step):
+        own = vars(self)  # a wrapper of another optimizer may not have called __init__
+        for hook in (*_before_steps, *own.get("_before_step", ())):
             changed = hook(self, args, kwargs)
             if changed is not None:
                 if not isinstance(changed, tuple) or len(changed) != 2:
@@ -70,7 +71,7 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
                     )
                 args, kwargs = changed
         result = step(self, *args, **kwargs)
-        for hook in (*self._after_step, *_after_steps):
+        for hook in (*own.get("_after_step", ()), *_after_steps):
             hook(self, args, kwargs)
         return result
 
@@ -120,6 +121,8 @@ class Optimizer:
     flags: ClassVar[tuple[str, ...]] = ()
     deciding: ClassVar[tuple[str, ...]] = ()
 
+    _stepped = False
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "step" in vars(cls):
@@ -129,7 +132,6 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[ParamGroup] = []
         self._structure = SimpleNamespace(key=0)  # of the list of groups; each group has its own
-        self._stepped = False
         self._before_step, self._after_step = Hooks(), Hooks()
         self._before_state_dict, self._after_state_dict = Hooks(), Hooks()
         self._before_load, self._after_load = Hooks(), Hooks()
@@ -417,7 +419,11 @@ class Optimizer:
         return list(groups), states
 
     def __repr__(self) -> str:
-        return f"{self._name}({', '.join(map(repr, self.param_groups))})"
+        text = f"{self._name} ("
+        for i, group in enumerate(self.param_groups):
+            text += f"\nParameter Group {i}\n"
+            text += "".join(f"    {name}: {group[name]}\n" for name in sorted(group) if name != "params")
+        return text + ")"
 
 
 def _like(value: Any, p: Tensor) -> Any:

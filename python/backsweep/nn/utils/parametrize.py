@@ -258,7 +258,8 @@ def register_parametrization(
 
     ``module.weight`` is then ``parametrization(original)`` at each reading, with its derivative, and
     ``module.parametrizations.weight.original`` the Parameter that is trained: the same object as before,
-    so that an optimizer that has it goes on. A second parametrization takes what the first gives.
+    so that an optimizer that has it goes on. A second parametrization takes what the first gives; it does
+    not change the original.
 
     If the parametrization has a method `right_inverse`, it is called with the value that the tensor has, and
     what it gives becomes the original; a tuple of tensors becomes `original0`, `original1`, .... It is called
@@ -320,8 +321,6 @@ def _append(module: Module, name: str, parametrization: Module, unsafe: bool) ->
                     f"[register_parametrization] `{name}` is {tuple(value.shape)} {value.dtype.name}, and "
                     "the parametrization gives something else; pass unsafe=True if that is meant"
                 )
-        if hasattr(parametrization, "right_inverse"):
-            before.right_inverse(parametrization.right_inverse(value))
     before.append(parametrization)
     before.unsafe = before.unsafe or unsafe
 

@@ -16,7 +16,7 @@ namespace bs::bindings {
 
 // What a PyTensor has that shares its storage. Its `t` holds the value while `version` is the storage's, else it only
 // says where in the storage it lies.
-struct Name final : NamedStorage::Reader {
+struct Name final : KeptInTurn<Name>, NamedStorage::Reader {
   static constexpr uint64_t kStale = UINT64_MAX;
 
   PyTensor* const owner;
@@ -25,9 +25,6 @@ struct Name final : NamedStorage::Reader {
   uint64_t version = kStale;
   bool follows = false;  // of a slot: with the history that the slot has
   Ref<Node> symbol;      // the value of the slot of which the handle was made in a capture
-
-  static void* operator new(size_t bytes) { return allocate(bytes); }
-  static void operator delete(void* p, size_t bytes) { deallocate(p, bytes); }
 
   Name(PyTensor* o, Ref<Lineage> l) : owner(o), lineage(std::move(l)) {}
   Name(PyTensor* o, Ref<SymbolLineage> s) : owner(o), symbols(std::move(s)), version(symbols->storage->version) {}

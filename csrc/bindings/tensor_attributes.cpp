@@ -76,14 +76,14 @@ int set_grad(PyObject* self, PyObject* value, void*) {
 
 PyObject* get_T(PyObject* self, void*) {
   return guarded([&] {
-    Tensor x = unwrap(self);
+    Operands in;
+    in.push_borrowed(self);
+    const Tensor& x = in[0];
     const int n = x.shape().size();
-    if (n < 2) return wrap_view(self, std::move(x));
+    if (n < 2) return wrap_view(self, x);
     if (n == 2) return wrap_view(self, taped(x, [](const Tensor& t) { return ops::transpose(t, 0, 1); }));
     Dims order;
     for (int i = n - 1; i >= 0; --i) order.push(i);
-    Operands in;
-    in.push(x);
     return wrap_view(self, call(need_op("permute", "T"), in, Attrs::make({order})));
   });
 }

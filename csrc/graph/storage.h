@@ -7,7 +7,9 @@
 // touched with that lock only.
 #pragma once
 
+#include <new>
 #include <span>
+#include <utility>
 
 #include "graph/slot.h"
 #include "graph/tensor.h"
@@ -26,6 +28,31 @@ struct CountedInTurn {
     uint32_t n_ = 1;
   };
   Count refs;
+};
+
+// Memory of objects of such a class, of which many are made and soon go: some blocks are kept, so that making one costs
+// neither a lock nor a look at the thread's own lists.
+template <class T>
+class KeptInTurn {
+ public:
+  static void* operator new(size_t bytes) {
+    if (!first_) return ::operator new(bytes);
+    --n_;
+    return std::exchange(first_, first_->next);
+  }
+  static void operator delete(void* p) {
+    if (n_ == kMost) return ::operator delete(p);
+    ++n_;
+    first_ = new (p) Block{first_};
+  }
+
+ private:
+  struct Block {
+    Block* next;
+  };
+  static constexpr int kMost = 128;
+  inline static Block* first_ = nullptr;
+  inline static int n_ = 0;
 };
 
 // Where a name lies in the memory of its storage.
@@ -141,7 +168,7 @@ class NamedStorage : public CountedInTurn {
 // What derivatives know of a storage. A tensor and its views are one lineage; detach() begins another one in the same
 // storage. A write is recorded in the lineage that it goes through; in the others the value changes, and the history
 // stays. (A slot has no history beyond its own leaf, which names of it ask the slot for.)
-class Lineage final : public CountedInTurn, private NamedStorage::Reader {
+class Lineage final : public CountedInTurn, public KeptInTurn<Lineage>, private NamedStorage::Reader {
  public:
   const Ref<NamedStorage> storage;
 
@@ -152,8 +179,6 @@ class Lineage final : public CountedInTurn, private NamedStorage::Reader {
   // Without a history.
   static Ref<Lineage> make(Ref<NamedStorage> s) { return Ref<Lineage>::adopt(new Lineage(std::move(s))); }
   static void destroy(Lineage* l) { delete l; }
-  static void* operator new(size_t bytes) { return allocate(bytes); }
-  static void operator delete(void* p, size_t bytes) { deallocate(p, bytes); }
   ~Lineage() { leave(); }
 
   bool has_history() const { return base_ || past_; }

@@ -166,6 +166,29 @@ def test_layer_norm(shape: tuple[int, ...], affine: bool, bias: bool) -> None:
     np.testing.assert_allclose(numbers(layer(bs.tensor(x))), want, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("shape", [(3, 6), (2, 6, 5), (2, 6, 3, 2)])
+def test_group_norm(shape: tuple[int, ...]) -> None:
+    x = values(*shape)
+    layer = nn.GroupNorm(2, 6, dtype=bs.float64)
+    rows = x.reshape(shape[0], 2, -1)
+    want = (rows - rows.mean(2, keepdims=True)) / np.sqrt(rows.var(2, keepdims=True) + 1e-5)
+    scale, shift = values(6), values(6)
+    for parameter, value in zip(layer.parameters(), (scale, shift), strict=True):
+        parameter.copy_(value)
+    axes = (6, *[1] * (len(shape) - 2))
+    want = want.reshape(shape) * scale.reshape(axes) + shift.reshape(axes)
+    for run in (layer, bs.compile(layer)):
+        np.testing.assert_allclose(numbers(run(bs.tensor(x))), want, rtol=1e-10, atol=1e-12)
+    assert repr(layer) == "GroupNorm(2, 6, eps=1e-05, affine=True, bias=True)"
+    assert list(nn.GroupNorm(2, 6, bias=False).state_dict()) == ["weight"]
+    with pytest.raises(ValueError, match="divisible"):
+        nn.GroupNorm(4, 6)
+    with pytest.raises(bs.ShapeError, match=r"\[group_norm\]"):
+        layer(bs.ones((2, 5), dtype=bs.float64))
+    with pytest.raises(bs.ShapeError, match="weight"):
+        F.group_norm(bs.ones((2, 6)), 2, bs.ones(5))
+
+
 def test_layer_norm_errors() -> None:
     with pytest.raises(bs.ShapeError, match="layer_norm"):
         nn.LayerNorm(4)(bs.ones((2, 5)))

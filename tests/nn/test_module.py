@@ -35,6 +35,7 @@ def test_registration_order_and_names() -> None:
     assert list(map(id, net.modules())) == [id(module) for _, module in net.named_modules()]
     assert list(map(id, net.parameters())) == [id(p) for _, p in net.named_parameters()]
     assert [name for name, _ in net.named_children()] == ["net"]
+    assert len(list(nn.Sequential(net.net, net.net).modules(remove_duplicate=False))) == 9
     assert list(net.state_dict()) == ["scale", "seen", *names[1:]]
     assert net.offset is None
     assert net.get_submodule("net.2") is net.net[2]

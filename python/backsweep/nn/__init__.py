@@ -51,7 +51,7 @@ from backsweep.nn.margin import (
     TripletMarginWithDistanceLoss,
 )
 from backsweep.nn.module import Module
-from backsweep.nn.normalization import LayerNorm, RMSNorm
+from backsweep.nn.normalization import GroupNorm, LayerNorm, RMSNorm
 from backsweep.nn.parallel import DataParallel
 from backsweep.nn.parameter import Buffer, Parameter, UninitializedParameter
 from backsweep.nn.parameter_list import ParameterDict, ParameterList
@@ -99,6 +99,7 @@ __all__ = [
     "FeatureAlphaDropout",
     "Flatten",
     "GaussianNLLLoss",
+    "GroupNorm",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",

@@ -48,8 +48,11 @@ class Walks:
                 path = f"{prefix}.{name}" if prefix else name
                 yield from module.named_modules(memo, path, remove_duplicate)
 
-    def modules(self) -> Iterator[Module]:
+    def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
         """Give this module and all below it, parents first."""
+        if not remove_duplicate:
+            yield from (module for _, module in self.named_modules(remove_duplicate=False))
+            return
         seen: set[Module] = set()
         to_visit: list[Any] = [self]
         while to_visit:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from backsweep import _core
 from backsweep._absent import absent
-from backsweep._arguments import floats, number, sizes, tensor
+from backsweep._arguments import floats, number, sizes, tensor, whole
 from backsweep._core import ShapeError, Tensor
 from backsweep._dtypes import finfo
 from backsweep._formula import formula
@@ -119,6 +119,7 @@ __all__ = [
     "gaussian_nll_loss",
     "gelu",
     "glu",
+    "group_norm",
     "gumbel_softmax",
     "hardshrink",
     "hardsigmoid",
@@ -332,6 +333,52 @@ def rms_norm(
     least = finfo(input.dtype).eps if eps is None else number(op, "eps", eps)
     made = input * _core.rsqrt(_core.mean(_core.square(input), axes, keepdim=True) + least)
     return made if weight is None else made * weight
+
+
+def group_norm(
+    input: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Normalise groups of channels of each sample, (x - mean) / sqrt(var + eps), then scale channels.
+
+    Parameters
+    ----------
+    input : Tensor, float32 or float64, shape (N, C, ...)
+    num_groups : int
+        Into so many the channels are divided; each is one row with all that follows axis 1.
+    weight, bias : Tensor, shape (C,), optional
+        1 and 0 if left out.
+    eps : float, default 1e-5
+
+    Raises
+    ------
+    ShapeError
+        If there are no channels, their number is not divisible, or weight or bias have another shape.
+
+    Notes
+    -----
+    Source: Wu and He (2018), arXiv:1803.08494.
+    """
+    op = "group_norm"
+    input, groups = floats(op, "input", input), whole(op, "num_groups", num_groups)
+    shape = input.shape
+    if len(shape) < 2 or shape[1] % groups:
+        raise ShapeError(f"[{op}] input is {shape}; axis 1 must be divisible into {groups} groups")
+    made = _layer_norm(
+        _core.reshape(input, (shape[0] * groups, prod(shape[1:]) // groups)), None, None, eps=eps
+    )
+    result = _core.reshape(made[0], shape)
+    for name, factor, apply in (("weight", weight, _core.mul), ("bias", bias, _core.add)):
+        if factor is not None:
+            if tensor(op, name, factor).shape != shape[1:2]:
+                raise ShapeError(
+                    f"[{op}] {name} is {factor.shape}, input is {shape}: it must be ({shape[1]},)"
+                )
+            result = apply(result, _core.reshape(factor, (shape[1], *[1] * (len(shape) - 2))))
+    return result
 
 
 @formula(_core.ops.pad)

@@ -1,11 +1,11 @@
-"""Normalisation of the last axes."""
+"""Normalisation of the last axes, and of groups of channels."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from backsweep import _core
-from backsweep._arguments import flag, kept, sizes
+from backsweep._arguments import flag, kept, sizes, whole
 from backsweep._core import DType, Parameter, Tensor
 from backsweep._device import DeviceLike
 from backsweep._formula import formula
@@ -13,7 +13,7 @@ from backsweep.nn import functional as F
 from backsweep.nn import init
 from backsweep.nn.module import Module
 
-__all__ = ["LayerNorm", "RMSNorm"]
+__all__ = ["GroupNorm", "LayerNorm", "RMSNorm"]
 
 
 @formula(F.layer_norm)
@@ -129,10 +129,86 @@ class RMSNorm(Module):
         if self.weight is not None:
             init.ones_(self.weight)
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Give the input normalised."""
-        return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
+    def forward(self, x: Tensor) -> Tensor:
+        """Give x normalised."""
+        return F.rms_norm(x, self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self) -> str:
         """Give the arguments."""
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+
+
+@formula(F.group_norm)
+class GroupNorm(Module):
+    """Normalises groups of channels (axis 1) of each sample: `functional.group_norm`.
+
+    Parameters
+    ----------
+    num_groups : int
+    num_channels : int
+        A multiple of the number of groups.
+    eps : float, default 1e-5
+    affine : bool, default True
+        Whether there are weight and bias.
+    device : device, optional
+        The CPU.
+    dtype : DType, optional
+        float32 or float64.
+    bias : bool, default True
+        Whether there is a bias beside the weight.
+
+    Attributes
+    ----------
+    weight, bias : Parameter, shape (num_channels,), or None
+        They start as 1 and 0.
+
+    Raises
+    ------
+    ValueError
+        If the channels are not divisible by the groups.
+    """
+
+    weight: Parameter | None
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        device: DeviceLike = None,
+        dtype: DType | None = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        name = "GroupNorm"
+        self.num_groups = whole(name, "num_groups", num_groups)
+        self.num_channels = whole(name, "num_channels", num_channels)
+        if self.num_channels % self.num_groups:
+            raise ValueError(f"[{name}] {num_channels} channels are not divisible by {num_groups} groups")
+        self.eps, self.affine = kept(name, "eps", eps), flag(name, "affine", affine)
+        has_bias = flag(name, "bias", bias) and self.affine
+        for which, wanted in (("weight", self.affine), ("bias", has_bias)):
+            made = Parameter(_core.zeros((num_channels,), device=device, dtype=dtype)) if wanted else None
+            self.register_parameter(which, made)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set weight to 1 and bias to 0."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Give the input normalised."""
+        return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        """Give the arguments."""
+        return (
+            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
+            f"bias={self.bias is not None}"
+        )

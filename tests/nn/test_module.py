@@ -150,6 +150,8 @@ def test_load_state_dict_errors_change_nothing() -> None:
     keys = layer.load_state_dict({"weight": bs.zeros((1, 2)), "more": bs.zeros(1)}, strict=False)
     assert keys.missing_keys == ["bias"]
     assert keys.unexpected_keys == ["more"]
+    assert str(keys) == "_IncompatibleKeys(missing_keys=['bias'], unexpected_keys=['more'])"
+    assert str(layer.load_state_dict(layer.state_dict())) == "<All keys matched successfully>"
     assert layer.weight.tolist() == [[0.0, 0.0]]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -253,6 +254,32 @@ def test_state_that_is_deleted_starts_anew(cls: type) -> None:
     a.copy_(b)
     whole = trained(cls([b], amsgrad=True), b, gradients)
     np.testing.assert_array_equal(trained(first, a, gradients), whole)
+
+
+@BOTH
+def test_state_that_is_assigned(cls: type) -> None:
+    start, gradients = draws((3,))
+    a, b = nn.Parameter(bs.tensor(start)), nn.Parameter(bs.tensor(start))
+    first, second = cls([a]), cls([b])
+    trained(first, a, gradients)
+    for state in first.state.values():
+        for name, value in state.items():
+            state[name] = value.to("cpu")  # as programs move what they have loaded
+    held = second.state[b]["exp_avg"]
+    for name, value in first.state[a].items():
+        second.state[b][name] = value.detach().clone()
+    assert second.state[b]["exp_avg"] is held
+    b.copy_(a)
+    np.testing.assert_array_equal(trained(first, a, gradients), trained(second, b, gradients))
+    with pytest.raises(bs.ShapeError, match=r"'exp_avg' is \(3,\), the value \(1,\)"):
+        first.state[a]["exp_avg"] = bs.zeros(1)
+    with pytest.raises(KeyError, match="'other' is no state of this optimizer"):
+        first.state[a]["other"] = 1
+    before = first.state_dict()["state"]
+    first.state = first.state
+    np.testing.assert_array_equal(first.state_dict()["state"][0]["exp_avg"], before[0]["exp_avg"])
+    first.state = defaultdict(dict)
+    assert first.state_dict()["state"] == {}
 
 
 WRONG_STATE: list[tuple[Any, type[Exception], str]] = [

@@ -30,7 +30,8 @@ class OnePass(Optimizer):
     ----------
     param_groups : list of ParamGroup
     state : mapping of Parameter (or leaf) to mapping of str to Buffer
-        `del state[p]` and `state.clear()` let parameters start anew, in compiled steps too.
+        `del state[p]` and `state.clear()` let parameters start anew, in compiled steps too; values that are
+        assigned are written into the buffers.
     """
 
     pairs: ClassVar[tuple[str, ...]] = ()  # those of `numbers` that are two
@@ -50,6 +51,12 @@ class OnePass(Optimizer):
     def state(self) -> BufferStates:
         """What is remembered of each parameter."""
         return BufferStates(self._buffers)
+
+    @state.setter
+    def state(self, states: Mapping[Any, Any]) -> None:
+        made = [(p, self._checked_state(p, i, states.get(p))) for i, p in enumerate(self._buffers)]
+        for p, state in made:
+            self._load_state(p, state)
 
     def _as_kept(self, name: str, value: Any) -> Any:
         """Give a hyperparameter as it is kept: numbers as float, pairs as tuple of two, flags as bool."""

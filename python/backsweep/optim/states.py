@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
-from types import MappingProxyType
 from typing import Any
 
-from backsweep._core import Buffer, Tensor
+from backsweep import _core
+from backsweep._core import Buffer, ShapeError, Tensor
 from backsweep._watch import watching
 
-__all__ = ["BufferStates", "ParamState", "States"]
+__all__ = ["BufferStates", "ParamBuffers", "ParamState", "States"]
 
 
 class ParamState(MutableMapping[str, Any]):
@@ -107,19 +107,55 @@ class States(MutableMapping[Any, Any]):
         return repr(dict(self))
 
 
-class BufferStates(Mapping[Tensor, Mapping[str, Buffer]]):
+class ParamBuffers(Mapping[str, Buffer]):
+    """What an optimizer of this package remembers of one parameter: buffers, into which assignments write.
+
+    So ``state[name] = value.to(device)`` of programs that move what they have loaded does what it says.
+    """
+
+    def __init__(self, buffers: dict[str, Buffer]) -> None:
+        self._buffers = buffers
+
+    def __getitem__(self, name: str) -> Buffer:
+        return self._buffers[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if name not in self._buffers:
+            raise KeyError(
+                f"[optim] {name!r} is no state of this optimizer, which keeps {list(self._buffers)}"
+            )
+        buffer = self._buffers[name]
+        if value is buffer:
+            return
+        given = value if isinstance(value, Tensor) else _core.tensor(value, dtype=buffer.dtype)
+        if given.shape != buffer.shape:
+            raise ShapeError(f"[optim] state {name!r} is {buffer.shape}, the value {given.shape}")
+        with _core.no_grad():
+            buffer.copy_(given)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._buffers)
+
+    def __len__(self) -> int:
+        return len(self._buffers)
+
+    def __repr__(self) -> str:
+        return repr(self._buffers)
+
+
+class BufferStates(Mapping[Tensor, ParamBuffers]):
     """What an optimizer of this package remembers of each parameter, by name.
 
     The buffers are there from the start, as zeros: compiled programs hold them. So `del state[p]` and
-    `state.clear()` write zeros, after which the next step is a first one. To change state, write into the
-    buffers: ``state[p][name].copy_(value)``.
+    `state.clear()` write zeros, after which the next step is a first one, and so does another mapping that
+    takes their place, as ``optimizer.state = defaultdict(dict)``, for what it does not hold.
     """
 
     def __init__(self, buffers: dict[Tensor, dict[str, Buffer]]) -> None:
         self._buffers = buffers
 
-    def __getitem__(self, p: Tensor) -> Mapping[str, Buffer]:
-        return MappingProxyType(self._buffers[p])
+    def __getitem__(self, p: Tensor) -> ParamBuffers:
+        return ParamBuffers(self._buffers[p])
 
     def __delitem__(self, p: Tensor) -> None:
         for buffer in self._buffers[p].values():

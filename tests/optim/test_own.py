@@ -309,6 +309,15 @@ def test_a_wrapper_around_another_optimizer() -> None:
         schedule.step()
     assert optimizer.base.param_groups[0]["lr"] == 0.125
 
+    @bs.compile
+    def step() -> None:
+        p.sum().backward()
+        optimizer.step()
+
+    p.grad = None
+    with pytest.raises(bs.GraphError, match=r"^\[Lookahead\] Optimizer.__init__ was not called"):
+        step()
+
 
 def test_text_is_pytorchs() -> None:
     optimizer = Plain([{"params": [nn.Parameter(bs.zeros(2))], "lr": 0.5}])

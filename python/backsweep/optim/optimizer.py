@@ -62,6 +62,8 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
             return step(self, *args, **kwargs)
         self._stepped = True
         own = vars(self)  # a wrapper of another optimizer may not have called __init__
+        if _is_capturing():
+            self._check_known()
         for hook in (*_before_steps, *own.get("_before_step", ())):
             changed = hook(self, args, kwargs)
             if changed is not None:
@@ -256,8 +258,17 @@ class Optimizer:
                 )
         return own, [p[0] for p in pairs] if pairs else None
 
+    def _check_known(self) -> None:
+        """Raise if a capture would not see what is in `state`, for want of `__init__`."""
+        if "_structure" not in vars(self):
+            raise _core.GraphError(
+                f"[{self._name}] Optimizer.__init__ was not called, so a compiled function cannot know this "
+                "optimizer's state: call super().__init__(params, defaults), or step outside of bs.compile"
+            )
+
     def _groups(self) -> list[ParamGroup]:
         if _is_capturing():
+            self._check_known()
             _guard(self._structure, "key")
             for group in self.param_groups:
                 _guard(group.structure, "key")

@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from backsweep import _core
-from backsweep._core import Tensor
+from backsweep._arguments import sizes
+from backsweep._core import DTypeError, ShapeError, Tensor
 from backsweep._methods import method
 
-__all__ = ["index_put", "nonzero", "unique", "unique_consecutive"]
+__all__ = [
+    "diagonal_scatter",
+    "index_put",
+    "nonzero",
+    "select_scatter",
+    "slice_scatter",
+    "unique",
+    "unique_consecutive",
+    "unravel_index",
+]
 
 _unique_parts = _core.ops.unique_parts
 _index_put: Callable[..., Tensor] = vars(_core)["_index_put"]  # not in the stubs
@@ -137,3 +147,60 @@ def index_put(input: Tensor, indices: Sequence[Tensor], values: Tensor, accumula
 def index_put_(input: Tensor, indices: Sequence[Tensor], values: Tensor, accumulate: bool = False) -> Tensor:
     """Write values at indices, as index_put; gives the tensor."""
     return input.copy_(_index_put(input, tuple(indices), values, accumulate))
+
+
+@method
+def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
+    """Give input with src in place of `input.select(dim, index)`, whose shape it has."""
+    made = input.clone()
+    made.select(dim, index).copy_(_of_part("select_scatter", src, made.select(dim, index)))
+    return made
+
+
+@method
+def slice_scatter(
+    input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> Tensor:
+    """Give input with src in place of `input[start:end:step]` along dim, whose shape it has."""
+    made = input.clone()
+    key = (slice(None),) * (dim % max(input.ndim, 1)) + (slice(start, end, step),)
+    made[key] = _of_part("slice_scatter", src, made[key])
+    return made
+
+
+@method
+def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """Give input with src in place of `input.diagonal(offset, dim1, dim2)`, whose shape it has."""
+    made = input.clone()
+    part = made.diagonal(offset, dim1, dim2)
+    part.copy_(_of_part("diagonal_scatter", src, part))
+    return made
+
+
+def _of_part(op: str, src: Tensor, part: Tensor) -> Tensor:
+    if src.shape != part.shape:
+        raise ShapeError(f"[{op}] src is {tuple(src.shape)}: it must be {tuple(part.shape)}, as the part")
+    return src
+
+
+def unravel_index(indices: Tensor, shape: int | Sequence[int]) -> tuple[Tensor, ...]:
+    """Give the positions along each axis of row-major positions in a tensor of a shape.
+
+    Parameters
+    ----------
+    indices : Tensor
+        int64 or int32, from -n to n - 1 of the n elements; elsewhere the result is not looked at.
+    shape : int or ints
+
+    Returns
+    -------
+    tuple of Tensor, int64
+        One for each axis, of the shape of `indices`.
+    """
+    if indices.dtype not in (_core.int64, _core.int32):
+        raise DTypeError(f"[unravel_index] indices are {indices.dtype}: cast them, as in x.to(bs.int64)")
+    rest, made = indices.to(_core.int64), []
+    for n in reversed(sizes("unravel_index", "shape", shape)):
+        made.append(rest % n)
+        rest = rest // n
+    return tuple(reversed(made))

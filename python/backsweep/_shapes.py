@@ -9,8 +9,8 @@ from typing import Literal, cast
 import numpy as np
 
 from backsweep import _core
-from backsweep._arguments import one_of, tensor, whole
-from backsweep._core import DType, DTypeError, ShapeError, Tensor
+from backsweep._arguments import one_of, sizes, tensor, whole
+from backsweep._core import DType, ShapeError, Tensor
 from backsweep._methods import method
 
 __all__ = [
@@ -23,20 +23,16 @@ __all__ = [
     "cartesian_prod",
     "column_stack",
     "combinations",
-    "corrcoef",
-    "cov",
-    "cumulative_trapezoid",
-    "diff",
     "dsplit",
     "dstack",
     "hsplit",
     "hstack",
     "meshgrid",
+    "narrow_copy",
     "repeat_interleave",
     "row_stack",
+    "split_with_sizes",
     "tensor_split",
-    "trapezoid",
-    "trapz",
     "tril_indices",
     "triu_indices",
     "vsplit",
@@ -265,6 +261,31 @@ def _split_axis(
 
 
 @method
+def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+    """Take an axis apart into parts of the given sizes. Views, as of `split`."""
+    return input.split(list(split_sizes), dim)
+
+
+@method
+def narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor:
+    """Give a copy of `input.narrow(dim, start, length)`."""
+    return input.narrow(dim, start, length).clone()
+
+
+@method
+def sum_to_size(input: Tensor, *size: int | Sequence[int]) -> Tensor:
+    """Add up what broadcasting a tensor of that size to input's shape would repeat."""
+    given = size[0] if len(size) == 1 else size
+    shape = sizes("sum_to_size", "size", given)
+    skip = input.ndim - len(shape)
+    fits = skip >= 0 and all(n in (1, m) for n, m in zip(shape, input.shape[max(skip, 0) :], strict=True))
+    if not fits:
+        raise ShapeError(f"[sum_to_size] {shape} does not broadcast to input's {tuple(input.shape)}")
+    axes = [d for d in range(input.ndim) if d < skip or (shape[d - skip] == 1 and input.shape[d] != 1)]
+    return (input.sum(axes, keepdim=True) if axes else input).reshape(shape)
+
+
+@method
 def hsplit(input: Tensor, indices_or_sections: int | Sequence[int] | Tensor) -> tuple[Tensor, ...]:
     """Take axis 1 apart, of a vector axis 0, as `tensor_split`, but only into equal parts. Views."""
     return _split_axis("hsplit", input, indices_or_sections, 0 if input.ndim == 1 else 1, 1)
@@ -332,163 +353,6 @@ def repeat_interleave(
     if output_size is not None and made.size(dim) != output_size:
         raise ValueError(f"[repeat_interleave] output_size is {output_size}, the result has {made.size(dim)}")
     return made
-
-
-@method
-def diff(
-    input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None
-) -> Tensor:
-    """Give the differences x[k + 1] - x[k] along an axis, n times over.
-
-    Parameters
-    ----------
-    input : Tensor
-        Of bools: whether neighbours differ.
-    n : int
-    dim : int
-    prepend, append : Tensor, optional
-        Put before and after along the axis first.
-
-    Returns
-    -------
-    Tensor
-        n positions shorter.
-
-    Raises
-    ------
-    ShapeError
-        If input has no axes.
-    """
-    parts = [t for t in (prepend, input, append) if t is not None]
-    x = _core.cat(parts, dim) if len(parts) > 1 and n != 0 else input
-    if x.ndim == 0:
-        raise ShapeError("[diff] input is 0-d: differences run along an axis")
-    for _ in range(min(whole("diff", "n", n, 0), x.size(dim))):
-        later, earlier = x.narrow(dim, 1, x.size(dim) - 1), x.narrow(dim, 0, x.size(dim) - 1)
-        x = later != earlier if x.dtype == _core.bool_ else later - earlier
-    return x
-
-
-def _trapezoids(y: Tensor, x: Tensor | None, dx: float, dim: int) -> Tensor:
-    """Give the integrals between neighbours along an axis."""
-    n = y.size(dim)
-    both = y.narrow(dim, 1, n - 1) + y.narrow(dim, 0, n - 1)
-    if x is None:
-        return both * (dx / 2)
-    if x.ndim == 1:
-        x = x.reshape([x.numel() if d == dim % y.ndim else 1 for d in range(y.ndim)])
-    return diff(x, dim=dim) * both / 2
-
-
-def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1.0, dim: int = -1) -> Tensor:
-    """Integrate along an axis: the sum of (x[k + 1] - x[k]) (y[k] + y[k + 1]) / 2.
-
-    Parameters
-    ----------
-    y : Tensor
-    x : Tensor, optional
-        Where, a vector along the axis or of y's shape; else positions are `dx` apart.
-    dx : float
-    dim : int
-
-    Returns
-    -------
-    Tensor
-        Without the axis.
-    """
-    if y.size(dim) == 0:
-        return y.sum(dim).to(y.dtype)
-    return _trapezoids(y, x, dx, dim).sum(dim)
-
-
-trapz = trapezoid
-
-
-def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1.0, dim: int = -1) -> Tensor:
-    """Integrate along an axis up to each position after the first, as `trapezoid`.
-
-    Parameters
-    ----------
-    y : Tensor
-    x : Tensor, optional
-        Where, a vector along the axis or of y's shape; else positions are `dx` apart.
-    dx : float
-    dim : int
-
-    Returns
-    -------
-    Tensor
-        One position shorter.
-    """
-    if y.size(dim) == 0:
-        return y
-    return _trapezoids(y, x, dx, dim).cumsum(dim)
-
-
-@method
-def cov(
-    input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, aweights: Tensor | None = None
-) -> Tensor:
-    """Estimate the covariances of variables (rows) from observations (columns).
-
-    Parameters
-    ----------
-    input : Tensor, shape (variables, observations), or (observations,), or ()
-    correction : int
-        Taken from the number of observations: sum (x - mean) (y - mean) / (n - correction).
-    fweights : Tensor of ints, shape (observations,), optional
-        How often each was seen.
-    aweights : Tensor, shape (observations,), optional
-        What each counts.
-
-    Returns
-    -------
-    Tensor, shape (variables, variables), or () of one variable
-
-    Raises
-    ------
-    ShapeError
-        If input has more than two axes, or there is not one weight for each observation.
-    """
-    if input.ndim > 2:
-        raise ShapeError(f"[cov] input is {tuple(input.shape)}: variables are rows of a matrix")
-    x = _at_least(2, input)
-    x = x if x.dtype.is_floating_point else x.to(_core.float32)
-    weights = None
-    for name, w in (("fweights", fweights), ("aweights", aweights)):
-        if w is not None:
-            if w.shape != (x.size(1),):
-                raise ShapeError(
-                    f"[cov] {name} is {tuple(w.shape)}: one for each of {x.size(1)} observations"
-                )
-            if w.dtype.is_floating_point != (name == "aweights"):
-                raise DTypeError(f"[cov] {name} is {w.dtype}: fweights are whole numbers, aweights floats")
-            weights = w.to(x.dtype) if weights is None else weights * w
-    if weights is None:
-        total = norm = _core.tensor(float(x.size(1)), dtype=x.dtype)
-        weighed = x - x.mean(1, keepdim=True)
-        centered = weighed
-    else:
-        total = norm = weights.sum()
-        if aweights is not None and correction:
-            norm = (weights * aweights.to(x.dtype)).sum() / total
-            norm = total - correction * norm
-        centered = x - (x * weights).sum(1, keepdim=True) / total
-        weighed = centered * weights
-    if weights is None or aweights is None or not correction:
-        norm = norm - correction
-    made = weighed @ centered.t() / _core.maximum(norm, 0.0)
-    return made.squeeze()
-
-
-@method
-def corrcoef(input: Tensor) -> Tensor:
-    """Give the correlations of variables (rows): covariances over the deviations of both."""
-    c = cov(input)
-    if c.ndim == 0:
-        return c / c
-    deviation = c.diagonal().sqrt()
-    return _core.minimum(_core.maximum(c / deviation.unsqueeze(1) / deviation, -1.0), 1.0)
 
 
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype: DType = _core.int64) -> Tensor:

@@ -908,6 +908,9 @@ class Tensor:
     def diagonal(self, offset: _int = 0, dim1: _int = 0, dim2: _int = 1) -> Tensor:
         """The diagonal of the axes dim1 and dim2, as the last axis: offset columns to the right of the main one, or -offset rows below. A view."""
 
+    def diagonal_scatter(self, src: Tensor, offset: _int = 0, dim1: _int = 0, dim2: _int = 1) -> Tensor:
+        """Give input with src in place of `input.diagonal(offset, dim1, dim2)`, whose shape it has."""
+
     def diff(
         self, n: _int = 1, dim: _int = -1, prepend: Tensor | None = None, append: Tensor | None = None
     ) -> Tensor:
@@ -1982,6 +1985,9 @@ class Tensor:
     def narrow(self, dim: _int = ..., start: _int = ..., length: _int = ..., *, axis: _int = ...) -> Tensor:
         """x[start:start + length] on axis dim, which must be there. A view."""
 
+    def narrow_copy(self, dim: _int, start: _int, length: _int) -> Tensor:
+        """Give a copy of `input.narrow(dim, start, length)`."""
+
     @property
     def nbytes(self) -> _int: ...
     @property
@@ -2272,6 +2278,24 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
+    def renorm(self, p: _float, dim: _int, maxnorm: _float) -> Tensor:
+        """Shrink each part at a position of an axis whose p-norm is above `maxnorm` to that norm.
+
+        Parameters
+        ----------
+        input : Tensor
+            float32 or float64, of two axes or more.
+        p : float
+            Above 0.
+        dim : int
+        maxnorm : float
+
+        Returns
+        -------
+        Tensor
+            A part x with ‖x‖ > maxnorm as x maxnorm / (‖x‖ + 1e-7).
+        """
+
     @overload
     def repeat(self, repeats: Size) -> Tensor: ...
     @overload
@@ -2470,6 +2494,9 @@ class Tensor:
     def select(self, dim: _int = ..., index: _int = ..., *, axis: _int = ...) -> Tensor:
         """x[index] on axis dim, which is gone in the result; a negative index counts from the end. A view."""
 
+    def select_scatter(self, src: Tensor, dim: _int, index: _int) -> Tensor:
+        """Give input with src in place of `input.select(dim, index)`, whose shape it has."""
+
     def sgn(self) -> Tensor:
         """-1, 0 or 1, as sign"""
 
@@ -2538,6 +2565,11 @@ class Tensor:
     def size(self, dim: _int | None = None) -> Any:
         """The shape, or the size of one axis."""
 
+    def slice_scatter(
+        self, src: Tensor, dim: _int = 0, start: _int | None = None, end: _int | None = None, step: _int = 1
+    ) -> Tensor:
+        """Give input with src in place of `input[start:end:step]` along dim, whose shape it has."""
+
     def slogdet(self) -> _types.slogdet:
         """Give signs and logarithms of determinants: `linalg.slogdet`."""
 
@@ -2572,6 +2604,9 @@ class Tensor:
         axis: _int = ...,
     ) -> tuple[Tensor, ...]:
         """Parts of the axis dim, in order: all of one size (the last may be smaller), or of the sizes of a list, which sum to that of the axis. Views."""
+
+    def split_with_sizes(self, split_sizes: Sequence[_int], dim: _int = 0) -> tuple[Tensor, ...]:
+        """Take an axis apart into parts of the given sizes. Views, as of `split`."""
 
     def sqrt(self) -> Tensor:
         """x^(1/2); a zero gradient stays zero at x = 0"""
@@ -2679,6 +2714,9 @@ class Tensor:
         dtype: DTypeLike | None = None,
     ) -> Tensor:
         """The sum over the axes dim (None: all); integers and bools are summed in int64. Float sums run in fixed blocks: the same bits on any number of threads."""
+
+    def sum_to_size(self, *size: _int | Sequence[_int]) -> Tensor:
+        """Add up what broadcasting a tensor of that size to input's shape would repeat."""
 
     def svd(self, some: _bool = True, compute_uv: _bool = True) -> _types.svd:
         """Give singular values and vectors, A = U diag(S) Vᵀ: `linalg.svd`, but V and not Vh.

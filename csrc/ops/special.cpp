@@ -59,6 +59,16 @@ double hurwitz_zeta(double s, double q) {
     const double r = q - std::floor(q), below = hurwitz_zeta(s, 1 - r) - hurwitz_zeta(s, 1 - q);
     return hurwitz_zeta(s, r) + (std::fmod(s, 2) == 0 ? below : -below);
   }
+  if (s == 2) {  // the derivative of digamma, by its recurrence and series
+    double y = 0;
+    for (; q < 10; q += 1) y += 1 / (q * q);
+    static constexpr double kBernoulli[] = {1.0 / 6,  -1.0 / 30,     1.0 / 42, -1.0 / 30,
+                                            5.0 / 66, -691.0 / 2730, 7.0 / 6,  -3617.0 / 510};
+    const double z = 1 / (q * q);
+    double series = 0;
+    for (int k = 7; k >= 0; --k) series = (series + kBernoulli[k]) * z;
+    return y + (1 + 0.5 / q + series) / q;
+  }
   double sum = std::pow(q, -s), at = q, term = 0;
   for (int i = 0; i < 9 || at <= 9; ++i) {
     at += 1;

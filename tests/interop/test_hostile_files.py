@@ -293,10 +293,19 @@ def test_pickles_that_grow(name: str) -> None:
 
 
 def test_deep_keys_do_not_overflow_the_stack() -> None:
-    for depth, text in ((200, "as a key"), (200000, "more than 32 times")):
+    for depth, text in ((600, "as a key"), (200000, "more than 32 times")):
         content = zipped(pickle=pickled(b"})" + b"\x85" * depth + b"K\x01s"))
         with pytest.raises(ValueError, match=text):
             bs.load(io.BytesIO(content))
+
+
+def test_wide_keys_do_not_take_for_ever() -> None:
+    """A tuple of tuples of tuples, each 400 times the same: 400^4 items to hash."""
+    begin = b"(" + b"K\x01" * 400 + b"tq\x000"
+    deeper = [b"(" + bytes([ord("h"), i]) * 400 + b"t" + bytes([ord("q"), i + 1]) + b"0" for i in range(3)]
+    content = zipped(pickle=pickled(begin + b"".join(deeper) + b"}h\x03Ns"))
+    with pytest.raises(ValueError, match="has tuple as a key"):
+        bs.load(io.BytesIO(content))
 
 
 def test_entries_upon_each_other() -> None:

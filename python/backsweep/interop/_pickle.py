@@ -24,6 +24,8 @@ _ROOM, _LEAST = 32, 1 << 16
 _ITEM = 100
 # What a container takes beside what it says of itself, and a tensor beside its elements.
 _CONTAINER, _OBJECT = 64, 500
+# How many items a key may have, those of its tuples' tuples too.
+_KEY = 1000
 
 
 class Name:
@@ -35,11 +37,19 @@ class Name:
         self.text, self.call = text, call
 
 
-def plain_key(value: Any, depth: int = 4) -> bool:
-    """Say whether a value may be hashed: deep tuples would overflow the stack."""
-    if isinstance(value, tuple):
-        return depth > 0 and all(plain_key(v, depth - 1) for v in value)
-    return not isinstance(value, (list, dict, set, frozenset, bytearray)) and type(value).__hash__ is not None
+def plain_key(value: Any) -> bool:
+    """Say whether a value may be hashed: not tuples in tuples that are many, or deep."""
+    waiting, count = [value], 0
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, tuple):
+            count += 1 + len(value)
+            if count > _KEY:
+                return False
+            waiting.extend(value)
+        elif isinstance(value, (list, dict, set, frozenset, bytearray)) or type(value).__hash__ is None:
+            return False
+    return True
 
 
 class Pickle:
@@ -178,7 +188,7 @@ class Pickle:
 
     def _check_key(self, value: Any) -> None:
         if not plain_key(value):
-            raise Refused(f"has {type(value).__name__} as a key, or tuples too deep")
+            raise Refused(f"has {type(value).__name__} as a key, or too many tuples in it")
 
     def _dict(self) -> None:
         items = self._items()

@@ -132,3 +132,51 @@ def test_ops_say_what_they_compute() -> None:
     ops = {name: value for name, value in vars(bs).items() if isinstance(value, bs._core.OpFunction)}
     assert len(ops) > 200
     assert not [name for name, value in ops.items() if len(value.__doc__ or "") < 2]
+
+
+def ops() -> Iterator[tuple[str, Any]]:
+    """Give the functions of ops, and methods that write in place, of the package and of its modules."""
+    for owner in (bs, bs.nn.functional, bs.special, bs.linalg, bs.Tensor):
+        for name in dir(owner):
+            value = inspect.getattr_static(owner, name)
+            if isinstance(value, bs._core.OpFunction):
+                yield f"{owner.__name__}.{name}", value
+
+
+def test_ops_say_what_they_take_and_give() -> None:
+    """The formula is the registry's; the rest is made of the schema and of a trial."""
+    assert len(dict(ops())) > 300
+    for name, value in ops():
+        found = sections(value.__doc__)
+        assert value.__doc__.startswith(value.__formula__), name
+        assert value.__formula__, name
+        assert found["Notes"][0].startswith("It has "), name
+        if given := parameters(value):
+            listed = documented(found["Parameters"])
+            assert listed - {"dtype", "alpha", "generator"} <= given.keys(), name
+            assert found["Returns"], name
+
+
+def test_dtypes_of_ops_are_those_that_they_take() -> None:
+    said = {
+        name: " ".join(bs._core.ops.__dict__[name].__doc__.split())
+        for name in ("mul", "softmax", "mean", "div")
+    }
+    assert "Its dtype is that of the input." in said["mul"]
+    assert "ShapeError The shapes do not broadcast." in said["mul"]
+    assert "DTypeError The input has another dtype than float32, float64." in said["softmax"]
+    assert "IndexError There is no such axis." in said["softmax"]
+    assert "float32 for bool" in said["div"]
+
+
+def test_docstrings_draw_nothing() -> None:
+    """What is tried is no random op, in whatever mode the docstring is read."""
+    state = bs.get_rng_state()
+    for op in bs._core.registry():
+        assert getattr(bs._core.ops, op["name"]).__doc__
+    assert (bs.get_rng_state() == state).all()
+
+    def read(x: bs.Tensor) -> bs.Tensor:
+        return x * float(len(bs.exp.__doc__))
+
+    assert bs.compile(read)(bs.ones(2)).shape == (2,)

@@ -185,11 +185,15 @@ PyObject* repr(PyObject* self) {
   return PyUnicode_FromFormat("<op %s%s>", name_of(signature_of(self)), signature_of(self).parameters.text.c_str());
 }
 PyObject* get_name(PyObject* self, void*) { return PyUnicode_FromString(name_of(signature_of(self))); }
-PyObject* get_doc(PyObject* self, void*) {
+PyObject* get_formula(PyObject* self, void*) {
   const Signature& s = signature_of(self);
   const char* doc = s.op.doc ? s.op.doc : "";
   if (!s.in_place) return PyUnicode_FromString(doc);
   return PyUnicode_FromFormat("%s\n\nIn place: the result becomes the value of the tensor, which is returned.", doc);
+}
+PyObject* get_doc(PyObject* self, void*) {
+  static PyObject* const make = imported("backsweep._op_docs", "docstring");
+  return PyObject_CallFunctionObjArgs(make, self, signature_of(self).in_place ? Py_True : Py_False, nullptr);
 }
 PyObject* get_text(PyObject* self, void*) {
   // One text would not be true of several ops.
@@ -213,8 +217,9 @@ PyMemberDef members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(OpFunctio
                          {nullptr, 0, 0, 0, nullptr}};
 PyGetSetDef getset[] = {
     {"__name__", get_name, nullptr, nullptr, nullptr},     {"__qualname__", get_name, nullptr, nullptr, nullptr},
-    {"__doc__", get_doc, nullptr, nullptr, nullptr},       {"__text_signature__", get_text, nullptr, nullptr, nullptr},
-    {"__module__", get_module, nullptr, nullptr, nullptr}, {nullptr, nullptr, nullptr, nullptr, nullptr}};
+    {"__doc__", get_doc, nullptr, nullptr, nullptr},       {"__formula__", get_formula, nullptr, nullptr, nullptr},
+    {"__module__", get_module, nullptr, nullptr, nullptr}, {"__text_signature__", get_text, nullptr, nullptr, nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyMethodDef methods[] = {{"__reduce__", reduce, METH_NOARGS, nullptr},
                          {"compose", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(compose)),
                           METH_FASTCALL | METH_KEYWORDS, nullptr},

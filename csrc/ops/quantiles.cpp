@@ -1,6 +1,5 @@
 // Quantiles: positions among sorted elements, of which those next to them are joined.
 #include "base/error.h"
-#include "base/with_dtype.h"
 #include "ops/composed.h"
 #include "ops/indexing.h"
 #include "ops/views.h"
@@ -47,11 +46,10 @@ Tensor quantiles(const Given& x) {
   if (q.shape().size() > 1)
     throw ShapeError(cat("[", name, "] q is ", str(q.shape()), ": it must be a number or a vector"));
   if (!q.symbolic()) {
-    const Tensor values = contiguous(q);
+    const Tensor values = contiguous(cast(q, DType::f64));
+    const double* v = reinterpret_cast<const double*>(values.data());
     for (int64_t i = 0; i < q.numel(); ++i)
-      if (const double v = float_at(q.dtype(), values.data() + i * static_cast<int64_t>(size_of(q.dtype())));
-          !(v >= 0 && v <= 1))
-        throw ValueError(cat("[", name, "] q has ", v, ": each is in [0, 1]"));
+      if (!(v[i] >= 0 && v[i] <= 1)) throw ValueError(cat("[", name, "] q has ", v[i], ": each is in [0, 1]"));
   }
   const bool all = !x.attrs().has(0), keepdim = x.attrs().get<bool>(1);
   const Dims own = input.shape();

@@ -66,6 +66,7 @@ class Node:
     def name(self) -> str: ...
 
 class OpFunction:
+    __formula__: str
     __name__: str
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
     def compose(self, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]: ...
@@ -2294,6 +2295,13 @@ class Tensor:
         -------
         Tensor
             A part x with ‖x‖ > maxnorm as x maxnorm / (‖x‖ + 1e-7).
+
+        Raises
+        ------
+        ShapeError
+            The input has fewer than two axes.
+        ValueError
+            `p` is not above 0, or `maxnorm` below it.
         """
 
     @overload

@@ -19,9 +19,9 @@ def formula(source: Callable[..., Any]) -> Callable[[F], F]:
     """
 
     def documented(target: F) -> F:
-        if target.__doc__ and source.__doc__:  # with -OO there are none
-            text = getattr(source, "__formula__", source.__doc__.partition("\n\n")[0])
-            text = text.removesuffix(".") + "."
+        text = getattr(source, "__formula__", None) or source.__doc__
+        if target.__doc__ and text:  # with -OO there are none
+            text = text.partition("\n\n")[0].removesuffix(".") + "."
             head, gap, rest = target.__doc__.partition("\n\n")
             indent = rest[: len(rest) - len(rest.lstrip(" "))]
             target.__doc__ = f"{head}\n\n{_wrapped(text, indent)}{gap}{rest}"

@@ -196,6 +196,11 @@ def unravel_index(indices: Tensor, shape: int | Sequence[int]) -> tuple[Tensor, 
     -------
     tuple of Tensor, int64
         One for each axis, of the shape of `indices`.
+
+    Raises
+    ------
+    DTypeError
+        The positions are no integers.
     """
     if indices.dtype not in (_core.int64, _core.int32):
         raise DTypeError(f"[unravel_index] indices are {indices.dtype}: cast them, as in x.to(bs.int64)")

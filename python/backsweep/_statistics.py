@@ -184,6 +184,13 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     -------
     Tensor
         A part x with ‖x‖ > maxnorm as x maxnorm / (‖x‖ + 1e-7).
+
+    Raises
+    ------
+    ShapeError
+        The input has fewer than two axes.
+    ValueError
+        `p` is not above 0, or `maxnorm` below it.
     """
     if input.ndim < 2:
         raise ShapeError(f"[renorm] input is {tuple(input.shape)}: it must have two axes or more")

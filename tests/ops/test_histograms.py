@@ -113,3 +113,15 @@ def test_frexp() -> None:
     made = bs.frexp(bs.tensor(x))
     np.testing.assert_array_equal(np.asarray(made.mantissa)[:4], np.frexp(x)[0][:4])
     assert made.exponent.dtype == bs.int32 and made.exponent.tolist() == [1, 2, 0, -1029, 0, 0]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("name", ["quantile", "nanquantile"])
+def test_quantiles_of_storage_types(name: str, dtype: str) -> None:
+    x = bs.arange(9.0).to(getattr(bs, dtype))
+    q = bs.tensor([0.0, 0.25, 1.0]).to(getattr(bs, dtype))
+    made = getattr(bs, name)(x, q)
+    assert made.dtype == x.dtype
+    assert made.tolist() == [0.0, 2.0, 8.0]
+    with pytest.raises(ValueError, match=r"q has 2"):
+        getattr(bs, name)(x, q * 2.0)

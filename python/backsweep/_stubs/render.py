@@ -49,7 +49,7 @@ def render() -> str:
             values.append(f"{name}: {type(value).__name__}")
         elif isinstance(value, _core.OpFunction):
             op = ops[value.__name__]
-            functions += op_lines(op, "", value.__doc__, name=name, overloaded=_overloads_of(op, ops))
+            functions += op_lines(op, "", value.__formula__, name=name, overloaded=_overloads_of(op, ops))
         elif callable(value):
             functions += _function(name, value)
         elif name not in ("ops", "return_types"):
@@ -109,7 +109,7 @@ def _class(cls: type, ops: dict[str, dict[str, Any]]) -> list[str]:
         if isinstance(member, _core.OpFunction):
             op = ops[member.__name__.removesuffix("_")]
             overloaded = _overloads_of(op, ops)
-            lines += op_lines(op, "    ", member.__doc__, name=name, overloaded=overloaded, method=True)
+            lines += op_lines(op, "    ", member.__formula__, name=name, overloaded=overloaded, method=True)
         elif isinstance(member, property) and inspect.isfunction(member.fget):  # _methods.py
             kind = unhidden(member.fget.__annotations__["return"])
             lines += ["    @property", f"    def {name}(self) -> {kind}: ..."]

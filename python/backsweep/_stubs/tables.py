@@ -99,6 +99,7 @@ class ProgramPhase:
     def nanoseconds(self) -> float: ...""",
     "OpFunction": """\
 class OpFunction:
+    __formula__: str
     __name__: str
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
     def compose(self, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]: ...""",

@@ -18,8 +18,8 @@ int64_t offset_in(const Tensor& at, const Tensor& x) { return at.out().offset - 
 
 Tensor with_history_of(const Tensor& value, const Tensor& past) {
   RecordingGuard on(true);
-  Tensor made = ops::detach(value);
-  if (!past.node()->cell) return with_history(made, past);
+  if (!past.node()->cell) return with_history(ops::detach(value), past);
+  Tensor made = ops::detach(as_computed(value, past));
   made.node()->cell = past.node()->cell;  // the leaf that it was
   made.node()->requires_grad = true;
   return made;

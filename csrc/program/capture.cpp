@@ -24,6 +24,12 @@ thread_local Meeting* meeting = nullptr;
 std::atomic<int> Meeting::all{0};
 Meeting* Meeting::current() { return meeting; }
 
+Tensor as_computed(const Tensor& value, const Tensor& before) {
+  if (value.symbolic() || !(value.shape() == before.shape()) || value.dtype() != before.dtype()) return value;
+  RecordingGuard off(false);
+  return ops::write_strided(before, value, before.spec().full_strides(), 0);
+}
+
 CaptureScope::CaptureScope(Capture& c) : before_(current_capture()), met_before_(meeting) {
   set_current_capture(&c);
   meeting = &c;
@@ -78,7 +84,7 @@ void Capture::write_slot(Slot& slot, const Tensor& value) {
             },
             {});
   SlotUse& u = use(slot);
-  u.current = leaf_of(slot, value);
+  u.current = leaf_of(slot, slot.cell ? as_computed(value, u.symbol) : value);
   u.written = true;
 }
 

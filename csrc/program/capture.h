@@ -74,6 +74,10 @@ class Capture : public CaptureHooks, public Meeting {
   std::unordered_set<const Buffer*> met_;
 };
 
+// The value as one that the program computes, also where it is a constant: a leaf that holds it has a derivative, which
+// programs find by what depends on the leaf. `before`: what the leaf was, a symbol of its shape.
+Tensor as_computed(const Tensor& value, const Tensor& before);
+
 // Makes a capture current for a scope.
 class CaptureScope {
  public:

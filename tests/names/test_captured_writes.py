@@ -281,3 +281,38 @@ def test_a_buffer_that_is_filled_lies_once_in_a_program(derivative: bool) -> Non
     small, large = arena(20), arena(40)
     assert large <= 2.2 * small
     assert large <= 8 * 40 * 64 * 4
+
+
+WHOLE = {
+    "zero_": lambda b: b.zero_(),
+    "fill_": lambda b: b.fill_(2.0),
+    "copy_": lambda b: b.copy_(bs.tensor([1.0, 2.0, 3.0])),
+    "of a key": lambda b: b.__setitem__(slice(None), 5.0),
+    "of .data": lambda b: b.data.fill_(2.0),
+    "of detach": lambda b: b.detach().copy_(b.detach() * 2.0),
+}
+
+
+@pytest.mark.parametrize("parameter", [False, True])
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_leaf_that_is_written_whole_stays_a_leaf(name: str, parameter: bool) -> None:
+    """With its derivative, also where what is written is a constant."""
+
+    def run(compiled: bool) -> list[Any]:
+        leaf = bs.Parameter(bs.ones(3)) if parameter else bs.ones(3).requires_grad_()
+
+        def f(x: bs.Tensor, b: bs.Tensor) -> bs.Tensor:
+            with bs.no_grad():
+                WHOLE[name](leaf if parameter else b)
+            return ((leaf if parameter else b) ** 2 * x).sum()
+
+        made = []
+        g = bs.compile(f) if compiled else f
+        for _ in range(2):
+            y = g(bs.tensor([1.0, 2.0, 3.0]), bs.ones(1) if parameter else leaf)
+            leaf.grad = None
+            y.backward()
+            made += [y.item(), leaf.grad.tolist(), leaf.tolist()]
+        return made
+
+    assert run(True) == run(False)

@@ -159,6 +159,7 @@ class RandomProgram:
         firsts = bs.grad(made[0], sources, allow_unused=True, create_graph=self.second)
         step = firsts[2]
         outputs = [*made, *(g for g in firsts if g is not None)]
+        self.n_first = len(outputs)  # what comes behind are second derivatives
         if self.second:
             outputs += self.derivatives(outputs[3:], sources)
         with bs.no_grad():

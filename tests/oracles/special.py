@@ -44,7 +44,7 @@ ORACLES = {
     "special_spherical_bessel_j0": of_one(lambda x: np.sinc(x / np.pi), 0.2, 3, ints="float", ulp=16),
     "frexp": Oracle(
         frexp,
-        lambda d: [Case((d(*s),)) for s in ((), (0,), (7,), (3, 5))],
+        lambda d: [*(Case((d(*s),)) for s in ((), (0,), (7,), (3, 5))), Case((d(70_001),), large=True)],
         ulp=0,
         wrong=[Wrong((Z(2, np.int64),), {}, "DTypeError", ("int64",))],
     ),

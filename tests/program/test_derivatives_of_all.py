@@ -59,15 +59,29 @@ def test_every_op(name: str) -> None:
                 )
 
 
+def differ(got: Sequence[Any], want: Sequence[Any], n_first: int, rtol: float) -> bool:
+    """Of bits, those behind the first `n_first` being of second derivatives."""
+    if got[:n_first] != want[:n_first] or [x[:2] for x in got] != [x[:2] for x in want]:
+        return True
+    for (dtype, _, a), (_, _, b) in zip(got[n_first:], want[n_first:], strict=True):
+        second, other = np.frombuffer(a, dtype), np.frombuffer(b, dtype)
+        largest = np.abs(other, where=np.isfinite(other), out=np.zeros(other.shape)).max(initial=1e-30)
+        if not np.allclose(second, other, rtol=rtol, atol=rtol * largest, equal_nan=True):
+            return True
+    return False
+
+
 @pytest.mark.parametrize("block", range(6))
 def test_random_programs(block: int) -> None:
-    """Eager, and a compiled forward pass in an eager sweep: bits, of second derivatives too."""
+    """Eager, and a compiled forward pass in an eager sweep: bits; of second derivatives as above."""
     wrong = []
     for seed in range(100 * block, 100 * (block + 1)):
         dtype = "float64" if seed % 5 == 0 else "float32"
         program = RandomProgram(seed, 5 + seed % 9, 4 + seed % 60, dtype, second=seed % 2 == 0)
         forward = bs.compile(program.forward)
         got = program.run(lambda *x: program.sweep(forward(*x), *x), 3)  # noqa: B023
-        if got != program.run(program, 3):
+        want = program.run(program, 3)
+        rtol = 1e-4 if dtype == "float32" else 1e-11
+        if any(differ(g, w, program.n_first, rtol) for g, w in zip(got, want, strict=True)):
             wrong.append(seed)
     assert wrong == []

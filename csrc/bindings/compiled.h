@@ -94,7 +94,8 @@ void register_capture(py::module_& m);
 py::object placeholder(int argument = -1);
 bool is_placeholder(PyObject* o);
 int argument_of(PyObject* placeholder);
-// Whether one of the tensors in nested tuples, lists and dicts is a symbol, or a constant of the capture; a tensor with a value.
+// Whether one of the tensors in nested tuples, lists and dicts is a symbol, or a constant of the capture; a tensor with
+// a value.
 bool holds_symbol(py::handle value);
 bool holds_value(py::handle value);
 // What has these in place of placeholders: outputs from *next on, and arguments.

@@ -30,6 +30,8 @@ def whole(op: str, name: str, value: int, least: int | None = 1) -> int:
 
 def number(op: str, name: str, value: Any) -> float:
     """Give an argument that must be a number, or a tensor or array of one, as a float, or raise."""
+    if type(value) is float:
+        return value
     try:
         if not isinstance(value, str):
             return float(value)

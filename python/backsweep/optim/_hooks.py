@@ -15,7 +15,7 @@ class Hooks:
     """Functions in the order in which they are called, each with a handle that removes it."""
 
     def __init__(self) -> None:
-        self._functions: dict[int, Callable[..., Any]] = {}
+        self.functions: dict[int, Callable[..., Any]] = {}  # by what their handles know them
 
     def add(self, function: Callable[..., Any], *, first: bool = False) -> HookHandle:
         """Add a function at the end, or before those that are there."""
@@ -23,18 +23,18 @@ class Hooks:
             raise TypeError(f"[optim] hook is {type(function).__name__}; it must be a function")
         handle = HookHandle(self, next(_ids))
         own = {handle.id: function}
-        self._functions = {**own, **self._functions} if first else {**self._functions, **own}
+        self.functions = {**own, **self.functions} if first else {**self.functions, **own}
         return handle
 
     def discard(self, key: int) -> None:
         """Remove a function; it may be gone already."""
-        self._functions.pop(key, None)
+        self.functions.pop(key, None)
 
     def __iter__(self) -> Iterator[Callable[..., Any]]:
-        return iter(tuple(self._functions.values()))
+        return iter(tuple(self.functions.values()))
 
     def __bool__(self) -> bool:
-        return bool(self._functions)
+        return bool(self.functions)
 
 
 class HookHandle:

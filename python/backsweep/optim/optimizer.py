@@ -61,20 +61,16 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
         if type(self).step is not with_hooks:
             return step(self, *args, **kwargs)
         self._stepped = True
-        own = vars(self)  # a wrapper of another optimizer may not have called __init__
         if _is_capturing():
             self._check_known()
-        for hook in (*_before_steps, *own.get("_before_step", ())):
-            changed = hook(self, args, kwargs)
-            if changed is not None:
-                if not isinstance(changed, tuple) or len(changed) != 2:
-                    raise RuntimeError(
-                        f"[{self._name}] a step_pre_hook gave {changed!r}: give None or new (args, kwargs)"
-                    )
-                args, kwargs = changed
+        own = vars(self)  # a wrapper of another optimizer may not have called __init__
+        before, after = own.get("_before_step", _before_steps), own.get("_after_step", _after_steps)
+        if _before_steps.functions or before.functions:
+            args, kwargs = self._arguments_by_hooks(before, args, kwargs)
         result = step(self, *args, **kwargs)
-        for hook in (*own.get("_after_step", ()), *_after_steps):
-            hook(self, args, kwargs)
+        if after.functions or _after_steps.functions:
+            for hook in after if after is _after_steps else (*after, *_after_steps):
+                hook(self, args, kwargs)
         return result
 
     return with_hooks
@@ -275,6 +271,18 @@ class Optimizer:
         return self.param_groups
 
     # ---- Steps ---------------------------------------------------------------------------------------------
+
+    def _arguments_by_hooks(self, own: Hooks, args: Any, kwargs: Any) -> tuple[Any, Any]:
+        """Call the hooks before a step; give its arguments, which they may replace."""
+        for hook in own if own is _before_steps else (*_before_steps, *own):
+            changed = hook(self, args, kwargs)
+            if changed is not None:
+                if not isinstance(changed, tuple) or len(changed) != 2:
+                    raise RuntimeError(
+                        f"[{self._name}] a step_pre_hook gave {changed!r}: give None or new (args, kwargs)"
+                    )
+                args, kwargs = changed
+        return args, kwargs
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change each parameter that has a gradient; a subclass says how.

@@ -73,7 +73,7 @@ void detail::infer_pass(const Attrs*, const Specs& in, Spec* out) {
     serves &=
         !in.has(i) || (in[i].dtype == in[0].dtype && broadcast(in[i].shape, in[0].shape, &both) && both == in[0].shape);
   }
-  if (!serves) out[0].dtype = DType::b8;  // which no float can lie over
+  if (!serves) out[0].dtype = in[0].dtype == DType::b8 ? DType::f32 : DType::b8;  // which cannot lie over the input
 }
 
 Placement detail::place_pass(const Attrs*, const Specs& in, const Spec* out) { return place_loop(out[0].shape, in); }

@@ -371,9 +371,9 @@ PyObject* wrap_view(PyObject* base, Tensor view) {
   }
   if (view.symbolic() || !view.has_value()) return wrap(std::move(view));
   Lineage& lineage = *name_of(base).lineage;
-  // A view that is made under no_grad has no part in what is recorded.
-  Ref<Lineage> own =
-      history == lineage.has_history() ? Ref<Lineage>::share(&lineage) : Lineage::make(lineage.storage, view);
+  // A view that is made under no_grad has no part in what is recorded, and the bits as another dtype have none.
+  const bool same = history == lineage.has_history() && view.dtype() == b->t.dtype();
+  Ref<Lineage> own = same ? Ref<Lineage>::share(&lineage) : Lineage::make(lineage.storage, view);
   PyObject* made = wrap(std::move(view));
   link(made, std::move(own));
   return made;
@@ -421,6 +421,12 @@ void become_view(PyObject* target, Tensor view, const char* op) {
   PyTensor* p = as_tensor(target);
   if (p->slot)
     throw GraphError(cat("[", op, "] a parameter or buffer keeps its shape: use the view that ",
+                         std::string_view(op).substr(0, std::strlen(op) - 1), "() gives"));
+  if (current_capture() && !is_captured(p))
+    throw GraphError(cat("[", op, "] the tensor is of outside, and keeps its shape in a compiled function: use the ",
+                         "view that ", std::string_view(op).substr(0, std::strlen(op) - 1), "() gives"));
+  if (requires_grad(target) && !view.requires_grad())
+    throw GraphError(cat("[", op, "] under no_grad the tensor would lose its derivative: use the view that ",
                          std::string_view(op).substr(0, std::strlen(op) - 1), "() gives"));
   if (!p->name) {  // no other name sees it
     p->t = std::move(view);

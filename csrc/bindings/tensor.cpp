@@ -99,12 +99,13 @@ int set_dict(PyObject* o, PyObject* dict, void* context) {
 void dealloc(PyObject* o) {
   PyTensor* self = as_tensor(o);
   PyTypeObject* type = Py_TYPE(o);
+  // Before anything that runs Python: `.grad` must not find an object that goes.
+  if (self->name) drop_name(self);
   if (as_object(o)->dict || type != tensor_type) {
     PyObject_GC_UnTrack(o);
     Py_CLEAR(as_object(o)->dict);
   }
   if (self->weakrefs) PyObject_ClearWeakRefs(o);
-  if (self->name) drop_name(self);
   self->t.~Tensor();
   self->slot.~Ref<Slot>();
 #ifndef Py_GIL_DISABLED

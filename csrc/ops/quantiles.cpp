@@ -46,7 +46,7 @@ Tensor quantiles(const Given& x) {
   if (q.shape().size() > 1)
     throw ShapeError(cat("[", name, "] q is ", str(q.shape()), ": it must be a number or a vector"));
   if (!q.symbolic()) {
-    const Tensor values = contiguous(cast(q, DType::f64));
+    const Tensor values = contiguous(cast(detach(q), DType::f64));
     const double* v = reinterpret_cast<const double*>(values.data());
     for (int64_t i = 0; i < q.numel(); ++i)
       if (!(v[i] >= 0 && v[i] <= 1)) throw ValueError(cat("[", name, "] q has ", v[i], ": each is in [0, 1]"));

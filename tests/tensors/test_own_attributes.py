@@ -154,3 +154,46 @@ def test_inside_compiled_functions() -> None:
     x = bs.ones((1, 3))
     for _ in range(2):
         assert float(f(x).sum()) == pytest.approx(float((model(x) * 2.0).sum()), rel=1e-6)
+
+
+def test_a_gradient_that_goes_is_not_found() -> None:
+    """What runs while an object is freed may read `.grad`, which then makes another."""
+    p = bs.Parameter(bs.ones(3))
+    (p * 2.0).sum().backward()
+    got: list[Any] = []
+
+    class Reads:
+        def __del__(self) -> None:
+            got.append(p.grad)
+
+    gradient = p.grad
+    gradient.tag = Reads()
+    del gradient
+    others = [bs.zeros(2) for _ in range(3)]
+    assert got[0].tolist() == [2.0, 2.0, 2.0]
+    assert all(x is not got[0] for x in others)
+
+
+def test_bits_as_another_dtype_follow_recorded_writes() -> None:
+    x = bs.zeros(3)
+    bits = x.view(bs.int32)
+    x.copy_(bs.ones(3, requires_grad=True) * 2.0)
+    assert bits.dtype == (bits + 0).dtype == bs.int32
+    assert bits.tolist() == [1073741824] * 3
+
+
+def test_shapes_in_place_lose_no_derivative() -> None:
+    w = bs.zeros(2, 3, requires_grad=True)
+    with bs.no_grad(), pytest.raises(bs.GraphError, match=r"\[t_\] under no_grad"):
+        w.t_()
+    assert w.requires_grad
+    outside = bs.zeros(2, 3)
+
+    @bs.compile
+    def turned(y: bs.Tensor) -> bs.Tensor:
+        outside.t_()
+        return y + outside.sum()
+
+    with pytest.raises(bs.GraphError, match=r"\[t_\] the tensor is of outside"):
+        turned(bs.zeros(1))
+    assert outside.shape == (2, 3)

@@ -9,14 +9,14 @@ from backsweep import _core
 from backsweep._core import Tensor
 from backsweep.distributions import constraints
 from backsweep.distributions.distribution import Distribution, one_of_two
-from backsweep.distributions.utils import broadcast_all, lazy_property, logits_to_probs, probs_to_logits
+from backsweep.distributions.utils import OfProbability, broadcast_all
 
 __all__ = ["Bernoulli"]
 
 logsigmoid = _core.ops.logsigmoid
 
 
-class Bernoulli(Distribution):
+class Bernoulli(OfProbability, Distribution):
     """1 with probability p, else 0.
 
     Parameters
@@ -54,16 +54,6 @@ class Bernoulli(Distribution):
     def param_shape(self) -> tuple[int, ...]:
         """The shape of p."""
         return self._param.shape
-
-    @lazy_property
-    def logits(self) -> Tensor:
-        """Give the logit, log p - log(1 - p)."""
-        return probs_to_logits(self.probs, is_binary=True)
-
-    @lazy_property
-    def probs(self) -> Tensor:
-        """Give the probability p."""
-        return logits_to_probs(self.logits, is_binary=True)
 
     @property
     def mean(self) -> Tensor:

@@ -12,14 +12,14 @@ from backsweep._dtypes import finfo
 from backsweep.distributions import constraints
 from backsweep.distributions._gamma import log_standard_gamma
 from backsweep.distributions.distribution import Distribution, one_of_two
-from backsweep.distributions.utils import broadcast_all, lazy_property, logits_to_probs, probs_to_logits
+from backsweep.distributions.utils import OfProbability, broadcast_all
 
 __all__ = ["Binomial"]
 
 FEW = 32  # so many trials are drawn one by one
 
 
-class Binomial(Distribution):
+class Binomial(OfProbability, Distribution):
     """How many of n trials succeed: k with probability C(n, k) p^k (1 - p)^(n - k).
 
     Parameters
@@ -61,16 +61,6 @@ class Binomial(Distribution):
     def support(self) -> Any:
         """Give 0, ..., n."""
         return constraints.integer_interval(0, self.total_count)
-
-    @lazy_property
-    def logits(self) -> Tensor:
-        """Give the logit, log p - log(1 - p)."""
-        return probs_to_logits(self.probs, is_binary=True)
-
-    @lazy_property
-    def probs(self) -> Tensor:
-        """Give the probability p."""
-        return logits_to_probs(self.logits, is_binary=True)
 
     @property
     def param_shape(self) -> tuple[int, ...]:

@@ -11,12 +11,12 @@ from backsweep.distributions import constraints
 from backsweep.distributions._open import open_uniform
 from backsweep.distributions.bernoulli import expected_log
 from backsweep.distributions.distribution import Distribution, one_of_two
-from backsweep.distributions.utils import broadcast_all, lazy_property, logits_to_probs, probs_to_logits
+from backsweep.distributions.utils import OfProbability, broadcast_all
 
 __all__ = ["Geometric"]
 
 
-class Geometric(Distribution):
+class Geometric(OfProbability, Distribution):
     """How many trials fail before the first success: k with probability (1 - p)^k p.
 
     Parameters
@@ -46,16 +46,6 @@ class Geometric(Distribution):
         super().__init__(given.shape, validate_args=validate_args)
         if self._validate_args and logits is None:
             self._check_parameter("probs", self.probs, constraints.positive)
-
-    @lazy_property
-    def logits(self) -> Tensor:
-        """Give the logit, log p - log(1 - p)."""
-        return probs_to_logits(self.probs, is_binary=True)
-
-    @lazy_property
-    def probs(self) -> Tensor:
-        """Give the probability p."""
-        return logits_to_probs(self.logits, is_binary=True)
 
     @property
     def mean(self) -> Tensor:

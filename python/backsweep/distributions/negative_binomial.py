@@ -11,12 +11,12 @@ from backsweep.distributions import constraints
 from backsweep.distributions._gamma import log_standard_gamma
 from backsweep.distributions.binomial import _like_second
 from backsweep.distributions.distribution import Distribution, one_of_two
-from backsweep.distributions.utils import lazy_property, logits_to_probs, probs_to_logits
+from backsweep.distributions.utils import OfProbability
 
 __all__ = ["NegativeBinomial"]
 
 
-class NegativeBinomial(Distribution):
+class NegativeBinomial(OfProbability, Distribution):
     """How many trials succeed before n fail: k with probability Γ(n + k) / (k! Γ(n)) p^k (1 - p)^n.
 
     Parameters
@@ -51,16 +51,6 @@ class NegativeBinomial(Distribution):
         else:
             self.total_count, self.logits = _like_second(total_count, logits)
         super().__init__(self.total_count.shape, validate_args=validate_args)
-
-    @lazy_property
-    def logits(self) -> Tensor:
-        """Give the logit, log p - log(1 - p)."""
-        return probs_to_logits(self.probs, is_binary=True)
-
-    @lazy_property
-    def probs(self) -> Tensor:
-        """Give the probability p."""
-        return logits_to_probs(self.logits, is_binary=True)
 
     @property
     def param_shape(self) -> tuple[int, ...]:

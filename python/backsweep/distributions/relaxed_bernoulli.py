@@ -12,12 +12,12 @@ from backsweep.distributions._open import open_uniform
 from backsweep.distributions.distribution import Distribution, one_of_two
 from backsweep.distributions.transformed_distribution import TransformedDistribution
 from backsweep.distributions.transforms import SigmoidTransform
-from backsweep.distributions.utils import broadcast_all, lazy_property, logits_to_probs, probs_to_logits
+from backsweep.distributions.utils import OfProbability, broadcast_all
 
 __all__ = ["LogitRelaxedBernoulli", "RelaxedBernoulli"]
 
 
-class LogitRelaxedBernoulli(Distribution):
+class LogitRelaxedBernoulli(OfProbability, Distribution):
     """The logit of a `RelaxedBernoulli`: (l + log u - log(1 - u)) / t, l the logit of p, u uniform in (0, 1).
 
     Source: Maddison, Mnih and Teh (2017), The Concrete Distribution, arXiv:1611.00712.
@@ -53,16 +53,6 @@ class LogitRelaxedBernoulli(Distribution):
         given = self.probs if logits is None else self.logits
         self.temperature = _core.as_tensor(temperature, dtype=given.dtype)
         super().__init__(given.shape, validate_args=validate_args)
-
-    @lazy_property
-    def logits(self) -> Tensor:
-        """Give the logit, log p - log(1 - p)."""
-        return probs_to_logits(self.probs, is_binary=True)
-
-    @lazy_property
-    def probs(self) -> Tensor:
-        """Give the probability p."""
-        return logits_to_probs(self.logits, is_binary=True)
 
     @property
     def param_shape(self) -> tuple[int, ...]:

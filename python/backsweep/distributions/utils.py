@@ -12,7 +12,14 @@ from backsweep._core import Tensor
 from backsweep._dtypes import finfo
 from backsweep._shapes import broadcast_tensors
 
-__all__ = ["broadcast_all", "clamp_probs", "lazy_property", "logits_to_probs", "probs_to_logits"]
+__all__ = [
+    "OfProbability",
+    "broadcast_all",
+    "clamp_probs",
+    "lazy_property",
+    "logits_to_probs",
+    "probs_to_logits",
+]
 
 
 def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
@@ -72,3 +79,17 @@ def lazy_property(fn: Callable[[Any], Tensor]) -> Tensor:
     """Make a method an attribute, which is computed when it is first read."""
     made: Any = _LazyProperty(fn)
     return made  # type: ignore[no-any-return]
+
+
+class OfProbability:
+    """What distributions share that are given a probability or its logit: each makes the other."""
+
+    @lazy_property
+    def logits(self) -> Tensor:
+        """Give the logit, log p - log(1 - p)."""
+        return probs_to_logits(self.probs, is_binary=True)
+
+    @lazy_property
+    def probs(self) -> Tensor:
+        """Give the probability p."""
+        return logits_to_probs(self.logits, is_binary=True)

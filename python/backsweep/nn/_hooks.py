@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backsweep import _core
 from backsweep._core import Tensor
+from backsweep._handles import RemovableHandle, insert
 from backsweep._structure import EVERY_MODULE, Structure
 
 if TYPE_CHECKING:
@@ -29,38 +29,11 @@ Hooks = dict[str, dict[int, Hook]]  # by kind, in the order of calls
 
 EVERYWHERE: Hooks = {}  # of all modules; empty where there are none
 
-_ids = itertools.count()
-
-
-class RemovableHandle:
-    """What registering a hook gives: `remove` takes the hook away, as leaving a with statement does."""
-
-    def __init__(self, kind: dict[int, Hook], changed: Callable[[], None] | None = None) -> None:
-        self.id = next(_ids)
-        self._kind, self._changed = kind, changed
-
-    def remove(self) -> None:
-        """Take the hook away; nothing happens if it is gone."""
-        if self._kind.pop(self.id, None) is not None and self._changed is not None:
-            self._changed()
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.remove()
-
 
 def _add(kind: dict[int, Hook], hook: Hook, prepend: bool, changed: Any = None) -> RemovableHandle:
     if not callable(hook.fn):
         raise TypeError(f"[register_hook] a hook is a function, not {type(hook.fn).__name__}")
-    handle = RemovableHandle(kind, changed)
-    before = dict(kind) if prepend else {}
-    if prepend:
-        kind.clear()
-    kind[handle.id] = hook
-    kind.update(before)
-    return handle
+    return insert(kind, hook, prepend, changed)
 
 
 def register_everywhere(kind: str, hook: Hook) -> RemovableHandle:

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, TypeAlias
 
 from backsweep import _core
 from backsweep._core import Parameter, Tensor
-from backsweep.optim._hooks import HookHandle, Hooks
+from backsweep._handles import RemovableHandle
+from backsweep.optim._hooks import Hooks
 from backsweep.optim.groups import ParamGroup
 from backsweep.optim.states import ParamState, States
 
@@ -40,7 +41,7 @@ class _Required:
 required = _Required()
 
 
-def register_optimizer_step_pre_hook(hook: Callable[..., Any]) -> HookHandle:
+def register_optimizer_step_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
     """Call `hook(optimizer, args, kwargs)` before each step of every optimizer; the result has `remove()`.
 
     A hook may return other (args, kwargs) for the step.
@@ -48,7 +49,7 @@ def register_optimizer_step_pre_hook(hook: Callable[..., Any]) -> HookHandle:
     return _before_steps.add(hook)
 
 
-def register_optimizer_step_post_hook(hook: Callable[..., Any]) -> HookHandle:
+def register_optimizer_step_post_hook(hook: Callable[..., Any]) -> RemovableHandle:
     """Call `hook(optimizer, args, kwargs)` after each step of every optimizer; the result has `remove()`."""
     return _after_steps.add(hook)
 
@@ -300,36 +301,40 @@ class Optimizer:
             for p in group.values_now.params:
                 p.grad = None if set_to_none or not p.requires_grad else _core.zeros_like(p)
 
-    def register_step_pre_hook(self, hook: Callable[..., Any]) -> HookHandle:
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(optimizer, args, kwargs)` before each step; the result has `remove()`.
 
         A hook may return other (args, kwargs) for the step. In a compiled function hooks run at its capture.
         """
         return self._before_step.add(hook)
 
-    def register_step_post_hook(self, hook: Callable[..., Any]) -> HookHandle:
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(optimizer, args, kwargs)` after each step; the result has `remove()`."""
         return self._after_step.add(hook)
 
     # ---- State dicts ---------------------------------------------------------------------------------------
 
-    def register_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> HookHandle:
+    def register_state_dict_pre_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
         """Call `hook(optimizer)` before `state_dict`; with `prepend` before the other hooks."""
         return self._before_state_dict.add(hook, first=prepend)
 
-    def register_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> HookHandle:
+    def register_state_dict_post_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
         """Call `hook(optimizer, state_dict)` after `state_dict`; it may return another one."""
         return self._after_state_dict.add(hook, first=prepend)
 
     def register_load_state_dict_pre_hook(
         self, hook: Callable[..., Any], prepend: bool = False
-    ) -> HookHandle:
+    ) -> RemovableHandle:
         """Call `hook(optimizer, state_dict)` before `load_state_dict`; it may return another one."""
         return self._before_load.add(hook, first=prepend)
 
     def register_load_state_dict_post_hook(
         self, hook: Callable[..., Any], prepend: bool = False
-    ) -> HookHandle:
+    ) -> RemovableHandle:
         """Call `hook(optimizer)` after `load_state_dict`."""
         return self._after_load.add(hook, first=prepend)
 

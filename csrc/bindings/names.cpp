@@ -419,15 +419,14 @@ PyObject* detached_name(PyObject* o) {
 void become_view(PyObject* target, Tensor view, const char* op) {
   check_leaf(target, op);
   PyTensor* p = as_tensor(target);
-  if (p->slot)
-    throw GraphError(cat("[", op, "] a parameter or buffer keeps its shape: use the view that ",
+  const auto refuse = [op](const char* why) {
+    throw GraphError(cat("[", op, "] ", why, ": use the view that ",
                          std::string_view(op).substr(0, std::strlen(op) - 1), "() gives"));
+  };
+  if (p->slot) refuse("a parameter or buffer keeps its shape");
   if (current_capture() && !is_captured(p))
-    throw GraphError(cat("[", op, "] the tensor is of outside, and keeps its shape in a compiled function: use the ",
-                         "view that ", std::string_view(op).substr(0, std::strlen(op) - 1), "() gives"));
-  if (requires_grad(target) && !view.requires_grad())
-    throw GraphError(cat("[", op, "] under no_grad the tensor would lose its derivative: use the view that ",
-                         std::string_view(op).substr(0, std::strlen(op) - 1), "() gives"));
+    refuse("the tensor is of outside, and keeps its shape in a compiled function");
+  if (requires_grad(target) && !view.requires_grad()) refuse("under no_grad the tensor would lose its derivative");
   if (!p->name) {  // no other name sees it
     p->t = std::move(view);
     return;

@@ -1296,6 +1296,11 @@ class Tensor:
         hist : Tensor, shape (n,)
         bin_edges : Tensor, shape (n + 1,)
             Both of input's dtype, as a named tuple.
+
+        Raises
+        ------
+        ValueError
+            If the range, or without one an element, is not finite.
         """
 
     def hsplit(self, indices_or_sections: _int | Sequence[_int] | Tensor) -> tuple[Tensor, ...]:

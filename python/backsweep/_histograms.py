@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import NamedTuple
 
 from backsweep import _core
@@ -37,6 +38,12 @@ def _bounds(op: str, x: Tensor, low: float, high: float, chosen: bool) -> tuple[
         lo, hi = _core.tensor(low, dtype=x.dtype), _core.tensor(high, dtype=x.dtype)
     else:
         lo, hi = x.amin(), x.amax()
+    # A program does not look at values; there the edges are NaN.
+    if not (lo.is_symbolic or hi.is_symbolic) and not (isfinite(float(lo)) and isfinite(float(hi))):
+        raise ValueError(
+            f"[{op}] the range is {float(lo)} to {float(hi)}, which is not finite: give range, or leave out "
+            "what is NaN or infinite"
+        )
     spread = _core.where(lo == hi, 0.5, 0.0).to(x.dtype)
     return lo - spread, hi + spread
 
@@ -91,6 +98,11 @@ def histogram(
     hist : Tensor, shape (n,)
     bin_edges : Tensor, shape (n + 1,)
         Both of input's dtype, as a named tuple.
+
+    Raises
+    ------
+    ValueError
+        If the range, or without one an element, is not finite.
     """
     x = floats("histogram", "input", input)
     made = _histogram(
@@ -133,6 +145,8 @@ def histogramdd(
     ------
     ShapeError
         If input is not (..., d), or there is not one weight for each point.
+    ValueError
+        If the range, or without one a point, is not finite.
     """
     x = floats("histogramdd", "input", input)
     if x.ndim < 2:

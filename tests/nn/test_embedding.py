@@ -137,3 +137,13 @@ def test_bags_refuse() -> None:
     ):  # fmt: skip
         with pytest.raises(error, match=match):
             call()
+
+
+@pytest.mark.parametrize("dtype", ["bool_", "float32", "float64"])
+def test_numbers_of_rows_are_integers(dtype: str) -> None:
+    """0.5 is no row, nor is False."""
+    input = bs.tensor([0.5, 1.0]).to(getattr(bs._core, dtype))
+    with pytest.raises(bs.DTypeError, match=r"\[embedding\] input is"):
+        F.embedding(input, bs.ones(3, 2))
+    with pytest.raises(bs.DTypeError, match=r"\[embedding_bag\] input is"):
+        F.embedding_bag(input, bs.ones(3, 2), bs.tensor([0]))

@@ -125,3 +125,15 @@ def test_quantiles_of_storage_types(name: str, dtype: str) -> None:
     assert made.tolist() == [0.0, 2.0, 8.0]
     with pytest.raises(ValueError, match=r"q has 2"):
         getattr(bs, name)(x, q * 2.0)
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_a_range_that_is_not_finite_is_refused(wrong: float) -> None:
+    x = bs.tensor([1.0, wrong])
+    with pytest.raises(ValueError, match=r"\[histogram\] the range is .*not finite"):
+        bs.histogram(x, 3)
+    with pytest.raises(ValueError, match=r"\[histogramdd\] the range is .*not finite"):
+        bs.histogramdd(x.reshape(1, 2), 3)
+    with pytest.raises(ValueError, match="not finite"):
+        bs.histogram(bs.ones(2), 3, range=(0.0, float("inf")))
+    assert bs.histogram(x, 2, range=(0.0, 2.0)).hist.tolist() == [0.0, 1.0]  # counted nowhere

@@ -6,7 +6,7 @@ from typing import Literal
 
 from backsweep import _core
 from backsweep._arguments import flag, floats, number, one_of, tensor, whole
-from backsweep._core import ShapeError, Tensor
+from backsweep._core import DTypeError, ShapeError, Tensor
 from backsweep.nn._distances import length
 
 __all__ = ["embedding", "embedding_bag", "padding_row"]
@@ -47,6 +47,8 @@ def embedding(
 
     Raises
     ------
+    DTypeError
+        If the input is no integers.
     IndexError
         If a number is not among the rows.
     ValueError
@@ -76,6 +78,10 @@ def _table(
 ) -> tuple[Tensor, Tensor]:
     """Give numbers as int64, and the table, whose rows are shortened where that is asked for."""
     input, weight = tensor(op, "input", input), tensor(op, "weight", weight)
+    if input.dtype.is_floating_point or input.dtype == _core.bool_:
+        raise DTypeError(
+            f"[{op}] input is {input.dtype.name}: numbers of rows are integers, as of x.to(bs.int64)"
+        )
     input = input if input.dtype == _core.int64 else _core.cast(input, _core.int64)
     if max_norm is not None:
         _shorten(input, weight, number(op, "max_norm", max_norm), number(op, "norm_type", norm_type))
@@ -142,6 +148,8 @@ def embedding_bag(
 
     Raises
     ------
+    DTypeError
+        If the input is no integers.
     IndexError
         If a number is not among the rows.
     ShapeError

@@ -23,7 +23,7 @@ LEVELS = [
     ["_*"],
     ["*"],
     ["nn", "optim", "data", "datasets"],
-    ["train", "_samples", "_eager"],
+    ["train", "_samples", "_loop"],
     ["inspect", "interop", "distributed"],
     ["__init__", "__main__", "_stubs"],
 ]

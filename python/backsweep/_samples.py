@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
@@ -21,6 +21,7 @@ __all__ = [
     "check_model",
     "dtype_of",
     "function_of",
+    "labelled",
     "loss_value",
     "samples",
     "without_ignored",
@@ -104,7 +105,7 @@ def _array(op: str, name: str, data: Any) -> npt.NDArray[Any]:
         raise ShapeError(f"[{op}] the rows of {name} have different lengths (NumPy: {error})") from None
     if array.dtype.kind in "biuf":
         return array
-    if array.dtype.kind != "O" or array.size == 0:
+    if array.dtype.kind != "O" or array.size == 0 or array.ndim == 0:
         raise DTypeError(f"[{op}] {name} is {_what(data, array)}; it must be numbers")
     # Numbers of several kinds, as bools beside floats: one by one.
     flat = [_number(value) for value in array.ravel()]
@@ -134,7 +135,9 @@ def _missing(value: Any) -> bool:
 
 
 def _what(data: Any, array: npt.NDArray[Any]) -> str:
-    return f"of NumPy's dtype {array.dtype}" if array.ndim else shown(data)
+    if array.ndim:
+        return f"of NumPy's dtype {array.dtype}"
+    return shown(data) + ", which gives batches of X and y by itself" * isinstance(data, Iterable)
 
 
 def _place(name: str, index: tuple[Any, ...], data: Any) -> str:
@@ -163,8 +166,10 @@ def check_finite(op: str, name: str, x: Tensor, data: Any) -> None:
     )
 
 
-def as_data(op: str, model: Module, X: Array, y: Array, loss: Loss) -> tuple[Tensor, Tensor]:
-    """Give samples and targets as tensors that go together, or raise."""
+def as_data(
+    op: str, model: Module, X: Array, y: Array, loss: Loss, *, integers: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Give samples and targets as tensors that go together, or raise; samples may stay integers."""
     check_model(op, model)
     function_of(op, loss)
     dtype = dtype_of(model)
@@ -175,7 +180,11 @@ def as_data(op: str, model: Module, X: Array, y: Array, loss: Loss) -> tuple[Ten
     if loss == "cross_entropy" and not whole:
         fix = "use y.astype(int) if they are such" if not isinstance(y, Tensor) else "use y.to(bs.int64)"
         raise DTypeError(f"[{op}] y is {y.dtype}: cross_entropy takes class numbers, so integers; {fix}")
-    x, target = samples(op, "X", X, dtype), samples(op, "y", y, _core.int64 if classes else dtype)
+    if integers and isinstance(X, Tensor) and not X.dtype.is_floating_point:
+        x = X.detach()
+    else:
+        x = samples(op, "X", X, dtype)
+    target = samples(op, "y", y, _core.int64 if classes else dtype)
     if not x.shape or not target.shape or x.shape[0] != target.shape[0]:
         raise ShapeError(
             f"[{op}] X is {x.shape}, y is {target.shape}: the first sizes, the samples, must be equal"
@@ -199,17 +208,23 @@ def _check_labels(op: str, y: Tensor, loss: Loss) -> None:
 
 def without_ignored(x: Tensor, y: Tensor, loss: Loss) -> tuple[Tensor, Tensor]:
     """Leave out samples of which cross_entropy ignores all labels: a batch of them has no mean loss."""
-    module = isinstance(loss, CrossEntropyLoss)
-    if y.dtype.is_floating_point or not (module or loss in ("cross_entropy", F.cross_entropy)):
+    rows = labelled(y, loss)
+    if rows is None:
         return x, y
-    ignored = loss.ignore_index if isinstance(loss, CrossEntropyLoss) else IGNORED
-    labels = np.asarray(y)
-    counts = (labels != ignored).reshape(len(labels), -1).any(axis=1)
-    if counts.all():
-        return x, y
-    if not counts.any():
+    if not rows.size:
+        ignored = loss.ignore_index if isinstance(loss, CrossEntropyLoss) else IGNORED
         raise ValueError(
             f"[fit] all labels in y are {ignored}, which cross_entropy ignores: nothing is left to learn"
         )
-    rows = np.flatnonzero(counts)
     return x[rows], y[rows]
+
+
+def labelled(y: Tensor, loss: Loss) -> npt.NDArray[np.intp] | None:
+    """Give the rows of which cross_entropy does not ignore all labels; None if these are all."""
+    module = isinstance(loss, CrossEntropyLoss)
+    if y.dtype.is_floating_point or not (module or loss in ("cross_entropy", F.cross_entropy)):
+        return None
+    ignored = loss.ignore_index if isinstance(loss, CrossEntropyLoss) else IGNORED
+    labels = np.asarray(y)
+    counts = (labels != ignored).reshape(len(labels), -1).any(axis=1)
+    return None if counts.all() else np.flatnonzero(counts)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 from weakref import WeakKeyDictionary, ref
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from backsweep import _core
 from backsweep._arguments import flag, shown, whole
 from backsweep._core import CompiledFunction, ShapeError, Tensor
-from backsweep._eager import EagerTrainer
+from backsweep._loop import LoopTrainer, batches_of, learned, length, pairs
 from backsweep._samples import (
     IGNORED,
     Array,
@@ -58,6 +58,11 @@ class _Steps(NamedTuple):
     update: Any
 
 
+# Makes the trainer of an epoch, of the functions of a step and into how many leaves a batch is cut.
+_Source: TypeAlias = Callable[[_Steps, int], "_core.Trainer | LoopTrainer"]
+_HeldOut: TypeAlias = tuple[Tensor, Tensor] | Iterable[Any]
+
+
 class History(dict[str, list[float]]):
     """What `fit` has seen, one number per epoch.
 
@@ -72,30 +77,35 @@ class History(dict[str, list[float]]):
 
 def fit(
     model: Module,
-    X: Array,
-    y: Array,
+    X: Array | Iterable[Any],
+    y: Array | None = None,
     *,
     loss: Loss = "cross_entropy",
     optimizer: Optimizer | None = None,
     epochs: int = 1,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     leaves: int = 1,
-    validation: tuple[Array, Array] | None = None,
-    shuffle: bool = True,
-    drop_last: bool = False,
+    validation: tuple[Array, Array] | Iterable[Any] | None = None,
+    shuffle: bool | None = None,
+    drop_last: bool | None = None,
     progress: bool = True,
     callbacks: Sequence[Callback] = (),
     compile: bool = True,
 ) -> History:
-    """Train a model on arrays. The epochs run in C++: shuffle, gather, forward, backward, update.
+    """Train a model on arrays, or on the batches of a loader.
+
+    The epochs over arrays run in C++: shuffle, gather, forward, backward, update. Over a loader each step is
+    one call from Python.
 
     Parameters
     ----------
     model : Module
         Trained in place, in training mode; its modes are restored at the end.
-    X : Tensor or array_like, shape (n, ...)
-        The samples, cast to the dtype of the model's parameters.
-    y : Tensor or array_like, shape (n, ...)
+    X : Tensor or array_like, shape (n, ...), or DataLoader, or iterable of pairs
+        The samples, cast to the dtype of the model's parameters. Or, without y, what gives batches (X, y) in
+        each loop over it: a `utils.data.DataLoader`, `bs.Batches`, a list. Of these tensors of integers stay
+        such, as embeddings take them.
+    y : Tensor or array_like, shape (n, ...), optional
         The targets: class numbers for "cross_entropy", else numbers of the model's dtype. Samples whose class
         number is -100 (or `CrossEntropyLoss`'s ignore_index) are left out.
     loss : str or callable, default "cross_entropy"
@@ -104,18 +114,19 @@ def fit(
     optimizer : Optimizer, optional
         ``SGD(model.parameters(), lr=0.01, momentum=0.9)`` if left out.
     epochs : int, default 1
-    batch_size : int, default 32
+    batch_size : int, optional
+        32 by default; a loader has its own, as it has its own `shuffle` and `drop_last`.
     leaves : int, default 1
         Into how many parts each batch is cut. The gradients of the parts are computed one by one, which takes
         memory for one part, and added in a fixed tree: the result depends on this number, and on nothing
         that a machine has. The loss is the mean over the parts, by their samples.
-    validation : (X, y), optional
-        Evaluated after each epoch.
-    shuffle : bool, default True
+    validation : (X, y), or DataLoader, or iterable of pairs, optional
+        Evaluated after each epoch. A tuple of two is a pair of arrays.
+    shuffle : bool, optional
         Whether each epoch takes the samples in a new order, drawn from the default generator
-        (`bs.manual_seed`).
-    drop_last : bool, default False
-        Whether to leave out a last batch that is not full.
+        (`bs.manual_seed`): True by default.
+    drop_last : bool, optional
+        Whether to leave out a last batch that is not full: False by default.
     progress : bool, default True
         Whether to show a progress bar on standard error.
     callbacks : sequence of callable
@@ -138,21 +149,21 @@ def fit(
         If an argument has the wrong type.
     ValueError
         If an argument or a label is out of range, the optimizer has none of the model's parameters, or X (or
-        y, for a named loss) holds NaN or infinite numbers; the text says where.
+        y, for a named loss) holds NaN or infinite numbers; the text says where. If what gives batches gives
+        none, as an iterator that is used up.
     KeyboardInterrupt
         On Ctrl-C, between two steps: the parameters are those after the last whole step.
     """
-    epochs, batch_size = whole("fit", "epochs", epochs, 0), whole("fit", "batch_size", batch_size)
-    leaves = whole("fit", "leaves", leaves)
-    shuffle, drop_last = flag("fit", "shuffle", shuffle), flag("fit", "drop_last", drop_last)
+    epochs, leaves = whole("fit", "epochs", epochs, 0), whole("fit", "leaves", leaves)
     progress, compile = flag("fit", "progress", progress), flag("fit", "compile", compile)
     callbacks = _functions(callbacks)
-    data = _training_data(model, X, y, loss)
-    n = data[0].shape[0]
-    if drop_last and batch_size > n:
-        raise ValueError(f"[fit] drop_last leaves no batch: {n} samples, batch_size {batch_size}")
-    batch_size = min(batch_size, n)
-    held_out = None if validation is None else as_data("fit", model, *_pair(validation), loss)
+    given = {"batch_size": batch_size, "shuffle": shuffle, "drop_last": drop_last}
+    if y is None:
+        source = _loader(model, X, loss, given, epochs)
+        size = 256
+    else:
+        source, size = _table(model, X, y, loss, **given)
+    held_out = _held_out(model, validation, loss)
     if optimizer is None:
         optimizer = SGD(model.parameters(), lr=0.01, momentum=0.9)
     _check_optimizer(model, optimizer)
@@ -166,20 +177,18 @@ def fit(
             model.train()
             start = time.perf_counter()
             # Made anew for each epoch, as what a callback has changed may need another program.
-            trainer = _trainer(steps, data, batch_size, shuffle, drop_last, leaves)
-            trainer.begin_epoch()
+            trainer = source(steps, leaves)
             if progress and bar is None:
-                bar = _bar(epochs * trainer.steps_total)
-            done = False
+                bar = _bar(None if trainer.steps_total is None else epochs * trainer.steps_total)
+            done, before = False, 0 if bar is None else bar.n
             while not done:
                 done = trainer.run(_SECONDS_BETWEEN_LOOKS)
                 if bar is not None:
                     bar.set_postfix(_shown(epoch, epochs, {"loss": trainer.loss}, history), refresh=False)
-                    bar.update(epoch * trainer.steps_total + trainer.steps_done - bar.n)
+                    bar.update(before + trainer.steps_done - bar.n)
             record = {"loss": trainer.loss, "seconds": time.perf_counter() - start}
             if held_out is not None:
-                size = max(batch_size, 256)
-                result = evaluate(model, *held_out, loss=loss, batch_size=size, compile=compile)
+                result = _evaluated(model, held_out, loss, max(size, 256), compile)
                 record |= {f"val_{name}": value for name, value in result.items()}
             history.append(record)
             if bar is not None:
@@ -225,32 +234,22 @@ def predict(model: Module, X: Array, batch_size: int = 256, *, compile: bool = T
     x = samples("predict", "X", X, dtype_of(model))
     if not x.shape or x.shape[0] == 0:
         raise ShapeError(f"[predict] X is {x.shape}: it needs at least one sample")
-    forward: Callable[[Tensor], Any] | None = _forwards.get(model) if compile else model
-    if forward is None:
-        forward = _forwards[model] = _compiled_forward(model)
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
     try:
-        with _core.no_grad():
-            parts = [_rows(forward, x[i : i + batch_size]) for i in range(0, x.shape[0], batch_size)]
+        return _outputs(model, (x[i : i + batch_size] for i in range(0, x.shape[0], batch_size)), compile)
     except ShapeError as error:
         if x.ndim > 1:
             raise
         fix = f"X is {x.shape}: one sample goes in as X[None], samples of one number each as X[:, None]"
         raise ShapeError(f"{error}; {fix}") from None
-    finally:
-        for module, mode in modes:
-            module.training = mode
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def evaluate(
     model: Module,
-    X: Array,
-    y: Array,
+    X: Array | Iterable[Any],
+    y: Array | None = None,
     *,
     loss: Loss = "cross_entropy",
-    batch_size: int = 256,
+    batch_size: int | None = None,
     compile: bool = True,
 ) -> dict[str, float]:
     """Give the loss over samples in evaluation mode and, for losses of classes, the accuracy.
@@ -259,8 +258,8 @@ def evaluate(
     ----------
     model, X, y, loss, compile
         As in `fit`.
-    batch_size : int, default 256
-        How many samples run at once.
+    batch_size : int, optional
+        How many samples run at once, 256 by default; a loader has its own.
 
     Returns
     -------
@@ -273,8 +272,28 @@ def evaluate(
     ShapeError
         If X and y differ in length, are empty, or do not fit the model or the loss.
     """
-    x, target = as_data("evaluate", model, X, y, loss)
-    output = predict(model, x, batch_size, compile=compile)
+    if y is None:
+        held_out: _HeldOut = batches_of("evaluate", X, {"batch_size": batch_size})
+    else:
+        held_out = as_data("evaluate", model, cast("Array", X), y, loss)
+    batch_size = 256 if batch_size is None else whole("evaluate", "batch_size", batch_size)
+    return _evaluated(model, held_out, loss, batch_size, flag("evaluate", "compile", compile))
+
+
+def _evaluated(model: Module, held_out: _HeldOut, loss: Loss, size: int, compile: bool) -> dict[str, float]:
+    """Give the results over arrays, which are a pair, or over batches."""
+    if isinstance(held_out, tuple):
+        output, target = predict(model, held_out[0], size, compile=compile), held_out[1]
+    else:
+        targets: list[Tensor] = []
+
+        def inputs() -> Iterator[Tensor]:
+            for x, y in pairs("evaluate", model, held_out, loss):
+                targets.append(y)
+                yield x
+
+        output = _outputs(model, inputs(), compile)
+        target = _core.cat(targets)
     with _core.no_grad():
         value = loss_value("evaluate", function_of("evaluate", loss)(_core.from_numpy(output), target))
         result = {"loss": float(value)}
@@ -285,6 +304,21 @@ def evaluate(
             right = right[labels != IGNORED]
         result["accuracy"] = float(right.mean()) if right.size else float("nan")
     return result
+
+
+def _outputs(model: Module, inputs: Iterable[Tensor], compile: bool) -> npt.NDArray[Any]:
+    forward: Callable[[Tensor], Any] | None = _forwards.get(model) if compile else model
+    if forward is None:
+        forward = _forwards[model] = _compiled_forward(model)
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with _core.no_grad():
+            parts = [_rows(forward, x) for x in inputs]
+    finally:
+        for module, mode in modes:
+            module.training = mode
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 # ---- Arguments ---------------------------------------------------------------------------------------------
@@ -306,6 +340,63 @@ def _training_data(model: Module, X: Array, y: Array, loss: Loss) -> tuple[Tenso
     return without_ignored(x, target, loss)
 
 
+def _loader(model: Module, X: Any, loss: Loss, given: Mapping[str, Any], epochs: int) -> _Source:
+    """Give what makes the trainer of an epoch over batches."""
+    check_model("fit", model)
+    function_of("fit", loss)
+    batches = batches_of("fit", X, given)
+    if isinstance(batches, Iterator) and epochs > 1:
+        raise ValueError(
+            f"[fit] an iterator is used up by one epoch, and epochs is {epochs}: give what can be looped "
+            "over again, as a DataLoader or a list"
+        )
+
+    def begin(steps: _Steps, leaves: int) -> LoopTrainer:
+        taken = learned(model, batches, loss)
+        return LoopTrainer(steps.whole, taken, length(batches), leaves, steps.gradient, steps.update)
+
+    return begin
+
+
+def _table(
+    model: Module, X: Any, y: Array, loss: Loss, batch_size: Any, shuffle: Any, drop_last: Any
+) -> tuple[_Source, int]:
+    """Give what makes the trainer of an epoch over arrays, and how many rows a batch has."""
+    size = 32 if batch_size is None else whole("fit", "batch_size", batch_size)
+    shuffle = True if shuffle is None else flag("fit", "shuffle", shuffle)
+    drop_last = False if drop_last is None else flag("fit", "drop_last", drop_last)
+    arrays = _training_data(model, X, y, loss)
+    n = arrays[0].shape[0]
+    if drop_last and size > n:
+        raise ValueError(f"[fit] drop_last leaves no batch: {n} samples, batch_size {size}")
+    size = min(size, n)
+
+    def begin(steps: _Steps, leaves: int) -> _core.Trainer | LoopTrainer:
+        if isinstance(steps.whole, CompiledFunction):
+            step = steps.whole if leaves == 1 else steps.gradient
+            trainer = _core.Trainer(step, list(arrays), size, shuffle, drop_last, leaves, steps.update)
+            trainer.begin_epoch()
+            return trainer
+        batches = Batches(*arrays, batch_size=size, shuffle=shuffle, drop_last=drop_last)
+        return LoopTrainer(steps.whole, iter(batches), len(batches), leaves, steps.gradient, steps.update)
+
+    return begin, size
+
+
+def _held_out(model: Module, validation: Any, loss: Loss) -> _HeldOut | None:
+    if validation is None:
+        return None
+    if isinstance(validation, (tuple, list, Tensor)) or not isinstance(validation, Iterable):
+        if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+            raise ValueError("[fit] validation must be a pair (X, y), or a loader of such batches")
+        return as_data("fit", model, validation[0], validation[1], loss)
+    if isinstance(validation, Iterator):
+        raise ValueError(
+            "[fit] validation is an iterator, which the first epoch uses up: give a DataLoader, or (X, y)"
+        )
+    return validation
+
+
 def _functions(callbacks: Any) -> list[Callback]:
     given: list[Any] = list(callbacks) if isinstance(callbacks, Iterable) else [None]
     if not all(map(callable, given)):
@@ -313,12 +404,6 @@ def _functions(callbacks: Any) -> list[Callback]:
             f"[fit] callbacks is {shown(callbacks)}; it must be a list of functions (epoch, record)"
         )
     return given
-
-
-def _pair(validation: Any) -> tuple[Array, Array]:
-    if not isinstance(validation, (tuple, list)) or len(validation) != 2:
-        raise ValueError("[fit] validation must be a pair (X, y)")
-    return validation[0], validation[1]
 
 
 def _rows(forward: Callable[[Tensor], Any], x: Tensor) -> npt.NDArray[Any]:
@@ -387,16 +472,6 @@ def _steps_of(model: Module, loss: Loss, optimizer: Optimizer) -> _Steps:
     return _Steps(whole, gradient, update)
 
 
-def _trainer(
-    steps: _Steps, arrays: tuple[Tensor, Tensor], batch_size: int, shuffle: bool, drop_last: bool, leaves: int
-) -> _core.Trainer | EagerTrainer:
-    if isinstance(steps.whole, CompiledFunction):
-        step = steps.whole if leaves == 1 else steps.gradient
-        return _core.Trainer(step, list(arrays), batch_size, shuffle, drop_last, leaves, steps.update)
-    batches = Batches(*arrays, batch_size=batch_size, shuffle=shuffle, drop_last=drop_last)
-    return EagerTrainer(steps.whole, batches, leaves, steps.gradient, steps.update)
-
-
 def _compiled_forward(model: Module) -> CompiledFunction[..., Any]:
     weak = ref(model)
 
@@ -411,7 +486,7 @@ def _compiled_forward(model: Module) -> CompiledFunction[..., Any]:
 # ---- The progress bar --------------------------------------------------------------------------------------
 
 
-def _bar(steps: int) -> Any:
+def _bar(steps: int | None) -> Any:
     from tqdm import tqdm
 
     return tqdm(total=steps, unit="step", dynamic_ncols=True)

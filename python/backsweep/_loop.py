@@ -12,7 +12,7 @@ from backsweep._core import Tensor
 from backsweep._samples import Loss, as_data, check_finite, labelled
 from backsweep.nn import Module
 
-__all__ = ["LoopTrainer", "batches_of", "learned", "length", "pairs"]
+__all__ = ["LoopTrainer", "are_batches", "batches_of", "learned", "length", "pairs"]
 
 
 def length(batches: Any) -> int | None:
@@ -21,6 +21,15 @@ def length(batches: Any) -> int | None:
         return len(batches)
     except (NotImplementedError, TypeError):
         return None
+
+
+def are_batches(value: Any) -> bool:
+    """Whether something may give batches, and is no array."""
+    return (
+        isinstance(value, Iterable)
+        and not isinstance(value, (str, bytes))
+        and not hasattr(value, "__array__")
+    )
 
 
 def batches_of(op: str, batches: Any, given: Mapping[str, Any]) -> Iterable[Any]:

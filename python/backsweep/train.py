@@ -14,7 +14,7 @@ import numpy.typing as npt
 from backsweep import _core
 from backsweep._arguments import flag, shown, whole
 from backsweep._core import CompiledFunction, ShapeError, Tensor
-from backsweep._loop import LoopTrainer, batches_of, learned, length, pairs
+from backsweep._loop import LoopTrainer, are_batches, batches_of, learned, length, pairs
 from backsweep._samples import (
     IGNORED,
     Array,
@@ -386,15 +386,16 @@ def _table(
 def _held_out(model: Module, validation: Any, loss: Loss) -> _HeldOut | None:
     if validation is None:
         return None
-    if isinstance(validation, (tuple, list, Tensor)) or not isinstance(validation, Iterable):
-        if not isinstance(validation, (tuple, list)) or len(validation) != 2:
-            raise ValueError("[fit] validation must be a pair (X, y), or a loader of such batches")
+    if isinstance(validation, (tuple, list)) and len(validation) == 2:
         return as_data("fit", model, validation[0], validation[1], loss)
+    if isinstance(validation, (tuple, list)) or not are_batches(validation):
+        raise ValueError("[fit] validation must be a pair (X, y), or a loader of such batches")
     if isinstance(validation, Iterator):
         raise ValueError(
             "[fit] validation is an iterator, which the first epoch uses up: give a DataLoader, or (X, y)"
         )
-    return validation
+    batches: Iterable[Any] = validation
+    return batches
 
 
 def _functions(callbacks: Any) -> list[Callback]:

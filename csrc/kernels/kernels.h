@@ -88,6 +88,24 @@ struct Gemm {
   int64_t a_row, a_col, b_row, b_col, c_row;
 };
 
+// ---- Convolution ---------------------------------------------------------------------------------------------
+
+// x (samples, groups * in, x[3]) and w (groups * out, in, kernel[3]) give y (samples, groups * out, y[3]), all
+// contiguous, dtype f32 or f64. Axes are depth, rows, columns; those that a convolution lacks come first and are 1,
+// with stride and dilation 1 and padding 0.
+//   y[s, k, i] = sum over taps t and channels c of the group of x[s, c, i stride - padding + t dilation] w[k, c, t]
+// x counts as 0 outside its axes, so y may have any sizes: what a padding at the far end adds is in them.
+struct Conv {
+  DType dtype;
+  int64_t samples, groups;
+  int64_t in, out;  // channels of one group
+  int64_t x[3], kernel[3], y[3];
+  int64_t stride[3], padding[3], dilation[3];
+};
+
+// Planes of y, dx and blocks of output channels are best cut at multiples of this, if not at samples.
+constexpr int64_t kConvBlock = 32;
+
 // ---- Reductions ----------------------------------------------------------------------------------------------
 
 enum class Reduction : uint8_t { sum, max, min, sum_squares };

@@ -64,6 +64,7 @@ def run(*command: str | Path) -> str:
     ("program", "rounds"),
     [
         ("fuzz_gemm", 200),
+        ("fuzz_convolution", 200),
         ("fuzz_elementwise", 3000),
         ("fuzz_rows", 800),
         ("fuzz_reductions", 600),
@@ -106,6 +107,7 @@ def test_core(name: str, programs: Path) -> None:
     ("program", "rounds"),
     [
         ("fuzz_gemm", 101),
+        ("fuzz_convolution", 40),
         ("fuzz_elementwise", 1000),
         ("fuzz_rows", 160),
         ("fuzz_reductions", 120),

@@ -22,7 +22,7 @@ LEVELS = [
     ["_version", "_core"],
     ["_*"],
     ["*"],
-    ["nn", "optim", "data", "datasets"],
+    ["nn", "optim", "data", "datasets", "transforms", "models"],
     ["train", "_samples", "_loop"],
     ["inspect", "interop", "distributed"],
     ["__init__", "__main__", "_stubs"],

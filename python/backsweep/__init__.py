@@ -177,6 +177,7 @@ from backsweep.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_ano
 from backsweep.autograd.grad_mode import is_inference_mode_enabled
 from backsweep.data import Batches
 from backsweep.func import vmap
+from backsweep.func.derivatives import value_and_grad
 from backsweep.inspect import summary
 from backsweep.interop.safetensors import load, save
 from backsweep.linalg._factor import lu_unpack
@@ -210,7 +211,6 @@ from backsweep.random import (
 )
 from backsweep.special import polygamma
 from backsweep.train import evaluate, fit, predict
-from backsweep.transforms import value_and_grad
 
 __all__ = [
     "BFloat16Tensor",
@@ -445,10 +445,12 @@ dtype, Size = DType, tuple
 
 # The public ops of the registry, which names them.
 if TYPE_CHECKING:
+    from backsweep import datasets as datasets
     from backsweep import distributed as distributed
     from backsweep import distributions as distributions
     from backsweep import jit as jit
     from backsweep import multiprocessing as multiprocessing
+    from backsweep import transforms as transforms
     from backsweep import version as version
     from backsweep._core import *  # type: ignore[assignment]  # noqa: F403
 else:
@@ -461,6 +463,9 @@ else:
 if not TYPE_CHECKING:  # checkers of types know what is there
 
     def __getattr__(name: str) -> Any:
-        if name in ("distributed", "distributions", "jit", "multiprocessing", "version"):
+        if name in (
+            *("datasets", "distributed", "distributions", "jit", "models", "multiprocessing", "transforms"),
+            "version",
+        ):
             return import_module(f"backsweep.{name}")  # which costs time: not before it is read
         raise absent("backsweep", name)

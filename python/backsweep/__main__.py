@@ -12,8 +12,8 @@ from pathlib import Path
 
 import backsweep as bs
 from backsweep import nn
+from backsweep._files import check_writable
 from backsweep.datasets import load_digits
-from backsweep.interop._files import check_writable
 
 __all__ = ["main"]
 

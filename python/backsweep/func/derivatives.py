@@ -11,7 +11,18 @@ from backsweep._core import GraphError, Tensor
 from backsweep._tree import flatten, map_tree
 from backsweep.func.vmap import vmap
 
-__all__ = ["grad", "grad_and_value", "hessian", "hvp", "jacfwd", "jacrev", "jvp", "linearize", "vjp"]
+__all__ = [
+    "grad",
+    "grad_and_value",
+    "hessian",
+    "hvp",
+    "jacfwd",
+    "jacrev",
+    "jvp",
+    "linearize",
+    "value_and_grad",
+    "vjp",
+]
 
 Axes = int | tuple[int, ...]
 
@@ -175,6 +186,27 @@ def grad(func: Callable[..., Any], argnums: Axes = 0, has_aux: bool = False) -> 
 
 
 # ---- Products with Jacobians ---------------------------------------------------------------------------
+
+
+def value_and_grad(f: Callable[..., Tensor]) -> Callable[..., tuple[Tensor, Any]]:
+    """Give a function that computes f and the gradients by its first argument.
+
+    The first argument is a tensor, or tensors in nested lists, tuples and dicts; the gradients come in the
+    same nesting, zeros where f does not depend on a tensor. They can be differentiated again by what the
+    argument was computed from. Works inside `bs.compile` too.
+
+    Examples
+    --------
+    >>> loss, slopes = bs.value_and_grad(lambda w: (w["a"] * w["b"]).sum())({"a": a, "b": b})
+    """
+    both = gradient_and_value("value_and_grad", f)
+
+    @functools.wraps(f)
+    def swapped(*args: Any, **kwargs: Any) -> tuple[Tensor, Any]:
+        gradients, value = both(*args, **kwargs)
+        return value, gradients
+
+    return swapped
 
 
 def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from backsweep import _core
 from backsweep._core import Tensor
 from backsweep._device import check_device, device
-from backsweep.interop._files import Path, regular, replaced
+from backsweep._files import Path, regular, replaced
 from backsweep.interop._layouts import NAMES, Refused, as_tensor, strided
 from backsweep.interop._structure import OWN_NOTES, flattened, nested
 

@@ -51,6 +51,10 @@ def gatherer(dataset: Any, collate_fn: Callable[[Any], Any] = default_collate) -
     kind = type(dataset)
     if collate_fn is not default_collate:
         return None
+    own = getattr(dataset, "_gatherer", None)  # of images in memory, whose batches are transformed at once
+    if own is not None:
+        made: Fetch | None = own()
+        return made
     if isinstance(dataset, Tensor) or kind is np.ndarray:
         return _rows_of((dataset,), one=True) if dataset.ndim else None
     if not isinstance(dataset, (TensorDataset, Subset, StackDataset)) or _overridden(kind):

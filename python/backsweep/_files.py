@@ -13,12 +13,12 @@ Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 
 @contextmanager
-def replaced(path: Path) -> Iterator[IO[bytes]]:
+def replaced(path: Path, op: str = "save") -> Iterator[IO[bytes]]:
     """Give a new file beside a path's; at the end it is flushed to the disk and takes that one's place.
 
     Whatever ends the program before leaves the old file as it is, and an error removes the new one.
     """
-    target, draft = _start(path)
+    target, draft = _start(path, op)
     try:
         try:
             with open(draft, "wb") as file:
@@ -30,7 +30,7 @@ def replaced(path: Path) -> Iterator[IO[bytes]]:
             os.replace(draft, target)
         except OSError as error:
             raise type(error)(
-                error.errno, f"[save] {target} cannot be written: {error.strerror or error}"
+                error.errno, f"[{op}] {target} cannot be written: {error.strerror or error}"
             ) from error
     except BaseException:
         with suppress(OSError):
@@ -42,7 +42,7 @@ def replaced(path: Path) -> Iterator[IO[bytes]]:
 
 def check_writable(path: Path) -> None:
     """Raise the OSError that `save` would raise for this path now; a file that is there stays as it is."""
-    os.unlink(_start(path)[1])
+    os.unlink(_start(path, "save")[1])
 
 
 def regular(path: Path, op: str) -> str:
@@ -57,24 +57,24 @@ def regular(path: Path, op: str) -> str:
     return place
 
 
-def _start(path: Path) -> tuple[str, str]:
+def _start(path: Path, op: str) -> tuple[str, str]:
     """Give the file that is meant and a new empty file beside it."""
     place = os.fsdecode(path)
     target = os.path.realpath(place)
     folder = os.path.dirname(target)
     if os.path.isdir(target):
-        raise IsADirectoryError(f"[save] {target} is a folder")
+        raise IsADirectoryError(f"[{op}] {target} is a folder")
     if os.path.islink(target) or (os.path.exists(place) and not os.path.isfile(place)):
-        raise OSError(f"[save] {place} is not a regular file")
+        raise OSError(f"[{op}] {place} is not a regular file")
     if not os.path.isdir(folder):
-        raise FileNotFoundError(f"[save] there is no folder {folder}")
+        raise FileNotFoundError(f"[{op}] there is no folder {folder}")
     draft = os.path.join(folder, f".{os.urandom(6).hex()}.tmp")
     try:
         with suppress(FileNotFoundError):
             os.lstat(target)  # raises if the name is too long
         open(draft, "xb").close()
     except OSError as error:
-        raise OSError(error.errno, f"[save] {target} cannot be written: {error.strerror}") from error
+        raise OSError(error.errno, f"[{op}] {target} cannot be written: {error.strerror}") from error
     return target, draft
 
 

@@ -194,9 +194,13 @@ def rotate(
     mode: InterpolationMode = InterpolationMode.NEAREST,
     expand: bool = False,
     centre: Sequence[float] | None = None,
-    fill: Any = 0,
+    fill: Any = None,
 ) -> Tensor:
-    """Turn images counterclockwise by degrees, one number or one for each, about the centre (x, y)."""
+    """Turn images counterclockwise by degrees, one number or one for each, about the centre (x, y).
+
+    Where pixels from outside count at bilinear's borders they are black, and blended with the fill then, as
+    in torchvision.
+    """
     if mode not in (InterpolationMode.NEAREST, InterpolationMode.BILINEAR):
         raise ValueError(
             f"[rotate] interpolation is {mode.value!r}; tensors are turned by nearest or bilinear"
@@ -219,7 +223,7 @@ def rotate(
     rows = sin * x_out + cos * y_out + (height / 2 - 0.5 + down)
     if mode is InterpolationMode.NEAREST:
         value, weight = _corner(x, rows.round(), columns.round())
-        return _core.where(weight, value, colours(x, fill))
+        return _core.where(weight, value, colours(x, 0 if fill is None else fill))
     floats = x if x.dtype == _core.float64 else x.to(_core.float32)
     top, left = rows.floor(), columns.floor()
     made: Any = 0.0
@@ -230,7 +234,9 @@ def rotate(
             value, inside = _corner(floats, top + i, left + j)
             part = _core.where(inside, share[:, None].to(floats.dtype), 0.0)
             made, total = made + value * part, total + part
-    return rounded(made + (1 - total) * colours(floats, fill), x.dtype)
+    if fill is not None:
+        made = made * total + (1 - total) * colours(floats, fill)
+    return rounded(made, x.dtype)
 
 
 def _corner(x: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
@@ -250,7 +256,7 @@ def _turned_size(height: int, width: int, angle: float) -> tuple[int, int]:
         [math.sin(turn) * a + math.cos(turn) * b + height / 2 for a, b in corners],
         [math.cos(turn) * a - math.sin(turn) * b + width / 2 for a, b in corners],
     ):
-        tidy = [math.trunc(v * 1e4) / 1e4 for v in (min(of), max(of))]  # 1e-15 is no pixel
+        tidy = [round(v, 4) for v in (min(of), max(of))]  # 1e-15 is no pixel
         spans.append(math.ceil(tidy[1]) - math.floor(tidy[0]))
     return spans[0], spans[1]
 

@@ -281,7 +281,7 @@ def rotate(
     return on_images(
         "rotate",
         img,
-        lambda x: _batches.rotate(x, turn, mode, expand, center, 0 if fill is None else fill),
+        lambda x: _batches.rotate(x, turn, mode, expand, center, fill),
         lambda image: _pillow.rotate(image, turn, mode, expand, center, fill),
     )
 

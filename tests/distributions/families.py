@@ -87,6 +87,30 @@ UNIVARIATE = {
         lambda concentration1, concentration0: stats.beta(concentration1, concentration0),
         INSIDE,
     ),
+    "pareto": Family(
+        D.Pareto,
+        {"scale": [0.5, 1.0, 2.0], "alpha": [0.7, 1.5, 5.0]},
+        lambda scale, alpha: stats.pareto(alpha, scale=scale),
+        np.array([[2.0], [3.5], [40.0]]),
+    ),
+    "generalized_pareto": Family(
+        D.GeneralizedPareto,
+        {"loc": [-1.0, 0.0, -2.0], "scale": [0.5, 1.0, 3.0], "concentration": [0.3, 0.0, -0.05]},
+        lambda loc, scale, concentration: stats.genpareto(concentration, loc=loc, scale=scale),
+        POSITIVE,
+    ),
+    "inverse_gamma": Family(
+        D.InverseGamma,
+        {"concentration": [0.7, 2.5, 7.5], "rate": SCALE},
+        lambda concentration, rate: stats.invgamma(concentration, scale=rate),
+        POSITIVE[1:],
+    ),
+    "fisher": Family(
+        D.FisherSnedecor,
+        {"df1": [1.0, 4.0, 7.5], "df2": [5.0, 8.0, 30.0]},
+        lambda df1, df2: stats.f(df1, df2),
+        POSITIVE,
+    ),
     "bernoulli": Family(D.Bernoulli, {"probs": P}, lambda probs: stats.bernoulli(probs), COUNTS[:2], True),
     "geometric": Family(D.Geometric, {"probs": P}, lambda probs: stats.geom(probs, loc=-1), COUNTS, True),
     "negative_binomial": Family(
@@ -105,6 +129,8 @@ UNIVARIATE = {
         True,
     ),
 }
+
+WITHOUT_ENTROPY = {"poisson", "binomial", "negative_binomial", "fisher"}
 
 # Distributions of each class with a batch of (2, 3), or (3,) where the event takes an axis; float32.
 SHAPED: dict[str, Callable[[], D.Distribution]] = {
@@ -127,6 +153,15 @@ SHAPED: dict[str, Callable[[], D.Distribution]] = {
     "transformed": lambda: D.TransformedDistribution(
         D.Normal(bs.zeros(2, 3), 0.5), [D.TanhTransform(), D.AffineTransform(1.0, -2.0)]
     ),
+    "kumaraswamy": lambda: D.Kumaraswamy(bs.linspace(0.5, 3, 6).reshape(2, 3), bs.tensor([0.7, 1.0, 2.0])),
+    "continuous_bernoulli": lambda: D.ContinuousBernoulli(bs.linspace(0.1, 0.9, 6).reshape(2, 3)),
+    "von_mises": lambda: D.VonMises(bs.linspace(-2, 2, 6).reshape(2, 3), bs.tensor([0.1, 2.0, 30.0])),
+    "logistic_normal": lambda: D.LogisticNormal(bs.linspace(-1, 1, 24).reshape(2, 3, 4), 0.5),
+    "low_rank": lambda: D.LowRankMultivariateNormal(
+        bs.zeros(2, 3, 4), bs.linspace(-1, 1, 8).reshape(4, 2), bs.linspace(0.2, 1, 4)
+    ),
+    "wishart": lambda: D.Wishart(bs.full((2, 3), 6.5), scale_tril=bs.eye(4) + 0.5 * bs.ones(4, 4).tril()),
+    "lkj": lambda: D.LKJCholesky(4, bs.linspace(0.5, 3, 6).reshape(2, 3)),
     "mixture": lambda: D.MixtureSameFamily(
         D.Categorical(bs.ones(2, 3, 4)), D.Normal(bs.linspace(-2, 2, 24).reshape(2, 3, 4), 0.3)
     ),

@@ -12,7 +12,7 @@ from scipy import special
 import backsweep as bs
 from backsweep import distributions as D
 from backsweep.distributions._gamma import log_standard_gamma, slope
-from distributions.families import UNIVARIATE
+from distributions.families import UNIVARIATE, WITHOUT_ENTROPY
 
 close = np.testing.assert_allclose
 WHOLE = {"total_count"}
@@ -39,7 +39,7 @@ def test_densities_by_parameters_and_values(name: str) -> None:
     assert bs.autograd.gradcheck(density, (*given, values), rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", sorted(UNIVARIATE.keys() - {"poisson", "binomial", "negative_binomial"}))
+@pytest.mark.parametrize("name", sorted(UNIVARIATE.keys() - WITHOUT_ENTROPY))
 def test_entropies_by_parameters(name: str) -> None:
     names, given, tensors = differentiable(name)
 
@@ -47,6 +47,9 @@ def test_entropies_by_parameters(name: str) -> None:
         return UNIVARIATE[name].kind(**(tensors | dict(zip(names, parameters, strict=True)))).entropy()
 
     assert bs.autograd.gradcheck(entropy, given, rtol=1e-4)
+
+
+EYE = bs.eye(3, dtype=bs.float64)
 
 
 def seeded(draw: Any) -> bs.Tensor:
@@ -74,6 +77,27 @@ def seeded(draw: Any) -> bs.Tensor:
         lambda x: D.MultivariateNormal(
             x[0], scale_tril=x[1].exp().diag() + x[0].diag(-1)[:3, :3].tril(-1)
         ).entropy(),
+        lambda x: D.Kumaraswamy(x.exp(), 2.0 + x).log_prob(bs.tensor(0.3, dtype=bs.float64)),
+        lambda x: D.Kumaraswamy(x.exp(), 2.0 + x).entropy(),
+        lambda x: seeded(lambda: D.Kumaraswamy(x.exp(), 2.0 + x).rsample((3,))),
+        lambda x: D.ContinuousBernoulli(logits=x).log_prob(bs.tensor(0.3, dtype=bs.float64)),
+        lambda x: D.ContinuousBernoulli(logits=0.002 * x).log_prob(bs.tensor(0.3, dtype=bs.float64)),
+        lambda x: D.ContinuousBernoulli(probs=x.sigmoid()).entropy(),
+        lambda x: D.ContinuousBernoulli(logits=x).variance,
+        lambda x: seeded(lambda: D.ContinuousBernoulli(logits=x).rsample((3,))),
+        lambda x: seeded(lambda: D.ContinuousBernoulli(logits=0.002 * x).rsample((3,))),
+        lambda x: D.VonMises(x, x.exp()).log_prob(bs.tensor(0.7, dtype=bs.float64)),
+        lambda x: D.VonMises(x, x.exp()).variance,
+        lambda x: D.GeneralizedPareto(0.0, 1.0, 0.0 * x).log_prob(bs.tensor(0.7, dtype=bs.float64)),
+        lambda x: D.LogisticNormal(x, x.exp()).log_prob(bs.tensor([0.2, 0.3, 0.1, 0.4], dtype=bs.float64)),
+        lambda x: seeded(lambda: D.LogisticNormal(x, x.exp()).rsample((2,))),
+        lambda x: D.LowRankMultivariateNormal(x, x[:, :, None], x.exp()).log_prob(
+            bs.ones(3, dtype=bs.float64)
+        ),
+        lambda x: seeded(lambda: D.LowRankMultivariateNormal(x, x[:, :, None], x.exp()).rsample((2,))),
+        lambda x: D.Wishart(4.5 + x[0], covariance_matrix=EYE + x[1].outer(x[1])).log_prob(EYE),
+        lambda x: D.Wishart(4.5 + x[0], scale_tril=x[1].exp().diag_embed()).entropy(),
+        lambda x: D.LKJCholesky(3, x.exp()).log_prob(D.CorrCholeskyTransform()(x[0])),
         lambda x: D.MixtureSameFamily(D.Categorical(logits=x), D.Normal(x.sin(), x.exp())).log_prob(0.3),
         lambda x: D.TransformedDistribution(
             D.Normal(x, x.exp()), [D.TanhTransform(), D.AffineTransform(0.1, x.cos())]
@@ -90,7 +114,7 @@ DIRECT = sorted(
 )
 
 
-@pytest.mark.parametrize("name", [n for n in DIRECT if n not in ("chi2", "student")])
+@pytest.mark.parametrize("name", [n for n in DIRECT if n not in ("chi2", "student", "fisher")])
 def test_samples_that_are_functions_of_given_numbers(name: str) -> None:
     names, given, tensors = differentiable(name)
 
@@ -157,7 +181,7 @@ def test_gamma_samples_twice() -> None:
     close(second.numpy(), (ends[0] - 2 * ends[1] + ends[2]) / h**2, rtol=1e-3)
 
 
-@pytest.mark.parametrize("kind", ["beta", "dirichlet", "student", "chi2"])
+@pytest.mark.parametrize("kind", ["beta", "dirichlet", "student", "chi2", "fisher"])
 def test_samples_made_of_gamma_draws_in_the_mean(kind: str) -> None:
     """The derivative of E f(x) is the mean derivative of f at samples, within four standard errors."""
     n = 40_000
@@ -172,6 +196,9 @@ def test_samples_made_of_gamma_draws_in_the_mean(kind: str) -> None:
     elif kind == "dirichlet":
         x = (D.Dirichlet(each).rsample()[:, 0] ** 2)[:, None]
         mean = a[:1] * (a[:1] + 1) / (a.sum() * (a.sum() + 1))
+    elif kind == "fisher":
+        x = D.FisherSnedecor(3.0, each + 6).rsample()
+        mean = (a + 6) / (a + 4)
     elif kind == "student":
         each = each + 4
         x = D.StudentT(each, 1.0, 2.0).rsample().abs()

@@ -33,6 +33,8 @@ for kind, first, second in (
     (D.HalfNormal, (0.7,), (1.3,)),
     (D.Gamma, (1.7, 2.0), (2.5, 0.8)),
     (D.Beta, (1.7, 2.0), (2.5, 1.2)),
+    (D.ContinuousBernoulli, (0.3,), (0.6,)),
+    (D.Pareto, (1.5, 3.3), (0.9, 2.1)),
     (D.Bernoulli, (0.3,), (0.6,)),
     (D.Geometric, (0.3,), (0.6,)),
     (D.Poisson, (1.3,), (2.6,)),
@@ -44,11 +46,14 @@ FIRST[D.TransformedDistribution] = D.LogNormal(*doubles(0.4, 0.7))
 SECOND[D.TransformedDistribution] = D.LogNormal(*doubles(-0.2, 1.3))
 
 PAIRS = [(p, q) for p, q in RULES if p in FIRST and q in SECOND]
+UNIT = (D.Beta, D.ContinuousBernoulli)  # values from 0 to 1
 NEVER = [
     (p, q)
     for p, q in PAIRS
-    if (p in (D.Exponential, D.Gamma) and q in (D.Beta, D.Uniform))
-    or (p in (D.Gumbel, D.Laplace, D.Normal) and q in (D.Beta, D.Exponential, D.Gamma, D.Uniform))
+    if (p in (D.Exponential, D.Gamma) and q in (*UNIT, D.Pareto, D.Uniform))
+    or (p in (D.Gumbel, D.Laplace, D.Normal) and q in (*UNIT, D.Exponential, D.Gamma, D.Pareto, D.Uniform))
+    or (p is D.Pareto and q in (*UNIT, D.Uniform))
+    or (p in UNIT and q is D.Pareto)
     or (p, q) in ((D.Poisson, D.Bernoulli), (D.Poisson, D.Binomial))
 ]
 
@@ -78,6 +83,8 @@ def points(p: D.Distribution) -> tuple[Any, Any]:
 )
 def test_the_integral_of_log_ratios(pair: tuple[type, type]) -> None:
     p, q = FIRST[pair[0]], SECOND[pair[1]]
+    if pair == (D.Uniform, D.Pareto):
+        p = D.Uniform(*doubles(1.2, 2.5))
     values, weights = points(p)
     x = bs.tensor(values)
     expected = (weights * (p.log_prob(x) - q.log_prob(x)).numpy()).sum()
@@ -95,9 +102,11 @@ def test_values_that_q_has_not(pair: tuple[type, type]) -> None:
 
 
 def test_no_rule_is_left_out() -> None:
-    vectors = {D.Categorical, D.OneHotCategorical, D.Dirichlet, D.MultivariateNormal, D.Independent}
-    assert {pair for pair in RULES if pair not in PAIRS} == {(kind, kind) for kind in vectors}
-    assert len(PAIRS) == 52
+    vectors = {D.Categorical, D.OneHotCategorical, D.Dirichlet, D.Independent, D.ExponentialFamily}
+    normal = {D.MultivariateNormal, D.LowRankMultivariateNormal}
+    others = {(kind, kind) for kind in vectors} | {(p, q) for p in normal for q in normal}
+    assert {pair for pair in RULES if pair not in PAIRS} == others
+    assert len(PAIRS) == 78
 
 
 def test_outside_of_an_interval() -> None:
@@ -118,6 +127,25 @@ def test_categories() -> None:
         value = D.kl_divergence(kind(p), kind(q))
         close(value[0].item(), 0.2 * np.log(2 / 3) + 0.8 * np.log(8 / 7), rtol=1e-5)
         assert value[1].item() == np.inf
+
+
+def test_low_rank() -> None:
+    """All four pairs of normal vectors give what the covariances as matrices give."""
+    rng = np.random.default_rng(2)
+    pair = []
+    for _ in range(2):
+        loc, factor = rng.normal(size=(2, 4)), rng.normal(size=(2, 4, 2))
+        diag = rng.uniform(0.3, 2, size=(2, 4))
+        low = D.LowRankMultivariateNormal(*map(bs.tensor, (loc, factor, diag)))
+        pair.append((low, D.MultivariateNormal(low.loc, low.covariance_matrix)))
+    (p, full_p), (q, full_q) = pair
+    want = D.kl_divergence(full_p, full_q).numpy()
+    for a in (p, full_p):
+        for b in (q, full_q):
+            close(D.kl_divergence(a, b).numpy(), want, rtol=1e-10)
+            close(D.kl_divergence(a.expand((3, 2)), b).numpy(), np.stack([want] * 3), rtol=1e-10)
+        with pytest.raises(ValueError, match="vectors of"):
+            D.kl_divergence(a, D.LowRankMultivariateNormal(bs.zeros(3), bs.ones(3, 1), bs.ones(3)))
 
 
 def test_vectors() -> None:

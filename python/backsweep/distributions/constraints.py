@@ -7,12 +7,14 @@ from typing import Any
 
 from backsweep import _core
 from backsweep._core import Tensor
+from backsweep._dtypes import finfo
 from backsweep.linalg import cholesky_ex, eigvalsh
 
 __all__ = [
     "Constraint",
     "boolean",
     "cat",
+    "corr_cholesky",
     "dependent",
     "dependent_property",
     "greater_than",
@@ -242,6 +244,15 @@ class _LowerCholesky(_LowerTriangular):
         return super().check(value) & (value.diagonal(dim1=-2, dim2=-1) > 0).all(-1)
 
 
+class _CorrCholesky(_LowerCholesky):
+    """Of rows of length 1: factors of matrices of correlations."""
+
+    def check(self, value: Tensor) -> Tensor:
+        room = 10 * value.shape[-1] * finfo(value.dtype).eps
+        lengths = value.square().sum(-1).sqrt()
+        return super().check(value) & ((lengths - 1).abs() <= room).all(-1)
+
+
 class _Square(Constraint):
     event_dim = 2
 
@@ -365,6 +376,7 @@ class _Stack(_Parts):
 
 boolean = _Boolean()
 cat = _Cat
+corr_cholesky = _CorrCholesky()
 dependent = _Dependent()
 greater_than = _GreaterThan
 greater_than_eq = _GreaterThanEq

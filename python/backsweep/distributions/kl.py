@@ -15,8 +15,10 @@ from backsweep.distributions.beta import Beta
 from backsweep.distributions.binomial import Binomial
 from backsweep.distributions.categorical import Categorical
 from backsweep.distributions.cauchy import Cauchy
+from backsweep.distributions.continuous_bernoulli import ContinuousBernoulli
 from backsweep.distributions.dirichlet import Dirichlet
 from backsweep.distributions.distribution import Distribution
+from backsweep.distributions.exp_family import ExponentialFamily
 from backsweep.distributions.exponential import Exponential
 from backsweep.distributions.gamma import Gamma
 from backsweep.distributions.geometric import Geometric
@@ -24,9 +26,11 @@ from backsweep.distributions.gumbel import EULER, Gumbel
 from backsweep.distributions.half_normal import HalfNormal
 from backsweep.distributions.independent import Independent, sum_last
 from backsweep.distributions.laplace import Laplace
+from backsweep.distributions.lowrank_multivariate_normal import LowRankMultivariateNormal
 from backsweep.distributions.multivariate_normal import MultivariateNormal, half_log_det, squared_distance
 from backsweep.distributions.normal import Normal
 from backsweep.distributions.one_hot_categorical import OneHotCategorical
+from backsweep.distributions.pareto import Pareto
 from backsweep.distributions.poisson import Poisson
 from backsweep.distributions.transformed_distribution import TransformedDistribution
 from backsweep.distributions.uniform import Uniform
@@ -153,6 +157,25 @@ def _dirichlet_dirichlet(p: Dirichlet, q: Dirichlet) -> Tensor:
     return normaliser + ((a - b) * (a.digamma() - total.digamma().unsqueeze(-1))).sum(-1)
 
 
+@register_kl(ContinuousBernoulli, ContinuousBernoulli)
+def _continuous_bernoulli(p: ContinuousBernoulli, q: ContinuousBernoulli) -> Tensor:
+    return -p.entropy() - q._mean_log_prob(p.mean)
+
+
+@register_kl(ExponentialFamily, ExponentialFamily)
+def _family_family(p: ExponentialFamily, q: ExponentialFamily) -> Tensor:
+    if type(p) is not type(q):
+        raise NotImplementedError(
+            f"[kl_divergence] there is no rule for {type(p).__name__} and {type(q).__name__}, which are "
+            "different exponential families: register one by register_kl"
+        )
+    theta, value, slopes = p._at_natural_params()
+    result = q._log_normalizer(*q._natural_params) - value
+    for a, b, slope in zip(theta, q._natural_params, slopes, strict=True):
+        result = result - sum_last((b - a) * slope, len(q.event_shape))
+    return result
+
+
 @register_kl(Exponential, Exponential)
 def _exponential_exponential(p: Exponential, q: Exponential) -> Tensor:
     ratio = q.rate / p.rate
@@ -192,20 +215,55 @@ def _laplace_laplace(p: Laplace, q: Laplace) -> Tensor:
 
 @register_kl(MultivariateNormal, MultivariateNormal)
 def _multivariate_normal(p: MultivariateNormal, q: MultivariateNormal) -> Tensor:
+    _same_vectors(p, q)
+    return _normal_vectors(p, q, p._factor, half_log_det(p._factor))
+
+
+@register_kl(LowRankMultivariateNormal, MultivariateNormal)
+def _low_rank_full(p: LowRankMultivariateNormal, q: MultivariateNormal) -> Tensor:
+    _same_vectors(p, q)
+    columns = _core.cat([p.cov_factor, p.cov_diag.sqrt().diag_embed()], -1)  # R, R Rᵀ being p's covariance
+    return _normal_vectors(p, q, columns, p._half())
+
+
+def _same_vectors(p: Distribution, q: Distribution) -> None:
     if p.event_shape != q.event_shape:
         raise ValueError(f"[kl_divergence] vectors of {p.event_shape} against vectors of {q.event_shape}")
-    n = p.event_shape[0]
+
+
+def _normal_vectors(p: Any, q: MultivariateNormal, columns: Tensor, half: Tensor) -> Tensor:
+    """Give that of normal vectors, p's covariance being R Rᵀ, and half the logarithm of its determinant."""
+    n, m = columns.shape[-2:]
     batch = (p.loc + q.loc).shape[:-1]
-    first, second = (d._factor.expand((*batch, n, n)) for d in (p, q))
-    spread = solve_triangular(second, first, upper=False).square().sum((-2, -1))
-    distance = squared_distance(second, q.loc - p.loc)
-    return half_log_det(second) - half_log_det(first) + 0.5 * (spread + distance - n)
+    factor = q._factor.expand((*batch, n, n))
+    spread = solve_triangular(factor, columns.expand((*batch, n, m)), upper=False).square().sum((-2, -1))
+    distance = squared_distance(factor, q.loc - p.loc)
+    return half_log_det(factor) - half + 0.5 * (spread + distance - n)
+
+
+@register_kl(MultivariateNormal, LowRankMultivariateNormal)
+def _full_low_rank(p: MultivariateNormal, q: LowRankMultivariateNormal) -> Tensor:
+    _same_vectors(p, q)
+    return q._divergence_from(p.loc, p._factor, half_log_det(p._factor))
+
+
+@register_kl(LowRankMultivariateNormal, LowRankMultivariateNormal)
+def _low_rank_low_rank(p: LowRankMultivariateNormal, q: LowRankMultivariateNormal) -> Tensor:
+    _same_vectors(p, q)
+    return q._divergence_from(p.loc, p.cov_factor, p._half(), p.cov_diag)
 
 
 @register_kl(Normal, Normal)
 def _normal_normal(p: Normal, q: Normal) -> Tensor:
     ratio = (p.scale / q.scale).square()
     return 0.5 * (ratio + ((p.loc - q.loc) / q.scale).square() - 1 - ratio.log())
+
+
+@register_kl(Pareto, Pareto)
+def _pareto_pareto(p: Pareto, q: Pareto) -> Tensor:
+    ratio = q.alpha / p.alpha
+    value = q.alpha * (p.scale / q.scale).log() - ratio.log() + ratio - 1
+    return _core.where(p.scale < q.scale, inf, value)
 
 
 @register_kl(Poisson, Poisson)
@@ -257,7 +315,7 @@ def _against_normal(p: Distribution, q: Normal) -> Tensor:
     return -p.entropy() + 0.5 * square + q.scale.log() + 0.5 * log(2 * pi)
 
 
-for _kind in (Beta, Exponential, Gamma, Gumbel, Laplace, Uniform):
+for _kind in (Beta, ContinuousBernoulli, Exponential, Gamma, Gumbel, Laplace, Pareto, Uniform):
     register_kl(_kind, Normal)(_against_normal)
 
 
@@ -265,7 +323,7 @@ def _against_exponential(p: Distribution, q: Exponential) -> Tensor:
     return -p.entropy() - q.rate.log() + q.rate * p.mean
 
 
-for _kind in (Beta, Gamma):
+for _kind in (Beta, ContinuousBernoulli, Gamma, Pareto):
     register_kl(_kind, Exponential)(_against_exponential)
 
 
@@ -286,10 +344,18 @@ def _exponential_gamma(p: Exponential, q: Gamma) -> Tensor:
     return -p.entropy() + _gamma_terms(q, p.mean, -EULER - p.rate.log())
 
 
+@register_kl(Pareto, Gamma)
+def _pareto_gamma(p: Pareto, q: Gamma) -> Tensor:
+    return -p.entropy() + _gamma_terms(q, p.mean, p.scale.log() + 1 / p.alpha)
+
+
+def _mean_of_log(p: Uniform) -> Tensor:
+    return (p.high.xlogy(p.high) - p.low.xlogy(p.low)) / (p.high - p.low) - 1
+
+
 @register_kl(Uniform, Gamma)
 def _uniform_gamma(p: Uniform, q: Gamma) -> Tensor:
-    width = p.high - p.low
-    mean_of_log = (p.high.xlogy(p.high) - p.low.xlogy(p.low)) / width - 1
+    mean_of_log = _mean_of_log(p)
     return _core.where(p.low < 0, inf, -p.entropy() + _gamma_terms(q, p.mean, mean_of_log))
 
 
@@ -302,9 +368,29 @@ def _outside(p: Uniform, low: float, high: float) -> Tensor:
     return (p.low < low) | (p.high > high)
 
 
-@register_kl(Beta, Uniform)
-def _beta_uniform(p: Beta, q: Uniform) -> Tensor:
+@register_kl(Uniform, Pareto)
+def _uniform_pareto(p: Uniform, q: Pareto) -> Tensor:
+    terms = (q.alpha + 1) * _mean_of_log(p) - q.alpha.log() - q.alpha * q.scale.log()
+    return _core.where(p.low < q.scale, inf, terms - p.entropy())
+
+
+def _within_uniform(p: Distribution, q: Uniform) -> Tensor:
+    """Give that of what has values from 0 to 1."""
     return _core.where((q.low > 0) | (q.high < 1), inf, (q.high - q.low).log() - p.entropy())
+
+
+for _kind in (Beta, ContinuousBernoulli):
+    register_kl(_kind, Uniform)(_within_uniform)
+
+
+@register_kl(Beta, ContinuousBernoulli)
+def _beta_continuous_bernoulli(p: Beta, q: ContinuousBernoulli) -> Tensor:
+    return -p.entropy() - q._mean_log_prob(p.mean)
+
+
+@register_kl(Uniform, ContinuousBernoulli)
+def _uniform_continuous_bernoulli(p: Uniform, q: ContinuousBernoulli) -> Tensor:
+    return _core.where(_outside(p, 0, 1), inf, -p.entropy() - q._mean_log_prob(p.mean))
 
 
 @register_kl(Uniform, Beta)
@@ -312,7 +398,7 @@ def _uniform_beta(p: Uniform, q: Beta) -> Tensor:
     width = p.high - p.low
     a, b = q.concentration1, q.concentration0
     low, high = 1 - p.low, 1 - p.high
-    of_x = (p.high.xlogy(p.high) - p.low.xlogy(p.low)) / width - 1
+    of_x = _mean_of_log(p)
     of_rest = (low.xlogy(low) - high.xlogy(high)) / width - 1
     normaliser = a.lgamma() + b.lgamma() - (a + b).lgamma()
     value = -p.entropy() - (a - 1) * of_x - (b - 1) * of_rest + normaliser
@@ -371,9 +457,12 @@ def _never(kind_p: type[Distribution], *kinds_q: type[Distribution]) -> None:
         register_kl(kind_p, kind)(rule)
 
 
-_never(Exponential, Beta, Uniform)
-_never(Gamma, Beta, Uniform)
-_never(Gumbel, Beta, Exponential, Gamma, Uniform)
-_never(Laplace, Beta, Exponential, Gamma, Uniform)
-_never(Normal, Beta, Exponential, Gamma, Uniform)
+_never(Beta, Pareto)
+_never(ContinuousBernoulli, Pareto)
+_never(Exponential, Beta, ContinuousBernoulli, Pareto, Uniform)
+_never(Gamma, Beta, ContinuousBernoulli, Pareto, Uniform)
+_never(Gumbel, Beta, ContinuousBernoulli, Exponential, Gamma, Pareto, Uniform)
+_never(Laplace, Beta, ContinuousBernoulli, Exponential, Gamma, Pareto, Uniform)
+_never(Normal, Beta, ContinuousBernoulli, Exponential, Gamma, Pareto, Uniform)
+_never(Pareto, Beta, ContinuousBernoulli, Uniform)
 _never(Poisson, Bernoulli, Binomial)

@@ -6,21 +6,18 @@ from collections.abc import Sequence
 from math import log, pi
 from typing import Any
 
-from backsweep import _core
 from backsweep._arguments import floats
 from backsweep._core import ShapeError, Tensor
 from backsweep._draws import randn
 from backsweep._shapes import broadcast_shapes
 from backsweep.distributions import constraints
-from backsweep.distributions.distribution import Distribution
-from backsweep.distributions.utils import lazy_property
-from backsweep.linalg import cholesky, solve_triangular
-from backsweep.linalg._solve import cholesky_inverse
+from backsweep.distributions._factored import Factored, factor_of, given_matrix
+from backsweep.linalg import solve_triangular
 
 __all__ = ["MultivariateNormal"]
 
 
-class MultivariateNormal(Distribution):
+class MultivariateNormal(Factored):
     """The normal distribution of vectors of n numbers with mean μ and covariance Σ = L Lᵀ.
 
     The density is exp(-|L⁻¹ (x - μ)|² / 2) / ((2 π)^(n/2) |L|).
@@ -61,49 +58,12 @@ class MultivariateNormal(Distribution):
         loc = floats("MultivariateNormal", "loc", loc)
         if loc.ndim < 1:
             raise ShapeError("[MultivariateNormal] loc is (); it must have an axis")
-        matrices = {
-            "covariance_matrix": covariance_matrix,
-            "precision_matrix": precision_matrix,
-            "scale_tril": scale_tril,
-        }
-        given = [(name, matrix) for name, matrix in matrices.items() if matrix is not None]
-        if len(given) != 1:
-            raise ValueError(
-                "[MultivariateNormal] Exactly one of covariance_matrix or precision_matrix or scale_tril may "
-                f"be specified, not {len(given)}."
-            )
-        ((name, matrix),) = given
-        matrix = floats("MultivariateNormal", name, matrix)
-        if matrix.ndim < 2:
-            raise ShapeError(f"[MultivariateNormal] {name} is {matrix.shape}; it must have two axes or more")
+        name, matrix = given_matrix("MultivariateNormal", covariance_matrix, precision_matrix, scale_tril)
         batch = broadcast_shapes(matrix.shape[:-2], loc.shape[:-1])
         self.loc: Tensor = loc.expand((*batch, loc.shape[-1]))
         vars(self)[name] = matrix.expand((*batch, *matrix.shape[-2:]))
         super().__init__(batch, self.loc.shape[-1:], validate_args)
-        # Of the matrix before it was expanded.
-        if name == "covariance_matrix":
-            self._factor: Tensor = cholesky(matrix)
-        elif name == "precision_matrix":
-            self._factor = _inverse_factor(matrix)
-        else:
-            self._factor = matrix
-
-    @lazy_property
-    def scale_tril(self) -> Tensor:
-        """L."""
-        return self._factor.expand((*self._batch_shape, *self._factor.shape[-2:]))
-
-    @lazy_property
-    def covariance_matrix(self) -> Tensor:
-        """Σ = L Lᵀ."""
-        matrix = self._factor @ self._factor.mT
-        return matrix.expand((*self._batch_shape, *matrix.shape[-2:]))
-
-    @lazy_property
-    def precision_matrix(self) -> Tensor:
-        """Σ⁻¹."""
-        matrix = cholesky_inverse(self._factor)
-        return matrix.expand((*self._batch_shape, *matrix.shape[-2:]))
+        self._factor = factor_of(name, matrix)  # before it was expanded
 
     @property
     def mean(self) -> Tensor:
@@ -134,13 +94,6 @@ class MultivariateNormal(Distribution):
         """Give n (1 + log(2 π)) / 2 + log |L|."""
         value = 0.5 * self._event_shape[0] * (1 + log(2 * pi)) + half_log_det(self._factor)
         return value.expand(self._batch_shape)
-
-
-def _inverse_factor(precision: Tensor) -> Tensor:
-    """Give L of Σ⁻¹: with J the exchange matrix and J Σ⁻¹ J = K Kᵀ, it is (J K J)⁻ᵀ."""
-    upper = cholesky(precision.flip((-2, -1))).flip((-2, -1))  # Σ⁻¹ = U Uᵀ, U upper triangular
-    identity = _core.eye(precision.shape[-1], dtype=precision.dtype)
-    return solve_triangular(upper.mT, identity.expand(upper.shape), upper=False)
 
 
 def squared_distance(factor: Tensor, x: Tensor) -> Tensor:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isqrt
 from numbers import Number
 from typing import Any
+
+import numpy as np
 
 from backsweep import _core
 from backsweep._arguments import tensor
@@ -19,6 +22,8 @@ __all__ = [
     "lazy_property",
     "logits_to_probs",
     "probs_to_logits",
+    "tril_matrix_to_vec",
+    "vec_to_tril_matrix",
 ]
 
 
@@ -55,6 +60,34 @@ def probs_to_logits(probs: Tensor, is_binary: bool = False) -> Tensor:
     """Give logits: log p - log(1 - p) if `is_binary`, else log p."""
     clamped = clamp_probs(probs)
     return clamped.log() - (-clamped).log1p() if is_binary else clamped.log()
+
+
+def tril_matrix_to_vec(mat: Tensor, diag: int = 0) -> Tensor:
+    """Give the lower triangles of matrices (..., n, n), up to a diagonal that they must have, row by row as vectors."""
+    n = mat.shape[-1]
+    if not -n < diag < n:
+        raise ValueError(f"[tril_matrix_to_vec] diag is {diag}; it must lie between -{n} and {n}")
+    rows, columns = np.tril_indices(n, diag)
+    return mat.flatten(-2).index_select(-1, _core.tensor(rows * n + columns))
+
+
+def vec_to_tril_matrix(vec: Tensor, diag: int = 0) -> Tensor:
+    """Give the matrices of which `tril_matrix_to_vec` gives these vectors, 0 above the diagonal.
+
+    Vectors must have as many elements as a triangle.
+    """
+    count = vec.shape[-1]
+    if diag > 0:
+        n = (isqrt((1 + 2 * diag) ** 2 + 4 * (2 * count + diag * (diag + 1))) - 1 - 2 * diag) // 2
+    else:
+        n = (isqrt(8 * count + 1) - 1) // 2 - diag
+    rows, columns = np.tril_indices(n, diag)
+    if len(rows) != count:
+        raise ValueError(f"[vec_to_tril_matrix] {count} elements fill no triangle up to diagonal {diag}")
+    places = np.full((n, n), count)  # of a zero, which stands behind the elements
+    places[rows, columns] = np.arange(count)
+    filled = _core.ops.pad(vec, (0, 1)).index_select(-1, _core.tensor(places.ravel()))
+    return filled.reshape((*vec.shape[:-1], n, n))
 
 
 class _LazyProperty:

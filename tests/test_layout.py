@@ -23,7 +23,7 @@ LEVELS = [
     ["_*"],
     ["*"],
     ["nn", "optim", "data", "datasets", "transforms", "models"],
-    ["train", "_samples", "_loop"],
+    ["train", "_samples", "_loop", "_steps"],
     ["inspect", "interop", "distributed"],
     ["__init__", "__main__", "_stubs"],
 ]

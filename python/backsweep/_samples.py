@@ -87,12 +87,12 @@ def loss_value(op: str, value: Any) -> Tensor:
 # ---- Data --------------------------------------------------------------------------------------------------
 
 
-def samples(op: str, name: str, data: Any, dtype: DType) -> Tensor:
-    """Give data as a tensor of a dtype; a data frame's columns side by side."""
+def samples(op: str, name: str, data: Any, dtype: DType | None) -> Tensor:
+    """Give data as a tensor of a dtype, or of its own; a data frame's columns side by side."""
     if isinstance(data, Tensor):
-        return data.detach() if data.dtype == dtype else _core.cast(data.detach(), dtype)
+        return data.detach() if dtype in (None, data.dtype) else _core.cast(data.detach(), dtype)
     array = _array(op, name, data)
-    if array.dtype != dtype.name:
+    if dtype is not None and array.dtype != dtype.name:
         with np.errstate(over="ignore"):  # check_finite says what does not fit
             array = array.astype(dtype.name)
     return _core.from_numpy(np.asarray(array, order="C"))
@@ -167,9 +167,19 @@ def check_finite(op: str, name: str, x: Tensor, data: Any) -> None:
 
 
 def as_data(
-    op: str, model: Module, X: Array, y: Array, loss: Loss, *, integers: bool = False
+    op: str,
+    model: Module,
+    X: Array,
+    y: Array,
+    loss: Loss,
+    *,
+    integers: bool = False,
+    as_is: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """Give samples and targets as tensors that go together, or raise; samples may stay integers."""
+    """Give samples and targets as tensors that go together, or raise.
+
+    Samples get the model's dtype; they may stay integers, or `as_is`, in any dtype.
+    """
     check_model(op, model)
     function_of(op, loss)
     dtype = dtype_of(model)
@@ -183,7 +193,7 @@ def as_data(
     if integers and isinstance(X, Tensor) and not X.dtype.is_floating_point:
         x = X.detach()
     else:
-        x = samples(op, "X", X, dtype)
+        x = samples(op, "X", X, None if as_is else dtype)
     target = samples(op, "y", y, _core.int64 if classes else dtype)
     if not x.shape or not target.shape or x.shape[0] != target.shape[0]:
         raise ShapeError(

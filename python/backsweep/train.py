@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from types import SimpleNamespace
-from typing import Any, NamedTuple, TypeAlias, cast
-from weakref import WeakKeyDictionary, ref
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +26,7 @@ from backsweep._samples import (
     samples,
     without_ignored,
 )
+from backsweep._steps import Steps, Transform, compiled_forward, compiled_steps, prepared, steps_of
 from backsweep.data import Batches
 from backsweep.nn import Module
 from backsweep.optim import SGD, Optimizer
@@ -44,22 +43,8 @@ _CORRECT: dict[str, Callable[[npt.NDArray[Any], npt.NDArray[Any]], npt.NDArray[n
 }
 _SECONDS_BETWEEN_LOOKS = 0.1  # for the progress bar and Ctrl-C
 
-# Compiled steps and forward passes, so that a second call of fit or predict starts at once. Neither refers to
-# its key.
-_steps: WeakKeyDictionary[Optimizer, tuple[ref[Module], Loss, _Steps]] = WeakKeyDictionary()
-_forwards: WeakKeyDictionary[Module, CompiledFunction[..., Any]] = WeakKeyDictionary()
-
-
-class _Steps(NamedTuple):
-    """A training step as one function, and the same as two where a batch has several leaves."""
-
-    whole: Any
-    gradient: Any
-    update: Any
-
-
 # Makes the trainer of an epoch, of the functions of a step and into how many leaves a batch is cut.
-_Source: TypeAlias = Callable[[_Steps, int], "_core.Trainer | LoopTrainer"]
+_Source: TypeAlias = Callable[[Steps, int], "_core.Trainer | LoopTrainer"]
 _HeldOut: TypeAlias = tuple[Tensor, Tensor] | Iterable[Any]
 
 
@@ -86,6 +71,8 @@ def fit(
     batch_size: int | None = None,
     leaves: int = 1,
     validation: tuple[Array, Array] | Iterable[Any] | None = None,
+    transform: Transform | None = None,
+    validation_transform: Transform | None = None,
     shuffle: bool | None = None,
     drop_last: bool | None = None,
     progress: bool = True,
@@ -122,6 +109,12 @@ def fit(
         that a machine has. The loss is the mean over the parts, by their samples.
     validation : (X, y), or DataLoader, or iterable of pairs, optional
         Evaluated after each epoch. A tuple of two is a pair of arrays.
+    transform : callable, optional
+        What each batch of arrays X goes through before the model, for augmentation (`bs.transforms`) and
+        scaling. X stays in its own dtype, as uint8, until then; what it gives is cast to the model's. It is
+        part of the step, and so compiled with it.
+    validation_transform : callable, optional
+        The same for a pair of arrays as `validation`, which does not go through `transform`.
     shuffle : bool, optional
         Whether each epoch takes the samples in a new order, drawn from the default generator
         (`bs.manual_seed`): True by default.
@@ -159,16 +152,17 @@ def fit(
     callbacks = _functions(callbacks)
     given = {"batch_size": batch_size, "shuffle": shuffle, "drop_last": drop_last}
     if y is None:
-        source = _loader(model, X, loss, given, epochs)
+        source = _loader(model, X, loss, given | {"transform": transform}, epochs)
         size = 256
     else:
-        source, size = _table(model, X, y, loss, **given)
-    held_out = _held_out(model, validation, loss)
+        source, size = _table(model, X, y, loss, transform is not None, **given)
+    held_out = _held_out(model, validation, loss, validation_transform)
     if optimizer is None:
         optimizer = SGD(model.parameters(), lr=0.01, momentum=0.9)
     _check_optimizer(model, optimizer)
     # What a step of one's own changes besides, programs that run many steps at once would leave as it is.
-    steps = (_compiled_steps if compile and optimizer.in_slots else _steps_of)(model, loss, optimizer)
+    make = compiled_steps if compile and optimizer.in_slots else steps_of
+    steps = make(model, loss, optimizer, transform)
     history = History()
     modes = [(module, module.training) for module in model.modules()]
     bar = None
@@ -188,7 +182,7 @@ def fit(
                     bar.update(before + trainer.steps_done - bar.n)
             record = {"loss": trainer.loss, "seconds": time.perf_counter() - start}
             if held_out is not None:
-                result = _evaluated(model, held_out, loss, max(size, 256), compile)
+                result = _evaluated(model, held_out, loss, max(size, 256), validation_transform, compile)
                 record |= {f"val_{name}": value for name, value in result.items()}
             history.append(record)
             if bar is not None:
@@ -205,7 +199,14 @@ def fit(
     return history
 
 
-def predict(model: Module, X: Array, batch_size: int = 256, *, compile: bool = True) -> npt.NDArray[Any]:
+def predict(
+    model: Module,
+    X: Array,
+    batch_size: int = 256,
+    *,
+    transform: Transform | None = None,
+    compile: bool = True,
+) -> npt.NDArray[Any]:
     """Give the model's output for each sample, in evaluation mode.
 
     Parameters
@@ -216,6 +217,8 @@ def predict(model: Module, X: Array, batch_size: int = 256, *, compile: bool = T
         The samples, cast to the dtype of the model's parameters.
     batch_size : int, default 256
         How many samples run at once; it changes no bit of the result.
+    transform : callable, optional
+        What each batch of X, in its own dtype, goes through before the model.
     compile : bool, default True
         As in `fit`.
 
@@ -231,11 +234,12 @@ def predict(model: Module, X: Array, batch_size: int = 256, *, compile: bool = T
     """
     batch_size, compile = whole("predict", "batch_size", batch_size), flag("predict", "compile", compile)
     check_model("predict", model)
-    x = samples("predict", "X", X, dtype_of(model))
+    x = samples("predict", "X", X, None if transform is not None else dtype_of(model))
     if not x.shape or x.shape[0] == 0:
         raise ShapeError(f"[predict] X is {x.shape}: it needs at least one sample")
     try:
-        return _outputs(model, (x[i : i + batch_size] for i in range(0, x.shape[0], batch_size)), compile)
+        parts = (x[i : i + batch_size] for i in range(0, x.shape[0], batch_size))
+        return _outputs(model, (prepared("predict", transform, part, model) for part in parts), compile)
     except ShapeError as error:
         if x.ndim > 1:
             raise
@@ -250,6 +254,7 @@ def evaluate(
     *,
     loss: Loss = "cross_entropy",
     batch_size: int | None = None,
+    transform: Transform | None = None,
     compile: bool = True,
 ) -> dict[str, float]:
     """Give the loss over samples in evaluation mode and, for losses of classes, the accuracy.
@@ -260,6 +265,8 @@ def evaluate(
         As in `fit`.
     batch_size : int, optional
         How many samples run at once, 256 by default; a loader has its own.
+    transform : callable, optional
+        What each batch of arrays X, in its own dtype, goes through before the model.
 
     Returns
     -------
@@ -273,17 +280,25 @@ def evaluate(
         If X and y differ in length, are empty, or do not fit the model or the loss.
     """
     if y is None:
-        held_out: _HeldOut = batches_of("evaluate", X, {"batch_size": batch_size})
+        held_out: _HeldOut = batches_of("evaluate", X, {"batch_size": batch_size, "transform": transform})
     else:
-        held_out = as_data("evaluate", model, cast("Array", X), y, loss)
+        held_out = as_data("evaluate", model, cast("Array", X), y, loss, as_is=transform is not None)
     batch_size = 256 if batch_size is None else whole("evaluate", "batch_size", batch_size)
-    return _evaluated(model, held_out, loss, batch_size, flag("evaluate", "compile", compile))
+    return _evaluated(model, held_out, loss, batch_size, transform, flag("evaluate", "compile", compile))
 
 
-def _evaluated(model: Module, held_out: _HeldOut, loss: Loss, size: int, compile: bool) -> dict[str, float]:
+def _evaluated(
+    model: Module,
+    held_out: _HeldOut,
+    loss: Loss,
+    size: int,
+    transform: Transform | None,
+    compile: bool,
+) -> dict[str, float]:
     """Give the results over arrays, which are a pair, or over batches."""
     if isinstance(held_out, tuple):
-        output, target = predict(model, held_out[0], size, compile=compile), held_out[1]
+        output = predict(model, held_out[0], size, transform=transform, compile=compile)
+        target = held_out[1]
     else:
         targets: list[Tensor] = []
 
@@ -307,9 +322,7 @@ def _evaluated(model: Module, held_out: _HeldOut, loss: Loss, size: int, compile
 
 
 def _outputs(model: Module, inputs: Iterable[Tensor], compile: bool) -> npt.NDArray[Any]:
-    forward: Callable[[Tensor], Any] | None = _forwards.get(model) if compile else model
-    if forward is None:
-        forward = _forwards[model] = _compiled_forward(model)
+    forward: Callable[[Tensor], Any] = compiled_forward(model) if compile else model
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
@@ -332,8 +345,8 @@ def _check_optimizer(model: Module, optimizer: object) -> None:
         raise ValueError("[fit] the optimizer has none of the model's parameters: was it made for another?")
 
 
-def _training_data(model: Module, X: Array, y: Array, loss: Loss) -> tuple[Tensor, Tensor]:
-    x, target = as_data("fit", model, X, y, loss)
+def _training_data(model: Module, X: Array, y: Array, loss: Loss, as_is: bool) -> tuple[Tensor, Tensor]:
+    x, target = as_data("fit", model, X, y, loss, as_is=as_is)
     check_finite("fit", "X", x, X)
     if isinstance(loss, str):  # a function may know what to do with NaN
         check_finite("fit", "y", target, y)
@@ -351,7 +364,7 @@ def _loader(model: Module, X: Any, loss: Loss, given: Mapping[str, Any], epochs:
             "over again, as a DataLoader or a list"
         )
 
-    def begin(steps: _Steps, leaves: int) -> LoopTrainer:
+    def begin(steps: Steps, leaves: int) -> LoopTrainer:
         taken = learned(model, batches, loss)
         return LoopTrainer(steps.whole, taken, length(batches), leaves, steps.gradient, steps.update)
 
@@ -359,19 +372,19 @@ def _loader(model: Module, X: Any, loss: Loss, given: Mapping[str, Any], epochs:
 
 
 def _table(
-    model: Module, X: Any, y: Array, loss: Loss, batch_size: Any, shuffle: Any, drop_last: Any
+    model: Module, X: Any, y: Array, loss: Loss, as_is: bool, batch_size: Any, shuffle: Any, drop_last: Any
 ) -> tuple[_Source, int]:
     """Give what makes the trainer of an epoch over arrays, and how many rows a batch has."""
     size = 32 if batch_size is None else whole("fit", "batch_size", batch_size)
     shuffle = True if shuffle is None else flag("fit", "shuffle", shuffle)
     drop_last = False if drop_last is None else flag("fit", "drop_last", drop_last)
-    arrays = _training_data(model, X, y, loss)
+    arrays = _training_data(model, X, y, loss, as_is)
     n = arrays[0].shape[0]
     if drop_last and size > n:
         raise ValueError(f"[fit] drop_last leaves no batch: {n} samples, batch_size {size}")
     size = min(size, n)
 
-    def begin(steps: _Steps, leaves: int) -> _core.Trainer | LoopTrainer:
+    def begin(steps: Steps, leaves: int) -> _core.Trainer | LoopTrainer:
         if isinstance(steps.whole, CompiledFunction):
             step = steps.whole if leaves == 1 else steps.gradient
             trainer = _core.Trainer(step, list(arrays), size, shuffle, drop_last, leaves, steps.update)
@@ -383,11 +396,13 @@ def _table(
     return begin, size
 
 
-def _held_out(model: Module, validation: Any, loss: Loss) -> _HeldOut | None:
+def _held_out(model: Module, validation: Any, loss: Loss, transform: Transform | None) -> _HeldOut | None:
     if validation is None:
         return None
     if isinstance(validation, (tuple, list)) and len(validation) == 2:
-        return as_data("fit", model, validation[0], validation[1], loss)
+        return as_data("fit", model, validation[0], validation[1], loss, as_is=transform is not None)
+    if transform is not None:
+        raise ValueError("[fit] validation_transform is for a pair of arrays: what gives batches has its own")
     if isinstance(validation, (tuple, list)) or not are_batches(validation):
         raise ValueError("[fit] validation must be a pair (X, y), or a loader of such batches")
     if isinstance(validation, Iterator):
@@ -414,74 +429,6 @@ def _rows(forward: Callable[[Tensor], Any], x: Tensor) -> npt.NDArray[Any]:
     if output.shape[:1] != (n,):
         raise ShapeError(f"[predict] the model gives {output.shape} for {n} samples: it must give {n} rows")
     return np.asarray(output)
-
-
-# ---- Compiled functions ------------------------------------------------------------------------------------
-
-
-def _compiled_steps(model: Module, loss: Loss, optimizer: Optimizer) -> _Steps:
-    known = _steps.get(optimizer)
-    if known is not None and known[0]() is model and known[1] == loss:
-        return known[2]
-    made = _Steps(*map(_core.compiled, _steps_of(model, loss, optimizer)))
-    _steps[optimizer] = (ref(model), loss, made)
-    return made
-
-
-def _steps_of(model: Module, loss: Loss, optimizer: Optimizer) -> _Steps:
-    """Give the functions of a step, which keep neither model nor optimizer alive."""
-    function, weak_model, weak_optimizer = function_of("fit", loss), ref(model), ref(optimizer)
-
-    def held() -> tuple[Module, Optimizer]:
-        net, opt = weak_model(), weak_optimizer()
-        assert net is not None  # fit holds both
-        assert opt is not None
-        return net, opt
-
-    def whole(x: Tensor, y: Tensor) -> Tensor:
-        net, opt = held()
-        value = loss_value("fit", function(net(x), y))
-        opt.zero_grad()
-        value.backward()
-        opt.step()
-        return value
-
-    reached = SimpleNamespace(params=(), key=())  # by gradients, and so what the update takes
-
-    def gradient(weight: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
-        net, opt = held()
-        value = loss_value("fit", function(net(x), y))
-        opt.zero_grad()
-        value.backward(weight)
-        every = [p for group in opt.param_groups for p in group.values_now.params]
-        reached.params = tuple(p for p in every if p.grad is not None)
-        reached.key = tuple(map(id, reached.params))
-        if _core.is_capturing():
-            _core.bump_structure_epoch()  # programs look at their guards again
-            _core.guard(reached, "key")
-        return value, *(p.grad for p in reached.params)
-
-    def update(*gradients: Tensor) -> None:
-        _, opt = held()
-        if _core.is_capturing():
-            _core.guard(reached, "key")
-        opt.zero_grad()
-        for p, grad in zip(reached.params, gradients, strict=True):
-            p.grad = grad
-        opt.step()
-
-    return _Steps(whole, gradient, update)
-
-
-def _compiled_forward(model: Module) -> CompiledFunction[..., Any]:
-    weak = ref(model)
-
-    def forward(x: Tensor) -> Any:
-        module = weak()
-        assert module is not None  # predict holds it
-        return module(x)
-
-    return _core.compiled(forward)
 
 
 # ---- The progress bar --------------------------------------------------------------------------------------

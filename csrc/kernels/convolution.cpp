@@ -1,154 +1,330 @@
-// Convolution and its gradients, in plain loops: a vector of neighbouring elements of the output at a time.
+// The convolution and its gradient by x: for each group of channels and sample, a sum over taps and channels
+// (convolution_plan.h) in bands of rows. A band's window of the input is copied, then
+//
+//   for groups of rows (whose results stay in L1):
+//     for blocks of channels out:
+//       for rows: for tiles of pixels       pixels by channels; the block is turned to planes
+//
+// or, where rows are long or channels few, tiles of channels by pixels write planes at once.
 #include <cstddef>
 #include <cstdint>
 
 #include "base/with_dtype.h"
+#include "kernels/convolution_pack.h"
+#include "kernels/convolution_plan.h"
+#include "kernels/convolution_tile.h"
 #include "kernels/kernels.h"
 #include "kernels/simd.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {
 
-constexpr int64_t kSumPixels = 256;  // of a block of a weight gradient (kernels.def)
+constexpr int64_t kTurnedPixels = 128;  // of a block of results
 
-inline int64_t volume(const int64_t (&size)[3]) { return size[0] * size[1] * size[2]; }
-inline int64_t div_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+// Which tiles make a row of so many outputs, and about how many half cycles they take per tap and channel in.
+struct ConvForm {
+  bool by_channels;
+  int size;  // by channels: index of the tile's pixels
+  int64_t cost;
+};
 
-// fn(depth, row, column) for all positions of three axes.
-template <class Fn>
-inline void for_each(const int64_t (&size)[3], Fn fn) {
-  for (int64_t i = 0; i < size[0]; ++i)
-    for (int64_t j = 0; j < size[1]; ++j)
-      for (int64_t k = 0; k < size[2]; ++k) fn(i, j, k);
-}
-inline bool inside(const int64_t (&size)[3], int64_t i, int64_t j, int64_t k) {
-  return i >= 0 && i < size[0] && j >= 0 && j < size[1] && k >= 0 && k < size[2];
-}
+// Two fma a cycle, two loads, four cycles from one fma of a sum to the next.
+constexpr int64_t tile_cost(int64_t sums, int64_t loads) { return most_of(most_of(sums, loads), 8); }
 
 template <class T>
-void forward(const Conv& c, const T* x, const T* w, const T* bias, T* y, int64_t lo, int64_t hi) {
-  constexpr int L = kLanes<T>;
-  for (int64_t plane = lo; plane < hi; ++plane) {
-    const int64_t k = plane % (c.groups * c.out);
-    const T* const from = x + plane / c.out * c.in * volume(c.x);
-    T* to = y + plane * volume(c.y);
-    for (int64_t i = 0; i < c.y[0]; ++i)
-      for (int64_t j = 0; j < c.y[1]; ++j, to += c.y[2])
-        for (int64_t l = 0; l < c.y[2]; l += L) {
-          Vec<T> sum = {};
-          for_each(c.kernel, [&](int64_t p, int64_t q, int64_t r) {
-            const int64_t depth = i * c.stride[0] - c.padding[0] + p * c.dilation[0];
-            const int64_t row = j * c.stride[1] - c.padding[1] + q * c.dilation[1];
-            const int64_t col = l * c.stride[2] - c.padding[2] + r * c.dilation[2];
-            for (int64_t channel = 0; channel < c.in; ++channel) {
-              Vec<T> in = {};
-              for (int64_t e = 0; e < min_of(L, c.y[2] - l); ++e)
-                if (inside(c.x, depth, row, col + e * c.stride[2]))
-                  in[e] = from[((channel * c.x[0] + depth) * c.x[1] + row) * c.x[2] + col + e * c.stride[2]];
-              const T weight = w[(((k * c.in + channel) * c.kernel[0] + p) * c.kernel[1] + q) * c.kernel[2] + r];
-              sum = v_fma(in, v_set(weight), sum);
-            }
-          });
-          v_store_part(to + l, bias ? sum + v_set(bias[k]) : sum, min_of(L, c.y[2] - l));
-        }
+ConvForm form_of(const ConvSum& s, int64_t count) {
+  constexpr int64_t L = kLanes<T>;
+  const int64_t vecs = ceil_div(s.out, L),
+                steps = most_of(volume(s.c.kernel) / most_of(s.phases(1) * s.phases(2), 1) * s.in, 1);
+  ConvForm best = {false, 0, 0};
+  const int64_t rows = s.out >= 8 && kConvWide ? 8 : 4;
+  const int64_t across = ceil_div(count, L);
+  best.cost = ceil_div(s.out, rows) * ceil_div(across, kConvVecs) *
+              tile_cost(rows * min_of(across, kConvVecs), 2 * min_of(across, kConvVecs) + rows);
+  const int64_t turn = 12 * count * vecs / steps;
+  for (int i = 0; i < kConvSizes; ++i) {
+    const int64_t x = kConvPixels[i], tiles = ceil_div(count, x);
+    const int64_t cost = tiles * (vecs / 2 * tile_cost(2 * x, x + 2) + vecs % 2 * tile_cost(x, x + 1)) + turn;
+    if (cost < best.cost) best = {true, i, cost};
   }
+  return best;
 }
 
 template <class T>
-void by_input(const Conv& c, const T* dy, const T* w, const T* bias, T* dx, int64_t lo, int64_t hi) {
-  const auto above = [&](int axis, int64_t at, int64_t tap, int64_t* i) {
-    const int64_t far = at + c.padding[axis] - tap * c.dilation[axis];
-    *i = far / c.stride[axis];
-    return far % c.stride[axis] == 0;
-  };
-  for (int64_t plane = lo; plane < hi; ++plane) {
-    const int64_t group = plane / c.in % c.groups, channel = plane % c.in;
-    const T* const from = dy + plane / c.in * c.out * volume(c.y);
-    T* to = dx + plane * volume(c.x);
-    for_each(c.x, [&](int64_t i, int64_t j, int64_t l) {
-      Vec<T> sum = {};
-      for_each(c.kernel, [&](int64_t p, int64_t q, int64_t r) {
-        int64_t depth, row, col;
-        if (!above(0, i, p, &depth) || !above(1, j, q, &row) || !above(2, l, r, &col)) return;
-        const bool in = inside(c.y, depth, row, col);
-        for (int64_t k = 0; k < c.out; ++k) {
-          const T* const weights = w + ((group * c.out + k) * c.in + channel) * volume(c.kernel);
-          const T g = in ? from[((k * c.y[0] + depth) * c.y[1] + row) * c.y[2] + col] : T{0};
-          sum = v_fma(v_set(g), v_set(weights[(p * c.kernel[1] + q) * c.kernel[2] + r]), sum);
+struct ConvCall {
+  static constexpr int64_t L = kLanes<T>;
+  ConvSum s;
+  ConvColumns columns;
+  ConvForm form;
+
+  ConvCall(const Conv& c, bool gradient)
+      : s(c, gradient), columns(s), form(form_of<T>(s, min_of(columns.count, kWindowColumns))) {}
+
+  // ---- Scratch -------------------------------------------------------------------------------------------------
+
+  static int64_t aligned(int64_t elements) { return ceil_div(elements * sizeof(T), 64) * 64 / sizeof(T); }
+
+  int64_t padded() const { return form.by_channels ? ceil_div(s.out, L) * L : s.out + 7; }
+  int64_t weights_size() const { return aligned(volume(s.c.kernel) * s.in * padded()); }
+  int64_t turned_size() const { return aligned(volume(s.c.kernel) * L); }
+  int64_t bias_size() const { return aligned(padded() + L); }
+  int64_t window_size() const {
+    int64_t most = 0;
+    for (int64_t i = 0; i < s.phases(0); ++i)
+      for (int64_t j = 0; j < s.phases(1); ++j)
+        most = most_of(most, ConvWindow(s, s.axis(0, i), s.axis(1, j), columns, sizeof(T)).size());
+    return aligned(most + kConvVecs * L);  // tiles read beyond the last pixel
+  }
+  int64_t block_cols() const { return min_of(columns.count, kWindowColumns) * columns.step; }
+  int64_t block_size() const {
+    if (!form.by_channels) return aligned(8 * ceil_div(min_of(columns.count, kWindowColumns), L) * L);
+    return aligned((most_of(kTurnedPixels, block_cols()) + kConvPixels[0] * columns.step) * 2 * L);
+  }
+  size_t scratch() const {
+    const int64_t taps = volume(s.c.kernel) + s.phases(2);
+    return static_cast<size_t>(weights_size() + turned_size() + bias_size() + window_size() + block_size()) *
+               sizeof(T) +
+           static_cast<size_t>(ceil_div(taps * 8, 64) * 64);
+  }
+
+  // ---- A call --------------------------------------------------------------------------------------------------
+
+  const T *x, *w, *bias;  // bias: of the part's channels
+  T* y;
+  T *weights, *turned, *padded_bias, *window, *block;
+  int64_t* at;
+  int64_t first, end;  // channels out of the group that are wanted
+
+  void set(const void* in, const void* weight, const void* z, void* out, void* scratch) {
+    x = static_cast<const T*>(in);
+    w = static_cast<const T*>(weight);
+    bias = static_cast<const T*>(z);
+    y = static_cast<T*>(out);
+    at = static_cast<int64_t*>(scratch);
+    weights =
+        reinterpret_cast<T*>(static_cast<char*>(scratch) + ceil_div((volume(s.c.kernel) + s.phases(2)) * 8, 64) * 64);
+    turned = weights + weights_size();
+    padded_bias = turned + turned_size();
+    window = padded_bias + bias_size();
+    block = window + window_size();
+  }
+
+  // Channels of the tile that begins at k.
+  int64_t width(int64_t k) const {
+    const int64_t left = end - k;
+    if (form.by_channels) return left > L ? 2 * L : L;
+    return left >= 5 && kConvWide ? 8 : left > 1 ? 4 : 1;
+  }
+
+  // fn(axes, weights of the phase) for each phase, in the order of the weights.
+  template <class Fn>
+  void for_phases(Fn fn) const {
+    int64_t before = 0;  // taps
+    for (int64_t i = 0; i < s.phases(0); ++i)
+      for (int64_t j = 0; j < s.phases(1); ++j) {
+        fn(s.axis(0, i), s.axis(1, j), weights + before * s.in * padded());
+        for (int64_t k = 0; k < s.phases(2); ++k) before += s.axis(0, i).taps * s.axis(1, j).taps * s.axis(2, k).taps;
+      }
+  }
+
+  void pack_group(int64_t group) const {
+    const T* const from = w + group * s.c.in * s.c.out * volume(s.c.kernel);
+    for_phases([&](const ConvAxis& z, const ConvAxis& r, T* to) {
+      for (int64_t p = 0; p < s.phases(2); ++p) {
+        const ConvAxis c = s.axis(2, p);
+        const int64_t steps = z.taps * r.taps * c.taps * s.in;
+        if (steps == 0) continue;
+        int64_t wide;
+        for (int64_t k = first; k < end; k += wide) {
+          wide = width(k);
+          for (int64_t v = 0; v < wide && k + v < end; v += L)
+            pack_weights(s, z, r, c, from, k + v, min_of(min_of(wide, L), end - k - v), wide,
+                         to + steps * (k - first) + v, turned);
         }
-      });
-      *to++ = bias ? sum[0] + bias[group * c.in + channel] : sum[0];
+        to += steps * padded();
+      }
+    });
+    if (!bias) return;
+    for (int64_t k = first; k < end + L; ++k) padded_bias[k - first] = k < end ? bias[group * s.out + k] : T{0};
+  }
+
+  // Samples of one group, channels [first, end).
+  void samples(int64_t group, int64_t lo, int64_t hi) {
+    pack_group(group);
+    for_phases([&](const ConvAxis& z, const ConvAxis& r, const T* packed) {
+      const ConvWindow win(s, z, r, columns, sizeof(T));
+      int64_t* to = at;
+      for (int64_t p = 0; p < s.phases(2); ++p) {
+        const ConvAxis c = s.axis(2, p);
+        offsets_of(win, z, r, c, columns, to);
+        to += z.taps * r.taps * c.taps + 1;
+      }
+      for (int64_t n = lo; n < hi; ++n) {
+        const int64_t part = n * s.c.groups + group;
+        const T* const from = x + part * s.in * volume(s.x);
+        T* const result = y + (part * s.out + first) * volume(s.y);
+        for (int64_t i = 0; i < z.count; ++i)
+          for (int64_t row = 0; row < r.count; row += win.rows)
+            for (int64_t col = 0; col < columns.count; col += win.cols) {
+              const int64_t rows = min_of(win.rows, r.count - row);
+              copy_window(s, win, z, r, columns, from, i, row, rows, col, window);
+              T* const out = result + (z.first + i * z.step) * s.y[1] * s.y[2];
+              if (form.by_channels)
+                band_by_channels(win, z, r, packed, out, row, rows, col);
+              else
+                band_by_pixels(win, z, r, packed, out, row, rows, col);
+            }
+      }
     });
   }
-}
 
-template <class T>
-void by_weight(const Conv& c, const T* x, const T* dy, T* dw, int64_t lo, int64_t hi) {
-  const int64_t blocks = div_up(c.out, kConvBlock);
-  for (int64_t unit = lo; unit < hi; ++unit) {
-    const int64_t group = unit / (blocks * c.in), channel = unit % c.in, first = unit / c.in % blocks * kConvBlock;
-    for (int64_t k = first; k < min_of(first + kConvBlock, c.out); ++k) {
-      T* const to = dw + ((group * c.out + k) * c.in + channel) * volume(c.kernel);
-      for_each(c.kernel, [&](int64_t p, int64_t q, int64_t r) {
-        Vec<T> total = {}, sum = {};
-        int64_t block = 0;
-        for (int64_t s = 0; s < c.samples; ++s) {
-          const T* const from = x + ((s * c.groups + group) * c.in + channel) * volume(c.x);
-          const T* const g = dy + ((s * c.groups + group) * c.out + k) * volume(c.y);
-          for_each(c.y, [&](int64_t i, int64_t j, int64_t l) {
-            const int64_t plane = s * c.y[0] + i, in_plane = c.y[1] * c.y[2];
-            const int64_t at = in_plane <= kSumPixels ? plane / (kSumPixels / in_plane)
-                               : c.y[2] <= kSumPixels ? plane * c.y[1] + j / (kSumPixels / c.y[2])
-                                                      : (plane * c.y[1] + j) * c.y[2] + l / kSumPixels;
-            if (at != block) {
-              total = total + sum;
-              sum = Vec<T>{};
-              block = at;
-            }
-            const int64_t depth = i * c.stride[0] - c.padding[0] + p * c.dilation[0];
-            const int64_t row = j * c.stride[1] - c.padding[1] + q * c.dilation[1];
-            const int64_t col = l * c.stride[2] - c.padding[2] + r * c.dilation[2];
-            const T in = inside(c.x, depth, row, col) ? from[(depth * c.x[1] + row) * c.x[2] + col] : T{0};
-            sum = v_fma(v_set(in), v_set(g[(i * c.y[1] + j) * c.y[2] + l]), sum);
-          });
+  ConvTile<T> tile_of(const ConvWindow& win) const {
+    ConvTile<T> t = {};
+    t.in = s.in;
+    t.in_step = win.channel_step;
+    return t;
+  }
+
+  void band_by_channels(const ConvWindow& win, const ConvAxis& z, const ConvAxis& r, const T* packed, T* out,
+                        int64_t row, int64_t rows, int64_t col) const {
+    const int64_t cols = min_of(win.cols * columns.step, s.y[2] - col * columns.step), pixels = kConvPixels[form.size];
+    const bool runs = r.step == 1 && cols == s.y[2];  // results of several rows are one run of each plane
+    int64_t group = most_of(kTurnedPixels / most_of(cols, 1), 1);
+    if (runs)
+      for (int64_t g = group; g > group / 2; --g)
+        if (g * cols % L == 0) {
+          group = g;
+          break;
         }
-        to[(p * c.kernel[1] + q) * c.kernel[2] + r] = (total + sum)[0];
-      });
+    ConvTile<T> t = tile_of(win);
+    for (int64_t g = 0; g < rows; g += group) {
+      const int64_t here = min_of(group, rows - g);
+      int64_t wide;
+      for (int64_t k = first; k < end; k += wide) {
+        wide = width(k);
+        t.bias = bias ? padded_bias + k - first : nullptr;
+        t.out_step = wide * columns.step;
+        for (int64_t i = 0; i < here; ++i) {
+          t.at = at;
+          const T* weight = packed;
+          for (int64_t p = 0; p < s.phases(2); ++p) {
+            const ConvAxis c = s.axis(2, p);
+            t.taps = z.taps * r.taps * c.taps;
+            t.w = weight + t.taps * s.in * (k - first);
+            const int64_t count = min_of(win.cols, c.count - col);
+            const T* const from = window + (g + i) * win.pitch * win.row_step;
+            for (int64_t q = 0; q < count; q += pixels) {
+              t.x = from + q;
+              t.out = block + (i * cols + c.first + q * c.step) * wide;
+              kByChannels<T>[form.size][wide / L - 1](t);
+            }
+            weight += t.taps * s.in * padded();
+            t.at += t.taps + 1;
+          }
+        }
+        T* const to = out + (k - first) * volume(s.y) + (r.first + (row + g) * r.step) * s.y[2] + col * columns.step;
+        const int64_t channels = min_of(wide, end - k);
+        if (runs)
+          turn_block(block, wide, here * cols, channels, to, volume(s.y));
+        else
+          for (int64_t i = 0; i < here; ++i)
+            turn_block(block + i * cols * wide, wide, cols, channels, to + i * r.step * s.y[2], volume(s.y));
+      }
     }
   }
+
+  void band_by_pixels(const ConvWindow& win, const ConvAxis& z, const ConvAxis& r, const T* packed, T* out, int64_t row,
+                      int64_t rows, int64_t col) const {
+    ConvTile<T> t = tile_of(win);
+    for (int64_t i = 0; i < rows; ++i) {
+      int64_t wide;
+      for (int64_t k = first; k < end; k += wide) {
+        wide = width(k);
+        t.rows = min_of(wide, end - k);
+        t.bias = bias ? padded_bias + k - first : nullptr;
+        t.at = at;
+        const T* weight = packed;
+        for (int64_t p = 0; p < s.phases(2); ++p) {
+          const ConvAxis c = s.axis(2, p);
+          t.taps = z.taps * r.taps * c.taps;
+          t.w = weight + t.taps * s.in * (k - first);
+          T* const to =
+              out + (k - first) * volume(s.y) + (r.first + (row + i) * r.step) * s.y[2] + c.first + col * c.step;
+          row_by_pixels(t, wide, window + i * win.pitch * win.row_step, min_of(win.cols, c.count - col), to, c.step);
+          weight += t.taps * s.in * padded();
+          t.at += t.taps + 1;
+        }
+      }
+    }
+  }
+
+  // `count` outputs `step` apart in `wide` planes from `to` on.
+  void row_by_pixels(ConvTile<T>& t, int64_t wide, const T* from, int64_t count, T* to, int64_t step) const {
+    const int64_t vecs = ceil_div(count, L), most = wide == 8 ? (kConvWide ? 3 : 1) : 3;
+    int64_t tiles = ceil_div(vecs, most);
+    T* const made = step == 1 ? to : block;
+    t.out_step = step == 1 ? volume(s.y) : ceil_div(count, L) * L;
+    int64_t p;
+    for (int64_t v = 0; v < vecs; v += p, --tiles) {
+      p = ceil_div(vecs - v, tiles);
+      t.x = from + v * L;
+      t.out = made + v * L;
+      t.tail = min_of(L, count - (v + p - 1) * L);
+      kByPixels<T>[wide == 8 ? 2 : wide == 4 ? 1 : 0][p - 1](t);
+    }
+    if (step == 1) return;
+    for (int64_t k = 0; k < t.rows; ++k)
+      for (int64_t i = 0; i < count; ++i) to[k * volume(s.y) + i * step] = made[k * t.out_step + i];
+  }
+
+  // Planes [lo, hi) of all samples and groups.
+  void part(int64_t lo, int64_t hi) {
+    const auto channels = [&](int64_t from, int64_t to, int64_t k0, int64_t k1) {  // of samples and groups [from, to)
+      first = k0;
+      end = k1;
+      for (int64_t group = 0; group < s.c.groups; ++group) {
+        const int64_t a = ceil_div(from - group, s.c.groups), b = ceil_div(to - group, s.c.groups);
+        if (most_of(a, 0) < b) samples(group, most_of(a, 0), b);
+      }
+    };
+    int64_t at_lo = lo / s.out, at_hi = hi / s.out;
+    if (at_lo == at_hi) return channels(at_lo, at_lo + 1, lo % s.out, hi % s.out);
+    if (lo % s.out != 0) {
+      channels(at_lo, at_lo + 1, lo % s.out, s.out);
+      ++at_lo;
+    }
+    if (at_lo < at_hi) channels(at_lo, at_hi, 0, s.out);
+    if (hi % s.out != 0) channels(at_hi, at_hi + 1, 0, hi % s.out);
+  }
+};
+
+size_t scratch_of(const Conv& c, bool gradient) {
+  return with_float(c.dtype, [&](auto zero) { return ConvCall<decltype(zero)>(c, gradient).scratch(); });
+}
+
+void run(const Conv& c, bool gradient, const void* x, const void* w, const void* bias, void* y, int64_t lo, int64_t hi,
+         void* scratch) {
+  if (lo >= hi || volume(gradient ? c.x : c.y) == 0) return;
+  with_float(c.dtype, [&](auto zero) {
+    ConvCall<decltype(zero)> call(c, gradient);
+    call.set(x, w, bias, y, scratch);
+    call.part(lo, hi);
+  });
 }
 
 }  // namespace
 
-size_t convolution_scratch(const Conv&) { return 0; }
-size_t convolution_input_scratch(const Conv&) { return 0; }
-size_t convolution_weight_scratch(const Conv&) { return 0; }
+size_t convolution_scratch(const Conv& c) { return scratch_of(c, false); }
+size_t convolution_input_scratch(const Conv& c) { return scratch_of(c, true); }
 
 void convolution(const Conv& c, const void* x, const void* w, const void* bias, void* y, int64_t lo, int64_t hi,
-                 void*) {
-  with_float(c.dtype, [&](auto zero) {
-    using T = decltype(zero);
-    forward(c, static_cast<const T*>(x), static_cast<const T*>(w), static_cast<const T*>(bias), static_cast<T*>(y), lo,
-            hi);
-  });
+                 void* scratch) {
+  run(c, false, x, w, bias, y, lo, hi, scratch);
 }
 
 void convolution_input(const Conv& c, const void* dy, const void* w, const void* bias, void* dx, int64_t lo, int64_t hi,
-                       void*) {
-  with_float(c.dtype, [&](auto zero) {
-    using T = decltype(zero);
-    by_input(c, static_cast<const T*>(dy), static_cast<const T*>(w), static_cast<const T*>(bias), static_cast<T*>(dx),
-             lo, hi);
-  });
-}
-
-int64_t convolution_weight_units(const Conv& c) { return c.groups * div_up(c.out, kConvBlock) * c.in; }
-
-void convolution_weight(const Conv& c, const void* x, const void* dy, void* dw, int64_t lo, int64_t hi, void*) {
-  with_float(c.dtype, [&](auto zero) {
-    using T = decltype(zero);
-    by_weight(c, static_cast<const T*>(x), static_cast<const T*>(dy), static_cast<T*>(dw), lo, hi);
-  });
+                       void* scratch) {
+  run(c, true, dy, w, bias, dx, lo, hi, scratch);
 }
 
 }  // namespace bs::kernels::BS_ISA

@@ -1,0 +1,116 @@
+// What the convolutions copy: windows of an input with their zeros, weights in the order of a tile's sum, and results,
+// pixels by channels, turned to planes.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "kernels/convolution_plan.h"
+#include "kernels/gemm_pack.h"
+#include "kernels/simd.h"
+
+namespace bs::kernels::BS_ISA {
+namespace {
+
+// to[i] = row[from + i step] for i < n, 0 where that is outside [0, size).
+template <class T>
+inline void copy_row(const T* row, int64_t size, int64_t from, int64_t step, int64_t n, T* to) {
+  constexpr int L = kLanes<T>;
+  const int64_t begin = min_of(n, from < 0 ? ceil_div(-from, step) : 0);
+  const int64_t end = most_of(begin, min_of(n, from < size ? (size - from + step - 1) / step : 0));
+  for (int64_t i = 0; i < begin; ++i) to[i] = 0;
+  int64_t i = begin;
+  if (step == 1) {
+    for (; i + L <= end; i += L) v_store(to + i, v_load(row + from + i));
+    if (i < end) v_store_part(to + i, v_load_part(row + from + i, end - i), end - i);
+  } else {
+    for (; i < end; ++i) to[i] = row[from + i * step];
+  }
+  for (i = end; i < n; ++i) to[i] = 0;
+}
+
+// Output rows [row, row + rows) of depth `depth`, columns from `col` on.
+template <class T>
+void copy_window(const ConvSum& s, const ConvWindow& w, const ConvAxis& z, const ConvAxis& r,
+                 const ConvColumns& columns, const T* x, int64_t depth, int64_t row, int64_t rows, int64_t col, T* to) {
+  const int64_t in_rows = r.taps > 0 ? (rows - 1) * w.pitch + r.span() + 1 : 0;
+  for (int64_t d = 0; d < w.slices; ++d) {
+    const int64_t at_depth = depth * z.in_step + z.at + d * z.at_step;
+    for (int64_t i = 0; i < in_rows; ++i) {
+      const int64_t at_row = row * r.in_step + r.low() + i * w.pick;
+      T* line = to + d * w.slice_step + i * w.row_step;
+      if (at_depth < 0 || at_depth >= s.x[0] || at_row < 0 || at_row >= s.x[1]) {
+        std::memset(line, 0, static_cast<size_t>(w.row_step) * sizeof(T));
+        continue;
+      }
+      const T* from = x + (at_depth * s.x[1] + at_row) * s.x[2];
+      for (int64_t c = 0; c < s.in; ++c, from += volume(s.x))
+        for (int64_t q = 0; q < w.remainders; ++q, line += w.width)
+          copy_row(from, s.x[2], col * columns.in_step + columns.low + q, columns.in_step, w.width, line);
+    }
+  }
+}
+
+// Where the taps of a phase lie in a window, in the order of the sum; one more entry follows that a tile may read.
+inline void offsets_of(const ConvWindow& w, const ConvAxis& z, const ConvAxis& r, const ConvAxis& c,
+                       const ConvColumns& columns, int64_t* at) {
+  for (int64_t i = 0; i < z.taps; ++i)
+    for (int64_t j = 0; j < r.taps; ++j)
+      for (int64_t k = 0; k < c.taps; ++k) {
+        const int64_t row = r.taps > 1 ? r.at + j * r.at_step - r.low() : 0;
+        const int64_t col = c.at + k * c.at_step - columns.low;
+        *at++ = i * w.slice_step + row * w.row_step + col % columns.in_step * w.width + col / columns.in_step;
+      }
+  *at = 0;
+}
+
+// Weights of channels out [first, first + n), n <= lanes, and all channels in to dst[tap][channel in][width], the taps
+// of one phase, lanes beyond n padded with numbers. `turned` holds one vector per tap of the kernel.
+template <class T>
+void pack_weights(const ConvSum& s, const ConvAxis& z, const ConvAxis& r, const ConvAxis& c, const T* w, int64_t first,
+                  int64_t n, int64_t width, T* dst, T* turned) {
+  constexpr int L = kLanes<T>;
+  const int64_t* const size = s.c.kernel;
+  const int64_t part = min_of(width, L);
+  for (int64_t i = 0; i < s.in; ++i) {
+    pack_transposed(w + first * s.w_out + i * s.w_in, s.w_out, n, volume(s.c.kernel), turned, L);
+    T* to = dst + i * width;
+    for (int64_t p = 0; p < z.taps; ++p)
+      for (int64_t q = 0; q < r.taps; ++q)
+        for (int64_t t = 0; t < c.taps; ++t, to += s.in * width) {
+          const int64_t tap =
+              ((z.tap + p * z.tap_step) * size[1] + r.tap + q * r.tap_step) * size[2] + c.tap + t * c.tap_step;
+          if (part == L)
+            v_store(to, v_load(turned + tap * L));
+          else
+            for (int64_t e = 0; e < part; ++e) to[e] = turned[tap * L + e];
+        }
+  }
+}
+
+// y[k * step + i] = block[i * width + k] for i < n pixels and k < channels; width is a multiple of the lanes.
+template <class T>
+void turn_block(const T* block, int64_t width, int64_t n, int64_t channels, T* y, int64_t step) {
+  constexpr int L = kLanes<T>, E = kPiece<T>, S = kTurned<T>;
+  for (int64_t i = 0; i < n; i += L) {
+    const int64_t pixels = min_of(L, n - i);
+    const T* column[L];
+    for (int64_t l = 0; l < L; ++l) column[l] = block + (i + min_of(l, pixels - 1)) * width;
+    for (int64_t k = 0; k < channels; k += S) {
+      Vec<T> row[S];
+      load_turned<T, true>(row, [&](int q, int e) { return column[q * E + e] + k; }, S);
+      T* const to = y + k * step + i;
+      if (pixels == L && k + S <= channels) {
+        BS_UNROLL
+        for (int e = 0; e < S; ++e) v_store(to + e * step, row[e]);
+      } else {
+        BS_UNROLL
+        for (int e = 0; e < S; ++e)
+          if (k + e < channels) v_store_part(to + e * step, row[e], pixels);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace bs::kernels::BS_ISA

@@ -1,0 +1,151 @@
+// The register tiles of a convolution. Both take for each tap and channel in a piece of the window and weights:
+//
+//   pixels by channels   X neighbouring pixels, by broadcast, times V vectors of channels out
+//   channels by pixels   R channels out, by broadcast, times P vectors of neighbouring pixels
+//
+// The first wants many channels out, and its results are turned to planes; the second wants long rows.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/gemm_pack.h"
+#include "kernels/simd.h"
+
+namespace bs::kernels::BS_ISA {
+namespace {
+
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int kConvSums = 28;  // accumulators, of 32 registers
+#else
+constexpr int kConvSums = 12;  // of 16
+#endif
+
+template <class T>
+struct ConvTile {
+  const T* x;         // the window, at the first pixel
+  const int64_t* at;  // of each tap, and one more
+  int64_t taps, in, in_step;
+  const T* w;          // [tap][channel in][channels of the tile]
+  const T* bias;       // of these, padded as they are; or null
+  T* out;              // pixels by channels: [pixel][channel]; else planes
+  int64_t out_step;    // from pixel to pixel; else from plane to plane
+  int64_t rows, tail;  // of planes: how many are wanted, and pixels of the last vector
+};
+
+// fn(pieces of the window) for every tap and channel in.
+template <class T, class Fn>
+inline __attribute__((always_inline)) void over_taps(const ConvTile<T>& t, Fn fn) {
+  const T* const x = t.x;
+  const int64_t* at = t.at;
+  const int64_t in = t.in, in_step = t.in_step;
+  const T* p = x + *at;
+  int64_t left = in;
+  for (int64_t n = t.taps * in; n > 0; --n) {  // one loop: of two, GCC keeps the sums in memory
+    fn(p);
+    p += in_step;
+    if (--left == 0) {
+      left = in;
+      p = x + *++at;
+    }
+  }
+}
+
+template <class T, int X, int V>
+void tile_by_channels(const ConvTile<T>& t) {
+  constexpr int L = kLanes<T>;
+  Vec<T> acc[X][V] = {};
+  const T* w = t.w;
+  over_taps(t, [&](const T* p) __attribute__((always_inline)) {
+    Vec<T> wv[V];
+    BS_UNROLL
+    for (int v = 0; v < V; ++v) wv[v] = v_load(w + v * L);
+    BS_UNROLL
+    for (int q = 0; q < X; ++q) {
+      const Vec<T> xq = v_set(p[q]);
+      BS_UNROLL
+      for (int v = 0; v < V; ++v) acc[q][v] = v_fma(xq, wv[v], acc[q][v]);
+    }
+    w += V * L;
+  });
+  T* const out = t.out;
+  const T* const bias = t.bias;
+  const int64_t out_step = t.out_step;
+  if (bias) {
+    BS_UNROLL
+    for (int v = 0; v < V; ++v) {
+      const Vec<T> z = v_load(bias + v * L);
+      BS_UNROLL
+      for (int q = 0; q < X; ++q) acc[q][v] = acc[q][v] + z;
+    }
+  }
+  BS_UNROLL
+  for (int q = 0; q < X; ++q) {
+    BS_UNROLL
+    for (int v = 0; v < V; ++v) v_store(out + q * out_step + v * L, acc[q][v]);
+  }
+}
+
+template <class T, int R, int P>
+void tile_by_pixels(const ConvTile<T>& t) {
+  constexpr int L = kLanes<T>;
+  Vec<T> acc[R][P] = {};
+  const T* w = t.w;
+  over_taps(t, [&](const T* p) __attribute__((always_inline)) {
+    Vec<T> xv[P];
+    BS_UNROLL
+    for (int q = 0; q < P; ++q) xv[q] = v_load(p + q * L);
+    BS_UNROLL
+    for (int k = 0; k < R; ++k) {
+      const Vec<T> wk = v_set(w[k]);
+      BS_UNROLL
+      for (int q = 0; q < P; ++q) acc[k][q] = v_fma(xv[q], wk, acc[k][q]);
+    }
+    w += R;
+  });
+  T* const out = t.out;
+  const T* const bias = t.bias;
+  const int64_t out_step = t.out_step, rows = t.rows, tail = t.tail;
+  BS_UNROLL
+  for (int k = 0; k < R; ++k) {
+    if (k >= rows) break;
+    if (bias) {
+      const Vec<T> z = v_set(bias[k]);
+      BS_UNROLL
+      for (int q = 0; q < P; ++q) acc[k][q] = acc[k][q] + z;
+    }
+    BS_UNROLL
+    for (int q = 0; q < P - 1; ++q) v_store(out + k * out_step + q * L, acc[k][q]);
+    v_store_part(out + k * out_step + (P - 1) * L, acc[k][P - 1], tail);
+  }
+}
+
+// ---- Which there are -----------------------------------------------------------------------------------------
+
+template <class T>
+using ConvTileFn = void (*)(const ConvTile<T>&);
+
+constexpr bool kConvWide = kConvSums > 12;
+// Pixels of tiles two vectors of channels wide, and of one.
+constexpr int kConvPixels[] = {kConvWide ? 14 : 6, kConvWide ? 12 : 5, kConvWide ? 10 : 4,
+                               kConvWide ? 8 : 3,  kConvWide ? 7 : 2,  kConvWide ? 4 : 1};
+constexpr int kConvSizes = 6;
+constexpr int kConvRows[] = {1, 4, 8};
+constexpr int kConvVecs = 3;  // at most
+
+template <class T>
+constexpr ConvTileFn<T> kByChannels[kConvSizes][2] = {
+    {tile_by_channels<T, kConvPixels[0], 1>, tile_by_channels<T, kConvPixels[0], 2>},
+    {tile_by_channels<T, kConvPixels[1], 1>, tile_by_channels<T, kConvPixels[1], 2>},
+    {tile_by_channels<T, kConvPixels[2], 1>, tile_by_channels<T, kConvPixels[2], 2>},
+    {tile_by_channels<T, kConvPixels[3], 1>, tile_by_channels<T, kConvPixels[3], 2>},
+    {tile_by_channels<T, kConvPixels[4], 1>, tile_by_channels<T, kConvPixels[4], 2>},
+    {tile_by_channels<T, kConvPixels[5], 1>, tile_by_channels<T, kConvPixels[5], 2>}};
+template <class T>
+constexpr ConvTileFn<T> kByPixels[3][kConvVecs] = {
+    {tile_by_pixels<T, 1, 1>, tile_by_pixels<T, 1, 2>, tile_by_pixels<T, 1, 3>},
+    {tile_by_pixels<T, 4, 1>, tile_by_pixels<T, 4, 2>, tile_by_pixels<T, 4, 3>},
+    {tile_by_pixels<T, 8, 1>, kConvWide ? tile_by_pixels<T, 8, 2> : nullptr,
+     kConvWide ? tile_by_pixels<T, 8, 3> : nullptr}};
+
+}  // namespace
+}  // namespace bs::kernels::BS_ISA

@@ -200,6 +200,16 @@ from backsweep.linalg._names import (
     triangular_solve,
 )
 from backsweep.linalg._solve import cholesky_inverse, cholesky_solve, logdet
+from backsweep.nn._convolutions import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_tbc,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+    convolution,
+)
 from backsweep.random import (
     Generator,
     default_generator,
@@ -270,6 +280,14 @@ __all__ = [
     "conj",
     "conj_physical",
     "contiguous_format",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_tbc",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
+    "convolution",
     "corrcoef",
     "cov",
     "cpu",

@@ -3505,6 +3505,104 @@ class ops:
     @staticmethod
     def contiguous(input: TensorLike) -> Tensor: ...
     @staticmethod
+    def conv1d(
+        input: TensorLike,
+        weight: TensorLike,
+        bias: TensorLike | None = None,
+        stride: Size = 1,
+        padding: Size = 0,
+        dilation: Size = 1,
+        groups: int = 1,
+        same: bool = False,
+    ) -> Tensor: ...
+    @staticmethod
+    def conv2d(
+        input: TensorLike,
+        weight: TensorLike,
+        bias: TensorLike | None = None,
+        stride: Size = 1,
+        padding: Size = 0,
+        dilation: Size = 1,
+        groups: int = 1,
+        same: bool = False,
+    ) -> Tensor: ...
+    @staticmethod
+    def conv3d(
+        input: TensorLike,
+        weight: TensorLike,
+        bias: TensorLike | None = None,
+        stride: Size = 1,
+        padding: Size = 0,
+        dilation: Size = 1,
+        groups: int = 1,
+        same: bool = False,
+    ) -> Tensor: ...
+    @staticmethod
+    def conv_transpose1d(
+        input: TensorLike,
+        weight: TensorLike,
+        bias: TensorLike | None = None,
+        stride: Size = 1,
+        padding: Size = 0,
+        output_padding: Size = 0,
+        groups: int = 1,
+        dilation: Size = 1,
+    ) -> Tensor: ...
+    @staticmethod
+    def conv_transpose2d(
+        input: TensorLike,
+        weight: TensorLike,
+        bias: TensorLike | None = None,
+        stride: Size = 1,
+        padding: Size = 0,
+        output_padding: Size = 0,
+        groups: int = 1,
+        dilation: Size = 1,
+    ) -> Tensor: ...
+    @staticmethod
+    def conv_transpose3d(
+        input: TensorLike,
+        weight: TensorLike,
+        bias: TensorLike | None = None,
+        stride: Size = 1,
+        padding: Size = 0,
+        output_padding: Size = 0,
+        groups: int = 1,
+        dilation: Size = 1,
+    ) -> Tensor: ...
+    @staticmethod
+    def convolution(
+        input: TensorLike,
+        weight: TensorLike,
+        bias: TensorLike | None = None,
+        stride: Sequence[int] = ...,
+        padding: Sequence[int] = ...,
+        dilation: Sequence[int] = ...,
+        groups: int = ...,
+        size: Sequence[int] | None = None,
+    ) -> Tensor: ...
+    @staticmethod
+    def convolution_input(
+        input: TensorLike,
+        weight: TensorLike,
+        bias: TensorLike | None = None,
+        stride: Sequence[int] = ...,
+        padding: Sequence[int] = ...,
+        dilation: Sequence[int] = ...,
+        groups: int = ...,
+        size: Sequence[int] = ...,
+    ) -> Tensor: ...
+    @staticmethod
+    def convolution_weight(
+        input: TensorLike,
+        g: TensorLike,
+        stride: Sequence[int],
+        padding: Sequence[int],
+        dilation: Sequence[int],
+        groups: int,
+        kernel_size: Sequence[int],
+    ) -> Tensor: ...
+    @staticmethod
     def copysign(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def cos(input: TensorLike) -> Tensor: ...

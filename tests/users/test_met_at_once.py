@@ -329,8 +329,8 @@ def test_scripts() -> None:
         ("", "sparse_coo_tensor", "dense"),
         ("nn", "TransformerEncoderLayer", "softmax"),
         ("nn", "LSTM", "unbind"),
-        ("nn", "Conv2d", "images"),
-        ("nn.functional", "conv2d", "images"),
+        ("nn", "PixelShuffle", "images"),
+        ("nn.functional", "pixel_shuffle", "images"),
     ],
 )
 def test_what_is_absent_says_why(module: str, name: str, said: str) -> None:

@@ -20,6 +20,20 @@ from backsweep.nn.activation import (
 )
 from backsweep.nn.adaptive import AdaptiveLogSoftmaxWithLoss
 from backsweep.nn.container import ModuleDict, ModuleList, Residual, Sequential
+from backsweep.nn.convolution import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+    LazyConv1d,
+    LazyConv2d,
+    LazyConv3d,
+    LazyConvTranspose1d,
+    LazyConvTranspose2d,
+    LazyConvTranspose3d,
+)
 from backsweep.nn.distance import CosineSimilarity, PairwiseDistance
 from backsweep.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from backsweep.nn.linear import Bilinear, Identity, LazyLinear, Linear
@@ -86,6 +100,12 @@ __all__ = [
     "Bilinear",
     "Buffer",
     "CTCLoss",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
@@ -110,6 +130,12 @@ __all__ = [
     "KLDivLoss",
     "L1Loss",
     "LayerNorm",
+    "LazyConv1d",
+    "LazyConv2d",
+    "LazyConv3d",
+    "LazyConvTranspose1d",
+    "LazyConvTranspose2d",
+    "LazyConvTranspose3d",
     "LazyLinear",
     "LeakyReLU",
     "Linear",

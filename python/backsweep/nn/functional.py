@@ -50,6 +50,15 @@ from backsweep.nn._activations import (
     threshold,
     threshold_,
 )
+from backsweep.nn._convolutions import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_tbc,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
 from backsweep.nn._ctc import ctc_loss
 from backsweep.nn._distances import (
     cosine_similarity,
@@ -103,6 +112,13 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "celu",
     "celu_",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_tbc",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",

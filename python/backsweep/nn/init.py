@@ -200,7 +200,7 @@ def xavier_normal_(tensor: S, gain: float = 1.0, generator: Any = None) -> S:
 
 
 def _glorot(tensor: Tensor, gain: float) -> float:
-    return number("init", "gain", gain) * sqrt(2.0 / max(sum(_fans(tensor)), 1))
+    return number("init", "gain", gain) * sqrt(2.0 / max(sum(_calculate_fan_in_and_fan_out(tensor)), 1))
 
 
 def kaiming_uniform_(
@@ -238,11 +238,12 @@ def kaiming_normal_(
 
 
 def _he(tensor: Tensor, a: float, mode: Mode, nonlinearity: str) -> float:
-    fan = _fans(tensor)[one_of("init", "mode", mode, ("fan_in", "fan_out")) == "fan_out"]
+    fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
+    fan = fan_in if one_of("init", "mode", mode, ("fan_in", "fan_out")) == "fan_in" else fan_out
     return calculate_gain(nonlinearity, a) / sqrt(max(fan, 1))
 
 
-def _fans(tensor: Tensor) -> tuple[int, int]:
+def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:  # PyTorch's name, which programs use
     shape = tensor.shape
     if len(shape) < 2:
         raise ShapeError(
@@ -266,7 +267,7 @@ def orthogonal_(tensor: S, gain: float = 1.0, generator: Any = None) -> S:
     ShapeError
         If the tensor has fewer than two axes.
     """
-    _fans(tensor)
+    _calculate_fan_in_and_fan_out(tensor)
     shape = tensor.shape
     rows, columns = shape[0], prod(shape[1:])
     drawn = _core.zeros((rows, columns), dtype=_core.float64).normal_(generator=generator).numpy()

@@ -72,7 +72,7 @@ struct ConvCall {
     int64_t most = 0;
     for (int64_t i = 0; i < s.phases(0); ++i)
       for (int64_t j = 0; j < s.phases(1); ++j)
-        most = most_of(most, ConvWindow(s, s.axis(0, i), s.axis(1, j), columns, sizeof(T)).size());
+        most = most_of(most, band_window(s, s.axis(0, i), s.axis(1, j), columns, sizeof(T)).size());
     return aligned(most + kConvVecs * L);  // tiles read beyond the last pixel
   }
   int64_t block_cols() const { return min_of(columns.count, kWindowColumns) * columns.step; }
@@ -152,7 +152,7 @@ struct ConvCall {
   void samples(int64_t group, int64_t lo, int64_t hi) {
     pack_group(group);
     for_phases([&](const ConvAxis& z, const ConvAxis& r, const T* packed) {
-      const ConvWindow win(s, z, r, columns, sizeof(T));
+      const ConvWindow win = band_window(s, z, r, columns, sizeof(T));
       int64_t* to = at;
       for (int64_t p = 0; p < s.phases(2); ++p) {
         const ConvAxis c = s.axis(2, p);

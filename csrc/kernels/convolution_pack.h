@@ -33,7 +33,7 @@ inline void copy_row(const T* row, int64_t size, int64_t from, int64_t step, int
 template <class T>
 void copy_window(const ConvSum& s, const ConvWindow& w, const ConvAxis& z, const ConvAxis& r,
                  const ConvColumns& columns, const T* x, int64_t depth, int64_t row, int64_t rows, int64_t col, T* to) {
-  const int64_t in_rows = r.taps > 0 ? (rows - 1) * w.pitch + r.span() + 1 : 0;
+  const int64_t in_rows = w.in_rows_of(r, rows);
   for (int64_t d = 0; d < w.slices; ++d) {
     const int64_t at_depth = depth * z.in_step + z.at + d * z.at_step;
     for (int64_t i = 0; i < in_rows; ++i) {
@@ -44,7 +44,7 @@ void copy_window(const ConvSum& s, const ConvWindow& w, const ConvAxis& z, const
         continue;
       }
       const T* from = x + (at_depth * s.x[1] + at_row) * s.x[2];
-      for (int64_t c = 0; c < s.in; ++c, from += volume(s.x))
+      for (int64_t c = 0; c < w.channels; ++c, from += volume(s.x))
         for (int64_t q = 0; q < w.remainders; ++q, line += w.width)
           copy_row(from, s.x[2], col * columns.in_step + columns.low + q, columns.in_step, w.width, line);
     }

@@ -88,29 +88,40 @@ constexpr int64_t kWindowBytes = int64_t{384} << 10;  // stays in L2 beside weig
 constexpr int64_t kWindowColumns = 512;
 
 struct ConvWindow {
-  int64_t rows, cols;  // outputs of a band
+  int64_t channels, rows, cols;  // outputs of a band
   int64_t slices, in_rows, width, remainders;
-  int64_t pitch,
-      pick;  // rows of the window from one output to the next; rows of the input from one to the next of these
+  int64_t pitch, pick;  // rows of the window from output to output; rows of the input from row to row of the window
   int64_t channel_step, row_step, slice_step;
 
-  ConvWindow(const ConvSum& s, const ConvAxis& depth, const ConvAxis& row, const ConvColumns& col, int64_t item) {
-    cols = min_of(col.count, kWindowColumns);
+  // Of so many channels; at most so many rows and columns of outputs.
+  ConvWindow(const ConvAxis& depth, const ConvAxis& row, const ConvColumns& col, int64_t of_channels, int64_t most_rows,
+             int64_t most_cols) {
+    channels = of_channels;
+    rows = min_of(row.count, most_rows);
+    cols = min_of(col.count, most_cols);
     slices = depth.taps;
     pitch = row.taps > 1 ? row.in_step : 1;
     pick = row.taps > 1 ? 1 : row.in_step;
     remainders = min_of(col.in_step, col.span + 1);
     width = cols + col.span / col.in_step;
     channel_step = remainders * width;
-    row_step = s.in * channel_step;
-    const int64_t span = row.taps > 0 ? row.span() : 0;
-    const int64_t fit = kWindowBytes / most_of(row_step * most_of(slices, 1) * item, 1);
-    rows = min_of(row.count, most_of((fit - span - 1) / pitch + 1, 4));
-    in_rows = most_of(rows - 1, 0) * pitch + span + 1;
+    row_step = channels * channel_step;
+    in_rows = in_rows_of(row, rows);
     slice_step = in_rows * row_step;
+  }
+  int64_t in_rows_of(const ConvAxis& row, int64_t n) const {
+    return row.taps == 0 || n == 0 ? 0 : (n - 1) * pitch + row.span() + 1;
   }
   int64_t size() const { return slices * slice_step; }
 };
+
+// That of a band of as many rows as are to be in L2.
+inline ConvWindow band_window(const ConvSum& s, const ConvAxis& depth, const ConvAxis& row, const ConvColumns& col,
+                              int64_t item) {
+  const ConvWindow one(depth, row, col, s.in, 1, kWindowColumns);
+  const int64_t fit = kWindowBytes / most_of(one.row_step * most_of(one.slices, 1) * item, 1);
+  return {depth, row, col, s.in, most_of((fit - one.in_rows) / one.pitch + 1, 4), kWindowColumns};
+}
 
 }  // namespace
 }  // namespace bs::kernels::BS_ISA

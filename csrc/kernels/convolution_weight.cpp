@@ -1,74 +1,223 @@
-// The gradient of a convolution by its weights.
+// The gradient of a convolution by its weights. An element sums over pixels, in blocks (kernels.def): for each block
+// the window of x is copied (convolution_plan.h) and dy turned to [pixel][channel out], which stays in L1 while tiles
+// of J pairs (channel in, tap), by broadcast, times V vectors of channels out pass over it.
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "base/with_dtype.h"
+#include "kernels/convolution_pack.h"
 #include "kernels/convolution_plan.h"
+#include "kernels/convolution_tile.h"
 #include "kernels/kernels.h"
 #include "kernels/simd.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {
 
-constexpr int64_t kSumPixels = 256;  // of a block (kernels.def)
-
-inline int64_t div_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-// fn(depth, row, column) for all positions of three axes.
-template <class Fn>
-inline void for_each(const int64_t (&size)[3], Fn fn) {
-  for (int64_t i = 0; i < size[0]; ++i)
-    for (int64_t j = 0; j < size[1]; ++j)
-      for (int64_t k = 0; k < size[2]; ++k) fn(i, j, k);
-}
-inline bool inside(const int64_t (&size)[3], int64_t i, int64_t j, int64_t k) {
-  return i >= 0 && i < size[0] && j >= 0 && j < size[1] && k >= 0 && k < size[2];
-}
+constexpr int64_t kSumPixels = 256;  // of a block
+constexpr int64_t kPairs = kConvWide ? 8 : 4, kFewPairs = kConvWide ? 4 : 2;
+constexpr int64_t kBlocksAtOnce = 4;                       // of channels out
+constexpr int64_t kSumsBytes = int64_t{512} << 10;         // of the sums of such blocks
+constexpr int64_t kBlockWindowBytes = int64_t{512} << 10;  // of a window
 
 template <class T>
-void by_weight(const Conv& c, const T* x, const T* dy, T* dw, int64_t lo, int64_t hi) {
-  const int64_t blocks = div_up(c.out, kConvBlock);
-  for (int64_t unit = lo; unit < hi; ++unit) {
-    const int64_t group = unit / (blocks * c.in), channel = unit % c.in, first = unit / c.in % blocks * kConvBlock;
-    for (int64_t k = first; k < min_of(first + kConvBlock, c.out); ++k) {
-      T* const to = dw + ((group * c.out + k) * c.in + channel) * volume(c.kernel);
-      for_each(c.kernel, [&](int64_t p, int64_t q, int64_t r) {
-        Vec<T> total = {}, sum = {};
-        int64_t block = 0;
-        for (int64_t s = 0; s < c.samples; ++s) {
-          const T* const from = x + ((s * c.groups + group) * c.in + channel) * volume(c.x);
-          const T* const g = dy + ((s * c.groups + group) * c.out + k) * volume(c.y);
-          for_each(c.y, [&](int64_t i, int64_t j, int64_t l) {
-            const int64_t plane = s * c.y[0] + i, in_plane = c.y[1] * c.y[2];
-            const int64_t at = in_plane <= kSumPixels ? plane / (kSumPixels / in_plane)
-                               : c.y[2] <= kSumPixels ? plane * c.y[1] + j / (kSumPixels / c.y[2])
-                                                      : (plane * c.y[1] + j) * c.y[2] + l / kSumPixels;
-            if (at != block) {
-              total = total + sum;
-              sum = Vec<T>{};
-              block = at;
-            }
-            const int64_t depth = i * c.stride[0] - c.padding[0] + p * c.dilation[0];
-            const int64_t row = j * c.stride[1] - c.padding[1] + q * c.dilation[1];
-            const int64_t col = l * c.stride[2] - c.padding[2] + r * c.dilation[2];
-            const T in = inside(c.x, depth, row, col) ? from[(depth * c.x[1] + row) * c.x[2] + col] : T{0};
-            sum = v_fma(v_set(in), v_set(g[(i * c.y[1] + j) * c.y[2] + l]), sum);
-          });
-        }
-        to[(p * c.kernel[1] + q) * c.kernel[2] + r] = (total + sum)[0];
-      });
+struct WeightTile {
+  const T* x[kPairs];    // of each pair
+  const int64_t* lines;  // of the window, one for each row of the block
+  int64_t n_lines, cols;
+  const T* dy;  // [pixel][V vectors]
+  T* sum;       // [pair][channel out]
+  int64_t sum_step;
+};
+
+template <class T, int J, int V>
+void weight_tile(const WeightTile<T>& t) {
+  constexpr int L = kLanes<T>;
+  Vec<T> acc[J][V] = {};
+  const T* x[J];
+  BS_UNROLL
+  for (int j = 0; j < J; ++j) x[j] = t.x[j];
+  const T* dy = t.dy;
+  const int64_t cols = t.cols;
+  for (int64_t i = 0; i < t.n_lines; ++i) {
+    const int64_t begin = t.lines[i], end = begin + cols;
+    for (int64_t at = begin; at < end; ++at) {
+      Vec<T> g[V];
+      BS_UNROLL
+      for (int v = 0; v < V; ++v) g[v] = v_load(dy + v * L);
+      BS_UNROLL
+      for (int j = 0; j < J; ++j) {
+        const Vec<T> xj = v_set(x[j][at]);
+        BS_UNROLL
+        for (int v = 0; v < V; ++v) acc[j][v] = v_fma(xj, g[v], acc[j][v]);
+      }
+      dy += V * L;
+    }
+  }
+  T* const sum = t.sum;
+  const int64_t step = t.sum_step;
+  BS_UNROLL
+  for (int j = 0; j < J; ++j) {
+    BS_UNROLL
+    for (int v = 0; v < V; ++v) {
+      T* const to = sum + j * step + v * L;
+      v_store(to, v_load(to) + acc[j][v]);
     }
   }
 }
 
+template <class T>
+constexpr void (*kWeightTiles[2][2])(const WeightTile<T>&) = {
+    {weight_tile<T, kFewPairs, 1>, weight_tile<T, kFewPairs, 2>},
+    {weight_tile<T, kPairs, 1>, weight_tile<T, kPairs, 2>}};
+
+template <class T>
+struct WeightCall {
+  static constexpr int64_t L = kLanes<T>;
+  ConvSum s;
+  ConvColumns columns;
+  ConvAxis z, r, c;
+  int64_t taps, planes, rows, cols;  // of a block: planes of y, or rows, or columns
+  int64_t channels, blocks;          // in and out, at once
+
+  explicit WeightCall(const Conv& conv)
+      : s(conv, false), columns(s), z(s.axis(0, 0)), r(s.axis(1, 0)), c(s.axis(2, 0)), taps(volume(conv.kernel)) {
+    const int64_t plane = s.y[1] * s.y[2], item = sizeof(T);
+    planes = plane > 0 && plane <= kSumPixels ? kSumPixels / plane : 1;
+    rows = plane <= kSumPixels ? s.y[1] : s.y[2] <= kSumPixels ? kSumPixels / s.y[2] : 1;
+    cols = min_of(s.y[2], kSumPixels);
+    planes = min_of(planes, most_of(conv.samples * s.y[0], 1));
+    channels = min_of(s.in, most_of(kBlockWindowBytes / most_of(window_of(1).size() * planes * item, 1), 1));
+    blocks = kSumsBytes / most_of(channels * taps * kConvBlock * item, 1);
+    blocks = min_of(most_of(min_of(blocks, kBlocksAtOnce), 1), ceil_div(s.out, kConvBlock));
+  }
+  ConvWindow window_of(int64_t n) const { return {z, r, columns, n, rows, cols}; }
+
+  static int64_t aligned(int64_t elements) { return ceil_div(elements * sizeof(T), 64) * 64 / sizeof(T); }
+  int64_t lines_size() const { return ceil_div(planes * rows + taps + 1, 8) * 8; }  // and offsets of taps
+  int64_t sums_size() const { return aligned((channels * taps + kPairs) * blocks * kConvBlock); }
+  int64_t window_size() const { return aligned(planes * window_of(channels).size()); }
+  int64_t turned_size() const { return aligned(planes * rows * cols * blocks * kConvBlock); }
+  size_t scratch() const {
+    return static_cast<size_t>(lines_size()) * 8 +
+           static_cast<size_t>(sums_size() + window_size() + turned_size()) * sizeof(T);
+  }
+
+  const T *x, *dy;
+  T *dw, *sums, *window, *turned;
+  int64_t *lines, *at;
+
+  void set(const void* in, const void* grad, void* out, void* scratch) {
+    x = static_cast<const T*>(in);
+    dy = static_cast<const T*>(grad);
+    dw = static_cast<T*>(out);
+    lines = static_cast<int64_t*>(scratch);
+    at = lines + planes * rows;
+    sums = reinterpret_cast<T*>(lines + lines_size());
+    window = sums + sums_size();
+    turned = window + window_size();
+  }
+
+  // Vectors of channels out are taken by twos: those from k on, of n.
+  static int64_t vecs_at(int64_t k, int64_t n) { return n - k > L ? 2 : 1; }
+
+  // Planes [p, p + count) of y, rows from `row` and columns from `col` on: one block of the sums of channels [c0, c1)
+  // times n channels out from k on.
+  void block(const ConvWindow& win, int64_t group, int64_t c0, int64_t k0, int64_t n, int64_t p, int64_t count,
+             int64_t row, int64_t col) const {
+    const int64_t high = min_of(rows, s.y[1] - row), wide = min_of(cols, s.y[2] - col), pixels = count * high * wide;
+    WeightTile<T> t;
+    t.lines = lines;
+    t.n_lines = count * high;
+    t.cols = wide;
+    t.sum_step = blocks * kConvBlock;
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t part = (p + i) / s.y[0] * s.c.groups + group, depth = (p + i) % s.y[0];
+      copy_window(s, win, z, r, columns, x + (part * s.in + c0) * volume(s.x), depth, row, high, col,
+                  window + i * win.size());
+      for (int64_t j = 0; j < high; ++j) lines[i * high + j] = i * win.size() + j * win.pitch * win.row_step;
+      const T* const from = dy + (part * s.out + k0) * volume(s.y) + (depth * s.y[1] + row) * s.y[2] + col;
+      const int64_t runs = wide == s.y[2] ? 1 : high, run = high * wide / runs;
+      for (int64_t k = 0, vecs; k < n; k += vecs * L) {
+        vecs = vecs_at(k, n);
+        T* const to = turned + pixels * k + i * high * wide * vecs * L;
+        for (int64_t v = 0; v < vecs; ++v)
+          for (int64_t j = 0; j < runs; ++j)
+            pack_transposed(from + (k + v * L) * volume(s.y) + j * s.y[2], volume(s.y), min_of(L, n - k - v * L), run,
+                            to + j * run * vecs * L + v * L, vecs * L);
+      }
+    }
+    const int64_t pairs = win.channels * taps;
+    for (int64_t k = 0, vecs; k < n; k += vecs * L) {
+      vecs = vecs_at(k, n);
+      t.dy = turned + pixels * k;
+      int64_t channel = 0, tap = 0;
+      for (int64_t j = 0, take; j < pairs; j += take) {
+        take = pairs - j > kFewPairs ? kPairs : kFewPairs;
+        for (int64_t e = 0; e < take; ++e) {
+          t.x[e] = window + channel * win.channel_step + at[tap];
+          if (j + e + 1 < pairs && ++tap == taps) tap = 0, ++channel;  // pairs beyond the last repeat it
+        }
+        t.sum = sums + j * t.sum_step + k;
+        kWeightTiles<T>[take == kPairs][vecs - 1](t);
+      }
+    }
+  }
+
+  // Channels in [c0, c1) times channels out [k0, k1) of a group, which are as many as sums have room for.
+  void sum(int64_t group, int64_t c0, int64_t c1, int64_t k0, int64_t k1) const {
+    const ConvWindow win = window_of(c1 - c0);
+    const int64_t step = blocks * kConvBlock, pairs = (c1 - c0) * taps;
+    offsets_of(win, z, r, c, columns, at);
+    std::memset(sums, 0, static_cast<size_t>((pairs + kPairs) * step) * sizeof(T));
+    const int64_t all = s.c.samples * s.y[0];
+    for (int64_t p = 0; p < all; p += planes)
+      for (int64_t row = 0; row < s.y[1]; row += rows)
+        for (int64_t col = 0; col < s.y[2]; col += cols)
+          block(win, group, c0, k0, k1 - k0, p, min_of(planes, all - p), row, col);
+    T* const to = dw + ((group * s.out + k0) * s.in + c0) * taps;
+    turn_block(sums, step, pairs, k1 - k0, to, s.in * taps);
+  }
+
+  // Units of one group: blocks [b0, b1) of channels out times channels in [c0, c1).
+  void rectangle(int64_t group, int64_t b0, int64_t b1, int64_t c0, int64_t c1) const {
+    for (int64_t b = b0; b < b1; b += blocks)
+      for (int64_t i = c0; i < c1; i += channels)
+        sum(group, i, min_of(i + channels, c1), b * kConvBlock, min_of(min_of(b + blocks, b1) * kConvBlock, s.out));
+  }
+
+  void part(int64_t lo, int64_t hi) const {
+    const int64_t of_group = ceil_div(s.out, kConvBlock) * s.in;
+    for (int64_t group = lo / of_group; group * of_group < hi; ++group) {
+      const int64_t from = most_of(lo - group * of_group, 0), to = min_of(hi - group * of_group, of_group);
+      const int64_t first = from / s.in, last = to / s.in;  // blocks of channels out
+      if (first == last) {
+        rectangle(group, first, first + 1, from % s.in, to % s.in);
+        continue;
+      }
+      const bool ragged = from % s.in != 0;
+      if (ragged) rectangle(group, first, first + 1, from % s.in, s.in);
+      rectangle(group, first + ragged, last, 0, s.in);
+      if (to % s.in != 0) rectangle(group, last, last + 1, 0, to % s.in);
+    }
+  }
+};
+
 }  // namespace
 
-size_t convolution_weight_scratch(const Conv&) { return 0; }
-int64_t convolution_weight_units(const Conv& c) { return c.groups * div_up(c.out, kConvBlock) * c.in; }
+size_t convolution_weight_scratch(const Conv& c) {
+  return with_float(c.dtype, [&](auto zero) { return WeightCall<decltype(zero)>(c).scratch(); });
+}
 
-void convolution_weight(const Conv& c, const void* x, const void* dy, void* dw, int64_t lo, int64_t hi, void*) {
+int64_t convolution_weight_units(const Conv& c) { return c.groups * ceil_div(c.out, kConvBlock) * c.in; }
+
+void convolution_weight(const Conv& c, const void* x, const void* dy, void* dw, int64_t lo, int64_t hi, void* scratch) {
+  if (lo >= hi) return;
   with_float(c.dtype, [&](auto zero) {
-    using T = decltype(zero);
-    by_weight(c, static_cast<const T*>(x), static_cast<const T*>(dy), static_cast<T*>(dw), lo, hi);
+    WeightCall<decltype(zero)> call(c);
+    call.set(x, dy, dw, scratch);
+    call.part(lo, hi);
   });
 }
 

@@ -77,7 +77,7 @@ struct ConvCall {
   }
   int64_t block_cols() const { return min_of(columns.count, kWindowColumns) * columns.step; }
   int64_t block_size() const {
-    if (!form.by_channels) return aligned(8 * ceil_div(min_of(columns.count, kWindowColumns), L) * L);
+    if (!form.by_channels) return aligned(8 * columns.step * ceil_div(min_of(columns.count, kWindowColumns), L) * L);
     return aligned((most_of(kTurnedPixels, block_cols()) + kConvPixels[0] * columns.step) * 2 * L);
   }
   size_t scratch() const {
@@ -235,46 +235,45 @@ struct ConvCall {
 
   void band_by_pixels(const ConvWindow& win, const ConvAxis& z, const ConvAxis& r, const T* packed, T* out, int64_t row,
                       int64_t rows, int64_t col) const {
+    const int64_t step = columns.step, apart = ceil_div(win.cols, L) * L;
     ConvTile<T> t = tile_of(win);
+    t.out_step = step == 1 ? volume(s.y) : step * apart;
     for (int64_t i = 0; i < rows; ++i) {
+      const T* const from = window + i * win.pitch * win.row_step;
       int64_t wide;
       for (int64_t k = first; k < end; k += wide) {
         wide = width(k);
         t.rows = min_of(wide, end - k);
         t.bias = bias ? padded_bias + k - first : nullptr;
         t.at = at;
+        T* const to = out + (k - first) * volume(s.y) + (r.first + (row + i) * r.step) * s.y[2] + col * step;
         const T* weight = packed;
         for (int64_t p = 0; p < s.phases(2); ++p) {
           const ConvAxis c = s.axis(2, p);
           t.taps = z.taps * r.taps * c.taps;
           t.w = weight + t.taps * s.in * (k - first);
-          T* const to =
-              out + (k - first) * volume(s.y) + (r.first + (row + i) * r.step) * s.y[2] + c.first + col * c.step;
-          row_by_pixels(t, wide, window + i * win.pitch * win.row_step, min_of(win.cols, c.count - col), to, c.step);
+          row_by_pixels(t, wide, from, min_of(win.cols, c.count - col), step == 1 ? to : block + p * apart);
           weight += t.taps * s.in * padded();
           t.at += t.taps + 1;
         }
+        for (int64_t e = 0; e < t.rows && step > 1; ++e)
+          merge_row(block + e * t.out_step, apart, step, min_of(win.cols * step, s.y[2] - col * step),
+                    to + e * volume(s.y));
       }
     }
   }
 
-  // `count` outputs `step` apart in `wide` planes from `to` on.
-  void row_by_pixels(ConvTile<T>& t, int64_t wide, const T* from, int64_t count, T* to, int64_t step) const {
+  // `count` neighbouring outputs in `wide` planes from `to` on.
+  void row_by_pixels(ConvTile<T>& t, int64_t wide, const T* from, int64_t count, T* to) const {
     const int64_t vecs = ceil_div(count, L), most = wide == 8 ? (kConvWide ? 3 : 1) : 3;
     int64_t tiles = ceil_div(vecs, most);
-    T* const made = step == 1 ? to : block;
-    t.out_step = step == 1 ? volume(s.y) : ceil_div(count, L) * L;
-    int64_t p;
-    for (int64_t v = 0; v < vecs; v += p, --tiles) {
+    for (int64_t v = 0, p; v < vecs; v += p, --tiles) {
       p = ceil_div(vecs - v, tiles);
       t.x = from + v * L;
-      t.out = made + v * L;
+      t.out = to + v * L;
       t.tail = min_of(L, count - (v + p - 1) * L);
       kByPixels<T>[wide == 8 ? 2 : wide == 4 ? 1 : 0][p - 1](t);
     }
-    if (step == 1) return;
-    for (int64_t k = 0; k < t.rows; ++k)
-      for (int64_t i = 0; i < count; ++i) to[k * volume(s.y) + i * step] = made[k * t.out_step + i];
   }
 
   // Planes [lo, hi) of all samples and groups.

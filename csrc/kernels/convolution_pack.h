@@ -12,21 +12,67 @@
 namespace bs::kernels::BS_ISA {
 namespace {
 
-// to[i] = row[from + i step] for i < n, 0 where that is outside [0, size).
+// Every second lane of the pair (a, b), and both by turns.
+template <class T, int... I>
+inline Vec<T> every_second(Vec<T> a, Vec<T> b, Indices<I...>) {
+  return __builtin_shufflevector(a, b, (2 * I)...);
+}
+template <class T, int First, int... I>
+inline Vec<T> by_turns(Vec<T> a, Vec<T> b, Indices<I...>) {
+  return __builtin_shufflevector(a, b, (First + I / 2 + I % 2 * kLanes<T>)...);
+}
+
+// The outputs [begin, end) of n that lie in a row of `size` elements, output i over from + i step.
+struct Inside {
+  int64_t from, step, n, begin, end;
+  Inside(int64_t size, int64_t first, int64_t apart, int64_t count)
+      : from(first),
+        step(apart),
+        n(count),
+        begin(min_of(count, first < 0 ? ceil_div(-first, apart) : 0)),
+        end(most_of(begin, min_of(count, first < size ? (size - first + apart - 1) / apart : 0))) {}
+};
+
+// to[i] = row[from + i step], 0 outside.
 template <class T>
-inline void copy_row(const T* row, int64_t size, int64_t from, int64_t step, int64_t n, T* to) {
+inline void copy_row(const T* row, int64_t size, const Inside& in, T* to) {
   constexpr int L = kLanes<T>;
-  const int64_t begin = min_of(n, from < 0 ? ceil_div(-from, step) : 0);
-  const int64_t end = most_of(begin, min_of(n, from < size ? (size - from + step - 1) / step : 0));
+  const int64_t from = in.from, step = in.step, n = in.n, begin = in.begin, end = in.end;
   for (int64_t i = 0; i < begin; ++i) to[i] = 0;
   int64_t i = begin;
+  row += from;
   if (step == 1) {
-    for (; i + L <= end; i += L) v_store(to + i, v_load(row + from + i));
-    if (i < end) v_store_part(to + i, v_load_part(row + from + i, end - i), end - i);
+    for (; i + L <= end; i += L) v_store(to + i, v_load(row + i));
+    if (i < end) v_store_part(to + i, v_load_part(row + i, end - i), end - i);
+  } else if (step == 2) {
+    for (; i < end; i += L) {
+      const int64_t left = size - from - 2 * i;  // elements of the row
+      const Vec<T> a = left >= L ? v_load(row + 2 * i) : v_load_part(row + 2 * i, left);
+      const Vec<T> b = left >= 2 * L ? v_load(row + 2 * i + L)
+                       : left > L    ? v_load_part(row + 2 * i + L, left - L)
+                                     : Vec<T>{};
+      v_store_part(to + i, every_second<T>(a, b, LanesOf<T>{}), min_of(L, end - i));
+    }
   } else {
-    for (; i < end; ++i) to[i] = row[from + i * step];
+    for (; i < end; ++i) to[i] = row[i * step];
   }
   for (i = end; i < n; ++i) to[i] = 0;
+}
+
+// to[i] = made[i % step * apart + i / step] for i < n: a row from its phases.
+template <class T>
+inline void merge_row(const T* made, int64_t apart, int64_t step, int64_t n, T* to) {
+  constexpr int L = kLanes<T>;
+  if (step == 2) {
+    for (int64_t i = 0; i < n; i += 2 * L) {
+      const Vec<T> a = v_load(made + i / 2), b = v_load(made + apart + i / 2);
+      v_store_part(to + i, by_turns<T, 0>(a, b, LanesOf<T>{}), min_of(L, n - i));
+      if (i + L < n) v_store_part(to + i + L, by_turns<T, L / 2>(a, b, LanesOf<T>{}), min_of(L, n - i - L));
+    }
+    return;
+  }
+  for (int64_t p = 0; p < step; ++p)
+    for (int64_t i = p; i < n; i += step) to[i] = made[p * apart + i / step];
 }
 
 // Output rows [row, row + rows) of depth `depth`, columns from `col` on.
@@ -43,10 +89,12 @@ void copy_window(const ConvSum& s, const ConvWindow& w, const ConvAxis& z, const
         std::memset(line, 0, static_cast<size_t>(w.row_step) * sizeof(T));
         continue;
       }
-      const T* from = x + (at_depth * s.x[1] + at_row) * s.x[2];
-      for (int64_t c = 0; c < w.channels; ++c, from += volume(s.x))
-        for (int64_t q = 0; q < w.remainders; ++q, line += w.width)
-          copy_row(from, s.x[2], col * columns.in_step + columns.low + q, columns.in_step, w.width, line);
+      const T* const from = x + (at_depth * s.x[1] + at_row) * s.x[2];
+      for (int64_t q = 0; q < w.remainders; ++q, line += w.width) {
+        const Inside inside(s.x[2], col * columns.in_step + columns.low + q, columns.in_step, w.width);
+        for (int64_t c = 0; c < w.channels; ++c)
+          copy_row(from + c * volume(s.x), s.x[2], inside, line + c * w.channel_step);
+      }
     }
   }
 }

@@ -31,7 +31,7 @@ struct WeightTile {
   int64_t sum_step;
 };
 
-template <class T, int J, int V>
+template <class T, int J, int V, bool kDepthwise = false>
 void weight_tile(const WeightTile<T>& t) {
   constexpr int L = kLanes<T>;
   Vec<T> acc[J][V] = {};
@@ -48,7 +48,7 @@ void weight_tile(const WeightTile<T>& t) {
       for (int v = 0; v < V; ++v) g[v] = v_load(dy + v * L);
       BS_UNROLL
       for (int j = 0; j < J; ++j) {
-        const Vec<T> xj = v_set(x[j][at]);
+        const Vec<T> xj = kDepthwise ? v_load(x[j] + at * L) : v_set(x[j][at]);
         BS_UNROLL
         for (int v = 0; v < V; ++v) acc[j][v] = v_fma(xj, g[v], acc[j][v]);
       }
@@ -67,10 +67,11 @@ void weight_tile(const WeightTile<T>& t) {
   }
 }
 
+// By pairs, few or more; one vector, two, and one of a depthwise convolution.
 template <class T>
-constexpr void (*kWeightTiles[2][2])(const WeightTile<T>&) = {
-    {weight_tile<T, kFewPairs, 1>, weight_tile<T, kFewPairs, 2>},
-    {weight_tile<T, kPairs, 1>, weight_tile<T, kPairs, 2>}};
+constexpr void (*kWeightTiles[2][3])(const WeightTile<T>&) = {
+    {weight_tile<T, kFewPairs, 1>, weight_tile<T, kFewPairs, 2>, weight_tile<T, kFewPairs, 1, true>},
+    {weight_tile<T, kPairs, 1>, weight_tile<T, kPairs, 2>, weight_tile<T, kPairs, 1, true>}};
 
 template <class T>
 struct WeightCall {
@@ -80,6 +81,7 @@ struct WeightCall {
   ConvAxis z, r, c;
   int64_t taps, planes, rows, cols;  // of a block: planes of y, or rows, or columns
   int64_t channels, blocks;          // in and out, at once
+  bool depthwise;
 
   explicit WeightCall(const Conv& conv)
       : s(conv, false), columns(s), z(s.axis(0, 0)), r(s.axis(1, 0)), c(s.axis(2, 0)), taps(volume(conv.kernel)) {
@@ -89,6 +91,8 @@ struct WeightCall {
     cols = min_of(s.y[2], kSumPixels);
     planes = min_of(planes, most_of(conv.samples * s.y[0], 1));
     channels = min_of(s.in, most_of(kBlockWindowBytes / most_of(window_of(1).size() * planes * item, 1), 1));
+    depthwise = conv.in == 1 && conv.out == 1 && conv.groups > 1;
+    if (depthwise) channels = L;
     blocks = kSumsBytes / most_of(channels * taps * kConvBlock * item, 1);
     blocks = min_of(most_of(min_of(blocks, kBlocksAtOnce), 1), ceil_div(s.out, kConvBlock));
   }
@@ -99,13 +103,14 @@ struct WeightCall {
   int64_t sums_size() const { return aligned((channels * taps + kPairs) * blocks * kConvBlock); }
   int64_t window_size() const { return aligned(planes * window_of(channels).size()); }
   int64_t turned_size() const { return aligned(planes * rows * cols * blocks * kConvBlock); }
+  int64_t lanes_size() const { return depthwise ? planes * window_of(1).size() * L : 0; }
   size_t scratch() const {
     return static_cast<size_t>(lines_size()) * 8 +
-           static_cast<size_t>(sums_size() + window_size() + turned_size()) * sizeof(T);
+           static_cast<size_t>(sums_size() + window_size() + turned_size() + aligned(lanes_size())) * sizeof(T);
   }
 
   const T *x, *dy;
-  T *dw, *sums, *window, *turned;
+  T *dw, *sums, *window, *turned, *lanes;
   int64_t *lines, *at;
 
   void set(const void* in, const void* grad, void* out, void* scratch) {
@@ -117,67 +122,103 @@ struct WeightCall {
     sums = reinterpret_cast<T*>(lines + lines_size());
     window = sums + sums_size();
     turned = window + window_size();
+    lanes = turned + turned_size();
   }
 
   // Vectors of channels out are taken by twos: those from k on, of n.
   static int64_t vecs_at(int64_t k, int64_t n) { return n - k > L ? 2 : 1; }
 
-  // Planes [p, p + count) of y, rows from `row` and columns from `col` on: one block of the sums of channels [c0, c1)
-  // times n channels out from k on.
-  void block(const ConvWindow& win, int64_t group, int64_t c0, int64_t k0, int64_t n, int64_t p, int64_t count,
-             int64_t row, int64_t col) const {
-    const int64_t high = min_of(rows, s.y[1] - row), wide = min_of(cols, s.y[2] - col), pixels = count * high * wide;
+  // A block of pixels: planes [plane, plane + planes) of y, rows from `row` on and columns from `col` on.
+  struct Block {
+    int64_t plane, planes, row, rows, col, cols;
+    int64_t pixels() const { return planes * rows * cols; }
+  };
+  template <class Fn>
+  void for_blocks(Fn fn) const {
+    const int64_t all = s.c.samples * s.y[0];
+    for (int64_t p = 0; p < all; p += planes)
+      for (int64_t row = 0; row < s.y[1]; row += rows)
+        for (int64_t col = 0; col < s.y[2]; col += cols)
+          fn(Block{p, min_of(planes, all - p), row, min_of(rows, s.y[1] - row), col, min_of(cols, s.y[2] - col)});
+  }
+
+  // Where plane i of a block begins in x and dy: sample and depth.
+  int64_t sample_of(const Block& b, int64_t i) const { return (b.plane + i) / s.y[0]; }
+  int64_t depth_of(const Block& b, int64_t i) const { return (b.plane + i) % s.y[0]; }
+
+  // x's windows, from its channel `channel` of all on, and where rows of the block begin in windows like `lined`.
+  void load_x(const Block& b, const ConvWindow& win, const ConvWindow& lined, int64_t channel) const {
+    for (int64_t i = 0; i < b.planes; ++i) {
+      const T* const from = x + (sample_of(b, i) * s.c.groups * s.in + channel) * volume(s.x);
+      copy_window(s, win, z, r, columns, from, depth_of(b, i), b.row, b.rows, b.col, window + i * win.size());
+      for (int64_t j = 0; j < b.rows; ++j) lines[i * b.rows + j] = i * lined.size() + j * lined.pitch * lined.row_step;
+    }
+  }
+  // dy's channels [k, k + n) of all, n <= lanes, to to[pixel][step].
+  void turn_dy(const Block& b, int64_t k, int64_t n, T* to, int64_t step) const {
+    const int64_t runs = b.cols == s.y[2] ? 1 : b.rows, run = b.rows * b.cols / runs;
+    for (int64_t i = 0; i < b.planes; ++i) {
+      const T* const from = dy + (sample_of(b, i) * s.c.groups * s.out + k) * volume(s.y) +
+                            (depth_of(b, i) * s.y[1] + b.row) * s.y[2] + b.col;
+      for (int64_t j = 0; j < runs; ++j, to += run * step)
+        pack_transposed(from + j * s.y[2], volume(s.y), n, run, to, step);
+    }
+  }
+  // One block of the sums of the pairs of so many channels; kind: of tiles.
+  void tiles(const Block& b, const ConvWindow& win, const T* from, int64_t lane, const T* turned_dy, int64_t kind,
+             T* sum, int64_t sum_step) const {
     WeightTile<T> t;
     t.lines = lines;
-    t.n_lines = count * high;
-    t.cols = wide;
-    t.sum_step = blocks * kConvBlock;
-    for (int64_t i = 0; i < count; ++i) {
-      const int64_t part = (p + i) / s.y[0] * s.c.groups + group, depth = (p + i) % s.y[0];
-      copy_window(s, win, z, r, columns, x + (part * s.in + c0) * volume(s.x), depth, row, high, col,
-                  window + i * win.size());
-      for (int64_t j = 0; j < high; ++j) lines[i * high + j] = i * win.size() + j * win.pitch * win.row_step;
-      const T* const from = dy + (part * s.out + k0) * volume(s.y) + (depth * s.y[1] + row) * s.y[2] + col;
-      const int64_t runs = wide == s.y[2] ? 1 : high, run = high * wide / runs;
-      for (int64_t k = 0, vecs; k < n; k += vecs * L) {
-        vecs = vecs_at(k, n);
-        T* const to = turned + pixels * k + i * high * wide * vecs * L;
-        for (int64_t v = 0; v < vecs; ++v)
-          for (int64_t j = 0; j < runs; ++j)
-            pack_transposed(from + (k + v * L) * volume(s.y) + j * s.y[2], volume(s.y), min_of(L, n - k - v * L), run,
-                            to + j * run * vecs * L + v * L, vecs * L);
-      }
-    }
+    t.n_lines = b.planes * b.rows;
+    t.cols = b.cols;
+    t.dy = turned_dy;
+    t.sum_step = sum_step;
     const int64_t pairs = win.channels * taps;
-    for (int64_t k = 0, vecs; k < n; k += vecs * L) {
-      vecs = vecs_at(k, n);
-      t.dy = turned + pixels * k;
-      int64_t channel = 0, tap = 0;
-      for (int64_t j = 0, take; j < pairs; j += take) {
-        take = pairs - j > kFewPairs ? kPairs : kFewPairs;
-        for (int64_t e = 0; e < take; ++e) {
-          t.x[e] = window + channel * win.channel_step + at[tap];
-          if (j + e + 1 < pairs && ++tap == taps) tap = 0, ++channel;  // pairs beyond the last repeat it
-        }
-        t.sum = sums + j * t.sum_step + k;
-        kWeightTiles<T>[take == kPairs][vecs - 1](t);
+    int64_t channel = 0, tap = 0;
+    for (int64_t j = 0, take; j < pairs; j += take) {
+      take = pairs - j > kFewPairs ? kPairs : kFewPairs;
+      for (int64_t e = 0; e < take; ++e) {
+        t.x[e] = from + (channel * win.channel_step + at[tap]) * lane;
+        if (j + e + 1 < pairs && ++tap == taps) tap = 0, ++channel;  // pairs beyond the last repeat it
       }
+      t.sum = sum + j * sum_step;
+      kWeightTiles<T>[take == kPairs][kind](t);
     }
   }
 
   // Channels in [c0, c1) times channels out [k0, k1) of a group, which are as many as sums have room for.
   void sum(int64_t group, int64_t c0, int64_t c1, int64_t k0, int64_t k1) const {
     const ConvWindow win = window_of(c1 - c0);
-    const int64_t step = blocks * kConvBlock, pairs = (c1 - c0) * taps;
+    const int64_t step = blocks * kConvBlock, pairs = (c1 - c0) * taps, n = k1 - k0;
     offsets_of(win, z, r, c, columns, at);
     std::memset(sums, 0, static_cast<size_t>((pairs + kPairs) * step) * sizeof(T));
-    const int64_t all = s.c.samples * s.y[0];
-    for (int64_t p = 0; p < all; p += planes)
-      for (int64_t row = 0; row < s.y[1]; row += rows)
-        for (int64_t col = 0; col < s.y[2]; col += cols)
-          block(win, group, c0, k0, k1 - k0, p, min_of(planes, all - p), row, col);
-    T* const to = dw + ((group * s.out + k0) * s.in + c0) * taps;
-    turn_block(sums, step, pairs, k1 - k0, to, s.in * taps);
+    for_blocks([&](const Block& b) {
+      load_x(b, win, win, group * s.in + c0);
+      for (int64_t k = 0, vecs; k < n; k += vecs * L) {
+        vecs = n - k > L ? 2 : 1;
+        T* const to = turned + b.pixels() * k;
+        for (int64_t v = 0; v < vecs; ++v)
+          turn_dy(b, group * s.out + k0 + k + v * L, min_of(L, n - k - v * L), to + v * L, vecs * L);
+        tiles(b, win, window, 1, to, vecs - 1, sums + k, step);
+      }
+    });
+    turn_block(sums, step, pairs, n, dw + ((group * s.out + k0) * s.in + c0) * taps, s.in * taps);
+  }
+
+  // Groups [g, g + n), n <= lanes, of one channel each.
+  void sum_depthwise(int64_t g, int64_t n) const {
+    const ConvWindow win = window_of(n), one = window_of(1);
+    offsets_of(one, z, r, c, columns, at);
+    std::memset(sums, 0, static_cast<size_t>((taps + kPairs) * L) * sizeof(T));
+    for_blocks([&](const Block& b) {
+      load_x(b, win, one, g);
+      for (int64_t i = 0; i < b.planes * win.slices * win.in_rows; ++i)
+        pack_transposed(window + i * win.row_step, win.channel_step, n, win.channel_step, lanes + i * one.row_step * L,
+                        L);
+      turn_dy(b, g, n, turned, L);
+      tiles(b, one, lanes, L, turned, 2, sums, L);
+    });
+    turn_block(sums, L, taps, n, dw + g * taps, taps);
   }
 
   // Units of one group: blocks [b0, b1) of channels out times channels in [c0, c1).
@@ -188,6 +229,10 @@ struct WeightCall {
   }
 
   void part(int64_t lo, int64_t hi) const {
+    if (depthwise) {
+      for (int64_t g = lo; g < hi; g += L) sum_depthwise(g, min_of(L, hi - g));
+      return;
+    }
     const int64_t of_group = ceil_div(s.out, kConvBlock) * s.in;
     for (int64_t group = lo / of_group; group * of_group < hi; ++group) {
       const int64_t from = most_of(lo - group * of_group, 0), to = min_of(hi - group * of_group, of_group);

@@ -178,11 +178,36 @@ struct ConvCall {
     });
   }
 
+  // The taps of a row of outputs whose rows lie inside x: [from, to) of the rows of taps. Those outside add nothing; of
+  // a kernel with depth all are taken.
+  struct Rows {
+    int64_t from, to;
+  };
+  Rows rows_of(const ConvAxis& r, int64_t row) const {
+    const auto outside = [&](int64_t tap) {
+      const int64_t at_row = row * r.in_step + r.at + tap * r.at_step;
+      return at_row < 0 || at_row >= s.x[1];
+    };
+    Rows in = {0, r.taps};
+    if (s.c.kernel[0] != 1) return in;
+    while (in.from < in.to && outside(in.from)) ++in.from;
+    while (in.from < in.to && outside(in.to - 1)) --in.to;
+    return in;
+  }
+
   ConvTile<T> tile_of(const ConvWindow& win) const {
     ConvTile<T> t = {};
     t.in = s.in;
     t.in_step = win.channel_step;
     return t;
+  }
+
+  // The taps of one phase of the columns, whose list and weights for the tile's channels are given.
+  void set_taps(ConvTile<T>& t, const Rows& in, const ConvAxis& z, const ConvAxis& c, const int64_t* of_phase,
+                const T* weight, int64_t wide) const {
+    t.taps = z.taps * (in.to - in.from) * c.taps;
+    t.at = of_phase + in.from * c.taps;
+    t.w = weight + in.from * c.taps * s.in * wide;
   }
 
   void band_by_channels(const ConvWindow& win, const ConvAxis& z, const ConvAxis& r, const T* packed, T* out,
@@ -205,12 +230,13 @@ struct ConvCall {
         t.bias = bias ? padded_bias + k - first : nullptr;
         t.out_step = wide * columns.step;
         for (int64_t i = 0; i < here; ++i) {
-          t.at = at;
+          const Rows in = rows_of(r, row + g + i);
+          const int64_t* of_phase = at;
           const T* weight = packed;
           for (int64_t p = 0; p < s.phases(2); ++p) {
             const ConvAxis c = s.axis(2, p);
-            t.taps = z.taps * r.taps * c.taps;
-            t.w = weight + t.taps * s.in * (k - first);
+            const int64_t all = z.taps * r.taps * c.taps;
+            set_taps(t, in, z, c, of_phase, weight + all * s.in * (k - first), wide);
             const int64_t count = min_of(win.cols, c.count - col);
             const T* const from = window + (g + i) * win.pitch * win.row_step;
             for (int64_t q = 0; q < count; q += pixels) {
@@ -218,8 +244,8 @@ struct ConvCall {
               t.out = block + (i * cols + c.first + q * c.step) * wide;
               kByChannels<T>[form.size][wide / L - 1](t);
             }
-            weight += t.taps * s.in * padded();
-            t.at += t.taps + 1;
+            weight += all * s.in * padded();
+            of_phase += all + 1;
           }
         }
         T* const to = out + (k - first) * volume(s.y) + (r.first + (row + g) * r.step) * s.y[2] + col * columns.step;
@@ -240,21 +266,22 @@ struct ConvCall {
     t.out_step = step == 1 ? volume(s.y) : step * apart;
     for (int64_t i = 0; i < rows; ++i) {
       const T* const from = window + i * win.pitch * win.row_step;
+      const Rows in = rows_of(r, row + i);
       int64_t wide;
       for (int64_t k = first; k < end; k += wide) {
         wide = width(k);
         t.rows = min_of(wide, end - k);
         t.bias = bias ? padded_bias + k - first : nullptr;
-        t.at = at;
+        const int64_t* of_phase = at;
         T* const to = out + (k - first) * volume(s.y) + (r.first + (row + i) * r.step) * s.y[2] + col * step;
         const T* weight = packed;
         for (int64_t p = 0; p < s.phases(2); ++p) {
           const ConvAxis c = s.axis(2, p);
-          t.taps = z.taps * r.taps * c.taps;
-          t.w = weight + t.taps * s.in * (k - first);
+          const int64_t all = z.taps * r.taps * c.taps;
+          set_taps(t, in, z, c, of_phase, weight + all * s.in * (k - first), wide);
           row_by_pixels(t, wide, from, min_of(win.cols, c.count - col), step == 1 ? to : block + p * apart);
-          weight += t.taps * s.in * padded();
-          t.at += t.taps + 1;
+          weight += all * s.in * padded();
+          of_phase += all + 1;
         }
         for (int64_t e = 0; e < t.rows && step > 1; ++e)
           merge_row(block + e * t.out_step, apart, step, min_of(win.cols * step, s.y[2] - col * step),
@@ -297,12 +324,23 @@ struct ConvCall {
   }
 };
 
-size_t scratch_of(const Conv& c, bool gradient) {
+// Of one tap that lies over its output, all pixels are one row.
+Conv flat(const Conv& c) {
+  Conv made = c;
+  for (int a = 0; a < 3; ++a)
+    if (c.kernel[a] != 1 || c.stride[a] != 1 || c.padding[a] != 0 || c.x[a] != c.y[a]) return made;
+  for (int a = 0; a < 3; ++a) made.x[a] = made.y[a] = a < 2 ? 1 : volume(c.x);
+  return made;
+}
+
+size_t scratch_of(const Conv& given, bool gradient) {
+  const Conv c = flat(given);
   return with_float(c.dtype, [&](auto zero) { return ConvCall<decltype(zero)>(c, gradient).scratch(); });
 }
 
-void run(const Conv& c, bool gradient, const void* x, const void* w, const void* bias, void* y, int64_t lo, int64_t hi,
-         void* scratch) {
+void run(const Conv& given, bool gradient, const void* x, const void* w, const void* bias, void* y, int64_t lo,
+         int64_t hi, void* scratch) {
+  const Conv c = flat(given);
   if (lo >= hi || volume(gradient ? c.x : c.y) == 0) return;
   with_float(c.dtype, [&](auto zero) {
     ConvCall<decltype(zero)> call(c, gradient);

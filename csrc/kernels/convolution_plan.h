@@ -85,7 +85,7 @@ struct ConvColumns {
 };
 
 constexpr int64_t kWindowBytes = int64_t{384} << 10;  // stays in L2 beside weights
-constexpr int64_t kWindowColumns = 512;
+constexpr int64_t kWindowColumns = 256;
 
 struct ConvWindow {
   int64_t channels, rows, cols;  // outputs of a band

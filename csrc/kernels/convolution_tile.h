@@ -126,10 +126,9 @@ using ConvTileFn = void (*)(const ConvTile<T>&);
 
 constexpr bool kConvWide = kConvSums > 12;
 // Pixels of tiles two vectors of channels wide, and of one.
-constexpr int kConvPixels[] = {kConvWide ? 14 : 6, kConvWide ? 12 : 5, kConvWide ? 10 : 4,
-                               kConvWide ? 8 : 3,  kConvWide ? 7 : 2,  kConvWide ? 4 : 1};
-constexpr int kConvSizes = 6;
-constexpr int kConvRows[] = {1, 4, 8};
+constexpr int kConvSizes = kConvWide ? 7 : 6;
+constexpr int kConvPixels[] = {kConvWide ? 14 : 6, kConvWide ? 12 : 5, kConvWide ? 10 : 4, kConvWide ? 8 : 3,
+                               kConvWide ? 7 : 2,  kConvWide ? 4 : 1,  kConvWide ? 13 : 1};
 constexpr int kConvVecs = 3;  // at most
 
 template <class T>
@@ -139,7 +138,11 @@ constexpr ConvTileFn<T> kByChannels[kConvSizes][2] = {
     {tile_by_channels<T, kConvPixels[2], 1>, tile_by_channels<T, kConvPixels[2], 2>},
     {tile_by_channels<T, kConvPixels[3], 1>, tile_by_channels<T, kConvPixels[3], 2>},
     {tile_by_channels<T, kConvPixels[4], 1>, tile_by_channels<T, kConvPixels[4], 2>},
-    {tile_by_channels<T, kConvPixels[5], 1>, tile_by_channels<T, kConvPixels[5], 2>}};
+    {tile_by_channels<T, kConvPixels[5], 1>, tile_by_channels<T, kConvPixels[5], 2>},
+#if defined(__AVX512F__) || defined(__aarch64__)
+    {tile_by_channels<T, kConvPixels[6], 1>, tile_by_channels<T, kConvPixels[6], 2>},
+#endif
+};
 template <class T>
 constexpr ConvTileFn<T> kByPixels[3][kConvVecs] = {
     {tile_by_pixels<T, 1, 1>, tile_by_pixels<T, 1, 2>, tile_by_pixels<T, 1, 3>},

@@ -37,6 +37,11 @@ T at(const T* plane, const int64_t (&size)[3], const Position& p) {
   return plane[index(size, p)];
 }
 
+// Whether a tap counts there: rows outside do not, unless the kernel has depth.
+bool counts(const Conv& c, const int64_t (&size)[3], const Position& p) {
+  return c.kernel[0] != 1 || (p[1] >= 0 && p[1] < size[1]);
+}
+
 // What x has under tap t of pixel i.
 Position under(const Conv& c, const Position& i, const Position& t) {
   Position p;
@@ -61,6 +66,7 @@ void convolution_of(const Conv& c, const T* x, const T* w, const T* bias, T* y, 
     for_each(c.y, [&](const Position& i) {
       T sum = 0;
       for_each(c.kernel, [&](const Position& t) {
+        if (!counts(c, c.x, under(c, i, t))) return;
         for (int64_t q = 0; q < c.in; ++q)
           sum = multiply_add(at(x + (group * c.in + q) * pixels(c.x), c.x, under(c, i, t)),
                              w[(k * c.in + q) * pixels(c.kernel) + index(c.kernel, t)], sum, fused);
@@ -78,7 +84,7 @@ void input_of(const Conv& c, const T* dy, const T* w, const T* bias, T* dx, bool
       T sum = 0;
       for_each(c.kernel, [&](const Position& t) {
         Position i;
-        if (!above(c, j, t, &i)) return;
+        if (!above(c, j, t, &i) || !counts(c, c.y, i)) return;
         for (int64_t k = 0; k < c.out; ++k)
           sum = multiply_add(at(dy + (of_samples * c.out + k) * pixels(c.y), c.y, i),
                              w[((group * c.out + k) * c.in + q) * pixels(c.kernel) + index(c.kernel, t)], sum, fused);

@@ -1,4 +1,4 @@
-// Methods of every Tensor: sizes, reading values, casts, copies.
+// Methods of every Tensor: sizes, how it lies, reading values, casts, copies.
 #include <cstring>
 #include <string>
 
@@ -12,6 +12,7 @@
 #include "bindings/tensor.h"
 #include "graph/op.h"
 #include "ops/ops.h"
+#include "ops/views.h"
 
 namespace bs::bindings {
 namespace {
@@ -39,12 +40,74 @@ const Spec& fixed_spec(PyObject* self) {
   return spec_of(self);
 }
 
-PyObject* contiguous(PyObject* self, PyObject*) {
-  if (spec_of(self).contiguous()) return Py_NewRef(self);
-  return guarded([&] { return wrap(taped(unwrap(self), ops::contiguous)); });
+// How many axes a tensor has whose channels a memory format puts last; 0 of the row-major one.
+int axes_of_format(const char* op, PyObject* memory_format) {
+  layout_argument(op, nullptr, memory_format);
+  static const PyObject* images = imported("backsweep._device", "channels_last");
+  static const PyObject* volumes = imported("backsweep._device", "channels_last_3d");
+  return memory_format == images ? 4 : memory_format == volumes ? 5 : 0;
 }
 
-PyObject* is_contiguous(PyObject* self, PyObject*) { return PyBool_FromLong(fixed_spec(self).contiguous()); }
+// Whether axis 1 lies innermost, without gaps.
+bool lies_channels_last(const Spec& spec, int axes) {
+  if (spec.shape.size() != axes) return false;
+  const Dims strides = spec.full_strides();
+  int64_t expected = 1;
+  for (int i = axes; i > 0; --i) {
+    const int d = i == axes ? 1 : i == 1 ? 0 : i;
+    if (spec.shape[d] != 1 && strides[d] != expected) return false;
+    expected *= spec.shape[d];
+  }
+  return true;
+}
+
+// A copy with axis 1 innermost.
+Tensor channels_last(const char* op, const Tensor& x, int axes) {
+  if (x.shape().size() != axes)
+    throw ShapeError(cat("[", op, "] input is ", str(x.shape()), ": bs.channels_last", axes == 5 ? "_3d" : "",
+                         " is for ", axes, " axes"));
+  Dims last{0}, back{0, axes - 1};
+  for (int d = 2; d < axes; ++d) last.push(d);
+  last.push(1);
+  for (int d = 1; d + 1 < axes; ++d) back.push(d);
+  return ops::permute(apply(*ops::kContiguous, {ops::permute(x, last)}), back);
+}
+
+// The tensor itself where it lies so.
+PyObject* in_format(const char* op, PyObject* self, int axes) {
+  if (axes == 0 ? spec_of(self).contiguous() : lies_channels_last(fixed_spec(self), axes)) return Py_NewRef(self);
+  return wrap(taped(unwrap(self),
+                    [=](const Tensor& x) { return axes == 0 ? ops::contiguous(x) : channels_last(op, x, axes); }));
+}
+
+constexpr char kContiguous[] =
+    "contiguous(memory_format=None)\n--\n\nThe tensor itself where its elements lie in row-major order, else a copy "
+    "that "
+    "does. With bs.channels_last (or channels_last_3d) axis 1 lies innermost; results of ops are row-major all the "
+    "same.";
+PyObject* contiguous(PyObject* self, const Arguments& v) {
+  return in_format("contiguous", self, axes_of_format("contiguous", v[0]));
+}
+
+constexpr char kIsContiguous[] =
+    "is_contiguous(memory_format=None)\n--\n\nWhether the elements lie in row-major order, or that of the format, "
+    "without "
+    "gaps.";
+PyObject* is_contiguous(PyObject* self, const Arguments& v) {
+  const int axes = axes_of_format("is_contiguous", v[0]);
+  const Spec& spec = fixed_spec(self);
+  return PyBool_FromLong(axes == 0 ? spec.contiguous() : lies_channels_last(spec, axes));
+}
+
+constexpr char kClone[] =
+    "clone(*, memory_format=None)\n--\n\nA copy with the history, row-major or, with bs.channels_last, with axis 1 "
+    "innermost.";
+PyObject* clone(PyObject* self, const Arguments& v) {
+  const int axes = axes_of_format("clone", v[0]);
+  return wrap(taped(unwrap(self), [axes](const Tensor& x) {
+    return axes == 0 ? apply(*ops::kContiguous, {x}) : channels_last("clone", x, axes);
+  }));
+}
 
 constexpr char kStride[] =
     "stride(dim=None)\n--\n\nElements of memory from one position to the next, along each axis or one.";
@@ -159,10 +222,11 @@ PyObject* as(PyObject* self, PyObject*) {
 
 // A copy is a name of its own for the same value: whoever writes to either gives it another one.
 PyObject* moved(PyObject* self, DType dtype, PyObject* copy, PyObject* memory_format) {
-  layout_argument("to", nullptr, memory_format);
+  const int axes = axes_of_format("to", memory_format);
   const bool fresh = copy && copy != Py_None && flag_argument(copy, "to", "copy");
-  if (!fresh || spec_of(self).dtype != dtype) return cast_to(self, dtype);
-  return wrap(taped(unwrap(self), ops::view_as_is));
+  const py::object made =
+      owned(!fresh || spec_of(self).dtype != dtype ? cast_to(self, dtype) : wrap(taped(unwrap(self), ops::view_as_is)));
+  return axes == 0 ? Py_NewRef(made.ptr()) : in_format("to", made.ptr(), axes);
 }
 
 constexpr char kTo[] =
@@ -282,10 +346,9 @@ PyMethodDef tensor_methods[] = {
     {"numel", numel, METH_NOARGS, "numel()\n--\n\nThe number of elements."},
     {"size", BS_METHOD(kSize, size)},
     {"stride", BS_METHOD(kStride, stride)},
-    {"is_contiguous", is_contiguous, METH_NOARGS,
-     "is_contiguous()\n--\n\nWhether the elements lie in row-major order without gaps."},
-    {"contiguous", contiguous, METH_NOARGS,
-     "contiguous()\n--\n\nThe tensor itself where its elements lie in row-major order, else a copy that does."},
+    {"is_contiguous", BS_METHOD(kIsContiguous, is_contiguous)},
+    {"contiguous", BS_METHOD(kContiguous, contiguous)},
+    {"clone", BS_METHOD(kClone, clone)},
     {"requires_grad_", BS_METHOD(kRequiresGrad, requires_grad_)},
     {"detach", detach, METH_NOARGS, "detach()\n--\n\nThe same value without a history. Shares memory."},
     {"item", item, METH_NOARGS, "item()\n--\n\nThe only element, as a Python number."},

@@ -80,7 +80,6 @@ const Op contiguous_op{
     .name = "contiguous",
     .doc = "A copy whose elements lie in row-major order.",
     .inputs = {{"input"}},
-    .also = {"clone"},
     .visibility = Visibility::method,
     .infer = infer_same,
     .forward = forward_copy,

@@ -28,6 +28,7 @@ from backsweep import (
 from backsweep._absent import absent
 from backsweep._attributes import (
     angle,
+    clone,
     conj,
     conj_physical,
     is_complex,
@@ -95,6 +96,7 @@ from backsweep._core import (
 )
 from backsweep._device import (
     channels_last,
+    channels_last_3d,
     contiguous_format,
     device,
     get_default_device,
@@ -271,9 +273,11 @@ __all__ = [
     "cartesian_prod",
     "chain_matmul",
     "channels_last",
+    "channels_last_3d",
     "cholesky",
     "cholesky_inverse",
     "cholesky_solve",
+    "clone",
     "column_stack",
     "combinations",
     "compile",

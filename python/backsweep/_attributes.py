@@ -9,11 +9,13 @@ from math import pi
 from typing import Any, NoReturn
 
 from backsweep import _core, _device
+from backsweep._arguments import tensor
 from backsweep._core import Tensor
 from backsweep._methods import attribute, method
 
 __all__ = [
     "angle",
+    "clone",
     "conj",
     "conj_physical",
     "is_complex",
@@ -149,6 +151,11 @@ def is_same_size(input: Tensor, other: Tensor) -> bool:
 def is_tensor(obj: Any) -> bool:
     """Say whether obj is a Tensor."""
     return isinstance(obj, Tensor)
+
+
+def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
+    """Give a copy with the history, as `Tensor.clone`."""
+    return tensor("clone", "input", input).clone(memory_format=memory_format)
 
 
 @method

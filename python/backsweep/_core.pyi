@@ -738,8 +738,8 @@ class Tensor:
         In place: the result becomes the value of the tensor, which is returned.
         """
 
-    def clone(self) -> Tensor:
-        """A copy whose elements lie in row-major order."""
+    def clone(self, *, memory_format: _device.Word | None = None) -> Tensor:
+        """A copy with the history, row-major or, with bs.channels_last, with axis 1 innermost."""
 
     def conj(self) -> Tensor:
         """Give the tensor itself: no number is complex."""
@@ -747,8 +747,8 @@ class Tensor:
     def conj_physical(self) -> Tensor:
         """Give the tensor itself: no number is complex."""
 
-    def contiguous(self) -> Tensor:
-        """The tensor itself where its elements lie in row-major order, else a copy that does."""
+    def contiguous(self, memory_format: _device.Word | None = None) -> Tensor:
+        """The tensor itself where its elements lie in row-major order, else a copy that does. With bs.channels_last (or channels_last_3d) axis 1 lies innermost; results of ops are row-major all the same."""
 
     def copy_(self: Self, src: TensorLike, non_blocking: _bool = False) -> Self:
         """src, broadcast to the shape and cast to the dtype, becomes the value."""
@@ -1489,8 +1489,8 @@ class Tensor:
     def is_conj(self) -> _bool:
         """Give False: no number is complex."""
 
-    def is_contiguous(self) -> _bool:
-        """Whether the elements lie in row-major order without gaps."""
+    def is_contiguous(self, memory_format: _device.Word | None = None) -> _bool:
+        """Whether the elements lie in row-major order, or that of the format, without gaps."""
 
     @property
     def is_cpu(self) -> _bool: ...
@@ -5227,9 +5227,6 @@ def clamp_min(input: TensorLike, min: TensorLike) -> Tensor:
 def clip(input: TensorLike, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
     """input, but min where it is below and max where it is above; numbers or tensors. At a bound the derivative is 1"""
 
-def clone(input: TensorLike) -> Tensor:
-    """A copy whose elements lie in row-major order."""
-
 def compiled(
     fn: Callable[P, R],
     *,
@@ -6659,7 +6656,6 @@ __all__ = [
     "clamp_max",
     "clamp_min",
     "clip",
-    "clone",
     "compiled",
     "concat",
     "concatenate",

@@ -9,6 +9,7 @@ __all__ = [
     "DeviceLike",
     "Word",
     "channels_last",
+    "channels_last_3d",
     "check_device",
     "check_layout",
     "contiguous_format",
@@ -139,7 +140,7 @@ def get_default_device() -> device:
 
 
 class Word:
-    """A name that some arguments take and that says nothing here: a layout or a memory format."""
+    """A name that some arguments take: a layout, or a memory format."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -155,11 +156,13 @@ strided = Word("strided")
 contiguous_format = Word("contiguous_format")
 preserve_format = Word("preserve_format")
 channels_last = Word("channels_last")
+channels_last_3d = Word("channels_last_3d")
+_FORMATS = (None, contiguous_format, preserve_format, channels_last, channels_last_3d)
 
 
 def check_layout(op: str, layout: Any, memory_format: Any = None) -> None:
-    """Raise unless the layout is strided, and the memory format one that changes nothing."""
+    """Raise unless the layout is strided, and the memory format is one."""
     if layout is not None and layout is not strided:
         raise TypeError(f"[{op}] layout is {layout!r}: tensors are bs.strided")
-    if memory_format not in (None, contiguous_format, preserve_format, channels_last):
+    if memory_format not in _FORMATS:
         raise TypeError(f"[{op}] memory_format is {memory_format!r}, which is none")

@@ -271,6 +271,7 @@ def test_layers(axes: int) -> None:
     x = draw(2, 4, *[6] * axes)
     layer = LAYERS[axes](4, 6, 3, stride=2, padding=1, groups=2, dtype=bs.float64)
     assert list(layer.state_dict()) == ["weight", "bias"]
+    assert isinstance(layer, nn.modules.conv._ConvNd)
     assert layer.weight.shape == (6, 2, *[3] * axes) and layer.kernel_size == (3,) * axes
     bound = (2 * 3**axes) ** -0.5
     for p in layer.parameters():

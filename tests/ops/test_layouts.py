@@ -79,3 +79,44 @@ def test_features_of_an_image_are_a_view() -> None:
     assert not x.is_contiguous()
     y = bs.relu(x + 1.0)
     assert y.is_contiguous() and y.view(2, -1).shape == (2, 90)
+
+
+@pytest.mark.parametrize("axes", [4, 5])
+def test_memory_formats(axes: int) -> None:
+    """Channels innermost is how one tensor lies: its values are the same, and results are row-major."""
+    word = bs.channels_last if axes == 4 else bs.channels_last_3d
+    x = bs.arange(2 * 3 * 4 * 5 ** (axes - 3)).reshape(2, 3, 4, *[5] * (axes - 3)).float().requires_grad_()
+    back = (0, *range(2, axes), 1)
+    for fn in (
+        lambda x: x.contiguous(memory_format=word),
+        lambda x: x.to(memory_format=word),
+        lambda x: x.to(bs.float64, memory_format=word),
+        lambda x: x.clone(memory_format=word),
+        lambda x: bs.clone(x, memory_format=word),
+    ):
+        y = fn(x)
+        assert bs.equal(y.to(x.dtype), x) and y.is_contiguous(memory_format=word) and not y.is_contiguous()
+        assert y.permute(back).is_contiguous() and y.stride(1) == 1
+        assert (
+            y.to(memory_format=word) is y and y.contiguous(word) is y and y.clone(memory_format=word) is not y
+        )
+        assert y.contiguous().is_contiguous() and (y * 1.0).is_contiguous() and y.clone().is_contiguous()
+        (gradient,) = bs.autograd.grad((y * y).sum(), (x,))
+        assert bs.equal(gradient, 2 * x)
+        assert bs.equal(bs.compile(lambda x, fn=fn: fn(x) + 1.0)(x), y + 1.0)
+    assert not x.is_contiguous(memory_format=word) and x.is_contiguous(memory_format=bs.contiguous_format)
+    one = bs.zeros(2, 1, *[5] * (axes - 2))  # in either order
+    assert one.is_contiguous(memory_format=word) and one.is_contiguous()
+    assert one.to(memory_format=word) is one
+    assert not bs.zeros(2, 3).is_contiguous(memory_format=word)
+    for name in ("contiguous", "to", "clone"):
+        with pytest.raises(
+            bs.ShapeError, match=rf"^\[{name}\] input is \(2, 3\): bs.channels_last.* {axes} axes"
+        ):
+            getattr(bs.zeros(2, 3), name)(memory_format=word)
+        with pytest.raises(TypeError, match=rf"^\[{name}\] memory_format is 'nhwc'"):
+            getattr(x, name)(memory_format="nhwc")
+    assert bs.zeros_like(x, memory_format=word).is_contiguous()
+    net = bs.nn.Conv2d(3, 4, 3)
+    assert net.to(memory_format=word) is net and net.weight.is_contiguous()
+    assert net.to(bs.float64, memory_format=word).weight.dtype == bs.float64

@@ -77,6 +77,7 @@ DIFFERENT: dict[str, Names] = {
     "rsub": (["input", "other"], ["alpha"]),
     "selu": (["input"], []),
     "threshold": (["input", "threshold", "value"], []),
+    "functional.conv_tbc": (["input", "weight", "bias", "pad"], []),
     "functional.logsigmoid": (["input"], []),
     "functional.triplet_margin_with_distance_loss": (
         ["anchor", "positive", "negative"],

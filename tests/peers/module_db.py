@@ -72,6 +72,12 @@ def check(entry: Any, sample: Any, training: bool) -> bool:
         mine = here(*convert(made.args), **convert(made.kwargs)).double().train(training)
     if text(mine) != text(theirs):
         raise ValueError(f"repr is {mine!r}, PyTorch {theirs!r}")
+    if hasattr(theirs, "has_uninitialized_params"):  # the first call makes the parameters
+        with quiet():
+            theirs(*sample.forward_input.args)
+            mine(*convert(sample.forward_input.args))
+        if text(mine) != text(theirs):
+            raise ValueError(f"repr is {mine!r} after a call, PyTorch {theirs!r}")
     state = theirs.state_dict()
     if list(mine.state_dict()) != list(state):
         raise ValueError(f"state is {list(mine.state_dict())}, PyTorch {list(state)}")

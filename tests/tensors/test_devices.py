@@ -123,7 +123,7 @@ def test_to_in_all_forms() -> None:
     assert x.to(other=bs.zeros(1, dtype=bs.float16)).dtype == bs.float16
     assert x.to(bs.float32, non_blocking=True) is x
     assert x.to(float).dtype == bs.float64
-    assert x.to(memory_format=bs.channels_last) is x
+    assert x.to(memory_format=bs.preserve_format) is x
     twin = x.to(bs.float32, copy=True)
     assert twin is not x
     assert x.to("cpu", copy=True) is not x

@@ -9,7 +9,7 @@ from backsweep import _core
 from backsweep._arguments import flag
 from backsweep._compile import compile_in_place, compiled_copy
 from backsweep._core import Buffer, DTypeError, GraphError, Parameter, ShapeError, Tensor
-from backsweep._device import check_device, no_cuda, no_sharing
+from backsweep._device import check_device, check_layout, no_cuda, no_sharing
 from backsweep._recompute import recompute_calls_of
 from backsweep._structure import ABSENT, Structure
 from backsweep._watch import watch_modules
@@ -181,8 +181,12 @@ class Module(Walks, Stateful):
         """Give all floating parameters and buffers another dtype: to(dtype), to(device, dtype), to(tensor).
 
         They stay the same objects, so an optimizer made before goes on training them; gradients are cleared.
-        The only device is the CPU.
+        The only device is the CPU. A memory_format is taken and changes nothing: parameters are row-major.
         """
+        if "memory_format" in kwargs:
+            check_layout("to", None, kwargs.pop("memory_format"))
+            if not args and not kwargs:
+                return self
         kinds = {_core.zeros(0, dtype=t).to(*args, **kwargs).dtype for t in (_core.float32, _core.float64)}
         if len(kinds) == 2:  # no dtype is asked for
             return self

@@ -1,5 +1,5 @@
-"""PyTorch's path to what every module shares; the layers themselves are in `backsweep.nn`."""
+"""PyTorch's path to what modules share; the layers themselves are in `backsweep.nn`."""
 
-from backsweep.nn.modules import module
+from backsweep.nn.modules import conv, module
 
-__all__ = ["module"]
+__all__ = ["conv", "module"]

@@ -31,7 +31,7 @@ class Pass {
   void run(int64_t lo, int64_t hi);
 
  private:
-  static constexpr int kMost = 6;  // operands
+  static constexpr int kMost = 8;  // operands
   uint8_t push(const Spec* spec, void* data);
 
   const Call& call_;

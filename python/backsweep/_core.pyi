@@ -3444,6 +3444,22 @@ class ops:
         alpha: float = 1.0,
     ) -> Tensor: ...
     @staticmethod
+    def batch_norm(
+        input: TensorLike,
+        weight: TensorLike | None = None,
+        bias: TensorLike | None = None,
+        eps: float = 1e-05,
+    ) -> tuple[Tensor, Tensor, Tensor]: ...
+    @staticmethod
+    def batch_norm_backward(
+        g: TensorLike,
+        input: TensorLike,
+        mean: TensorLike,
+        slope: TensorLike,
+        level: TensorLike,
+        scale: TensorLike,
+    ) -> Tensor: ...
+    @staticmethod
     def below(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def bernoulli(input: TensorLike, p: float | None = None, *, generator: Any = None) -> Tensor: ...
@@ -3494,6 +3510,12 @@ class ops:
     def ceil(input: TensorLike) -> Tensor: ...
     @staticmethod
     def celu(input: TensorLike, alpha: float = 1.0) -> Tensor: ...
+    @staticmethod
+    def channel_moments(input: TensorLike) -> tuple[Tensor, Tensor]: ...
+    @staticmethod
+    def channel_products(
+        g: TensorLike, input: TensorLike, mean: TensorLike | None = None
+    ) -> tuple[Tensor, Tensor]: ...
     @staticmethod
     def chunk(input: TensorLike, chunks: int, dim: int = 0, *, axis: int = ...) -> tuple[Tensor, ...]: ...
     @staticmethod
@@ -4405,6 +4427,14 @@ class ops:
     def rsqrt(input: TensorLike) -> Tensor: ...
     @staticmethod
     def rsub(input: TensorLike, other: TensorLike, *, alpha: float = 1.0) -> Tensor: ...
+    @staticmethod
+    def scale_channels(
+        input: TensorLike,
+        mean: TensorLike | None = None,
+        rstd: TensorLike | None = None,
+        weight: TensorLike | None = None,
+        bias: TensorLike | None = None,
+    ) -> Tensor: ...
     @staticmethod
     def scan(
         a: TensorLike,

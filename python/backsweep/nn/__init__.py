@@ -19,6 +19,15 @@ from backsweep.nn.activation import (
     Tanh,
 )
 from backsweep.nn.adaptive import AdaptiveLogSoftmaxWithLoss
+from backsweep.nn.batchnorm import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    LazyBatchNorm1d,
+    LazyBatchNorm2d,
+    LazyBatchNorm3d,
+    SyncBatchNorm,
+)
 from backsweep.nn.container import ModuleDict, ModuleList, Residual, Sequential
 from backsweep.nn.convolution import (
     Conv1d,
@@ -36,6 +45,14 @@ from backsweep.nn.convolution import (
 )
 from backsweep.nn.distance import CosineSimilarity, PairwiseDistance
 from backsweep.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
+from backsweep.nn.instancenorm import (
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+    LazyInstanceNorm1d,
+    LazyInstanceNorm2d,
+    LazyInstanceNorm3d,
+)
 from backsweep.nn.linear import Bilinear, Identity, LazyLinear, Linear
 from backsweep.nn.loss import (
     BCELoss,
@@ -65,9 +82,9 @@ from backsweep.nn.margin import (
     TripletMarginWithDistanceLoss,
 )
 from backsweep.nn.module import Module
-from backsweep.nn.normalization import GroupNorm, LayerNorm, RMSNorm
+from backsweep.nn.normalization import CrossMapLRN2d, GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm
 from backsweep.nn.parallel import DataParallel
-from backsweep.nn.parameter import Buffer, Parameter, UninitializedParameter
+from backsweep.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 from backsweep.nn.parameter_list import ParameterDict, ParameterList
 from backsweep.nn.piecewise import (
     Hardshrink,
@@ -97,6 +114,9 @@ __all__ = [
     "AlphaDropout",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
     "Bilinear",
     "Buffer",
     "CTCLoss",
@@ -109,6 +129,7 @@ __all__ = [
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
+    "CrossMapLRN2d",
     "DataParallel",
     "Dropout",
     "Dropout1d",
@@ -127,18 +148,28 @@ __all__ = [
     "HingeEmbeddingLoss",
     "HuberLoss",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
     "KLDivLoss",
     "L1Loss",
     "LayerNorm",
+    "LazyBatchNorm1d",
+    "LazyBatchNorm2d",
+    "LazyBatchNorm3d",
     "LazyConv1d",
     "LazyConv2d",
     "LazyConv3d",
     "LazyConvTranspose1d",
     "LazyConvTranspose2d",
     "LazyConvTranspose3d",
+    "LazyInstanceNorm1d",
+    "LazyInstanceNorm2d",
+    "LazyInstanceNorm3d",
     "LazyLinear",
     "LeakyReLU",
     "Linear",
+    "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",
     "LogisticLoss",
@@ -175,12 +206,14 @@ __all__ = [
     "Softplus",
     "Softshrink",
     "Softsign",
+    "SyncBatchNorm",
     "Tanh",
     "Tanhshrink",
     "Threshold",
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
     "Unflatten",
+    "UninitializedBuffer",
     "UninitializedParameter",
     "functional",
     "init",

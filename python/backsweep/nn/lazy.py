@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from backsweep._core import GraphError, Tensor
 from backsweep.nn.module import Module
-from backsweep.nn.parameter import UninitializedParameter, is_lazy
+from backsweep.nn.parameter import is_lazy
 
 __all__ = ["LazyModuleMixin"]
 
@@ -24,12 +24,12 @@ class LazyModuleMixin(Module):
         raise NotImplementedError(f"[{type(self).__name__}] has no initialize_parameters method")
 
     def has_uninitialized_params(self) -> bool:
-        """Whether a parameter has no shape yet."""
-        return any(map(is_lazy, self._parameters.values()))
+        """Whether a parameter or buffer has no shape yet."""
+        return any(map(is_lazy, (*self._parameters.values(), *self._buffers.values())))
 
     def materialize(self, name: str, shape: tuple[int, ...]) -> None:
-        """Put a parameter of zeros in the place of what stands for it, if that still does."""
-        standing: Any = self._parameters[name]
+        """Put a parameter or buffer of zeros in the place of what stands for it, if that still does."""
+        standing: Any = getattr(self, name)
         if is_lazy(standing):
             setattr(self, name, standing.made(shape))
 
@@ -51,8 +51,8 @@ class LazyModuleMixin(Module):
         return super().__call__(*args, **kwargs)
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *others: Any) -> None:
-        for name, standing in self._parameters.items():
+        for name, standing in (*self._parameters.items(), *self._buffers.items()):
             value = state_dict.get(prefix + name)
-            if is_lazy(standing) and value is not None and not isinstance(value, UninitializedParameter):
+            if is_lazy(standing) and value is not None and not is_lazy(value):
                 self.materialize(name, tuple(value.shape))
         super()._load_from_state_dict(state_dict, prefix, *others)

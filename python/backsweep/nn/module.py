@@ -16,7 +16,7 @@ from backsweep._watch import watch_modules
 from backsweep.nn._hooks import EVERYWHERE, call_with_hooks
 from backsweep.nn._state import Stateful
 from backsweep.nn._walks import Walks
-from backsweep.nn.parameter import UninitializedParameter, is_lazy
+from backsweep.nn.parameter import UninitializedBuffer, UninitializedParameter, is_lazy
 
 __all__ = ["Buffer", "Module", "Parameter"]
 
@@ -84,11 +84,11 @@ class Module(Walks, Stateful):
     def __setattr__(self, name: str, value: Any) -> None:
         if "_modules" not in self.__dict__:
             raise AttributeError(f"[{type(self).__name__}] call super().__init__() before setting `{name}`")
-        if isinstance(value, (Parameter, UninitializedParameter)):
+        if isinstance(value, Parameter) or type(value) is UninitializedParameter:
             self._register("_parameters", name, value)
         elif isinstance(value, Module):
             self._register("_modules", name, value)
-        elif isinstance(value, Buffer):
+        elif isinstance(value, (Buffer, UninitializedBuffer)):
             self._register("_buffers", name, value)
         elif (table := self._table_of(name)) is not None:
             old = self.__dict__[table][name]
@@ -201,7 +201,7 @@ class Module(Walks, Stateful):
             child._apply(fn)
         held: tuple[Any, ...] = (*self._parameters.values(), *self._buffers.values())
         for slot in held:
-            if isinstance(slot, UninitializedParameter):
+            if is_lazy(slot):
                 slot.dtype = fn(_core.zeros(0, dtype=slot.dtype)).dtype
             elif slot is not None:
                 value = fn(slot.detach())

@@ -1,4 +1,4 @@
-"""Normalisation of the last axes, and of groups of channels."""
+"""Normalisation of the last axes, of groups of channels, and by neighbouring channels."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from backsweep import _core
 from backsweep._arguments import flag, kept, sizes, whole
-from backsweep._core import DType, Parameter, Tensor
+from backsweep._core import DType, Parameter, ShapeError, Tensor
 from backsweep._device import DeviceLike
 from backsweep._formula import formula
 from backsweep.nn import functional as F
 from backsweep.nn import init
 from backsweep.nn.module import Module
 
-__all__ = ["GroupNorm", "LayerNorm", "RMSNorm"]
+__all__ = ["CrossMapLRN2d", "GroupNorm", "LayerNorm", "LocalResponseNorm", "RMSNorm"]
 
 
 @formula(F.layer_norm)
@@ -212,3 +212,59 @@ class GroupNorm(Module):
             f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
             f"bias={self.bias is not None}"
         )
+
+
+@formula(F.local_response_norm)
+class LocalResponseNorm(Module):
+    """Divides each channel (axis 1) by what its neighbours have: `functional.local_response_norm`.
+
+    Parameters
+    ----------
+    size : int
+        How many neighbouring channels count.
+    alpha : float, default 1e-4
+    beta : float, default 0.75
+    k : float, default 1
+
+    Raises
+    ------
+    ShapeError
+        If an input has less than three axes.
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        super().__init__()
+        name = type(self).__name__
+        self.size, self.alpha = whole(name, "size", size), kept(name, "alpha", alpha)
+        self.beta, self.k = kept(name, "beta", beta), kept(name, "k", k)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Give the input normalised."""
+        return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        """Give the arguments."""
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
+
+@formula(F.local_response_norm)
+class CrossMapLRN2d(LocalResponseNorm):
+    """Divides each channel of images (N, C, H, W) by what (size - 1) // 2 neighbours on either side have.
+
+    Its parameters are those of `LocalResponseNorm`; where size is odd, so is what it gives.
+
+    Raises
+    ------
+    ShapeError
+        If an input has another number of axes.
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> None:
+        super().__init__(size, alpha, beta, k)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Give the input normalised."""
+        if input.ndim != 4:
+            raise ShapeError(f"[CrossMapLRN2d] input is {input.shape}; it must be (N, C, H, W)")
+        count = (self.size - 1) // 2 * 2 + 1
+        return F.local_response_norm(input, count, self.alpha * count / self.size, self.beta, self.k)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,8 @@ import numpy as np
 import pytest
 
 import backsweep as bs
-from backsweep.__main__ import digits_network, main
+from backsweep.__main__ import main
+from backsweep._command import digits_network, images, network
 from backsweep.datasets import load_digits
 
 
@@ -47,6 +49,68 @@ def test_train(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 0  # the seed repeats it to the bit
     for name, value in bs.load(path).items():
         np.testing.assert_array_equal(np.asarray(value), np.asarray(state[name]))
+
+
+def idx(array: np.ndarray) -> bytes:
+    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+@pytest.fixture
+def mnist(tmp_path: Path) -> Path:
+    """The digits as IDX files, at 16 x 16 pixels."""
+    folder = tmp_path / "mnist"
+    folder.mkdir()
+    for part, name in (("train", "train"), ("test", "t10k")):
+        X, y = load_digits(part)  # type: ignore[arg-type]
+        pixels = np.round(X * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8).repeat(2, 1).repeat(2, 2)
+        (folder / f"{name}-images-idx3-ubyte").write_bytes(idx(pixels[:300]))
+        (folder / f"{name}-labels-idx1-ubyte").write_bytes(idx(y[:300].astype(np.uint8)))
+    return folder
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    Image = pytest.importorskip("PIL.Image")
+    rng = np.random.default_rng(0)
+    for name, colour in (("red", 0), ("blue", 2)):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for i in range(16):
+            pixels = rng.integers(0, 80, (9, 12, 3)).astype(np.uint8)
+            pixels[..., colour] += 150
+            Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{i}.png")
+    return tmp_path / "photos"
+
+
+@pytest.mark.parametrize("model", ["mlp"])
+@pytest.mark.parametrize("data", ["digits", "mnist", "photos"])
+def test_models_on_data(
+    model: str, data: str, tmp_path: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "model"
+    arguments = ["train", "--model", model, "--epochs", "2", "--output", str(path), "--no-progress"]
+    if data != "digits":
+        arguments += ["--data", str(request.getfixturevalue(data)), "--size", "8"]
+    assert main(arguments) == 0
+    out, err = capsys.readouterr()
+    assert err == "" and re.fullmatch(r"test accuracy: \d\.\d{4}", out.splitlines()[-1])
+    assert float(out.split()[-1]) > (0.2 if data == "mnist" else 0.45)
+    read = images(None if data == "digits" else tmp_path / data, 8)
+    network(model, read, 128).load_state_dict(bs.load(path))
+
+
+def test_data_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def told(*more: str) -> str:
+        assert main(["train", "--output", str(tmp_path / "m"), "--no-progress", *more]) == 1
+        return capsys.readouterr().err
+
+    assert "there is no folder" in told("--data", str(tmp_path / "none"))
+    assert "neither IDX files" in told("--data", str(tmp_path))
+    (tmp_path / "one").mkdir()
+    assert "no file that ends with" in told("--data", str(tmp_path))
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(b"")
+    assert "[MNIST] not found: " in told("--data", str(tmp_path))
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(b"")
+    assert "no IDX file" in told("--data", str(tmp_path))
 
 
 @pytest.mark.slow

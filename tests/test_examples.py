@@ -96,3 +96,17 @@ def test_own_unit(example: Callable[[str], Any]) -> None:
     slope = module.derivative(module.NumpySwish.apply, x).sum()
     with pytest.raises(bs.GraphError):  # a call-back has no second derivative
         bs.grad(slope, x)
+
+
+def test_autoencoders(example: Callable[[str], Any], plot: Path | None) -> None:
+    results = example("autoencoders").main(epochs=3, plot=plot)
+    assert results["left"] < 0.5 * results["noise"]
+    assert results["bound"] < 32 and results["test bound"] < 32
+    check(plot)
+
+
+def test_dcgan(example: Callable[[str], Any], plot: Path | None) -> None:
+    results = example("dcgan").main(epochs=4, width=8, plot=plot)
+    assert 0.3 < results["discriminator"] < 2 and 0.3 < results["generator"] < 4
+    assert results["variety"] > 0.1 and abs(results["ink"]) < 0.6
+    check(plot)

@@ -25,7 +25,7 @@ LEVELS = [
     ["nn", "optim", "data", "datasets", "transforms", "models"],
     ["train", "_samples", "_loop", "_steps"],
     ["inspect", "interop", "distributed"],
-    ["__init__", "__main__", "_stubs"],
+    ["__init__", "__main__", "_command", "_stubs"],
 ]
 
 MAX_LINES = 600

@@ -471,6 +471,7 @@ if TYPE_CHECKING:
     from backsweep import distributed as distributed
     from backsweep import distributions as distributions
     from backsweep import jit as jit
+    from backsweep import models as models
     from backsweep import multiprocessing as multiprocessing
     from backsweep import transforms as transforms
     from backsweep import version as version

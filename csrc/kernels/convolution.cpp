@@ -229,8 +229,11 @@ struct ConvCall {
         wide = width(k);
         t.bias = bias ? padded_bias + k - first : nullptr;
         t.out_step = wide * columns.step;
+        T* const to = out + (k - first) * volume(s.y) + (r.first + (row + g) * r.step) * s.y[2] + col * columns.step;
+        const int64_t channels = min_of(wide, end - k);
         for (int64_t i = 0; i < here; ++i) {
           const Rows in = rows_of(r, row + g + i);
+          fetch_planes(to + i * r.step * s.y[2], cols, channels, volume(s.y));
           const int64_t* of_phase = at;
           const T* weight = packed;
           for (int64_t p = 0; p < s.phases(2); ++p) {
@@ -248,8 +251,6 @@ struct ConvCall {
             of_phase += all + 1;
           }
         }
-        T* const to = out + (k - first) * volume(s.y) + (r.first + (row + g) * r.step) * s.y[2] + col * columns.step;
-        const int64_t channels = min_of(wide, end - k);
         if (runs)
           turn_block(block, wide, here * cols, channels, to, volume(s.y));
         else
@@ -267,6 +268,8 @@ struct ConvCall {
     for (int64_t i = 0; i < rows; ++i) {
       const T* const from = window + i * win.pitch * win.row_step;
       const Rows in = rows_of(r, row + i);
+      fetch_planes(out + (r.first + (row + i) * r.step) * s.y[2] + col * step,
+                   min_of(win.cols * step, s.y[2] - col * step), end - first, volume(s.y));
       int64_t wide;
       for (int64_t k = first; k < end; k += wide) {
         wide = width(k);

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 
 #include "kernels/convolution_plan.h"
 #include "kernels/gemm_pack.h"
@@ -25,12 +24,13 @@ inline Vec<T> by_turns(Vec<T> a, Vec<T> b, Indices<I...>) {
 // The outputs [begin, end) of n that lie in a row of `size` elements, output i over from + i step.
 struct Inside {
   int64_t from, step, n, begin, end;
-  Inside(int64_t size, int64_t first, int64_t apart, int64_t count)
-      : from(first),
-        step(apart),
-        n(count),
-        begin(min_of(count, first < 0 ? ceil_div(-first, apart) : 0)),
-        end(most_of(begin, min_of(count, first < size ? (size - first + apart - 1) / apart : 0))) {}
+  Inside(int64_t size, int64_t first, int64_t apart, int64_t count) : from(first), step(apart), n(count) {
+    const auto steps = [apart](int64_t way) {  // divisions are what short rows would feel
+      return apart == 1 ? way : apart == 2 ? (way + 1) >> 1 : ceil_div(way, apart);
+    };
+    begin = min_of(count, first < 0 ? steps(-first) : 0);
+    end = most_of(begin, min_of(count, first < size ? steps(size - first) : 0));
+  }
 };
 
 // to[i] = row[from + i step], 0 outside.
@@ -79,21 +79,23 @@ inline void merge_row(const T* made, int64_t apart, int64_t step, int64_t n, T* 
 template <class T>
 void copy_window(const ConvSum& s, const ConvWindow& w, const ConvAxis& z, const ConvAxis& r,
                  const ConvColumns& columns, const T* x, int64_t depth, int64_t row, int64_t rows, int64_t col, T* to) {
-  const int64_t in_rows = w.in_rows_of(r, rows);
+  constexpr int L = kLanes<T>;
+  const int64_t in_rows = w.in_rows_of(r, rows), top = row * r.in_step + r.low();
   for (int64_t d = 0; d < w.slices; ++d) {
     const int64_t at_depth = depth * z.in_step + z.at + d * z.at_step;
-    for (int64_t i = 0; i < in_rows; ++i) {
-      const int64_t at_row = row * r.in_step + r.low() + i * w.pick;
-      T* line = to + d * w.slice_step + i * w.row_step;
-      if (at_depth < 0 || at_depth >= s.x[0] || at_row < 0 || at_row >= s.x[1]) {
-        std::memset(line, 0, static_cast<size_t>(w.row_step) * sizeof(T));
-        continue;
-      }
-      const T* const from = x + (at_depth * s.x[1] + at_row) * s.x[2];
-      for (int64_t q = 0; q < w.remainders; ++q, line += w.width) {
+    const bool has = at_depth >= 0 && at_depth < s.x[0];
+    for (int64_t c = 0; c < w.channels; ++c) {  // plane by plane, as memory has them
+      const T* const plane = x + (c * s.x[0] + at_depth) * s.x[1] * s.x[2];
+      for (int64_t q = 0; q < w.remainders; ++q) {
+        T* line = to + d * w.slice_step + c * w.channel_step + q * w.width;
         const Inside inside(s.x[2], col * columns.in_step + columns.low + q, columns.in_step, w.width);
-        for (int64_t c = 0; c < w.channels; ++c)
-          copy_row(from + c * volume(s.x), s.x[2], inside, line + c * w.channel_step);
+        for (int64_t i = 0; i < in_rows; ++i, line += w.row_step) {
+          const int64_t at_row = top + i * w.pick;
+          if (has && at_row >= 0 && at_row < s.x[1])
+            copy_row(plane + at_row * s.x[2], s.x[2], inside, line);
+          else
+            for (int64_t e = 0; e < w.width; e += L) v_store_part(line + e, Vec<T>{}, min_of(L, w.width - e));
+        }
       }
     }
   }
@@ -134,6 +136,15 @@ void pack_weights(const ConvSum& s, const ConvAxis& z, const ConvAxis& r, const 
             for (int64_t e = 0; e < part; ++e) to[e] = turned[tap * L + e];
         }
   }
+}
+
+// Brings what is about to be written, `n` elements in each of so many planes, nearer: lines of planes are far apart,
+// and stores would wait for each.
+template <class T>
+inline void fetch_planes(T* y, int64_t n, int64_t planes, int64_t step) {
+  constexpr int64_t kLine = 64 / sizeof(T);
+  for (int64_t k = 0; k < planes; ++k)
+    for (int64_t i = 0; i < n; i += kLine) __builtin_prefetch(y + k * step + i, 1, 2);
 }
 
 // y[k * step + i] = block[i * width + k] for i < n pixels and k < channels; width is a multiple of the lanes.

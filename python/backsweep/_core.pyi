@@ -4337,6 +4337,19 @@ class ops:
     @overload
     @staticmethod
     def repeat(input: TensorLike, *repeats: int) -> Tensor: ...
+    @staticmethod
+    def resample(
+        input: TensorLike,
+        dim: int = ...,
+        mode: Literal["nearest", "nearest-exact", "linear", "cubic", "area", "smooth-linear", "smooth-cubic", "smooth-lanczos"] = ...,
+        from_size: int = ...,
+        to_size: int = ...,
+        step: float = ...,
+        align_corners: bool = False,
+        transposed: bool = False,
+        *,
+        axis: int = ...,
+    ) -> Tensor: ...
     @overload
     @staticmethod
     def reshape(input: TensorLike, shape: Size) -> Tensor: ...

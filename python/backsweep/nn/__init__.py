@@ -103,6 +103,7 @@ from backsweep.nn.piecewise import (
 from backsweep.nn.shape import Flatten, Unflatten
 from backsweep.nn.softmax import LogSoftmax, Softmax, Softmax2d, Softmin
 from backsweep.nn.sparse import Embedding, EmbeddingBag
+from backsweep.nn.upsampling import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 
 __all__ = [
     "CELU",
@@ -215,6 +216,9 @@ __all__ = [
     "Unflatten",
     "UninitializedBuffer",
     "UninitializedParameter",
+    "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
     "functional",
     "init",
     "modules",

@@ -8,7 +8,7 @@ __all__ = ["absent"]
 
 _LAYERS = (
     (
-        r"pool|upsampl|^interpolate|^(un)?fold|pixel_?(un)?shuffle|channel_?shuffle|grid|[123]d$",
+        r"pool|^(un)?fold|pixel_?(un)?shuffle|channel_?shuffle|[123]d$",
         "layers of images and signals are not there yet",
     ),
     (

@@ -39,10 +39,10 @@ ConvForm form_of(const ConvSum& s, int64_t count) {
   ConvForm best = {false, 0, 0};
   const int64_t rows = s.out >= 8 && kConvWide ? 8 : 4;
   const int64_t across = ceil_div(count, L);
-  best.cost = ceil_div(s.out, rows) * ceil_div(across, kConvVecs) *
-              tile_cost(rows * min_of(across, kConvVecs), 2 * min_of(across, kConvVecs) + rows);
+  const int64_t wide = min_of(across, 3);
+  best.cost = ceil_div(s.out, rows) * ceil_div(across, 3) * tile_cost(rows * wide, 2 * wide + rows);
   const int64_t turn = 12 * count * vecs / steps;
-  for (int i = 0; i < kConvSizes; ++i) {
+  for (int i = 0; i < kConvSizes<T>; ++i) {
     const int64_t x = kConvPixels[i], tiles = ceil_div(count, x);
     const int64_t cost = tiles * (vecs / 2 * tile_cost(2 * x, x + 2) + vecs % 2 * tile_cost(x, x + 1)) + turn;
     if (cost < best.cost) best = {true, i, cost};
@@ -245,7 +245,7 @@ struct ConvCall {
             for (int64_t q = 0; q < count; q += pixels) {
               t.x = from + q;
               t.out = block + (i * cols + c.first + q * c.step) * wide;
-              kByChannels<T>[form.size][wide / L - 1](t);
+              kByChannels<T>.fn[form.size][wide / L - 1](t);
             }
             weight += all * s.in * padded();
             of_phase += all + 1;
@@ -295,14 +295,15 @@ struct ConvCall {
 
   // `count` neighbouring outputs in `wide` planes from `to` on.
   void row_by_pixels(ConvTile<T>& t, int64_t wide, const T* from, int64_t count, T* to) const {
-    const int64_t vecs = ceil_div(count, L), most = wide == 8 ? (kConvWide ? 3 : 1) : 3;
-    int64_t tiles = ceil_div(vecs, most);
-    for (int64_t v = 0, p; v < vecs; v += p, --tiles) {
-      p = ceil_div(vecs - v, tiles);
+    const int64_t vecs = ceil_div(count, L), kind = wide == 8 ? 2 : wide == 4 ? 1 : 0;
+    const int* const size = kConvVectors[kind];
+    int64_t tiles = ceil_div(vecs, size[2]);
+    for (int64_t v = 0; v < vecs; v += t.vecs, --tiles) {
+      t.vecs = ceil_div(vecs - v, tiles);
       t.x = from + v * L;
       t.out = to + v * L;
-      t.tail = min_of(L, count - (v + p - 1) * L);
-      kByPixels<T>[wide == 8 ? 2 : wide == 4 ? 1 : 0][p - 1](t);
+      t.tail = min_of(L, count - (v + t.vecs - 1) * L);
+      kByPixels<T>[kind][t.vecs <= size[0] ? 0 : t.vecs <= size[1] ? 1 : 2](t);
     }
   }
 

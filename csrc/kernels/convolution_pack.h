@@ -114,6 +114,8 @@ inline void offsets_of(const ConvWindow& w, const ConvAxis& z, const ConvAxis& r
   *at = 0;
 }
 
+constexpr int64_t kAheadChannels = 4;  // of weights that lie far apart
+
 // Weights of channels out [first, first + n), n <= lanes, and all channels in to dst[tap][channel in][width], the taps
 // of one phase, lanes beyond n padded with numbers. `turned` holds one vector per tap of the kernel.
 template <class T>
@@ -122,7 +124,10 @@ void pack_weights(const ConvSum& s, const ConvAxis& z, const ConvAxis& r, const 
   constexpr int L = kLanes<T>;
   const int64_t* const size = s.c.kernel;
   const int64_t part = min_of(width, L);
+  const int64_t block = s.w_out == volume(s.c.kernel) ? n * s.w_out : 0;  // of neighbouring channels
   for (int64_t i = 0; i < s.in; ++i) {
+    for (int64_t e = 0; e < block; e += 64 / static_cast<int64_t>(sizeof(T)))
+      __builtin_prefetch(w + first * s.w_out + min_of(i + kAheadChannels, s.in - 1) * s.w_in + e);
     pack_transposed(w + first * s.w_out + i * s.w_in, s.w_out, n, volume(s.c.kernel), turned, L);
     T* to = dst + i * width;
     for (int64_t p = 0; p < z.taps; ++p)

@@ -25,11 +25,11 @@ struct ConvTile {
   const T* x;         // the window, at the first pixel
   const int64_t* at;  // of each tap, and one more
   int64_t taps, in, in_step;
-  const T* w;          // [tap][channel in][channels of the tile]
-  const T* bias;       // of these, padded as they are; or null
-  T* out;              // pixels by channels: [pixel][channel]; else planes
-  int64_t out_step;    // from pixel to pixel; else from plane to plane
-  int64_t rows, tail;  // of planes: how many are wanted, and pixels of the last vector
+  const T* w;                // [tap][channel in][channels of the tile]
+  const T* bias;             // of these, padded as they are; or null
+  T* out;                    // pixels by channels: [pixel][channel]; else planes
+  int64_t out_step;          // from pixel to pixel; else from plane to plane
+  int64_t rows, vecs, tail;  // of planes: how many are wanted, vectors of each, and pixels of the last
 };
 
 // fn(pieces of the window) for every tap and channel in.
@@ -104,7 +104,7 @@ void tile_by_pixels(const ConvTile<T>& t) {
   });
   T* const out = t.out;
   const T* const bias = t.bias;
-  const int64_t out_step = t.out_step, rows = t.rows, tail = t.tail;
+  const int64_t out_step = t.out_step, rows = t.rows, vecs = t.vecs - 1, tail = t.tail;
   BS_UNROLL
   for (int k = 0; k < R; ++k) {
     if (k >= rows) break;
@@ -114,8 +114,12 @@ void tile_by_pixels(const ConvTile<T>& t) {
       for (int q = 0; q < P; ++q) acc[k][q] = acc[k][q] + z;
     }
     BS_UNROLL
-    for (int q = 0; q < P - 1; ++q) v_store(out + k * out_step + q * L, acc[k][q]);
-    v_store_part(out + k * out_step + (P - 1) * L, acc[k][P - 1], tail);
+    for (int q = 0; q < P; ++q) {
+      if (q < vecs)
+        v_store(out + k * out_step + q * L, acc[k][q]);
+      else if (q == vecs)
+        v_store_part(out + k * out_step + q * L, acc[k][q], tail);
+    }
   }
 }
 
@@ -125,30 +129,40 @@ template <class T>
 using ConvTileFn = void (*)(const ConvTile<T>&);
 
 constexpr bool kConvWide = kConvSums > 12;
-// Pixels of tiles two vectors of channels wide, and of one.
-constexpr int kConvSizes = kConvWide ? 7 : 6;
-constexpr int kConvPixels[] = {kConvWide ? 14 : 6, kConvWide ? 12 : 5, kConvWide ? 10 : 4, kConvWide ? 8 : 3,
-                               kConvWide ? 7 : 2,  kConvWide ? 4 : 1,  kConvWide ? 13 : 1};
-constexpr int kConvVecs = 3;  // at most
+// Pixels of tiles by channels, which are two vectors of these wide, or one. float64 has the first three.
+constexpr int kConvPixels[] = {kConvWide ? 14 : 6, kConvWide ? 8 : 4,  kConvWide ? 4 : 2, kConvWide ? 13 : 5,
+                               kConvWide ? 12 : 3, kConvWide ? 10 : 1, kConvWide ? 7 : 1};
+template <class T>
+constexpr int kConvSizes = sizeof(T) == 8 ? 3
+                           : kConvWide    ? 7
+                                          : 6;
+constexpr int kConvVecs = 8;  // of tiles by pixels, at most
 
 template <class T>
-constexpr ConvTileFn<T> kByChannels[kConvSizes][2] = {
-    {tile_by_channels<T, kConvPixels[0], 1>, tile_by_channels<T, kConvPixels[0], 2>},
-    {tile_by_channels<T, kConvPixels[1], 1>, tile_by_channels<T, kConvPixels[1], 2>},
-    {tile_by_channels<T, kConvPixels[2], 1>, tile_by_channels<T, kConvPixels[2], 2>},
-    {tile_by_channels<T, kConvPixels[3], 1>, tile_by_channels<T, kConvPixels[3], 2>},
-    {tile_by_channels<T, kConvPixels[4], 1>, tile_by_channels<T, kConvPixels[4], 2>},
-    {tile_by_channels<T, kConvPixels[5], 1>, tile_by_channels<T, kConvPixels[5], 2>},
-#if defined(__AVX512F__) || defined(__aarch64__)
-    {tile_by_channels<T, kConvPixels[6], 1>, tile_by_channels<T, kConvPixels[6], 2>},
-#endif
+struct ByChannels {
+  ConvTileFn<T> fn[kConvSizes<T>][2];
 };
+template <class T, int I>
+constexpr void fill(ByChannels<T>& table) {
+  table.fn[I][0] = tile_by_channels<T, kConvPixels[I], 1>;
+  table.fn[I][1] = tile_by_channels<T, kConvPixels[I], 2>;
+  if constexpr (I > 0) fill<T, I - 1>(table);
+}
 template <class T>
-constexpr ConvTileFn<T> kByPixels[3][kConvVecs] = {
-    {tile_by_pixels<T, 1, 1>, tile_by_pixels<T, 1, 2>, tile_by_pixels<T, 1, 3>},
+constexpr ByChannels<T> make_by_channels() {
+  ByChannels<T> table = {};
+  fill<T, kConvSizes<T> - 1>(table);
+  return table;
+}
+template <class T>
+constexpr ByChannels<T> kByChannels = make_by_channels<T>();
+// Vectors of tiles by pixels: of one plane, of up to four, of eight. One plane's sums are few: long rows hide latency.
+constexpr int kConvVectors[3][3] = {{2, 4, 8}, {1, 2, 3}, {1, kConvWide ? 2 : 1, kConvWide ? 3 : 1}};
+template <class T>
+constexpr ConvTileFn<T> kByPixels[3][3] = {
+    {tile_by_pixels<T, 1, 2>, tile_by_pixels<T, 1, 4>, tile_by_pixels<T, 1, 8>},
     {tile_by_pixels<T, 4, 1>, tile_by_pixels<T, 4, 2>, tile_by_pixels<T, 4, 3>},
-    {tile_by_pixels<T, 8, 1>, kConvWide ? tile_by_pixels<T, 8, 2> : nullptr,
-     kConvWide ? tile_by_pixels<T, 8, 3> : nullptr}};
+    {tile_by_pixels<T, 8, 1>, tile_by_pixels<T, 8, kConvVectors[2][1]>, tile_by_pixels<T, 8, kConvVectors[2][2]>}};
 
 }  // namespace
 }  // namespace bs::kernels::BS_ISA

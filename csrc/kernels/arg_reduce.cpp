@@ -7,16 +7,6 @@
 namespace bs::kernels::BS_ISA {
 namespace {
 
-// A part of a row of T as the part of a row of another type of its size.
-template <class T, class U>
-inline Whole<T> part_as(Whole<U>) {
-  return {};
-}
-template <class T, class U>
-inline Some<T> part_as(Some<U> part) {
-  return Some<T>(part.n);
-}
-
 template <class V>
 inline auto is_nan(V v) {
   return v != v;

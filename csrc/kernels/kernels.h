@@ -118,6 +118,24 @@ struct Reduce {
   int64_t outer, reduce, inner;
 };
 
+// ---- Pooling -------------------------------------------------------------------------------------------------
+
+// Windows along one axis: output o has the elements at o stride - padding + k dilation, k < kernel, that are in
+// [0, in). kernel 0 divides the axis into `out` parts instead: those from floor(o in / out) to ceil((o + 1) in / out).
+// No window is without elements.
+struct PoolAxis {
+  int64_t in, out, kernel, stride, padding, dilation;
+};
+// Planes of three axes, of which the first ones may be of size 1 and have kernel 1. The mean divides by `divisor`, or
+// if that is 0 by the number of elements of the window, with those in the padding if `count_padding`. Its dilation
+// is 1.
+struct Pool {
+  DType dtype;  // f32, f64
+  PoolAxis axis[3];
+  bool count_padding;
+  int64_t divisor;
+};
+
 // ---- Updates of optimizers -----------------------------------------------------------------------------------
 
 // Hyperparameters of one update, f32 or f64. g is the gradient, negated if `maximize`.

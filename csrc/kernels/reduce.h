@@ -50,6 +50,16 @@ struct Some {
   Vec<T> keep(Vec<T> now, Vec<T> before) const { return inside ? now : before; }
 };
 
+// A part of a row of T as the part of a row of another type of its size.
+template <class T, class U>
+inline Whole<T> part_as(Whole<U>) {
+  return {};
+}
+template <class T, class U>
+inline Some<T> part_as(Some<U> part) {
+  return Some<T>(part.n);
+}
+
 // f(j, part) for the vectors of [lo, hi).
 template <class T, class F>
 inline void each_vector(int64_t lo, int64_t hi, const F& f) {

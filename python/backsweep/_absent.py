@@ -8,7 +8,11 @@ __all__ = ["absent"]
 
 _LAYERS = (
     (
-        r"pool|^(un)?fold|pixel_?(un)?shuffle|channel_?shuffle|[123]d$",
+        r"^fractional_?max",
+        "windows of random sizes are not there: max_pool2d, or adaptive_max_pool2d for a number of outputs",
+    ),
+    (
+        r"[123]d$",
         "layers of images and signals are not there yet",
     ),
     (

@@ -3435,6 +3435,29 @@ class ops:
     @staticmethod
     def atanh(input: TensorLike) -> Tensor: ...
     @staticmethod
+    def avg_pool(
+        input: TensorLike,
+        kernel_size: Size | None = None,
+        stride: Size | None = None,
+        padding: Size | None = None,
+        output_size: Size | None = None,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> Tensor: ...
+    @staticmethod
+    def avg_pool_backward(
+        g: TensorLike,
+        kernel_size: Size | None = None,
+        stride: Size | None = None,
+        padding: Size | None = None,
+        output_size: Size | None = None,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+        input_size: Size = ...,
+    ) -> Tensor: ...
+    @staticmethod
     def baddbmm(
         input: TensorLike,
         batch1: TensorLike,
@@ -4071,6 +4094,37 @@ class ops:
         axis: int = ...,
         keepdims: bool = ...,
     ) -> return_types.max_dim: ...
+    @staticmethod
+    def max_pool(
+        input: TensorLike,
+        kernel_size: Size | None = None,
+        stride: Size | None = None,
+        padding: Size | None = None,
+        output_size: Size | None = None,
+        ceil_mode: bool = False,
+        dilation: Size | None = None,
+    ) -> Tensor: ...
+    @staticmethod
+    def max_pool_backward(
+        g: TensorLike,
+        x: TensorLike,
+        kernel_size: Size | None = None,
+        stride: Size | None = None,
+        padding: Size | None = None,
+        output_size: Size | None = None,
+        ceil_mode: bool = False,
+        dilation: Size | None = None,
+    ) -> Tensor: ...
+    @staticmethod
+    def max_pool_places(
+        input: TensorLike,
+        kernel_size: Size | None = None,
+        stride: Size | None = None,
+        padding: Size | None = None,
+        output_size: Size | None = None,
+        ceil_mode: bool = False,
+        dilation: Size | None = None,
+    ) -> tuple[Tensor, Tensor]: ...
     @staticmethod
     def maximum(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod

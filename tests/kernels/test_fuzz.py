@@ -69,6 +69,7 @@ def run(*command: str | Path) -> str:
         ("fuzz_rows", 800),
         ("fuzz_reductions", 600),
         ("fuzz_update", 2000),
+        ("fuzz_pooling", 600),
     ],
 )
 def test_kernels_equal_their_references(programs: Path, program: str, rounds: int) -> None:
@@ -112,6 +113,7 @@ def test_core(name: str, programs: Path) -> None:
         ("fuzz_rows", 160),
         ("fuzz_reductions", 120),
         ("fuzz_update", 200),
+        ("fuzz_pooling", 60),
     ],
 )
 def test_aarch64(programs: Path, aarch64_programs: Path, program: str, rounds: int) -> None:

@@ -329,8 +329,8 @@ def test_scripts() -> None:
         ("", "sparse_coo_tensor", "dense"),
         ("nn", "TransformerEncoderLayer", "softmax"),
         ("nn", "LSTM", "unbind"),
-        ("nn", "PixelShuffle", "images"),
-        ("nn.functional", "pixel_shuffle", "images"),
+        ("nn", "FractionalMaxPool2d", "max_pool2d"),
+        ("nn.functional", "fractional_max_pool2d", "max_pool2d"),
     ],
 )
 def test_what_is_absent_says_why(module: str, name: str, said: str) -> None:

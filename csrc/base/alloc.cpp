@@ -4,7 +4,10 @@
 #include <cstdlib>
 #include <mutex>
 #include <new>
+#include <utility>
 #include <vector>
+
+#include "base/thread_local.h"
 
 namespace bs {
 namespace {
@@ -64,26 +67,22 @@ Shared& shared() {
   return *s;
 }
 
-// Made of zeros, so that a thread finds it without asking whether it has been made.
 struct ThreadCache {
-  FreeBlock* head[kClasses];
-  size_t kept[kClasses];  // bytes of each list
-  char* chunk;            // what is left of the last chunk
-  size_t chunk_left;
-  Tally* tally;  // null before the first block
-  bool ended;    // objects destroyed after this thread's cache (static destructors) go to the shared lists
+  FreeBlock* head[kClasses] = {};
+  size_t kept[kClasses] = {};  // bytes of each list
+  char* chunk = nullptr;       // what is left of the last chunk
+  size_t chunk_left = 0;
+  Tally* tally = nullptr;  // null where it has ended
+  const bool ended;        // objects destroyed after this thread's cache (static destructors) go to the shared lists
 
-  void begin();
+  constexpr explicit ThreadCache(bool ended) : ended(ended) {}
   void end() {
     clear();
     Shared& s = shared();
     std::lock_guard lock(s.mutex);
     s.left.push_back(tally);
-    tally = nullptr;
-    ended = true;
   }
   void count(int64_t bytes) {
-    if (!tally && !ended) begin();
     if (tally)
       tally->add(bytes);
     else
@@ -136,27 +135,40 @@ struct ThreadCache {
     return p;
   }
 };
-constinit thread_local ThreadCache cache{};
+// What threads have whose own has ended. It holds nothing.
+constinit ThreadCache ended_cache(true);
+BS_THREAD_LOCAL ThreadCache* cache_of_thread = nullptr;  // null before the first block
 
 struct EndOfThread {
   bool waits = false;
-  ~EndOfThread() { cache.end(); }
+  ~EndOfThread() {
+    cache_of_thread->end();
+    delete std::exchange(cache_of_thread, &ended_cache);
+  }
 };
 thread_local EndOfThread end_of_thread;
 
-void ThreadCache::begin() {
+void begin_cache() {
+  auto* made = new ThreadCache(false);
   Shared& s = shared();
   {
     std::lock_guard lock(s.mutex);
     if (s.left.empty()) {
       s.tallies.push_back(new Tally);
-      tally = s.tallies.back();
+      made->tally = s.tallies.back();
     } else {
-      tally = s.left.back();
+      made->tally = s.left.back();
       s.left.pop_back();
     }
   }
+  cache_of_thread = made;
   end_of_thread.waits = true;
+}
+
+// This thread's.
+ThreadCache& cache() {
+  if (!cache_of_thread) begin_cache();
+  return *cache_of_thread;
 }
 
 // A block of class c: kept, cut or new.
@@ -186,7 +198,7 @@ void* take(ThreadCache& t, int c, size_t size) {
 void* allocate(size_t bytes) {
   const int c = class_of(bytes);
   const size_t size = class_bytes(c);
-  ThreadCache& t = cache;
+  ThreadCache& t = cache();
   void* p = take(t, c, size);
   t.count(static_cast<int64_t>(size));
   return p;
@@ -195,7 +207,7 @@ void* allocate(size_t bytes) {
 void deallocate(void* p, size_t bytes) noexcept {
   const int c = class_of(bytes);
   const size_t size = class_bytes(c);
-  ThreadCache& t = cache;
+  ThreadCache& t = cache();
   t.count(-static_cast<int64_t>(size));
   if (size <= kSmall && !t.ended) {
     if (t.kept[c] + size > kThreadLimit) {
@@ -232,7 +244,7 @@ int64_t allocated_bytes() {
 }
 
 void release_cached() {
-  if (!cache.ended) cache.clear();
+  if (!cache().ended) cache().clear();
   Shared& s = shared();
   std::lock_guard lock(s.mutex);
   for (auto& list : s.blocks) {

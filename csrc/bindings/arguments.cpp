@@ -105,15 +105,20 @@ bool Parameters::try_bind(PyObject* const* args, Py_ssize_t n, PyObject* kwnames
 Arguments::Arguments(const Parameters& p, PyObject* args, PyObject* kwargs) {
   const Py_ssize_t n = PyTuple_GET_SIZE(args);
   PyObject* const* given = reinterpret_cast<PyTupleObject*>(args)->ob_item;
+  if (!kwargs) {
+    const Py_ssize_t more = p.bind(given, n, nullptr, v_);
+    rest = {given + (n - more), static_cast<size_t>(more)};
+    return;
+  }
   std::vector<PyObject*> all(given, given + n);
   py::list names;
   PyObject *name, *value;
-  for (Py_ssize_t at = 0; kwargs && PyDict_Next(kwargs, &at, &name, &value);) {
+  for (Py_ssize_t at = 0; PyDict_Next(kwargs, &at, &name, &value);) {
     names.append(py::handle(name));
     all.push_back(value);
   }
   const py::tuple kwnames(names);
-  const Py_ssize_t more = p.bind(all.data(), n, kwargs ? kwnames.ptr() : nullptr, v_);
+  const Py_ssize_t more = p.bind(all.data(), n, kwnames.ptr(), v_);
   rest = {given + (n - more), static_cast<size_t>(more)};
 }
 

@@ -72,7 +72,7 @@ PyTypeObject* no_grad_type = nullptr;
 PyTypeObject* enable_grad_type = nullptr;
 PyObject* decorate = nullptr;
 
-bool mode_of(PyTypeObject* t) { return t == enable_grad_type || PyType_IsSubtype(t, enable_grad_type); }
+bool mode_of(PyTypeObject* t) { return t != no_grad_type && PyType_IsSubtype(t, enable_grad_type); }
 
 const char* name_of_mode(PyTypeObject* t) { return mode_of(t) ? "enable_grad" : "no_grad"; }
 

@@ -57,7 +57,7 @@ PyObject* or_absent(PyObject* borrowed) {
   return borrowed ? borrowed : absent();
 }
 
-bool same_class(PyObject* cls, PyObject* names, unsigned* version) {
+bool same_class(PyObject* cls, PyObject* names, uint64_t* version) {
   auto* type = reinterpret_cast<PyTypeObject*>(cls);
   if (!kTypesHaveVersions && !PyType_HasFeature(type, Py_TPFLAGS_VALID_VERSION_TAG)) *version = 0;
   if (*version && type->tp_version_tag == *version) return true;
@@ -122,8 +122,12 @@ bool Guard::compare() {
       if (!now) PyErr_Clear();
       return now && same(now.ptr(), value.ptr());
     }
-    case Kind::item:
-      return same(or_absent(PyDict_GetItemWithError(o, name.ptr())), value.ptr());
+    case Kind::item: {
+      const uint64_t now = version_of_dict(o);
+      const bool holds = same(or_absent(PyDict_GetItemWithError(o, name.ptr())), value.ptr());
+      if (holds) version = now;
+      return holds;
+    }
     case Kind::cell:
       return same(or_absent(PyCell_GET(o)), value.ptr());
     case Kind::type:

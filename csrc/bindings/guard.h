@@ -15,6 +15,14 @@ bool same(PyObject* a, PyObject* b);
 
 // A change of a class or of a base gives the class another version, or 0 until the next look.
 constexpr bool kTypesHaveVersions = PY_VERSION_HEX >= 0x030B0000;
+// Another one after each change of the dict; 0 where it has none.
+inline uint64_t version_of_dict([[maybe_unused]] PyObject* dict) {
+#if PY_VERSION_HEX < 0x030C0000
+  return reinterpret_cast<PyDictObject*>(dict)->ma_version_tag;
+#else
+  return 0;
+#endif
+}
 
 struct Guard {
   enum class Kind : uint8_t {
@@ -32,7 +40,7 @@ struct Guard {
   Kind kind;
   py::object object, name, value;
   py::object where;      // before the name, in a warning
-  unsigned version = 0;  // of a type, when its attributes were last compared
+  uint64_t version = 0;  // of a type or, where dicts have one, of a dict, when it was last compared
 
   // Nearly all hold at nearly all calls by a look at pointers alone.
   bool holds() { return untouched() || compare(); }
@@ -45,6 +53,7 @@ struct Guard {
     if (kind == Kind::cell) return PyCell_GET(object.ptr()) == value.ptr();
     if (kind == Kind::type && kTypesHaveVersions)
       return version != 0 && reinterpret_cast<PyTypeObject*>(object.ptr())->tp_version_tag == version;
+    if (kind == Kind::item) return version != 0 && version_of_dict(object.ptr()) == version;
     return false;
   }
   bool compare();

@@ -282,7 +282,7 @@ bool Signature::fits(PyObject* const* args, Py_ssize_t n, PyObject* kwnames) con
   for (size_t k = 0; k < op.attrs.size(); ++k) {
     PyObject* o = bound[n_inputs + k];
     const AttrType type = op.attrs[k].type;
-    if (!o) continue;
+    if (!o || (PyLong_CheckExact(o) && takes_integers(type))) continue;
     if (o == Py_None) {
       if (op.attrs[k].required) return false;
       continue;

@@ -268,7 +268,7 @@ py::object make_function(const Op& op, bool method, py::module_& types, bool in_
 bool is_long(const Op& op, std::span<const Tensor> in) {
   constexpr int64_t kElements = 16384;  // about 20 us in one pass over memory that is not in the cache
   constexpr int64_t kProducts = 100000;
-  if (op.host) return false;
+  if (op.host || op.view) return false;
   int64_t product = 1;
   for (const Tensor& t : in) {
     if (!t) continue;

@@ -41,14 +41,23 @@ void own_cell(PyObject* self) {
   if (Tape* tape = Tape::current(); tape && !slot_of(self)) tape->give_up();
 }
 
+// `named`: the object is the gradient's name, so that what is written to it is seen; else it has the value of now.
+template <bool named>
 PyObject* get_grad(PyObject* self, void*) {
   return guarded([&] {
-    const Ref<GradCell> cell = is_leaf(self) ? Ref<GradCell>::share(cell_of(self)) : retained_cell(unwrap(self));
+    Ref<GradCell> retained;
+    GradCell* cell = nullptr;
+    if (is_leaf(self))
+      cell = cell_of(self);
+    else
+      cell = (retained = retained_cell(unwrap(self))).get();
     own_cell(self);
-    return cell ? grad_name(*cell) : Py_NewRef(Py_None);
+    if (!cell) return Py_NewRef(Py_None);
+    return named ? grad_name(*cell) : wrap_or_none(read_grad(*cell));
   });
 }
 
+template <bool named>
 int set_grad(PyObject* self, PyObject* value, void*) {
   return guarded([&] {
     GradCell* cell = is_leaf(self) ? cell_of(self) : nullptr;
@@ -69,7 +78,10 @@ int set_grad(PyObject* self, PyObject* value, void*) {
       throw ShapeError(cat("[grad] the gradient is ", str(g.shape()), ", the tensor is ", str(spec.shape)));
     if (g.dtype() != spec.dtype)
       throw DTypeError(cat("[grad] the gradient is ", name_of(g.dtype()), ", the tensor is ", name_of(spec.dtype)));
-    set_grad_name(*cell, value);
+    if (named)
+      set_grad_name(*cell, value);
+    else
+      write_grad(*cell, g);
     return 0;
   });
 }
@@ -81,7 +93,11 @@ PyObject* get_T(PyObject* self, void*) {
     const Tensor& x = in[0];
     const int n = x.shape().size();
     if (n < 2) return wrap_view(self, x);
-    if (n == 2) return wrap_view(self, taped(x, [](const Tensor& t) { return ops::transpose(t, 0, 1); }));
+    if (n == 2) {
+      static const Op& op = need_op("transpose", "T");
+      static const Ref<Attrs> both = Attrs::make({int64_t{0}, int64_t{1}});
+      return wrap_view(self, call(op, in, both));
+    }
     Dims order;
     for (int i = n - 1; i >= 0; --i) order.push(i);
     return wrap_view(self, call(need_op("permute", "T"), in, Attrs::make({order})));
@@ -138,7 +154,9 @@ PyGetSetDef tensor_getset[] = {
     {"is_leaf", get_is_leaf, nullptr, "Whether no recorded op has computed it.", nullptr},
     {"is_symbolic", get_is_symbolic, nullptr, "Whether it stands for a value that exists only when a program runs.",
      nullptr},
-    {"grad", get_grad, set_grad, "The gradient that backward() has gathered in this leaf, or None.", nullptr},
+    {"grad", get_grad<true>, set_grad<true>, "The gradient that backward() has gathered in this leaf, or None.",
+     nullptr},
+    {"_grad", get_grad<false>, set_grad<false>, "The value of .grad, of which no name is made.", nullptr},
     {"data", get_data, change_data, "The same storage without the history; what is set, it shares.", nullptr},
     {"T", get_T, nullptr, "The axes in reverse order.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "base/thread_local.h"
 #include "graph/anomaly.h"
 #include "graph/met.h"
 #include "graph/slot.h"
@@ -13,18 +14,22 @@
 namespace bs {
 namespace {
 
-thread_local bool is_recording = true;
-thread_local uint32_t apart = 0;
+BS_THREAD_LOCAL bool is_recording = true;
+BS_THREAD_LOCAL uint32_t apart = 0;
 std::atomic<uint32_t> scopes{0};
 
 // What one core moves out of the second-level cache, for ops that state no cost of their own.
 constexpr double kBytesPerNanosecond = 20;
 
-// op.infer; what shapes themselves refuse (too large, too many axes) gets the op's name too.
-void infer(const Op& op, const Attrs* attrs, const Specs& in, Spec* out, int n_out) {
+// op.infer; what shapes themselves refuse (too large, too many axes) gets the op's name too. Gives the bytes of each
+// output, where these are wanted.
+void infer(const Op& op, const Attrs* attrs, const Specs& in, Spec* out, int n_out, int64_t* bytes = nullptr) {
   try {
     op.infer(attrs, in, out);
-    for (int i = 0; i < n_out; ++i) checked_bytes(numel(out[i].shape), static_cast<int64_t>(size_of(out[i].dtype)));
+    for (int i = 0; i < n_out; ++i) {
+      const int64_t n = checked_bytes(numel(out[i].shape), static_cast<int64_t>(size_of(out[i].dtype)));
+      if (bytes) bytes[i] = n;
+    }
   } catch (const ShapeError& e) {
     if (e.what()[0] == '[') throw;
     throw ShapeError(cat("[", op.name, "] ", e.what()));
@@ -186,7 +191,8 @@ Applied apply_op(const Op& op, std::span<const Tensor> given, Ref<Attrs> attrs) 
   const Specs specs(in);
   const int n_out = op.n_outputs(attrs.get(), specs);
   Few<Spec, 4> out(n_out);
-  infer(op, attrs.get(), specs, out.data(), n_out);
+  Few<int64_t, 4> bytes(n_out);
+  infer(op, attrs.get(), specs, out.data(), n_out, bytes.data());
   if (!op.forward && !op.view) return {{}, op.compose(attrs.get(), given)};
   const bool keeps_edges = record || symbolic;
   Ref<Node> node = Node::make(keeps_edges ? &op : nullptr, keeps_edges ? n : 0, n_out);
@@ -230,8 +236,7 @@ Applied apply_op(const Op& op, std::span<const Tensor> given, Ref<Attrs> attrs) 
   for (int i = 0; i < n; ++i) call.in[i] = View{in[i], in[i] ? given[static_cast<size_t>(i)].data() : nullptr};
   for (int i = 0; i < n_out; ++i) {
     Output& o = node->out(i);
-    const int64_t bytes = checked_bytes(numel(o.spec.shape), static_cast<int64_t>(size_of(o.spec.dtype)));
-    o.buffer = Buffer::make(static_cast<size_t>(bytes));
+    o.buffer = Buffer::make(static_cast<size_t>(bytes[i]));
     call.out[i] = View{&o.spec, static_cast<char*>(o.buffer->data)};
   }
   const Spec* outs = n_out == 1 ? &node->out(0).spec : out.data();

@@ -2,11 +2,13 @@
 
 #include <unordered_map>
 
+#include "base/thread_local.h"
+
 namespace bs {
 namespace {
 
-thread_local BatchScope* batch_scope = nullptr;
-thread_local uint64_t first_of_batch = 0;
+BS_THREAD_LOCAL BatchScope* batch_scope = nullptr;
+BS_THREAD_LOCAL uint64_t first_of_batch = 0;
 
 std::unordered_map<const Op*, BatchRule>& batch_rules() {
   static std::unordered_map<const Op*, BatchRule> all;

@@ -1,6 +1,7 @@
 #include "graph/slot.h"
 
 #include "base/error.h"
+#include "base/thread_local.h"
 #include "graph/apply.h"
 #include "graph/batch.h"
 #include "graph/slot_scope.h"
@@ -8,7 +9,7 @@
 namespace bs {
 namespace {
 
-thread_local CaptureHooks* capture = nullptr;
+BS_THREAD_LOCAL CaptureHooks* capture = nullptr;
 std::atomic<int> capturing{0};  // how many threads do: where none does, no thread looks for its own
 std::atomic<uint64_t> epoch{1};
 

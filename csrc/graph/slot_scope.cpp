@@ -1,9 +1,11 @@
 #include "graph/slot_scope.h"
 
+#include "base/thread_local.h"
+
 namespace bs {
 namespace {
 
-thread_local SlotScope* innermost = nullptr;
+BS_THREAD_LOCAL SlotScope* innermost = nullptr;
 
 // What lies in the scope does as if the scope were not there.
 struct Outside {

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/half.h"
+#include "base/thread_local.h"
 #include "graph/hooks.h"
 #include "graph/op.h"
 
@@ -11,8 +12,8 @@ namespace bs {
 namespace {
 
 // Nodes whose last reference went while another was being destroyed on this thread, linked by `next`.
-thread_local Node* pending = nullptr;
-thread_local bool destroying = false;
+BS_THREAD_LOCAL Node* pending = nullptr;
+BS_THREAD_LOCAL bool destroying = false;
 std::atomic<uint64_t> made{0}, destroyed{0};
 
 }  // namespace

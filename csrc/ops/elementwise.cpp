@@ -1,6 +1,8 @@
 // The elementwise ops: one Op object per row of kernels/elementwise.def.
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <new>
 #include <vector>
 
 #include "base/error.h"
@@ -234,17 +236,29 @@ int64_t forward(const Call& call, int64_t lo, int64_t hi) {
 Placement place(const Attrs*, const Specs& in, const Spec* out) { return place_loop(out[0].shape, in); }
 
 // An input's gradient has its shape and dtype: broadcasting repeats, promotion casts; the derivative undoes both.
-void give(GradCall& call, int i, const Tensor& g) {
+void give(GradCall& call, int i, Tensor g) {
   if (!g) return;
-  const Spec& want = call.in(i).spec();
-  Tensor r = sum_to(g, want.shape);
-  call.set(i, r.dtype() == want.dtype ? r : cast(r, want.dtype));
+  const Spec& want = call.spec(i);
+  if (!(g.shape() == want.shape)) g = sum_to(g, want.shape);
+  if (g.dtype() != want.dtype) g = cast(g, want.dtype);
+  call.set(i, std::move(g));
+}
+
+// apply() of handles that are borrowed: the counts that copies touch are a tenth of the time of a small sweep
+// (measured).
+Tensor apply_to(const Op& op, std::span<const Tensor* const> operands) {
+  alignas(Tensor) std::byte room[3 * sizeof(Tensor)];
+  size_t n = 0;
+  // Bitwise copies that are never destroyed.
+  for (const Tensor* t : operands)
+    std::memcpy(room + n++ * sizeof(Tensor), static_cast<const void*>(t), sizeof(Tensor));
+  return apply(op, {std::launder(reinterpret_cast<const Tensor*>(room)), n});
 }
 
 // d(x y)/dx. Of x x it is 0 where x is, whatever g, as that of square: a norm written out has derivative 0 at 0.
 Tensor times(const Tensor& g, const Tensor& y, const Tensor& x) {
   const bool same = x.node() == y.node() && x.output() == y.output();
-  return same ? mul_zero(y, g) : mul(g, y);
+  return same ? mul_zero(y, g) : apply_to(*table[static_cast<int>(Ew::mul)], {{&g, &y}});
 }
 
 #define BS_GRAD1(a) \
@@ -257,20 +271,23 @@ Tensor times(const Tensor& g, const Tensor& y, const Tensor& x) {
   if (call.needs(1)) give(call, 1, b); \
   if (call.needs(2)) give(call, 2, c);
 
-#define BS_EW1(name, types, value, reads, gradient, lo, hi, doc)                     \
-  void grad_##name(GradCall& call) {                                                 \
-    [[maybe_unused]] const Tensor g = call.grad(), x = call.in(0), out = call.out(); \
-    BS_GRAD1(gradient)                                                               \
+#define BS_EW1(name, types, value, reads, gradient, lo, hi, doc)    \
+  void grad_##name(GradCall& call) {                                \
+    [[maybe_unused]] const Tensor& g = call.grad();                 \
+    [[maybe_unused]] const Tensor x = call.in(0), out = call.out(); \
+    BS_GRAD1(gradient)                                              \
   }
-#define BS_EW2(name, types, value, reads, gradients, lo, hi, doc)                                    \
-  void grad_##name(GradCall& call) {                                                                 \
-    [[maybe_unused]] const Tensor g = call.grad(), x = call.in(0), y = call.in(1), out = call.out(); \
-    BS_GRAD2 gradients                                                                               \
+#define BS_EW2(name, types, value, reads, gradients, lo, hi, doc)                   \
+  void grad_##name(GradCall& call) {                                                \
+    [[maybe_unused]] const Tensor& g = call.grad();                                 \
+    [[maybe_unused]] const Tensor x = call.in(0), y = call.in(1), out = call.out(); \
+    BS_GRAD2 gradients                                                              \
   }
-#define BS_EW3(name, types, value, reads, gradients, lo, hi, doc)                                                    \
-  void grad_##name(GradCall& call) {                                                                                 \
-    [[maybe_unused]] const Tensor g = call.grad(), x = call.in(0), y = call.in(1), z = call.in(2), out = call.out(); \
-    BS_GRAD3 gradients                                                                                               \
+#define BS_EW3(name, types, value, reads, gradients, lo, hi, doc)                                   \
+  void grad_##name(GradCall& call) {                                                                \
+    [[maybe_unused]] const Tensor& g = call.grad();                                                 \
+    [[maybe_unused]] const Tensor x = call.in(0), y = call.in(1), z = call.in(2), out = call.out(); \
+    BS_GRAD3 gradients                                                                              \
   }
 #include "kernels/elementwise.def"
 
@@ -510,10 +527,14 @@ Tensor applied(const Op& op, std::initializer_list<Arg> args) {
   DType dtype = DType::f32;
   for (const Arg& a : args)
     if (a.tensor() && is_float(a.tensor()->dtype())) dtype = number_dtype(a.tensor()->spec());
-  Tensor in[3];
-  int n = 0;
-  for (const Arg& a : args) in[n++] = a.tensor() ? *a.tensor() : Tensor::scalar(a.number(), dtype);
-  return apply(op, std::span<const Tensor>(in, static_cast<size_t>(n)));
+  Tensor made[3];
+  const Tensor* in[3];
+  size_t n = 0;
+  for (const Arg& a : args) {
+    in[n] = a.tensor() ? a.tensor() : &(made[n] = Tensor::scalar(a.number(), dtype));
+    ++n;
+  }
+  return apply_to(op, {in, n});
 }
 
 }  // namespace
@@ -527,4 +548,6 @@ Tensor below(const Arg& x, const Arg& bound) { return applied(below_op, {x, boun
 
 }  // namespace bs::ops
 
-bs::Tensor bs::sum_of(const Tensor& x, const Tensor& y) { return ops::add(x, y); }
+bs::Tensor bs::sum_of(const Tensor& x, const Tensor& y) {
+  return ops::apply_to(*ops::table[static_cast<int>(ops::Ew::add)], {{&x, &y}});
+}

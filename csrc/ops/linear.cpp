@@ -259,10 +259,8 @@ BS_BATCH(matmul_op, [](const BatchCall& call) -> std::vector<Tensor> {
 // x (..., k) as a matrix of rows times the transposed weight.
 Product layer_of(const Spec& x, const Spec& w) {
   Product p;
-  Dims strides = w.full_strides();
-  const int64_t k = x.shape.back();
-  const int64_t rows = rows_of(x.shape);
-  p.gemm = Gemm{x.dtype, rows, w.shape[0], k, k, 1, strides[1], strides[0], w.shape[0]};
+  const int64_t k = x.shape.back(), down = w.strides ? (*w.strides)[0] : k, across = w.strides ? (*w.strides)[1] : 1;
+  p.gemm = Gemm{x.dtype, rows_of(x.shape), w.shape[0], k, k, 1, across, down, w.shape[0]};
   return p;
 }
 
@@ -298,7 +296,6 @@ const Op linear_op{
                                                      : std::string("weight with .to(bs.float32)")));
           Dims shape = x.shape;
           shape[shape.size() - 1] = w.shape[0];
-          bs::numel(shape);
           out[0].dtype = x.dtype;
           out[0].shape = shape;
         },

@@ -252,7 +252,7 @@ const Op sum_op{
     .storage = Storage::cast,
     .grad =
         [](GradCall& call) {
-          const Dims& whole = call.in(0).shape();
+          const Dims& whole = call.spec(0).shape;
           call.set(0, expand(keep_axes("sum", call.grad(), &call.attrs(), whole), whole));
         },
 };

@@ -93,7 +93,7 @@ def tensor(op: str, name: str, value: Any) -> Tensor:
 
 def floats(op: str, name: str, value: Any) -> Tensor:
     """Give an argument that must be a tensor of floats, or raise."""
-    given = tensor(op, name, value)
+    given = value if isinstance(value, Tensor) else tensor(op, name, value)
     if given.dtype.is_floating_point:
         return given
     raise DTypeError(f"[{op}] {name} is {given.dtype.name}: cast it to a float first, as in x.to(bs.float32)")

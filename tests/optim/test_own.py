@@ -386,6 +386,23 @@ def test_hooks_around_steps(cls: type[Any]) -> None:
         opt.step()
 
 
+def test_the_value_of_a_gradient_is_no_name_of_it() -> None:
+    for p in (nn.Parameter(bs.ones(3)), bs.ones(3, requires_grad=True)):
+        assert p._grad is None
+        (2.0 * p).sum().backward()
+        value = p._grad
+        p.grad.mul_(3.0)
+        assert value.tolist() == [2.0] * 3 and p._grad.tolist() == [6.0] * 3
+        held = p.grad
+        p._grad = value
+        value.mul_(5.0)
+        assert p.grad.tolist() == [2.0] * 3 and held.tolist() == [6.0] * 3
+        with pytest.raises(bs.ShapeError, match=r"the gradient is \(2,\), the tensor is \(3,\)"):
+            p._grad = bs.ones(2)
+        p._grad = None
+        assert p.grad is None and value.tolist() == [10.0] * 3
+
+
 @pytest.mark.parametrize("cls", [Plain, SGD])
 def test_hooks_around_state_dicts(cls: type[Any]) -> None:
     opt, seen = cls([nn.Parameter(bs.zeros(1))], lr=0.1), []

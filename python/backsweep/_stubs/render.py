@@ -104,7 +104,7 @@ def _class(cls: type, ops: dict[str, dict[str, Any]]) -> list[str]:
         lines += overloads("__init__", [_typed(cls.__name__, parameters, "None")], "    ", None)
     for name, member in sorted(vars(cls).items()):
         private = name.startswith("_") and not name.startswith("__")
-        if name in SKIPPED or (private and name not in OPERATORS):
+        if name in SKIPPED or (private and name not in OPERATORS and name not in ATTRIBUTES):
             continue
         if isinstance(member, _core.OpFunction):
             op = ops[member.__name__.removesuffix("_")]

@@ -175,6 +175,7 @@ ATTRIBUTES = {  # of tensors and the trainer; True: can be set
     "is_leaf": ("bool", False),
     "is_symbolic": ("bool", False),
     "grad": ("Tensor | None", True),
+    "_grad": ("Tensor | None", True),
     "grad_fn": ("Node | None", False),
     "retains_grad": ("bool", False),
     "T": ("Tensor", False),

@@ -92,7 +92,9 @@ def _cross_entropy_of(
     reduction: Reduction,
     label_smoothing: float,
 ) -> Tensor:
-    input, target = tensor(op, "input", input), tensor(op, "target", target)
+    input = tensor(op, "input", input)
+    if not isinstance(target, Tensor):
+        target = tensor(op, "target", target)
     smoothing = number(op, "label_smoothing", label_smoothing)
     if not 0.0 <= smoothing <= 1.0:
         raise ValueError(f"[{op}] label_smoothing is {smoothing}; it must be between 0 and 1")

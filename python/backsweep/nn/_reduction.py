@@ -13,12 +13,16 @@ from backsweep._core import ShapeError, Tensor
 __all__ = ["Reduction", "operands", "picked", "reduced", "same_shape", "word"]
 
 Reduction = Literal["none", "mean", "sum"]
+_WORDS: tuple[Reduction, ...] = ("mean", "sum", "none")
 
 
 def word(op: str, size_average: bool | None, reduce: bool | None, reduction: Reduction) -> Reduction:
     """Give the reduction, which PyTorch's abandoned arguments replace where they are given."""
     if size_average is None and reduce is None:
-        return one_of(op, "reduction", reduction, ("mean", "sum", "none"))
+        given: object = reduction
+        if type(given) is str and given in _WORDS:
+            return reduction
+        return one_of(op, "reduction", reduction, _WORDS)
     old: Reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
     warnings.warn(f'[{op}] size_average and reduce are deprecated: say reduction="{old}"', stacklevel=3)
     return old
@@ -44,7 +48,9 @@ def same_shape(op: str, **given: Tensor) -> None:
 
 def operands(op: str, input: Any, target: Any) -> tuple[Tensor, Tensor]:
     """Give input and target of equal shapes as tensors, or raise."""
-    input, target = floats(op, "input", input), tensor(op, "target", target)
+    input = floats(op, "input", input)
+    if not isinstance(target, Tensor):
+        target = tensor(op, "target", target)
     if input.shape != target.shape:
         same_shape(op, input=input, target=target)
     return input, target

@@ -7,7 +7,9 @@ from typing import Any
 
 from backsweep._handles import RemovableHandle, insert
 
-__all__ = ["Hooks"]
+__all__ = ["Hooks", "in_use"]
+
+in_use: list[None] = []  # empty as long as nobody has added any: then a step need not look for its own
 
 
 class Hooks:
@@ -20,6 +22,7 @@ class Hooks:
         """Add a function at the end, or before those that are there."""
         if not callable(function):
             raise TypeError(f"[optim] hook is {type(function).__name__}; it must be a function")
+        in_use[:] = [None]
         return insert(self.functions, function, first)
 
     def __iter__(self) -> Iterator[Callable[..., Any]]:

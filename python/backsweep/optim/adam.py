@@ -8,7 +8,7 @@ from typing import Any
 from backsweep import _core
 from backsweep._core import Buffer
 from backsweep.optim.groups import ParamGroup
-from backsweep.optim.one_pass import OnePass, as_dtype, put
+from backsweep.optim.one_pass import OnePass, as_dtype
 from backsweep.optim.optimizer import Params
 
 __all__ = ["Adam", "AdamW"]
@@ -116,7 +116,7 @@ class Adam(OnePass):
         lr, beta1, beta2, eps, decay = group.slots()
         decoupled, maximize = values.decoupled_weight_decay, values.maximize
         for p, step, mean, square, *most in group.rows:
-            g = p.grad
+            g = p._grad
             if g is None:
                 continue
             m, v = as_dtype(mean, p), as_dtype(square, p)
@@ -128,7 +128,7 @@ class Adam(OnePass):
                 most[0].copy_(u)
             else:
                 new, m, v, t = _adam(p, g, m, v, step, lr, beta1, beta2, eps, decay, decoupled, maximize)
-            put(p, new)
+            p.copy_(new)
             mean.copy_(m)
             square.copy_(v)
             step.assign(t)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from backsweep import _core
 from backsweep._core import Buffer, Parameter, Tensor
 from backsweep.optim.groups import ParamGroup
-from backsweep.optim.one_pass import OnePass, as_dtype, put
+from backsweep.optim.one_pass import OnePass, as_dtype
 
 __all__ = ["OneOp"]
 
@@ -50,11 +50,11 @@ class OneOp(OnePass):
         switches = [getattr(group.values_now, name) for name in self.switches]
         p: Parameter | Tensor
         for p, op, arrays, counters in group.rows:
-            g = p.grad
+            g = p._grad
             if g is None:
                 continue
             made = op(p, g, *(as_dtype(a, p) for a in arrays), *counters, *numbers, *switches)
-            put(p, made[0])
+            p.copy_(made[0])
             for buffer, value in zip(arrays, made[1:], strict=False):
                 buffer.copy_(value)
             for buffer, value in zip(counters, made[1 + len(arrays) :], strict=True):

@@ -9,12 +9,12 @@ import numpy as np
 
 from backsweep import _core
 from backsweep._arguments import number
-from backsweep._core import Buffer, Parameter, ShapeError, Tensor
+from backsweep._core import Buffer, ShapeError, Tensor
 from backsweep.optim.groups import ParamGroup
 from backsweep.optim.optimizer import Optimizer
 from backsweep.optim.states import BufferStates
 
-__all__ = ["OnePass", "as_dtype", "put"]
+__all__ = ["OnePass", "as_dtype"]
 
 _no_grad = _core.no_grad
 
@@ -162,14 +162,6 @@ class OnePass(Optimizer):
         for name, buffer in self._buffers.get(p, {}).items():
             value = values.get(name)
             buffer.copy_(_core.zeros_like(buffer) if value is None else value)
-
-
-def put(p: Tensor, value: Tensor) -> None:
-    """Give a parameter, or another leaf, a value of its shape and dtype."""
-    if isinstance(p, Parameter):
-        p.assign(value)
-    else:
-        p.copy_(value)
 
 
 def as_dtype(buffer: Tensor, p: Tensor) -> Tensor:

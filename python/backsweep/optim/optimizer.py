@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeAlias
 from backsweep import _core
 from backsweep._core import Parameter, Tensor
 from backsweep._handles import RemovableHandle
-from backsweep.optim._hooks import Hooks
+from backsweep.optim._hooks import Hooks, in_use
 from backsweep.optim.groups import ParamGroup
 from backsweep.optim.states import ParamState, States
 
@@ -59,6 +59,9 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(step)
     def with_hooks(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        if not (args or kwargs or in_use or _is_capturing()):  # most steps
+            self._stepped = True
+            return step(self)
         if type(self).step is not with_hooks:
             return step(self, *args, **kwargs)
         self._stepped = True

@@ -10,7 +10,7 @@ import numpy as np
 from backsweep import _core
 from backsweep._core import Buffer, Tensor
 from backsweep.optim.groups import ParamGroup
-from backsweep.optim.one_pass import OnePass, as_dtype, put
+from backsweep.optim.one_pass import OnePass, as_dtype
 from backsweep.optim.optimizer import Params
 
 __all__ = ["SGD"]
@@ -115,17 +115,17 @@ class SGD(OnePass):
         lr, momentum, dampening, weight_decay = group.slots()
         maximize, nesterov = values.maximize, values.nesterov
         for p, buffer, started in group.rows:
-            g = p.grad
+            g = p._grad
             if g is None:
                 continue
             if buffer is None:
-                put(p, _sgd(p, g, lr, weight_decay, maximize))
+                p.copy_(_sgd(p, g, lr, weight_decay, maximize))
                 continue
             b = as_dtype(buffer, p)
             new, b = _sgd_momentum(
                 p, g, b, lr, weight_decay, momentum, dampening, started, nesterov, maximize
             )
-            put(p, new)
+            p.copy_(new)
             buffer.copy_(b)
             if started is not None:
                 started.fill_(1.0)

@@ -201,7 +201,7 @@ def _scale(pairs: list[tuple[Tensor, Tensor]], limit: Any, norm: Tensor) -> None
     ratio = _core.div(limit, _core.add(norm, 1e-6))
     scale = _core.where(_core.gt(ratio, 1.0), 1.0, ratio)  # NaN stays
     for p, g in pairs:
-        p.grad = _core.mul(g, _core.cast(scale, g.dtype))
+        p._grad = _core.mul(g, _core.cast(scale, g.dtype))
 
 
 def clip_grad_value_(
@@ -227,12 +227,12 @@ def clip_grad_value_(
     with _core.no_grad():
         for p, g in _with_gradients(op, parameters):
             # min(g, high) = -max(-g, -high)
-            p.grad = _core.neg(_core.maximum(_core.neg(_core.maximum(g, -high)), -high))
+            p._grad = _core.neg(_core.maximum(_core.neg(_core.maximum(g, -high)), -high))
 
 
 def _with_gradients(op: str, parameters: Any) -> list[tuple[Tensor, Tensor]]:
     given = tensors_of(op, "parameters", parameters)
-    return [(p, g) for p in given if (g := p.grad) is not None]
+    return [(p, g) for p in given if (g := p._grad) is not None]
 
 
 def tensors_of(op: str, name: str, given: Any) -> list[Tensor]:

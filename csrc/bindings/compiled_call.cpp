@@ -86,6 +86,23 @@ bool is_input(PyObject* o) {
   return is_tensor(o) && !as_tensor(o)->slot && handle_of(o).has_value() && as_tensor(o)->t.spec().contiguous();
 }
 
+// Whether the entry is one of such arguments, as call_flat() takes them.
+bool fits_flat(const Entry& entry, PyObject* const* args, size_t n) {
+  for (size_t i = 0; i < n; ++i) {
+    const Leaf& leaf = entry.leaves[i];
+    if (!leaf.tensor) {
+      if (leaf.is_same(args[i])) continue;
+      return false;
+    }
+    if (!is_input(args[i])) return false;
+    const Tensor& t = as_tensor(args[i])->t;
+    if (t.dtype() != leaf.spec.dtype || !(t.shape() == leaf.spec.shape) || t.requires_grad() != leaf.requires_grad)
+      return false;
+    if (t.node()->severed && recording()) refuse_severed("compile");
+  }
+  return true;
+}
+
 // Positional arguments, each a plain tensor or the constant of an entry itself (`self` of a method): no Python objects
 // are made on the way.
 bool call_flat(Compiled* self, PyObject* const* args, size_t n, py::object* result) {
@@ -94,28 +111,22 @@ bool call_flat(Compiled* self, PyObject* const* args, size_t n, py::object* resu
   for (size_t k = 0; k < entries.size(); ++k) {
     std::shared_ptr<Entry> entry = entries[k];
     if (!entry->flat || !entry->traced || entry->leaves.size() != n || entry->recording != recording()) continue;
+    // Guards may run Python, which may write to the arguments: their memory is what it is after that.
+    if (!fits_flat(*entry, args, n) || !entry->guards_hold(&changed) || !fits_flat(*entry, args, n)) continue;
     char* inputs[kFlatArgs];
     std::vector<Tensor> tensors;
     size_t taken = 0;
-    bool fits = true;
-    for (size_t i = 0; fits && i < n; ++i) {
-      const Leaf& leaf = entry->leaves[i];
-      fits = leaf.tensor ? is_input(args[i]) : leaf.is_same(args[i]);
-      if (!fits || !leaf.tensor) continue;
+    for (size_t i = 0; i < n; ++i) {
+      if (!entry->leaves[i].tensor) continue;
       const Tensor& t = as_tensor(args[i])->t;
-      fits = t.dtype() == leaf.spec.dtype && t.shape() == leaf.spec.shape && t.requires_grad() == leaf.requires_grad;
-      if (!fits) break;
-      if (t.node()->severed && recording()) refuse_severed("compile");
       inputs[taken++] = t.data();
       // Without the interpreter's lock others may write to the argument: what is held is not written over.
       if (entry->traced->carries() || !entry->brief) tensors.push_back(t);
     }
-    if (!fits) continue;
     std::vector<py::object> objects;
     if (entry->puts_back)
       for (size_t i = 0; i < n; ++i) objects.push_back(py::reinterpret_borrow<py::object>(args[i]));
     if (entry->writes && !aliases(objects).empty()) return false;
-    if (!entry->guards_hold(&changed)) continue;
     use(self, entry);
     *result = run(*entry, tensors, std::span<char* const>(inputs, taken), objects);
     return true;

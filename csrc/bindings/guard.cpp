@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "bindings/names.h"
 #include "bindings/pybind.h"
+#include "graph/storage.h"
 
 namespace bs::bindings {
 namespace {
@@ -48,8 +49,8 @@ bool same_tensor(PyObject* o, PyObject* value) {
   const Tensor &now = handle_of(o), &then = as_tensor(value)->t;
   const bool same = now.out().buffer.get() == then.out().buffer.get();
   if (!same) move_to_slot(o);
-  return same && now.out().offset == then.out().offset && now.shape() == then.shape() &&
-         now.requires_grad() == then.requires_grad() && now.node()->cell.get() == then.node()->cell.get();
+  return same && Place(now) == Place(then) && now.requires_grad() == then.requires_grad() &&
+         now.node()->cell.get() == then.node()->cell.get();
 }
 
 PyObject* or_absent(PyObject* borrowed) {

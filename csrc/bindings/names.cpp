@@ -151,6 +151,16 @@ Name& name_in_slot(PyObject* o, const char* op) {
                        "the new value, or keep it in a Buffer"));
 }
 
+// Whether it is the tensor that .grad gives. In a capture what shows all of the gradient is taken for it.
+bool is_gradient(const PyTensor* p) {
+  if (!p->name || !p->name->lineage || !p->name->storage().cell) return false;
+  const NamedStorage& storage = p->name->storage();
+  const Gradient* g = storage.gradient.get();
+  if (!g) return p->name->follows && Place(p->t) == Place(bound_value(storage));
+  std::lock_guard guard(storage.cell->lock);
+  return g->object == p && storage.cell->named.get() == g;
+}
+
 // What PyTorch refuses too: whoever holds the leaf would not know that it is another one now.
 void check_leaf(PyObject* target, const char* op) {
   if (!recording() || !requires_grad(target)) return;
@@ -191,11 +201,15 @@ Tensor fitted(Tensor value, const Spec& spec, const char* op, bool lazily) {
 }
 
 // The part at a place of a slot's or gradient's value, as the thread sees it, becomes v.
-void write_bound(NamedStorage& storage, const Place& place, Tensor v) {
+void write_bound(NamedStorage& storage, const Place& place, Tensor v, const char* op) {
   RecordingGuard off(false);
   if (!slots_differ() && !v.symbolic() && (storage.slot || storage.gradient)) return storage.write(place, std::move(v));
   const Tensor now = bound_value(storage);
-  if (!(place.spec.contiguous() && now && place.spec.shape == now.shape())) {
+  if (!now)
+    throw GraphError(cat("[", op,
+                         "] the gradient of a parameter is written inside bs.compile before it has one there: a "
+                         "compiled function begins without gradients; write it after backward(), inside"));
+  if (!(place.spec.contiguous() && place.spec.shape == now.shape() && place.spec.dtype == now.dtype())) {
     const Tensor both[] = {now, v};
     v = taped(both, [place](std::span<const Tensor> in) { return with_part(in[0], in[1], place, false); });
   }
@@ -209,10 +223,10 @@ void write_bound(NamedStorage& storage, const Place& place, Tensor v) {
 void write_at(PyObject* target, const Place& place, Tensor v, const char* op, bool derived) {
   check_leaf(target, op);
   check_overlap(place.spec, op);
-  if (Slot* slot = slot_of(target)) return write_bound(*NamedStorage::of(*slot), place, std::move(v));
+  if (Slot* slot = slot_of(target)) return write_bound(*NamedStorage::of(*slot), place, std::move(v), op);
   Name* name = as_tensor(target)->name;
-  if (name && name->storage().bound()) return write_bound(name->storage(), place, std::move(v));
-  if (current_capture()) return write_bound(name_in_slot(target, op).storage(), place, std::move(v));
+  if (name && name->storage().bound()) return write_bound(name->storage(), place, std::move(v), op);
+  if (current_capture()) return write_bound(name_in_slot(target, op).storage(), place, std::move(v), op);
   if (v.symbolic()) refuse_captured(op);
   const bool record = recording() && (v.requires_grad() || requires_grad(target));
   if (record && v.node()->severed) refuse_severed(op);
@@ -365,9 +379,10 @@ PyObject* wrap_view(PyObject* base, Tensor view) {
     // Of what has strides of its own nobody knows in which memory.
     if (!b->name && !(b->t.spec().contiguous() && b->t.out().offset == 0)) return wrap(std::move(view));
     SymbolLineage& lineage = *symbol_name_of(base).symbols;
-    if (history == lineage.base.requires_grad())
+    if (history == lineage.base.requires_grad() && view.dtype() == lineage.base.dtype())
       return wrap_symbol(std::move(view), Ref<SymbolLineage>::share(&lineage));
-    return wrap_symbol(std::move(view), SymbolLineage::make(lineage.storage, taped(lineage.read(), detached)));
+    Ref<SymbolLineage> own = lineage.apart(view.dtype());
+    return wrap_symbol(std::move(view), std::move(own));
   }
   if (view.symbolic() || !view.has_value()) return wrap(std::move(view));
   Lineage& lineage = *name_of(base).lineage;
@@ -399,8 +414,8 @@ PyObject* detached_name(PyObject* o) {
   if (is_captured(p)) {
     Tensor t = taped(unwrap(o), detached);
     if (!p->name && !(p->t.spec().contiguous() && p->t.out().offset == 0)) return wrap(std::move(t));
-    SymbolLineage& lineage = *symbol_name_of(o).symbols;
-    return wrap_symbol(std::move(t), SymbolLineage::make(lineage.storage, taped(lineage.read(), detached)));
+    Ref<SymbolLineage> own = symbol_name_of(o).symbols->apart(t.dtype());
+    return wrap_symbol(std::move(t), std::move(own));
   }
   Ref<NamedStorage> storage = bound_storage(p);
   if (!storage) {
@@ -423,7 +438,9 @@ void become_view(PyObject* target, Tensor view, const char* op) {
     throw GraphError(cat("[", op, "] ", why, ": use the view that ",
                          std::string_view(op).substr(0, std::strlen(op) - 1), "() gives"));
   };
+  if (Place(view) == Place(unwrap(target))) return;
   if (p->slot) refuse("a parameter or buffer keeps its shape");
+  if (is_gradient(p)) refuse("a gradient keeps its shape, which is the parameter's");
   if (current_capture() && !is_captured(p))
     refuse("the tensor is of outside, and keeps its shape in a compiled function");
   if (requires_grad(target) && !view.requires_grad()) refuse("under no_grad the tensor would lose its derivative");
@@ -488,6 +505,17 @@ void set_data(PyObject* o, PyObject* value) {
     else
       p->slot->replace(t);
     return;
+  }
+  if (is_gradient(p)) {
+    RecordingGuard off(false);
+    const Tensor t = unwrap(value);
+    const Spec& spec = spec_of(o);
+    if (!(t.shape() == spec.shape))
+      throw ShapeError(cat("[data] a gradient is ", str(spec.shape), ", as its parameter, not ", str(t.shape())));
+    if (t.dtype() != spec.dtype)
+      throw DTypeError(
+          cat("[data] a gradient is ", name_of(spec.dtype), ", as its parameter, not ", name_of(t.dtype())));
+    return write_at(o, Place(handle_of(o)), t, "data", false);
   }
   const py::object made = owned(detached_name(value));
   PyTensor* from = as_tensor(made.ptr());

@@ -26,7 +26,8 @@ PyObject* wrap_result(Tensor result, std::span<PyObject* const> operands);
 // x.detach() and x.data: the same storage, without the history.
 PyObject* detached_name(PyObject* o);
 
-// x.data = value: x becomes a name for what `value` shows, and stays the leaf that it is.
+// x.data = value: x becomes a name for what `value` shows, and stays the leaf that it is. A parameter, a buffer or a
+// gradient takes the value.
 void set_data(PyObject* o, PyObject* value);
 
 // p.grad, where `cell` has one: the same object each time. GraphError where it is stale.

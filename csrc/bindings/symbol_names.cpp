@@ -35,12 +35,17 @@ Ref<SymbolLineage> SymbolLineage::make(Ref<SymbolStorage> s, Tensor base) {
   return made;
 }
 
+Ref<SymbolLineage> SymbolLineage::apart(DType dtype) {
+  return make(storage, taped(read(), [dtype](const Tensor& t) { return ops::bitcast(detached(t), dtype); }));
+}
+
 const Tensor& SymbolLineage::read() {
   if (version == storage->version) return base;
   const Tensor both[] = {storage->value, base};
   base = taped(both, [](std::span<const Tensor> in) {
-    if (in[1].requires_grad()) return with_history_of(in[0], in[1]);
-    return in[0].requires_grad() ? ops::detach(in[0]) : in[0];
+    const Tensor now = ops::bitcast(in[0], in[1].dtype());
+    if (in[1].requires_grad()) return with_history_of(now, in[1]);
+    return now.requires_grad() ? ops::detach(now) : now;
   });
   version = storage->version;
   return base;
@@ -54,7 +59,10 @@ void SymbolLineage::write(const Tensor& at, const Tensor& v) {
     if (shows_all(part, x)) return ops::reshape(ops::contiguous(src), x.shape());
     return ops::write_strided(x, src, part.spec().full_strides(), offset_in(part, x));
   });
-  storage->value = made;
+  storage->value =
+      made.dtype() == storage->value.dtype()
+          ? made
+          : taped(made, [dtype = storage->value.dtype()](const Tensor& t) { return ops::bitcast(t, dtype); });
   ++storage->version;
   if (!recording() && base.requires_grad()) return;  // the history stays
   base = std::move(made);

@@ -17,10 +17,12 @@ struct SymbolStorage : Counted {
 // As Lineage (graph/storage.h): what derivatives know of it.
 struct SymbolLineage : Counted {
   Ref<SymbolStorage> storage;
-  Tensor base;       // the value with the lineage's history, as it was at `version`; later on, the history
+  Tensor base;       // the value with the lineage's history and dtype, as it was at `version`; later on, the history
   uint64_t version;  // of the storage
 
   static Ref<SymbolLineage> make(Ref<SymbolStorage> s, Tensor base);
+  // Another one in the same storage, without the history, whose values are the bits as `dtype`.
+  Ref<SymbolLineage> apart(DType dtype);
   static void destroy(SymbolLineage* l) { delete l; }
   // All of the value, with the history that it has here.
   const Tensor& read();

@@ -11,6 +11,7 @@
 #include "bindings/dlpack.h"
 #include "bindings/dtype.h"
 #include "graph/apply.h"
+#include "graph/met.h"
 #include "graph/slot.h"
 #include "ops/ops.h"
 
@@ -200,13 +201,24 @@ PyObject* wrap_slot(PyTypeObject* type, Ref<Slot> slot) {
   return reinterpret_cast<PyObject*>(self);
 }
 
-Tensor unwrap_value(PyObject* o) {
-  Tensor t = unwrap(o);
-  if (t.symbolic()) throw_reads_value();
+namespace {
+
+// A capture is told what is read, also where no op does.
+const Tensor& met(const Tensor& t) {
+  if (Meeting::all.load(std::memory_order_relaxed) > 0)
+    if (Meeting* meeting = Meeting::current()) meeting->met(t);
   return t;
 }
 
-Tensor detached(const Tensor& t) { return t.symbolic() ? ops::detach(t) : t.alias(); }
+}  // namespace
+
+Tensor unwrap_value(PyObject* o) {
+  Tensor t = unwrap(o);
+  if (t.symbolic()) throw_reads_value();
+  return met(t);
+}
+
+Tensor detached(const Tensor& t) { return t.symbolic() ? ops::detach(t) : met(t).alias(); }
 
 Tensor with_requires_grad(Tensor leaf, const char* op) {
   if (!is_float(leaf.dtype()))

@@ -5,6 +5,7 @@
 #include "graph/apply.h"
 #include "graph/batch.h"
 #include "graph/slot_scope.h"
+#include "graph/storage.h"
 
 namespace bs {
 namespace {
@@ -139,7 +140,8 @@ void Slot::replace(const Tensor& value) {
     throw DTypeError(cat("[_replace] a parameter that collects gradients is a float, not ", name_of(value.dtype())));
   RecordingGuard off(false);
   Tensor copy = copy_of(value);
-  if (cell) cell->set({}, false);  // it had the old dtype
+  if (storage && copy.dtype() != spec().dtype) storage->leave_slot();  // its names keep their dtype
+  if (cell) cell->set({}, false);                                      // it had the old dtype
   Tensor made = leaf(copy.spec(), copy.out().buffer, cell);
   {
     std::lock_guard guard(lock_);

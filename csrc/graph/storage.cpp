@@ -4,6 +4,16 @@
 #include "graph/apply.h"
 
 namespace bs {
+namespace {
+
+// The bits of a value as another dtype whose elements have the same size.
+Tensor bits_of(const Tensor& t, DType dtype) {
+  Tensor made = t.alias();
+  made.out().spec.dtype = dtype;
+  return made;
+}
+
+}  // namespace
 
 // ---- NamedStorage ---------------------------------------------------------------------------------------------------
 
@@ -109,6 +119,13 @@ void NamedStorage::move_to(Ref<Slot> s) {
   buffer_ = Ref<Buffer>();
 }
 
+void NamedStorage::leave_slot() {
+  let_go();
+  buffer_ = slot->buffer();
+  slot->storage = nullptr;
+  slot = Ref<Slot>();
+}
+
 void NamedStorage::become(const Tensor& t) {
   buffer_ = t.out().buffer;
   ++version_;
@@ -116,6 +133,12 @@ void NamedStorage::become(const Tensor& t) {
 
 void NamedStorage::write(const Place& place, Tensor v) {
   RecordingGuard off(false);
+  if (const DType dtype = bound() ? value().dtype() : place.spec.dtype; dtype != place.spec.dtype) {
+    Place bits = place;
+    bits.spec.dtype = dtype;
+    v = bits_of(v, dtype);
+    return write(bits, std::move(v));
+  }
   let_go();
   const bool all = whole(place);
   if (slot) {

@@ -69,10 +69,11 @@ struct Place {
   }
 };
 
-// Defined in ops/, which this folder does not see. The part of x, which is contiguous, at a place: a view.
+// Defined in ops/, which this folder does not see. The part of x, which is contiguous, at a place: a view. Of another
+// dtype than the place's, which has elements of the same size, the bits count.
 Tensor part_of(const Tensor& x, const Place& place);
-// x with the part at the place replaced by v: over the memory of x where `over` says that nobody else reads it. Where
-// the part holds v's elements already, nothing is moved.
+// x with the part at the place, or its bits, replaced by v: over the memory of x where `over` says that nobody else
+// reads it. Where the part holds v's elements already, nothing is moved.
 Tensor with_part(Tensor x, const Tensor& v, const Place& place, bool over, bool holds = false);
 // Moves the elements of v to the place in the memory at `data`.
 void move_part(const Place& place, char* data, const Tensor& v);
@@ -140,7 +141,10 @@ class NamedStorage : public CountedInTurn {
   void let_go();
   // From here on the value is that of a slot, which has the same memory.
   void move_to(Ref<Slot> s);
-  // The part at `place` becomes v, which has its shape and dtype. Nothing is recorded.
+  // From here on it is what the slot holds now, whatever that holds later.
+  void leave_slot();
+  // The part at `place` becomes v, which has its shape and dtype; of a slot or gradient of another dtype, its bits do.
+  // Nothing is recorded.
   void write(const Place& place, Tensor v);
   // The value is that of t, which fills its buffer. Of no slot or gradient.
   void become(const Tensor& t);

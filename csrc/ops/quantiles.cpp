@@ -10,10 +10,15 @@ namespace {
 // As their words stand in the schema.
 enum class Between { linear, lower, higher, midpoint, nearest };
 
-// Of rows (..., n) in order, NaN last, at q (k,): (..., k).
-Tensor joined_at(const Tensor& sorted, const Tensor& q, Between between, bool ignore_nan) {
+// Whole numbers that float32 holds, all of them.
+constexpr int64_t kMostRank = int64_t{1} << 24;
+
+// Of rows (..., n) in order, NaN last, at `quantiles` (k,): (..., k). Ranks are of their dtype, as in PyTorch, as long
+// as it tells them apart.
+Tensor joined_at(const Tensor& sorted, const Tensor& quantiles, Between between, bool ignore_nan) {
   const int dim = sorted.shape().size() - 1;
   const int64_t last = sorted.shape()[dim] - 1;
+  const Tensor q = last > kMostRank ? cast(quantiles, DType::f64) : quantiles;
   const Tensor number = eq(sorted, sorted);
   Tensor rank;
   if (ignore_nan) {  // of rows of NaN alone the first
@@ -32,7 +37,7 @@ Tensor joined_at(const Tensor& sorted, const Tensor& q, Between between, bool ig
   const Tensor below = floor(rank), start = gather_axis(sorted, cast(below, DType::i64), dim);
   if (between != Between::linear && between != Between::midpoint) return start;
   const Tensor end = gather_axis(sorted, cast(ceil(rank), DType::i64), dim);
-  return lerp(start, end, between == Between::linear ? Arg(sub(rank, below)) : Arg(0.5));
+  return lerp(start, end, between == Between::linear ? Arg(cast(sub(rank, below), sorted.dtype())) : Arg(0.5));
 }
 
 template <bool ignore_nan>

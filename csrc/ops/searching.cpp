@@ -259,11 +259,21 @@ const Op histc_op{
           if (bad >= 0) return;
         }
         if (lo == hi) lo -= 1, hi += 1;
-        for (int64_t i = 0; i < n; ++i) {
-          if (!(x[i] >= lo && x[i] <= hi)) continue;
-          const auto at = static_cast<int64_t>((x[i] - lo) * static_cast<T>(bins) / (hi - lo));
-          out[std::min(at, bins - 1)] += 1;
-        }
+        std::vector<int64_t> counts(static_cast<size_t>(bins));
+        const auto count = [&](auto wide) {
+          using W = decltype(wide);
+          const W begin = lo, size = static_cast<W>(hi) - begin;
+          for (int64_t i = 0; i < n; ++i) {
+            if (!(x[i] >= lo && x[i] <= hi)) continue;
+            const auto at = static_cast<int64_t>((x[i] - begin) * static_cast<W>(bins) / size);
+            ++counts[static_cast<size_t>(std::min(at, bins - 1))];
+          }
+        };
+        if (std::isfinite((hi - lo) * static_cast<T>(bins)))
+          count(zero);
+        else
+          count(0.0L);
+        for (int64_t i = 0; i < bins; ++i) out[i] = static_cast<T>(counts[static_cast<size_t>(i)]);
       });
       return bad;
     },
@@ -272,6 +282,50 @@ const Op histc_op{
     .storage = Storage::cast,
 };
 BS_REGISTER(histc_op);
+
+const Op histogram_range_op{
+    .name = "histogram_range",
+    .doc =
+        "low and high, where a histogram begins and ends, if they and what lies between them are finite; else an "
+        "error.",
+    .inputs = {{"low"}, {"high"}},
+    .outputs = {"low", "high"},
+    .infer =
+        [](const Attrs*, const Specs& in, Spec* out) {
+          need_float("histogram_range", "low", in[0].dtype);
+          if (in[1].dtype != in[0].dtype || !(in[1].shape == in[0].shape))
+            throw ShapeError(cat("[histogram_range] low is ", name_of(in[0].dtype), " ", str(in[0].shape), ", high is ",
+                                 name_of(in[1].dtype), " ", str(in[1].shape), ": they must be alike"));
+          for (int k = 0; k < 2; ++k) {
+            out[k].dtype = in[k].dtype;
+            out[k].shape = in[k].shape;
+          }
+        },
+    .forward = [](const Call& call, int64_t, int64_t) -> int64_t {
+      const int64_t n = bs::numel(call.in[0].shape());
+      int64_t bad = -1;
+      with_float(call.in[0].dtype(), [&](auto zero) {
+        using T = decltype(zero);
+        const T *low = call.in[0].as<T>(), *high = call.in[1].as<T>();
+        for (int64_t i = 0; i < n; ++i) {
+          if (bad < 0 && !std::isfinite(high[i] - low[i])) bad = i;
+          call.out[0].as<T>()[i] = low[i];
+          call.out[1].as<T>()[i] = high[i];
+        }
+      });
+      return bad;
+    },
+    .explain =
+        [](const Call& call, int64_t i) {
+          const DType dtype = call.in[0].dtype();
+          const int64_t at = i * static_cast<int64_t>(size_of(dtype));
+          throw ValueError(cat("[histogram_range] the range is ", float_at(dtype, call.in[0].data + at), " to ",
+                               float_at(dtype, call.in[1].data + at),
+                               ", which is not finite: give range, or leave out what is NaN or infinite"));
+        },
+};
+BS_REGISTER(histogram_range_op);
+BS_BATCH(histogram_range_op, batch_whole);
 
 // ---- unique
 // ----------------------------------------------------------------------------------------------------------

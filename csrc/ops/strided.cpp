@@ -433,10 +433,12 @@ Tensor add_parts(Tensor base, std::vector<GradCall::OfPart>& parts) {
 namespace bs {
 
 Tensor part_of(const Tensor& x, const Place& place) {
-  return ops::as_strided(x, place.spec.shape, place.spec.full_strides(), place.offset);
+  return ops::as_strided(ops::bitcast(x, place.spec.dtype), place.spec.shape, place.spec.full_strides(), place.offset);
 }
 
 Tensor with_part(Tensor x, const Tensor& v, const Place& place, bool over, bool holds) {
+  if (const DType dtype = x.dtype(); dtype != place.spec.dtype)
+    return ops::bitcast(with_part(ops::bitcast(x, place.spec.dtype), v, place, over, holds), dtype);
   if (!holds) return ops::write_strided(std::move(x), v, place.spec.full_strides(), place.offset, over);
   const Tensor in[] = {std::move(x), v};
   return ops::apply_over(*ops::kWriteStrided, in, Attrs::make({place.spec.full_strides(), place.offset}), true);

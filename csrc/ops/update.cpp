@@ -143,7 +143,7 @@ const Op sgd_rows_op{
           const Touched t(in);
           return 0.1 * static_cast<double>(t.n * t.cols) * static_cast<double>(t.item) + static_cast<double>(t.rows);
         },
-    .in_place = ALL_INPUTS,
+    .in_place = IN_0 | IN_1,  // index is read while rows are written
 };
 BS_REGISTER(sgd_rows_op);
 
@@ -182,10 +182,11 @@ BS_REGISTER(sgd_momentum_op);
 
 enum AdamInput { P, GRAD, MEAN, SQUARE, STEP, LR, BETA1, BETA2, EPS, DECAY, MOST };
 
+double next_step(const Call& call) { return update::number(call.in[STEP]) + 1; }
+
 int64_t adam_forward(const Call& call, int64_t lo, int64_t hi) {
   const update::Part part = update::part_of(call, lo, hi);
-  const double beta1 = update::number(call.in[BETA1]), beta2 = update::number(call.in[BETA2]),
-               t = update::number(call.in[STEP]) + 1;
+  const double beta1 = update::number(call.in[BETA1]), beta2 = update::number(call.in[BETA2]), t = next_step(call);
   const kernels::Adam s{call.in[P].dtype(),
                         update::number(call.in[LR]),
                         beta1,
@@ -201,11 +202,13 @@ int64_t adam_forward(const Call& call, int64_t lo, int64_t hi) {
                             amsgrad ? call.in[MOST].data : nullptr};
   void* const out[] = {call.out[0].data, call.out[1].data, call.out[2].data, amsgrad ? call.out[4].data : nullptr};
   kernels::active().adam(s, in, out, part.lo, part.hi);
+  if (!update::merges(call)) update::set_number(call.out[3], t);
   return -1;
 }
 
-// Every part reads the old step; the new one may lie in its place.
-void count_step(const Call& call) { update::set_number(call.out[3], update::number(call.in[STEP]) + 1); }
+void count_step(const Call& call) {
+  if (update::merges(call)) update::set_number(call.out[3], next_step(call));
+}
 
 Placement place_adam(const Attrs*, const Specs& in, const Spec*) {
   Placement p = place_loop(in[P].shape, in);

@@ -59,6 +59,11 @@ inline Part part_of(const Call& call, int64_t lo, int64_t hi) {
 
 inline Placement place(const Attrs*, const Specs& in, const Spec*) { return place_loop(in[0].shape, in); }
 
+// Whether the outputs that are numbers are written by merge(), after all parts, each of which reads the old ones. Where
+// p is a number too, outputs of either kind may lie over inputs of either: then forward(), which is one part, reads all
+// before it writes, and gives all.
+inline bool merges(const Call& call) { return call.in[0].shape().size() > 0; }
+
 // By squaring: no library's pow, so that every platform gives the same bits.
 inline double power(double base, double exponent) {
   double result = 1;

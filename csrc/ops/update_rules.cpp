@@ -58,6 +58,12 @@ Planned planned(const UpdateRow& row, const Call& call) {
   return made;
 }
 
+void set_scalars(const UpdateRow& row, const Call& call, const Planned& made) {
+  const int first = 1 + static_cast<int>(row.arrays.size());
+  for (size_t k = 0; k < row.scalars.size(); ++k)
+    update::set_number(call.out[first + static_cast<int>(k)], made.after[k]);
+}
+
 template <const UpdateRow& row>
 int64_t forward_row(const Call& call, int64_t lo, int64_t hi) {
   constexpr size_t most = 2 + 3;
@@ -69,16 +75,13 @@ int64_t forward_row(const Call& call, int64_t lo, int64_t hi) {
   for (size_t k = 0; k < 2 + arrays; ++k) in[k] = call.in[static_cast<int>(k)].data;
   for (size_t k = 0; k < 1 + arrays; ++k) out[k] = call.out[static_cast<int>(k)].data;
   kernels::active().update(made.u, in, out, part.lo, part.hi);
+  if (!update::merges(call)) set_scalars(row, call, made);
   return -1;
 }
 
-// Every part reads the old scalars; the new ones may lie in their place.
 template <const UpdateRow& row>
 void merge_row(const Call& call) {
-  const Planned made = planned(row, call);
-  const int first = 1 + static_cast<int>(row.arrays.size());
-  for (size_t k = 0; k < row.scalars.size(); ++k)
-    update::set_number(call.out[first + static_cast<int>(k)], made.after[k]);
+  if (update::merges(call)) set_scalars(row, call, planned(row, call));
 }
 
 template <const UpdateRow& row>

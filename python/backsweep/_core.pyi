@@ -1304,7 +1304,7 @@ class Tensor:
         Raises
         ------
         ValueError
-            If the range, or without one an element, is not finite.
+            If the range, or without one an element, is not finite, or the range's size is not.
         """
 
     def hsplit(self, indices_or_sections: _int | Sequence[_int] | Tensor) -> tuple[Tensor, ...]:
@@ -3847,6 +3847,8 @@ class ops:
     def heaviside(input: TensorLike, values: TensorLike) -> Tensor: ...
     @staticmethod
     def histc(input: TensorLike, bins: int = 100, min: float = 0.0, max: float = 0.0) -> Tensor: ...
+    @staticmethod
+    def histogram_range(low: TensorLike, high: TensorLike) -> tuple[Tensor, Tensor]: ...
     @staticmethod
     def hypot(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod

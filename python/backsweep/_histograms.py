@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
 from typing import NamedTuple
 
 from backsweep import _core
@@ -38,12 +37,7 @@ def _bounds(op: str, x: Tensor, low: float, high: float, chosen: bool) -> tuple[
         lo, hi = _core.tensor(low, dtype=x.dtype), _core.tensor(high, dtype=x.dtype)
     else:
         lo, hi = x.amin(), x.amax()
-    # A program does not look at values; there the edges are NaN.
-    if not (lo.is_symbolic or hi.is_symbolic) and not (isfinite(float(lo)) and isfinite(float(hi))):
-        raise ValueError(
-            f"[{op}] the range is {float(lo)} to {float(hi)}, which is not finite: give range, or leave out "
-            "what is NaN or infinite"
-        )
+    lo, hi = _core.ops.histogram_range(lo, hi)
     spread = _core.where(lo == hi, 0.5, 0.0).to(x.dtype)
     return lo - spread, hi + spread
 
@@ -64,8 +58,9 @@ def _places(x: Tensor, edges: Tensor) -> Tensor:
 
 
 def _counted(place: Tensor, weight: Tensor, bins: int) -> Tensor:
-    """Add up weights by places, of which `bins` is that of no interval."""
-    return _core.zeros(bins + 1, dtype=weight.dtype).index_add(0, place, weight)[:bins]
+    """Add up weights by places, of which `bins` is that of no interval. float32 would count to 2^24."""
+    sums = _core.zeros(bins + 1, dtype=_core.float64).index_add(0, place, weight.to(_core.float64))
+    return sums[:bins].to(weight.dtype)
 
 
 @method
@@ -102,7 +97,7 @@ def histogram(
     Raises
     ------
     ValueError
-        If the range, or without one an element, is not finite.
+        If the range, or without one an element, is not finite, or the range's size is not.
     """
     x = floats("histogram", "input", input)
     made = _histogram(
@@ -146,7 +141,7 @@ def histogramdd(
     ShapeError
         If input is not (..., d), or there is not one weight for each point.
     ValueError
-        If the range, or without one a point, is not finite.
+        If the range, or without one a point, is not finite, or the range's size is not.
     """
     x = floats("histogramdd", "input", input)
     if x.ndim < 2:

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from backsweep import _core
+from backsweep import _core, compile
 
 
 def leaf(*shape, dtype=np.float32, seed=0):
@@ -248,3 +248,39 @@ def test_buffer():
     assert (b + 1).tolist() == [2, 3]
     assert b.add_(1).tolist() == [2, 3]
     assert type(b) is _core.Buffer
+
+
+def test_a_gradient_stays_the_one_of_its_parameter():
+    p = _core.Parameter(_core.ones(1, 3))
+
+    def sweep():
+        (p * p).sum().backward()
+
+    sweep()
+    grad = p.grad
+    for method in ("squeeze_", "t_"):
+        with pytest.raises(_core.GraphError, match=rf"\[{method}\] a gradient keeps its shape"):
+            getattr(grad, method)()
+    with pytest.raises(_core.ShapeError, match=r"\[data\] a gradient is \(1, 3\)"):
+        grad.data = _core.zeros(3)
+    with pytest.raises(_core.DTypeError, match=r"\[data\] a gradient is float32"):
+        grad.data = grad.double()
+    grad.squeeze_(1)  # which leaves it as it is
+    grad.data = grad.data * 2.0
+    sweep()
+    assert p.grad is grad and grad.tolist() == [[6.0, 6.0, 6.0]]
+    grad.detach().squeeze_().mul_(2.0)
+    grad.detach().data = _core.zeros(3)
+    assert p.grad.tolist() == [[12.0, 12.0, 12.0]]
+    p.grad = None
+    grad.squeeze_()  # it is no gradient any more
+    assert grad.shape == (3,)
+
+    @compile
+    def step(x):
+        p.grad = None
+        (p * x).sum().backward()
+        p.grad.data = p.grad.data * 2.0
+        return p.grad * 1.0
+
+    assert step(_core.ones(1, 3)).tolist() == [[2.0, 2.0, 2.0]]

@@ -1,12 +1,17 @@
 // The updates of optimizers, over random sizes, values and settings: close to the formulas of kernels.h in double;
 // parts equal the whole, outputs over the inputs equal outputs apart, instruction sets with fma equal each other.
+#include <string>
+
 #include "fuzz.h"
+#include "kernels/reference_update.h"
 
 namespace bs::fuzz {
 namespace {
 
 using kernels::Adam;
+using kernels::Rule;
 using kernels::Sgd;
+using kernels::Update;
 
 // Errors allowed, in roundings of the terms that are summed.
 constexpr double kLimit = 20;
@@ -123,13 +128,74 @@ void adam(Random& random) {
            });
 }
 
+// Whether state k may be below 0.
+bool any_sign(Rule rule, int k) {
+  switch (rule) {
+    case Rule::adagrad:
+    case Rule::adadelta:
+      return false;
+    case Rule::rmsprop:
+    case Rule::rmsprop_momentum:
+    case Rule::rmsprop_centered:
+    case Rule::rmsprop_centered_momentum:
+      return k > 0;
+    default:
+      return k == 0;
+  }
+}
+
+template <class T>
+void update(Random& random) {
+  const int64_t n = random.integer(0, 200);
+  Update u{};
+  u.rule = static_cast<Rule>(random.integer(0, static_cast<int64_t>(Rule::lion)));
+  u.dtype = dtype_of<T>();
+  u.maximize = random.one_in(2);
+  // What decides a turn of rprop must be exact.
+  if (u.rule != Rule::rprop && random.one_in(2)) u.weight_decay = random.unit();
+  u.keep = random.one_in(2) ? random.unit() : 1;
+  u.first = random.one_in(2);
+  u.plain = random.one_in(2);
+  for (double& c : u.c) c = 0.01 + 0.98 * random.unit();
+  if (u.rule == Rule::rprop) u.c[1] += 1, u.c[2] *= 0.1, u.c[3] += 1;
+  const int states = kernels::reference::states(u.rule);
+  Array<Array<T>> in = {draw<T>(random, n), draw<T>(random, n)};
+  for (T& g : in[1])
+    if (random.one_in(10)) g = 0;
+  for (int k = 0; k < states; ++k) in.push_back(draw<T>(random, n, !any_sign(u.rule, k)));
+  // A mean square is no less than the squared mean.
+  if (u.rule == Rule::rmsprop_centered || u.rule == Rule::rmsprop_centered_momentum)
+    for (size_t i = 0; i < static_cast<size_t>(n); ++i) in[2][i] += in.back()[i] * in.back()[i];
+  Array<Array<double>> given, want(static_cast<size_t>(states) + 1, Array<double>(static_cast<size_t>(n))),
+      scale = want;
+  for (const auto& v : in) given.emplace_back(v.begin(), v.end());
+  const auto each = [](auto& arrays) {
+    Array<decltype(arrays[0].data())> at;
+    for (auto& v : arrays) at.push_back(v.data());
+    return at;
+  };
+  kernels::reference::update(u, n, each(std::as_const(given)).data(), each(want).data(), each(scale).data());
+  Array<int> over = {0};
+  for (int k = 0; k < states; ++k) over.push_back(k + 2);
+  const std::string name = "update by rule " + std::to_string(static_cast<int>(u.rule));
+  check<T>(random, name.c_str(), in, over, n, want, scale,
+           [&](const Kernels& k, const Array<const T*>& from, const Array<T*>& to, int64_t lo, int64_t hi) {
+             const Array<const void*> at(from.begin(), from.end());
+             const Array<void*> out(to.begin(), to.end());
+             k.update(u, at.data(), out.data(), lo, hi);
+           });
+}
+
 void one(Random& random, uint64_t round) {
-  if (round % 2) {
+  if (round % 4 == 0) {
     sgd<float>(random);
     sgd<double>(random);
-  } else {
+  } else if (round % 4 == 1) {
     adam<float>(random);
     adam<double>(random);
+  } else {
+    update<float>(random);
+    update<double>(random);
   }
 }
 

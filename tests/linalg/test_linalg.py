@@ -328,3 +328,42 @@ def test_methods_and_old_names() -> None:
     assert type(linalg.qr(a)).__name__ == "linalg_qr" and bs._core.return_types.linalg_qr is type(
         linalg.qr(a)
     )
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 8])
+def test_symmetric_factors(n: int) -> None:
+    a = drawn(4, n, n)
+    a = a + a.swapaxes(1, 2)
+    a[:2, range(n), range(n)] = 0  # then blocks have two rows
+    a[0] += n == 1
+    a[1] += n == 1
+    b = drawn(3, 4, n, 2)
+    for dtype, tolerance in ((bs.float64, 1e-9), (bs.float32, 1e-2)):
+        t, right = bs.tensor(a, dtype=dtype), bs.tensor(b, dtype=dtype)
+        ld, pivots, info = linalg.ldl_factor_ex(t)
+        assert pivots.dtype == info.dtype == bs.int32 and not int(info.sum())
+        assert n < 3 or bool((pivots[:2] < 0).any())
+        x = linalg.ldl_solve(ld, pivots, right)
+        np.testing.assert_allclose(a @ array(x), b, tolerance, tolerance * float(abs(x).max()))
+        again = bs.compile(lambda a, b: linalg.ldl_solve(*linalg.ldl_factor(a), b))(t, right)
+        assert bs.equal(again, x)
+
+
+def test_symmetric_factors_that_do_not_solve() -> None:
+    zero = bs.zeros(2, 2, 2, dtype=bs.float64)
+    zero[0] = bs.eye(2)
+    assert linalg.ldl_factor_ex(zero).info.tolist() == [0, 1]
+    with pytest.raises(linalg.LinAlgError, match=r"Batch element 1.*D\[1, 1\] is zero"):
+        linalg.ldl_factor(zero)
+    assert not bool(
+        linalg.ldl_solve(*linalg.ldl_factor_ex(zero)[:2], bs.ones(2, 2, 1).double())[1].isfinite().any()
+    )
+    eye, one = bs.eye(2), bs.ones(2, 1)
+    for wrong in ([3, 2], [0, 1], [1, -2], [-2, -1]):
+        with pytest.raises(ValueError, match="are none of ldl_factor"):
+            linalg.ldl_solve(eye, bs.tensor(wrong, dtype=bs.int32), one)
+    with pytest.raises(bs.ShapeError, match=r"pivots is \(3,\)"):
+        linalg.ldl_solve(eye, bs.ones(3, dtype=bs.int32), one)
+    with pytest.raises(bs.DTypeError, match="it must be int32"):
+        linalg.ldl_solve(eye, bs.ones(2), one)
+    assert linalg.ldl_factor(bs.zeros(2, 0, 0)).LD.shape == (2, 0, 0)

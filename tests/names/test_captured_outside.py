@@ -176,3 +176,43 @@ def test_a_thread_writes_the_argument_of_a_run() -> None:
         stop.set()
         thread.join()
     assert sums == {0.0}
+
+
+def through_data(t: bs.Tensor) -> bs.Tensor:
+    t.data.add_(1.0)
+    return t
+
+
+def through_detach(t: bs.Tensor) -> bs.Tensor:
+    t.detach().mul_(2.0)
+    return t
+
+
+def kept_by_data(t: bs.Tensor) -> bs.Tensor:
+    before = t.data * 1.0
+    t.fill_(7.0)
+    return before
+
+
+@pytest.mark.parametrize("f", [through_data, through_detach, kept_by_data])
+def test_what_is_written_by_another_name_at_each_run(f: Any) -> None:
+    t, u = bs.ones(2), bs.ones(2)
+    g = bs.compile(lambda x: f(t) * x)
+    for _ in range(3):
+        assert g(bs.ones(2)).tolist() == f(u).tolist()
+        assert t.tolist() == u.tolist()
+
+
+@pytest.mark.parametrize("read", [float, bs.Tensor.item, bs.Tensor.tolist, bs.Tensor.numpy])
+def test_a_number_that_is_read_and_then_written_is_refused(read: Any) -> None:
+    t = bs.tensor(1.0)
+
+    @bs.compile
+    def f(x: bs.Tensor) -> bs.Tensor:
+        before = float(read(t))
+        t.fill_(before + 1.0)
+        return x * before
+
+    with pytest.raises(bs.GraphError, match="reads the value of a tensor"):
+        f(bs.ones(2))
+    assert float(t) == 1.0

@@ -130,10 +130,38 @@ def test_quantiles_of_storage_types(name: str, dtype: str) -> None:
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
 def test_a_range_that_is_not_finite_is_refused(wrong: float) -> None:
     x = bs.tensor([1.0, wrong])
-    with pytest.raises(ValueError, match=r"\[histogram\] the range is .*not finite"):
+    with pytest.raises(ValueError, match=r"\[histogram_range\] the range is .*not finite"):
         bs.histogram(x, 3)
-    with pytest.raises(ValueError, match=r"\[histogramdd\] the range is .*not finite"):
+    with pytest.raises(ValueError, match=r"\[histogram_range\] the range is .*not finite"):
         bs.histogramdd(x.reshape(1, 2), 3)
     with pytest.raises(ValueError, match="not finite"):
         bs.histogram(bs.ones(2), 3, range=(0.0, float("inf")))
     assert bs.histogram(x, 2, range=(0.0, 2.0)).hist.tolist() == [0.0, 1.0]  # counted nowhere
+
+
+def test_a_program_refuses_what_is_not_finite() -> None:
+    for f in (
+        bs.compile(lambda x: tuple(bs.histogram(x, 3))),
+        bs.compile(lambda x: bs.histogramdd(x.reshape(-1, 2), 3).hist),
+    ):
+        f(bs.arange(4.0))
+        for wrong in ([0.0, 1.0, np.nan, 2.0], [0.0, -np.inf, 1.0, 2.0], [-3e38, -3e38, 3e38, 3e38]):
+            with pytest.raises(ValueError, match=r"\[histogram_range\] the range is .*, which is not finite"):
+                f(bs.tensor(wrong, dtype=bs.float32))
+
+
+def test_ranges_that_are_wide() -> None:
+    x = bs.tensor([-3e38, 0.1e38, 1.5e38, 3e38], dtype=bs.float32)
+    assert bs.histc(x, 6).tolist() == [1.0, 0.0, 0.0, 1.0, 1.0, 1.0]
+    assert bs.histc(x.double() * 1e-38, 6).tolist() == bs.histc(x, 6).tolist()
+
+
+N = 2**24 + 4
+
+
+def test_more_than_float32_counts() -> None:
+    x = bs.zeros(N)
+    assert int(bs.histc(x, 1, -1.0, 1.0)) == int(bs.histogram(x, 1, range=(-1.0, 1.0)).hist) == N
+    x[-3:] = bs.arange(1.0, 4.0)
+    q = bs.tensor([1.0, 1.0 - 2.0**-23])  # the last, and just below the last but two
+    assert bs.quantile(x, q, interpolation="higher").tolist() == [3.0, 1.0]

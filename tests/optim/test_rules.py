@@ -10,6 +10,7 @@ import pytest
 
 import backsweep as bs
 from backsweep import nn, optim
+from driver import REGISTRY
 
 STEPS = 12
 Array = np.ndarray[Any, Any]
@@ -385,3 +386,33 @@ def test_wrong_arguments() -> None:
         other = optim.SGD([nn.Parameter(bs.ones(1)), p], lr=0.1).state_dict()
         with pytest.raises(ValueError, match=rf"^\[{name}\] groups of \[1\] parameters"):
             opt.load_state_dict(other)
+
+
+@pytest.mark.parametrize(
+    "op", ["sgd", "sgd_momentum", "adam", "amsgrad", "nadam", "radam", "rprop", "adagrad", "asgd", "adamax"]
+)
+def test_numbers_updated_by_hand(op: str) -> None:
+    """Of a parameter that is a number all outputs may lie over all inputs."""
+    names = [i["name"] for i in REGISTRY[op]["inputs"]]
+    given = {name: bs.tensor(0.1 + 0.05 * k, dtype=bs.float64) for k, name in enumerate(names)}
+    given["step"] = bs.tensor(3.0, dtype=bs.float64)
+
+    def step(values: list[bs.Tensor]) -> Any:
+        made = getattr(bs._core.ops, op)(*[v * 1.0 for v in values])
+        return [m * 1.0 for m in (made if isinstance(made, tuple) else (made,))]
+
+    values = [given[name] for name in names]
+    want, got = step(values), bs.compile(step)(values)
+    assert [float(x) for x in got] == [float(x) for x in want]
+
+
+def test_rows_updated_by_hand() -> None:
+    """The index has the parameter's shape, and elements of its size."""
+
+    def step(p: bs.Tensor, g: bs.Tensor, index: bs.Tensor) -> Any:
+        zero = bs.tensor(0.0, dtype=bs.float64)
+        return bs._core.ops.sgd_rows(p * 1.0, g * 1.0, index + 0, zero + 0.5, zero) * 1.0
+
+    p, g, index = (bs.tensor(v) for v in (np.ones(4), np.arange(4.0), np.array([3, 3, 1, 0])))
+    for f in (step, bs.compile(step)):
+        assert f(p, g, index).tolist() == [-0.5, 0.0, 1.0, 0.5]

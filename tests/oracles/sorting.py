@@ -184,4 +184,15 @@ ORACLES: dict[str, Oracle] = {
             Wrong((np.array([1.0, np.inf]),), {}, "ValueError", ("finite",)),
         ],
     ),
+    "histogram_range": Oracle(
+        lambda low, high: (low, high),
+        lambda d: [Case((d(*s), d(*s))) for s in ((), (3,))],
+        ulp=0,
+        wrong=[
+            Wrong((Z(2), Z(3)), {}, "ShapeError", ("(2,)", "(3,)")),
+            Wrong((Z(()), Z((), I)), {}, "ShapeError", ("int64",)),
+            Wrong((Z(()), np.array(np.nan)), {}, "ValueError", ("0 to nan", "finite")),
+            Wrong((np.array(-1e308), np.array(1e308)), {}, "ValueError", ("finite",)),
+        ],
+    ),
 }

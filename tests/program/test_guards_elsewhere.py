@@ -409,3 +409,45 @@ def test_copies_of_a_module_are_apart() -> None:
         assert g(X).tolist() == twin(X).tolist()
         model.it = 1.0
         assert f(X).tolist() == model(X).tolist()
+
+
+class Key:
+    """Equal to all others; whoever compares it may write elsewhere."""
+
+    written: bs.Tensor | None = None
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __eq__(self, other: object) -> bool:
+        if self.written is not None:
+            self.written.data = bs.full((3,), 5.0)
+        return isinstance(other, Key)
+
+
+KEYS = {Key()}
+
+
+def test_a_comparison_may_write_to_an_argument() -> None:
+    @bs.compile
+    def f(x: bs.Tensor) -> bs.Tensor:
+        return x * float(len(KEYS))
+
+    x = bs.ones(3)
+    assert f(x).tolist() == [1.0] * 3
+    KEYS.clear()
+    KEYS.add(Key())
+    Key.written = x
+    try:
+        assert f(x).tolist() == [5.0] * 3
+    finally:
+        Key.written = None
+    assert f.cache_info().misses == 1
+
+
+def test_a_tensor_turned_in_place() -> None:
+    w = bs.tensor([[1.0, 2.0], [3.0, 4.0]])
+    f = bs.compile(lambda x: x * w)
+    assert f(bs.ones(2, 2)).tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    w.t_()
+    assert f(bs.ones(2, 2)).tolist() == [[1.0, 3.0], [2.0, 4.0]]

@@ -45,6 +45,7 @@ from backsweep.linalg._solve import (
     solve_ex,
     solve_triangular,
 )
+from backsweep.linalg._symmetric import ldl_factor, ldl_factor_ex, ldl_solve
 from backsweep.linalg._units import LinAlgError
 
 __all__ = [
@@ -62,6 +63,9 @@ __all__ = [
     "householder_product",
     "inv",
     "inv_ex",
+    "ldl_factor",
+    "ldl_factor_ex",
+    "ldl_solve",
     "lstsq",
     "lu",
     "lu_factor",

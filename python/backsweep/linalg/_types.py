@@ -83,6 +83,17 @@ class linalg_lu_factor_ex(NamedTuple):
     info: Tensor
 
 
+class linalg_ldl_factor(NamedTuple):
+    LD: Tensor
+    pivots: Tensor
+
+
+class linalg_ldl_factor_ex(NamedTuple):
+    LD: Tensor
+    pivots: Tensor
+    info: Tensor
+
+
 class linalg_lstsq(NamedTuple):
     solution: Tensor
     residuals: Tensor

@@ -63,7 +63,7 @@ def probs_to_logits(probs: Tensor, is_binary: bool = False) -> Tensor:
 
 
 def tril_matrix_to_vec(mat: Tensor, diag: int = 0) -> Tensor:
-    """Give the lower triangles of matrices (..., n, n), up to a diagonal that they must have, row by row as vectors."""
+    """Give the lower triangles of matrices, row by row as vectors, up to a diagonal that they must have."""
     n = mat.shape[-1]
     if not -n < diag < n:
         raise ValueError(f"[tril_matrix_to_vec] diag is {diag}; it must lie between -{n} and {n}")

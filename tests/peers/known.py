@@ -18,6 +18,9 @@ KNOWN: dict[str, str] = {
     "nextafter": "not differentiable",
     "nn.functional.ctc_loss": "second derivatives, which PyTorch refuses",
     "nn.functional.gaussian_nll_loss": "a target without axes does not broadcast",
+    "nn.functional.max_unpool1d": "of values that go to one place the last one alone has the derivative",
+    "nn.functional.max_unpool2d": "of values that go to one place the last one alone has the derivative",
+    "nn.functional.max_unpool3d": "of values that go to one place the last one alone has the derivative",
     "nn.functional.multi_margin_loss": "a vector of scores has a target without axes, not a vector of one",
     "nn.functional.pad[replicate_negative]": "what is cut away to nothing has no border to repeat",
     "nn.functional.pdist": "p=0 counts: its result requires no gradient",
@@ -27,6 +30,9 @@ KNOWN: dict[str, str] = {
 }
 # Entries of module_db.
 KNOWN_MODULES: dict[str, str] = {
+    "LPPool1d": "what no window has keeps its zero derivative through a power of a negative number",
+    "LPPool2d": "what no window has keeps its zero derivative through a power of a negative number",
+    "LPPool3d": "what no window has keeps its zero derivative through a power of a negative number",
     "CTCLoss": "PyTorch's derivative is that of log_softmax of the input, whatever the input is",
 }
 ACCEPTED: dict[str, int] = {

@@ -141,7 +141,7 @@ struct Room {
 
   // Before the rows of a block.
   BS_APART void begin(const PoolAxis& a, const Block& b, T none) const {
-    for (int64_t j = 0; j < columns; ++j) {
+    for (int64_t j = 0; j < columns + kBeyond; ++j) {
       of_column[j] = none;
       row_of_column[j] = kNowhere<T>;
     }
@@ -363,6 +363,7 @@ double rows_counted(const Pool& p, int64_t row) {
 }
 template <class T>
 void count_columns(const Pool& p, const Block& b, T* to) {
+  for (int64_t i = b.n; i < b.n + kLanes<T>; ++i) to[i] = 1;  // divisions by subnormal numbers would take a hundred ns
   for (int64_t i = 0; i < b.n; ++i)
     to[i] = static_cast<T>(p.divisor ? 1 : counted(p.axis[2], b.o + i, p.count_padding));
 }

@@ -64,7 +64,7 @@ void join(int64_t parts, int64_t channels, T count, const T* mean, const T* sum,
     const auto at = [=](const T* from, int64_t i) {
       return from ? v_load_part(from + i * channels + c, lanes) : v_set(T(0));
     };
-    const Vec<T> first = at(mean, 0);
+    const Vec<T> first = parts > 0 ? at(mean, 0) : v_set(T(0));
     Vec<T> above[1], total[2];
     fold_rows<T, 1>(
         parts, [=](int64_t i, Vec<T>* acc) { acc[0] += v_fma(at(sum, i), share, at(mean, i) - first); }, above);

@@ -5,26 +5,21 @@
 
 #include "base/error.h"
 #include "base/with_dtype.h"
-#include "ops/composed.h"
+#include "ops/channels.h"
 #include "ops/loop.h"
 #include "ops/one_pass.h"
 
 namespace bs::ops {
-namespace {
 
 using kernels::Ew;
 
-// (N, C, ...) as the kernels see it.
-struct Images {
-  int64_t images, channels, inner;
-  int64_t planes() const { return images * channels; }
-  int64_t per_channel() const { return images * inner; }
-};
 Images images_of(const Dims& x) {
   Images p{x[0], x[1], 1};
   for (int d = 2; d < x.size(); ++d) p.inner *= x[d];
   return p;
 }
+
+namespace {
 
 // The shape in which one number per channel broadcasts over x.
 Dims beside(const Dims& x) {
@@ -34,12 +29,13 @@ Dims beside(const Dims& x) {
 }
 Tensor beside(const Tensor& t, const Tensor& x) { return reshape(t, beside(x.shape())); }
 
+}  // namespace
+
 void check_images(const char* name, const char* input, const Spec& x) {
   need_float(name, input, x.dtype);
   if (x.shape.size() < 2)
     throw ShapeError(cat("[", name, "] ", input, " is ", str(x.shape), ": it must be (N, C, ...), channels on axis 1"));
 }
-// Input i is absent or one number per channel of x.
 void check_channels(const char* name, const char* which, const Specs& in, int i, const Spec& x) {
   if (!in.has(i)) return;
   if (!(in[i].shape == Dims{x.shape[1]}))
@@ -49,6 +45,8 @@ void check_channels(const char* name, const char* which, const Specs& in, int i,
     throw DTypeError(cat("[", name, "] input is ", name_of(x.dtype), ", ", which, " is ", name_of(in[i].dtype),
                          ": cast ", which, " with .to(bs.", name_of(x.dtype), ")"));
 }
+namespace {
+
 void check_gradient(const char* name, const Spec& g, const Spec& x) {
   check_images(name, "input", x);
   if (!(g.shape == x.shape))
@@ -195,7 +193,6 @@ Placement place_list(const Attrs*, const Specs& in, const Spec* out) { return pl
 
 // What scales x by input i: mean, rstd, weight, bias.
 constexpr Ew kScaling[] = {Ew::copy, Ew::sub, Ew::mul, Ew::mul, Ew::add};
-constexpr int kScalingInputs = 5;
 
 void write_scaling(Pass& p) {
   int last = 0;
@@ -209,13 +206,26 @@ void write_scaling(Pass& p) {
   }
   p.add(kScaling[last], Pass::kOut, x, last > 0 ? p.in(last) : x);
 }
-// The same by ops, to the same bits.
+}  // namespace
+
+void scale_images(const Call& call, const Spec& images, const Scaling& in, char* y) {
+  Scaling operands = in;
+  View out[] = {{&images, y}};
+  Call scaling = call;
+  scaling.n_in = kScalingInputs;
+  scaling.in = operands.data();
+  scaling.out = out;
+  run_list<write_scaling, 1>(scaling, 0, loop_extent(images.shape));
+}
+
 Tensor scaled(std::span<const Tensor> in) {
   Tensor y = in[0];
   for (size_t i = 1; i < kScalingInputs; ++i)
     if (given(in, i)) y = elementwise(kScaling[i], {y, beside(in[i], in[0])});
   return y;
 }
+
+namespace {
 
 // The inputs of a node as a rule of lowering sees them.
 std::vector<Tensor> inputs_of(const LowerCall& call, int n) {
@@ -265,17 +275,17 @@ BS_REGISTER(scale_op);
 // ---- The derivative ------------------------------------------------------------------------------------------------
 
 void write_backward(Pass& p) {
-  constexpr uint8_t t = Pass::kTemp;
+  constexpr uint8_t t = Pass::kTemp, out = Pass::kOut;
   p.add(Ew::sub, t, p.in(1), p.in(2));
   p.add(Ew::mul, t, t, p.in(3));
-  p.add(Ew::sub, t, p.in(0), t);
-  p.add(Ew::sub, t, t, p.in(4));
-  p.add(Ew::mul, Pass::kOut, t, p.in(5));
+  p.add(Ew::add, t, t, p.in(4));
+  p.add(Ew::mul, out, p.in(0), p.in(5));
+  p.add(Ew::sub, out, out, t);
 }
 std::vector<Tensor> composed_backward(std::span<const Tensor> in) {
   const Tensor& x = in[1];
   const Tensor along = mul(sub(x, beside(in[2], x)), beside(in[3], x));
-  return {mul(sub(sub(in[0], along), beside(in[4], x)), beside(in[5], x))};
+  return {sub(mul(in[0], beside(in[5], x)), add(along, beside(in[4], x)))};
 }
 
 const Op backward_op{
@@ -337,22 +347,11 @@ void normalise(const Call& call, const Images& x, int64_t c, int64_t n, char* rs
   const int64_t together = n == x.channels ? x.images : 1;
   const Spec images{dtype, {together, n, x.inner}, {}}, channels{dtype, {n}, {}};
   const auto of_channels = [&](char* data) { return data ? View{&channels, data + c * item} : View{nullptr, nullptr}; };
-  View out[] = {{&images, to}};
-  View in[] = {{&images, from},
-               {&channels, mean},
-               {&channels, rstd},
-               of_channels(call.data_of(1)),
-               of_channels(call.data_of(2))};
-  Call scaling = call;
-  scaling.n_in = kScalingInputs;
-  scaling.in = in;
-  scaling.out = out;
-  const int64_t extent = loop_extent(images.shape);
-  for (int64_t i = 0; i < x.images; i += together) {
-    in[0].data = from + i * image;
-    out[0].data = to + i * image;
-    run_list<write_scaling, 1>(scaling, 0, extent);
-  }
+  for (int64_t i = 0; i < x.images; i += together)
+    scale_images(call, images,
+                 {View{&images, from + i * image}, View{&channels, mean}, View{&channels, rstd},
+                  of_channels(call.data_of(1)), of_channels(call.data_of(2))},
+                 to + i * image);
 }
 
 // y, mean and variance by ops, to the bits of `forward`.
@@ -411,8 +410,8 @@ const Op batch_norm_op{
           const Tensor dweight = mul(sums[0], rstd);
           if (call.needs(0)) {
             const double n = static_cast<double>(images_of(x.shape()).per_channel());
-            const Tensor slope = div(mul(dweight, rstd), n), level = div(sums[1], n);
-            const Tensor in[] = {call.grad(), x, mean, slope, level, weight ? mul(rstd, weight) : rstd};
+            const Tensor scale = weight ? mul(rstd, weight) : rstd, share = div(scale, n);
+            const Tensor in[] = {call.grad(), x, mean, mul(share, mul(dweight, rstd)), mul(share, sums[1]), scale};
             call.set(0, bs::apply(backward_op, in));
           }
           if (call.needs(1)) call.set(1, dweight);

@@ -3834,6 +3834,14 @@ class ops:
     @staticmethod
     def glu(input: TensorLike, dim: int = -1, *, axis: int = ...) -> Tensor: ...
     @staticmethod
+    def group_norm(
+        input: TensorLike,
+        weight: TensorLike | None = None,
+        bias: TensorLike | None = None,
+        num_groups: int = ...,
+        eps: float = 1e-05,
+    ) -> tuple[Tensor, Tensor, Tensor]: ...
+    @staticmethod
     def gt(input: TensorLike, other: TensorLike) -> Tensor: ...
     @staticmethod
     def hardshrink(input: TensorLike, lambd: float = 0.5) -> Tensor: ...

@@ -275,6 +275,7 @@ def test_local_response_norm() -> None:
 def test_layers_of_one_process() -> None:
     net: Any = nn.Sequential(nn.BatchNorm1d(3), nn.Sequential(nn.BatchNorm2d(2, affine=False)))
     weight = net[0].weight
+    assert isinstance(net[0], nn.modules.batchnorm._BatchNorm)
     made: Any = nn.SyncBatchNorm.convert_sync_batchnorm(net)
     assert made is net and type(net[0]) is nn.SyncBatchNorm and type(net[1][0]) is nn.SyncBatchNorm
     assert net[0].weight is weight and net[1][0].weight is None

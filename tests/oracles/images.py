@@ -38,8 +38,8 @@ def scale_channels(
 
 
 def batch_norm_backward(g: Array, x: Array, mean: Array, slope: Array, level: Array, scale: Array) -> Array:
-    along = (x - beside(mean, x)) * beside(slope, x)
-    return np.asarray((g - along - beside(level, x)) * beside(scale, x))
+    along = (x - beside(mean, x)) * beside(slope, x) + beside(level, x)
+    return np.asarray(g * beside(scale, x) - along)
 
 
 def batch_norm(
@@ -47,6 +47,15 @@ def batch_norm(
 ) -> tuple[Array, Array, Array]:
     mean, var = channel_moments(x)
     return scale_channels(x, mean, 1 / np.sqrt(var + eps), weight, bias), mean, var
+
+
+def group_norm(
+    x: Array, weight: Array | None = None, bias: Array | None = None, num_groups: int = 1, eps: float = 1e-5
+) -> tuple[Array, Array, Array]:
+    split = x.reshape(x.shape[0], num_groups, -1)
+    mean, var = split.mean(2), split.var(2)
+    y = ((split - mean[..., None]) / np.sqrt(var + eps)[..., None]).reshape(x.shape)
+    return scale_channels(y, None, None, weight, bias), mean, var
 
 
 IMAGES = ((3, 4), (2, 3, 5), (4, 2, 3, 3), (9, 17, 2), (1, 3, 2, 2, 5), (33, 2, 1, 1), (300, 3))
@@ -86,6 +95,21 @@ def batch_norm_cases(d: Draw) -> list[Case]:
     for x, large in images(d):
         inputs = (x, d(x.shape[1]), d(x.shape[1]))
         made += [Case(inputs[:n], {"eps": e}, large=large) for n, e in ((1, 1e-5), (2, 1e-3), (3, 0.1))]
+    return made
+
+
+def group_norm_cases(d: Draw) -> list[Case]:
+    made = []
+    for shape, groups in (
+        ((2, 6), 3),
+        ((3, 4, 5), 2),
+        ((2, 3, 3, 4), 1),
+        ((1, 5, 2, 2, 2), 5),
+        ((9, 8, 41, 33), 4),
+    ):
+        inputs = (d(*shape), d(shape[1]), d(shape[1]))
+        large = shape[0] == 9
+        made += [Case(inputs[:n], {"num_groups": groups, "eps": 0.1}, large=large) for n in (1, 2, 3)]
     return made
 
 
@@ -134,6 +158,16 @@ ORACLES: dict[str, Oracle] = {
             Wrong((Z((2, 3)), Z(2)), {}, "ShapeError", ("weight is (2,)", "(2, 3)")),
             Wrong((Z((2, 3)), Z(3), Z(4)), {}, "ShapeError", ("bias is (4,)", "(2, 3)")),
             Wrong((Z((2, 3)), Z(3, np.float32)), {}, "DTypeError", ("float64", "float32")),
+        ],
+    ),
+    "group_norm": Oracle(
+        group_norm,
+        group_norm_cases,
+        ulp=64,
+        wrong=[
+            Wrong((Z((2, 3)),), {"num_groups": 2}, "ShapeError", ("(2, 3)", "2 groups")),
+            Wrong((Z((2, 4)),), {"num_groups": 0}, "ShapeError", ("0 groups",)),
+            Wrong((Z((2, 4)), Z(2)), {"num_groups": 2}, "ShapeError", ("weight is (2,)",)),
         ],
     ),
 }

@@ -287,6 +287,7 @@ def rms_norm(
     return made if weight is None else made * weight
 
 
+@formula(_core.ops.group_norm)
 def group_norm(
     input: Tensor,
     num_groups: int,
@@ -294,7 +295,7 @@ def group_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Normalise groups of channels of each sample, (x - mean) / sqrt(var + eps), then scale channels.
+    """Normalise groups of channels of each sample, then scale channels.
 
     Parameters
     ----------
@@ -309,22 +310,10 @@ def group_norm(
     ------
     ShapeError
         If there are no channels, their number is not divisible, or weight or bias have another shape.
-
-    Notes
-    -----
-    Source: Wu and He (2018), arXiv:1803.08494.
     """
     op = "group_norm"
     input, groups = floats(op, "input", input), whole(op, "num_groups", num_groups)
-    shape = input.shape
-    if len(shape) < 2 or shape[1] % groups:
-        raise ShapeError(f"[{op}] input is {shape}; axis 1 must be divisible into {groups} groups")
-    made = _layer_norm(
-        _core.reshape(input, (shape[0] * groups, prod(shape[1:]) // groups)), None, None, eps=eps
-    )
-    result = _core.reshape(made[0], shape)
-    _check_channels(op, input, weight=weight, bias=bias)
-    return result if weight is bias is None else _scale_channels(result, None, None, weight, bias)
+    return _core.ops.group_norm(input, weight, bias, groups, number(op, "eps", eps))[0]
 
 
 def _check_channels(op: str, input: Tensor, **given: Tensor | None) -> None:

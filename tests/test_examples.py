@@ -98,6 +98,14 @@ def test_own_unit(example: Callable[[str], Any]) -> None:
         bs.grad(slope, x)
 
 
+def test_digits_cnn(example: Callable[[str], Any], plot: Path | None) -> None:
+    module = example("digits_cnn")
+    assert module.main(epochs=6, plot=plot) > 0.8
+    check(plot)
+    assert module.main(model="resnet", epochs=2, plot=plot) > 0.8
+    check(plot)
+
+
 def test_autoencoders(example: Callable[[str], Any], plot: Path | None) -> None:
     results = example("autoencoders").main(epochs=3, plot=plot)
     assert results["left"] < 0.5 * results["noise"]

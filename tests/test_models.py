@@ -1,8 +1,10 @@
-"""The ready networks: derivatives, capture, and steps that lower the loss."""
+"""The ready networks: torchvision's keys and shapes, derivatives, capture, and steps that lower the loss."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +13,86 @@ import pytest
 import backsweep as bs
 from backsweep import models, nn
 
+# Of torchvision 0.28: how many numbers the parameters are, and the first digits of SHA-256 of the lines
+# "key [shape]" of its state_dict.
+PUBLISHED = {
+    "resnet18": (11_689_512, "66b04efc1dfd4b80"),
+    "resnet34": (21_797_672, "4aa3e2bbbdc5e2fd"),
+    "resnet50": (25_557_032, "614cd53ddf849669"),
+    "vgg11": (132_863_336, "ddb4b3f56e9755a6"),
+    "mobilenet_v2": (3_504_872, "a18c560d82f6d01d"),
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if name == "vgg11" else name for name in PUBLISHED],
+)  # VGG-11 takes half a gigabyte
+def test_keys_and_shapes_are_torchvisions(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nn.init, "kaiming_normal_", lambda *args, **kwargs: None)  # which takes its time
+    monkeypatch.setattr(nn.init, "normal_", lambda *args, **kwargs: None)
+    monkeypatch.setattr(nn.init, "kaiming_uniform_", lambda *args, **kwargs: None)
+    model = getattr(models, name)()
+    number, digest = PUBLISHED[name]
+    assert sum(p.numel() for p in model.parameters()) == number
+    lines = "\n".join(f"{key} {list(value.shape)}" for key, value in model.state_dict().items())
+    assert hashlib.sha256(lines.encode()).hexdigest()[:16] == digest
+
+
+def test_keys_of_a_basic_block() -> None:
+    """Written out, beside the digests."""
+    keys = [key for key in models.resnet18(num_classes=2).state_dict() if key.startswith("layer2.0")]
+    norm = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+    want = ["conv1.weight", *(f"bn1.{n}" for n in norm), "conv2.weight", *(f"bn2.{n}" for n in norm)]
+    want += ["downsample.0.weight", *(f"downsample.1.{n}" for n in norm)]
+    assert keys == [f"layer2.0.{key}" for key in want]
+
+
 SMALL: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "MLP": (lambda: models.MLP(48, [16, 16], 4, dropout=0.1), (4, 3, 4, 4)),
+    "LeNet": (lambda: models.LeNet(4, size=8, width=4), (4, 1, 8, 8)),
+    "LeNet 28": (lambda: models.LeNet(4, 3, width=2), (4, 3, 28, 28)),
+    "resnet8": (lambda: models.resnet8(4, width=4), (4, 3, 8, 8)),
+    "resnet20": (lambda: models.resnet20(4, 1, width=2), (4, 1, 8, 8)),
+    "ResNet": (lambda: models.ResNet(models.resnet.BasicBlock, [1, 1, 1, 1], 4), (2, 3, 32, 32)),
+    "bottlenecks": (
+        lambda: models.ResNet(
+            models.resnet.Bottleneck,
+            [1, 1, 1, 1],
+            4,
+            True,
+            groups=2,
+            width_per_group=8,
+            replace_stride_with_dilation=(False, False, True),
+        ),
+        (2, 3, 32, 32),
+    ),
+    "MobileNetV2": (
+        lambda: models.MobileNetV2(4, 0.25, [(1, 16, 1, 1), (6, 24, 2, 2)], dropout=0.0),
+        (3, 3, 16, 16),
+    ),
+    "VGG": (lambda: Features(models.vgg.make_layers([8, "M", 16, "M"], batch_norm=True)), (3, 3, 8, 8)),
+    "UNet": (lambda: Mean(models.UNet(1, 4, width=4, depth=2)), (2, 1, 8, 12)),
     "Discriminator": (lambda: Several(models.Discriminator(4, 1, 16)), (4, 1, 16, 16)),
 }
+
+
+class Features(nn.Module):
+    def __init__(self, features: nn.Module) -> None:
+        super().__init__()
+        self.features, self.head = features, nn.Linear(64, 4)
+
+    def forward(self, x: bs.Tensor) -> bs.Tensor:
+        return self.head(self.features(x).flatten(1))
+
+
+class Mean(nn.Module):
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: bs.Tensor) -> bs.Tensor:
+        return self.inner(x).mean((2, 3))
 
 
 class Several(nn.Module):
@@ -109,12 +187,30 @@ def test_autoencoder() -> None:
     assert images.shape == (5, 1, 8, 8) and 0 <= float(images.min()) <= float(images.max()) <= 1
 
 
+def test_a_state_goes_to_a_file_and_back(tmp_path: Path) -> None:
+    model, x, _ = made("ResNet")
+    model(x)  # running statistics
+    bs.save(model, tmp_path / "m.safetensors")
+    other = SMALL["ResNet"][0]()
+    other.load_state_dict(bs.load(tmp_path / "m.safetensors"))
+    for a, b in zip(model.eval()(x).tolist(), other.eval()(x).tolist(), strict=True):
+        assert a == b
+
+
 @pytest.mark.parametrize(
     "make",
     [
+        lambda: models.SmallResNet(9),
+        lambda: models.SmallResNet(2),
+        lambda: models.LeNet(size=3),
         lambda: models.Generator(size=12),
         lambda: models.Discriminator(size=4),
         lambda: models.ConvVAE(size=6),
+        lambda: models.UNet(1, 1, 2, 2)(bs.zeros(1, 1, 8, 6)),
+        lambda: models.resnet.BasicBlock(4, 4, groups=2),
+        lambda: models.mobilenetv2.InvertedResidual(4, 4, 3, 1),
+        lambda: models.resnet18(weights="DEFAULT"),
+        lambda: models.vgg11(pretrained=True),
     ],
 )
 def test_wrong_arguments_are_named(make: Callable[[], Any]) -> None:

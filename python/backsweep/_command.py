@@ -16,7 +16,7 @@ from backsweep.datasets import load_digits, stratified_split
 
 __all__ = ["MODELS", "Images", "Recipe", "cosine", "digits_network", "images", "network", "recipe", "rows"]
 
-MODELS = ("mlp",)
+MODELS = ("mlp", "cnn", "resnet")
 _TESTS = ("test", "val")  # names of the folder beside "train"
 
 
@@ -118,18 +118,40 @@ def digits_network(hidden: int, inputs: int = 64, classes: int = 10) -> nn.Seque
 
 
 def network(model: str, data: Images, hidden: int) -> nn.Module:
-    """Give a network for images."""
+    """Give a network for images.
+
+    Raises
+    ------
+    ValueError
+        If images are too small for a convolutional one, or no squares.
+    """
     channels, height, width = data.X.shape[1:]
-    return digits_network(hidden, channels * height * width, data.classes)
+    if model == "mlp":
+        return digits_network(hidden, channels * height * width, data.classes)
+    from backsweep import models
+
+    if model == "resnet":
+        return models.resnet8(data.classes, channels)
+    if height != width:
+        raise ValueError(f"images of {height} x {width} pixels: cnn takes squares; mlp and resnet take them")
+    return models.LeNet(data.classes, channels, height, dropout=0.3)
 
 
 def recipe(model: str, data: Images) -> Recipe:
-    """Give how to train."""
-    if data.name == "digits":
+    """Give how to train: convolutional networks see images moved and turned a little."""
+    if model == "mlp" and data.name == "digits":
         return Recipe(60, 32, 0.1, 1e-4, None, None)
-    from backsweep.transforms import ToTensor
+    from backsweep import transforms as T
 
-    return Recipe(5, 64, 0.1, 1e-4, ToTensor(), ToTensor())
+    whole = data.X.dtype == np.uint8
+    scale = [T.ToTensor()] if whole else []
+    prepare = T.Compose(scale)
+    if model == "mlp":
+        return Recipe(5, 64, 0.1, 1e-4, prepare, prepare)
+    moved = T.RandomCrop(data.X.shape[2:], padding=2 if whole else 1)
+    augment = T.Compose([moved, *scale, T.RandomRotation(10, T.InterpolationMode.BILINEAR)])
+    lr = 0.1 if model == "resnet" else 0.05
+    return Recipe(5 if whole else 30, 64 if whole else 32, lr, 5e-4, augment, prepare)
 
 
 def rows(pictures: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import struct
+import sys
 import tarfile
 import threading
 import tracemalloc
@@ -190,6 +191,19 @@ def test_augmented_batches_repeat_by_their_seed(mnist: Path) -> None:
         bs.set_num_threads(before)
     for a, b in zip(*seen, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_without_pillow(mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    dataset = datasets.MNIST(mnist)
+    image, _ = dataset[3]
+    assert isinstance(image, np.ndarray) and image.shape == (28, 28) and image.dtype == np.uint8
+    x, _ = datasets.MNIST(mnist, transform=Compose([RandomCrop(28, padding=2), ToTensor()]))[3]
+    assert x.shape == (1, 28, 28)
+    (tmp_path / "images" / "a").mkdir(parents=True)
+    (tmp_path / "images" / "a" / "x.png").write_bytes(b"")
+    with pytest.raises(ImportError, match=r"Pillow.*backsweep\[images\]"):
+        datasets.ImageFolder(tmp_path / "images")[0]
 
 
 def test_missing_files_say_how_to_get_them(tmp_path: Path) -> None:

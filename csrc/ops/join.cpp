@@ -133,7 +133,7 @@ void check_any(const char* name, const Specs& in) {
 }
 
 // All in the dtype that they promote to.
-std::vector<Tensor> promoted(std::span<const Tensor> in) {
+std::vector<Tensor> all_promoted(std::span<const Tensor> in) {
   std::vector<const Spec*> specs;
   for (const Tensor& t : in) specs.push_back(&t.spec());
   const DType dtype = promote(Specs(specs));
@@ -189,7 +189,7 @@ const Op cat_op{
     .storage = Storage::moved,
     .compose =
         [](const Attrs* attrs, std::span<const Tensor> in) {
-          std::vector<Tensor> all = promoted(in), those;
+          std::vector<Tensor> all = all_promoted(in), those;
           for (Tensor& t : all)
             if (!is_nothing(t.shape())) those.push_back(std::move(t));
           if (those.empty()) those.push_back(all[0]);
@@ -221,7 +221,7 @@ const Op stack_op{
     .compose =
         [](const Attrs* attrs, std::span<const Tensor> in) {
           const int dim = normal_dim("stack", attrs->get<int64_t>(0), in[0].shape().size() + 1);
-          return std::vector<Tensor>{joined(promoted(in), dim, true)};
+          return std::vector<Tensor>{joined(all_promoted(in), dim, true)};
         },
 };
 BS_REGISTER(stack_op);

@@ -159,7 +159,7 @@ int dim_of(const Attrs& attrs, const Dims& shape) {
 struct Rows {
   int64_t outer = 1, inner = 1;
 };
-Rows rows_of(const Dims& shape, int dim) {
+Rows along_axis(const Dims& shape, int dim) {
   Rows r;
   for (int d = 0; d < shape.size(); ++d)
     if (d != dim) (d < dim ? r.outer : r.inner) *= shape[d];
@@ -206,7 +206,7 @@ const Op resample_op{
       const Axis a = axis_of(*call.attrs);
       const Taps taps = taps_of(a);
       const Dims& shape = call.in[0].shape();
-      const int64_t inner = rows_of(shape, dim_of(*call.attrs, shape)).inner;
+      const int64_t inner = along_axis(shape, dim_of(*call.attrs, shape)).inner;
       with_float(call.in[0].dtype(), [&](auto zero) {
         using T = decltype(zero);
         const std::vector<T> weight(taps.weight.begin(), taps.weight.end());
@@ -230,7 +230,7 @@ const Op resample_op{
     },
     .place =
         [](const Attrs* attrs, const Specs& in, const Spec*) {
-          return Placement{rows_of(in[0].shape, dim_of(*attrs, in[0].shape)).outer, 1, IN_0, false};
+          return Placement{along_axis(in[0].shape, dim_of(*attrs, in[0].shape)).outer, 1, IN_0, false};
         },
     .storage = Storage::cast,
     .grad =

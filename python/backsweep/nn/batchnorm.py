@@ -100,6 +100,8 @@ class _NormBase(Module):
 
 
 class _BatchNorm(_NormBase):
+    """What layers of batch norm share; its arguments, and what an input must be, are those of `BatchNorm2d`."""
+
     _axes: ClassVar[tuple[int, ...]] = ()
 
     def _check_input_dim(self, input: Tensor) -> None:

@@ -43,7 +43,10 @@ PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
 
 
 class _ConvNd(Module):
-    """What convolutions and their transposes share; a subclass states its function and its number of axes."""
+    """What convolutions and their transposes share; a subclass states its function and its number of axes.
+
+    Its arguments are those of `Conv2d` and `ConvTranspose2d`, which say what they must be.
+    """
 
     weight: Parameter
     bias: Parameter | None

@@ -30,7 +30,10 @@ _SHAPES = {2: "(N, C)", 3: "(N, C, L)", 4: "(N, C, H, W)", 5: "(N, C, D, H, W)"}
 
 
 class _NormBase(Module):
-    """What layers have that normalise channels and keep running statistics."""
+    """What layers have that normalise channels and keep running statistics.
+
+    Its arguments are those of `BatchNorm2d`.
+    """
 
     _version = 2  # since PyTorch's 2 there is num_batches_tracked
     weight: Parameter | None
@@ -100,7 +103,7 @@ class _NormBase(Module):
 
 
 class _BatchNorm(_NormBase):
-    """What layers of batch norm share; its arguments, and what an input must be, are those of `BatchNorm2d`."""
+    """What batch norms share; arguments, and what an input must be, are those of `BatchNorm2d`."""
 
     _axes: ClassVar[tuple[int, ...]] = ()
 

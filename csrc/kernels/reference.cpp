@@ -1,19 +1,11 @@
 #include "kernels/reference.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace bs::kernels::reference {
 namespace {
 
 constexpr int64_t kRestart = 4096;
-
-template <class T>
-T multiply_add(T x, T y, T z, bool fused) {
-  if (fused) return std::fma(x, y, z);
-  const volatile T product = x * y;  // volatile: no compiler may fuse it with the sum
-  return product + z;
-}
 
 template <class T>
 void gemm_of(const Gemm& g, const T* a, const T* b, const T* bias, T* c, bool fused) {

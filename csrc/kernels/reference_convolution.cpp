@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
+
+#include "kernels/reference.h"
 
 namespace bs::kernels::reference {
 namespace {
@@ -10,13 +11,6 @@ namespace {
 constexpr int64_t kSumPixels = 256;
 
 using Position = std::array<int64_t, 3>;
-
-template <class T>
-T multiply_add(T x, T y, T z, bool fused) {
-  if (fused) return std::fma(x, y, z);
-  const volatile T product = x * y;  // volatile: no compiler may fuse it with the sum
-  return product + z;
-}
 
 // fn(position) for all positions of three axes, row-major.
 template <class Fn>

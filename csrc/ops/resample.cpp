@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/with_dtype.h"
 #include "ops/batch.h"
+#include "ops/lines.h"
 #include "ops/ops.h"
 
 namespace bs::ops {
@@ -156,15 +157,6 @@ bool is_transposed(const Attrs& attrs) { return attrs.get<bool>(6); }
 int dim_of(const Attrs& attrs, const Dims& shape) {
   return normal_dim("resample", attrs.get<int64_t>(0), shape.size());
 }
-struct Rows {
-  int64_t outer = 1, inner = 1;
-};
-Rows along_axis(const Dims& shape, int dim) {
-  Rows r;
-  for (int d = 0; d < shape.size(); ++d)
-    if (d != dim) (d < dim ? r.outer : r.inner) *= shape[d];
-  return r;
-}
 
 const Op resample_op{
     .name = "resample",
@@ -206,7 +198,7 @@ const Op resample_op{
       const Axis a = axis_of(*call.attrs);
       const Taps taps = taps_of(a);
       const Dims& shape = call.in[0].shape();
-      const int64_t inner = along_axis(shape, dim_of(*call.attrs, shape)).inner;
+      const int64_t inner = lines_of(shape, dim_of(*call.attrs, shape)).inner;
       with_float(call.in[0].dtype(), [&](auto zero) {
         using T = decltype(zero);
         const std::vector<T> weight(taps.weight.begin(), taps.weight.end());
@@ -230,7 +222,7 @@ const Op resample_op{
     },
     .place =
         [](const Attrs* attrs, const Specs& in, const Spec*) {
-          return Placement{along_axis(in[0].shape, dim_of(*attrs, in[0].shape)).outer, 1, IN_0, false};
+          return Placement{lines_of(in[0].shape, dim_of(*attrs, in[0].shape)).outer, 1, IN_0, false};
         },
     .storage = Storage::cast,
     .grad =

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -157,6 +158,8 @@ def test_errors() -> None:
         (lambda: F.interpolate(x, (3, 4, 5)), "one for each of 2 axes"),
         (lambda: F.interpolate(x, 0), "at least 1"),
         (lambda: F.interpolate(x, scale_factor=0.1), "the new size"),
+        (lambda: F.interpolate(x, scale_factor=math.nan), r"\[interpolate\] scale_factor is nan"),
+        (lambda: F.interpolate(x, scale_factor=(2.0, math.inf)), "must be finite"),
         (lambda: F.interpolate(x, 3, align_corners=True), "leave it out"),
         (lambda: F.interpolate(x, 3, antialias=True), "antialias is True"),
         (lambda: F.interpolate(x, 3, mode="lanczos"), "needs True"),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from functools import partial
-from math import floor
+from math import floor, isfinite
 from typing import Any, Literal
 
 from backsweep import _core
-from backsweep._arguments import flag, floats, number, one_of, tensor, whole
+from backsweep._arguments import flag, floats, number, one_of, shown, tensor, whole
 from backsweep._core import ShapeError, Tensor
 
 __all__ = [
@@ -103,6 +103,8 @@ def interpolate(
         new = [whole(op, "size", n) for n in _each(op, "size", size, axes)]
     else:
         given = [number(op, "scale_factor", f) for f in _each(op, "scale_factor", scale_factor, axes)]
+        if not all(map(isfinite, given)):
+            raise ValueError(f"[{op}] scale_factor is {shown(scale_factor)}; it must be finite")
         new = [floor(n * f) for n, f in zip(old, given, strict=True)]
         if not recompute_scale_factor and mode != "area":
             factors = [f if f > 0 else None for f in given]

@@ -83,9 +83,9 @@ void copy_window(const ConvSum& s, const ConvWindow& w, const ConvAxis& z, const
   const int64_t in_rows = w.in_rows_of(r, rows), top = row * r.in_step + r.low();
   for (int64_t d = 0; d < w.slices; ++d) {
     const int64_t at_depth = depth * z.in_step + z.at + d * z.at_step;
-    const bool has = at_depth >= 0 && at_depth < s.x[0];
-    for (int64_t c = 0; c < w.channels; ++c) {  // plane by plane, as memory has them
-      const T* const plane = x + (c * s.x[0] + at_depth) * s.x[1] * s.x[2];
+    const bool has = at_depth >= 0 && at_depth < s.x[0] && s.x[2] > 0;  // an empty x may be null
+    for (int64_t c = 0; c < w.channels; ++c) {                          // plane by plane, as memory has them
+      const T* const plane = has ? x + (c * s.x[0] + at_depth) * s.x[1] * s.x[2] : x;
       for (int64_t q = 0; q < w.remainders; ++q) {
         T* line = to + d * w.slice_step + c * w.channel_step + q * w.width;
         const Inside inside(s.x[2], col * columns.in_step + columns.low + q, columns.in_step, w.width);

@@ -124,12 +124,17 @@ void one(Random& random, uint64_t round) {
   for (int a = 0; a < 3; ++a) c.y[a] = 1;
   const bool plain = random.one_in(3);  // what networks have
   const int64_t kernel = random.pick(kKernels), stride = random.integer(1, 3);
-  for (int a = 3 - axes; a < 3; ++a) {
-    if (plain)
-      set_axis(random, c, a, random.integer(1, side), kernel, random.one_in(2) ? 1 : 2, 1, kernel / 2);
-    else
-      set_axis(random, c, a, random.integer(1, side), random.pick(kKernels), random.one_in(2) ? stride : 1,
-               random.one_in(4) ? random.integer(2, 3) : 1, random.integer(random.one_in(8) ? -2 : 0, 4));
+  for (int a = 3 - axes; a < 3; ++a) {  // drawn one by one: the order of a call's arguments is each compiler's own
+    const int64_t x = random.integer(1, side);
+    if (plain) {
+      set_axis(random, c, a, x, kernel, random.one_in(2) ? 1 : 2, 1, kernel / 2);
+      continue;
+    }
+    const int64_t own_kernel = random.pick(kKernels);
+    const int64_t own_stride = random.one_in(2) ? stride : 1;
+    const int64_t dilation = random.one_in(4) ? random.integer(2, 3) : 1;
+    const int64_t least_padding = random.one_in(8) ? -2 : 0;
+    set_axis(random, c, a, x, own_kernel, own_stride, dilation, random.integer(least_padding, 4));
   }
   if (round % 16 == 5) {  // larger images, for blocks of rows and of sums
     c.samples = std::min<int64_t>(c.samples, 2);
@@ -138,7 +143,10 @@ void one(Random& random, uint64_t round) {
     c.out = random.integer(1, 40);
     for (int a = 0; a < 3; ++a) set_axis(random, c, a, 1, 1, 1, 1, 0);
     c.y[0] = 1;
-    for (int a = 1; a < 3; ++a) set_axis(random, c, a, random.integer(20, 70), 3, random.integer(1, 2), 1, 1);
+    for (int a = 1; a < 3; ++a) {
+      const int64_t x = random.integer(20, 70);
+      set_axis(random, c, a, x, 3, random.integer(1, 2), 1, 1);
+    }
   }
   if (random.one_in(3))
     one_convolution<double>(random, c);

@@ -1,6 +1,7 @@
 #include "bindings/op_args.h"
 
 #include <algorithm>
+#include <set>
 #include <string_view>
 
 #include "base/error.h"
@@ -216,6 +217,19 @@ Ref<Attrs> parse_attrs(const Op& op, const Arguments& given, Operands* in) {
   return Attrs::make(std::move(values));
 }
 
+Numbers numbers_of(const Op& op) {
+  const std::string_view name = op.name;
+  static const std::set<std::string_view> any{"add", "sub", "mul", "div", "floor_divide"};
+  static const std::set<std::string_view> beside{
+      "pow",         "float_power",     "remainder",          "bitwise_and",
+      "bitwise_or",  "bitwise_xor",     "bitwise_left_shift", "bitwise_right_shift",
+      "xlogy",       "special_xlog1py", "bucketize",          "isin",
+      "special_zeta"};
+  if (any.contains(name)) return Numbers::any;
+  if (beside.contains(name)) return Numbers::beside_tensors;
+  return op.visibility == Visibility::hidden && !name.starts_with("special_") ? Numbers::any : Numbers::none;
+}
+
 // A value as Python source, for signatures.
 std::string source_of(const AttrSchema& schema) {
   if (const auto* t = std::get_if<DType>(&schema.default_value)) return cat("'", name_of(*t), "'");
@@ -314,8 +328,18 @@ py::object default_object(const AttrSchema& schema) {
   return py::none();
 }
 
+void Signature::check_number(const Arguments& given) const {
+  if (numbers == Numbers::beside_tensors)
+    for (size_t i = 1; i < op.inputs.size(); ++i)
+      if (given.has(static_cast<int>(i)) && !is_number(given[static_cast<int>(i)])) return;
+  throw py::type_error(cat("[", op.name, "] ", op.inputs[0].name, " is ", type_name(given[0]),
+                           ": it must be a tensor, as in bs.tensor(", py::cast<std::string>(py::repr(given[0])), ")",
+                           numbers == Numbers::none ? "" : ", or what stands beside it"));
+}
+
 Signature::Signature(const Op& o, bool method, bool in_place) : op(o), in_place(in_place) {
   if (in_place) one_pass = ops::one_pass(op);
+  numbers = numbers_of(op);
   Parameters& p = parameters;
   p.function = cat(op.name, in_place ? "_" : "");
   p.takes_out = std::none_of(op.attrs.begin(), op.attrs.end(),

@@ -122,6 +122,7 @@ PyObject* run(const Signature& s, PyObject* const* args, Py_ssize_t n, PyObject*
   Arguments given(s.parameters, args, n, kwnames);
   std::vector<py::object> numbers;
   if (live_sizes > 0) inputs_as_numbers(s.op, given, numbers);
+  s.check_numbers(given);
   if (s.in_place) return in_place(s, given, s.parameters.function.c_str());
   if (s.op.with_number && given.has(0) && is_number(given[1]) && !is_number(given[0])) {
     const Tensor x = to_tensor(given[0], s.op.name, s.op.inputs[0].name);

@@ -166,18 +166,11 @@ const Op norm_op{
         "(sum |x|^p)^(1/p) over the axes dim (None: all), of all elements of several axes as of one vector; \"fro\" is "
         "p=2, whose squares are summed in float64. p=inf, -inf: the largest, the least |x|; p=0: how many are not 0.",
     .inputs = {{"input"}},
-    .attrs = {{.name = "p", .type = AttrType::word, .default_value = int64_t{0}, .words = {"fro", "nuc"}},
-              kDims,
-              kKeepdim},
-    .visibility = Visibility::method,
+    .attrs = {{.name = "p", .type = AttrType::word, .default_value = int64_t{0}, .words = {"fro"}}, kDims, kKeepdim},
     .overloads = {"norm_p"},
     .keyword = Keyword::last_dtype,
     .storage = Storage::cast,
-    .compose = one<[](const Given& x) {
-      if (x.integer(0) == 1)
-        throw ValueError("[norm] p=\"nuc\" is of matrices: use linalg.matrix_norm(input, ord=\"nuc\")");
-      return norm(x[0], 2, dims_of(x, 1), flag(x, 2));
-    }>,
+    .compose = one<[](const Given& x) { return norm(x[0], 2, dims_of(x, 1), flag(x, 2)); }>,
 };
 BS_REGISTER(norm_op);
 

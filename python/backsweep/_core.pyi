@@ -2125,29 +2125,40 @@ class Tensor:
             In a capture, where n is not known.
         """
 
-    @overload
     def norm(
         self,
-        p: Literal["fro", "nuc"] = "fro",
-        dim: Size | None = None,
+        p: _float | str | None = "fro",
+        dim: _int | Sequence[_int] | None = None,
         keepdim: _bool = False,
-        dtype: DTypeLike | None = None,
+        out: Tensor | None = None,
+        dtype: DType | None = None,
         *,
-        axis: Size | None = ...,
-        keepdims: _bool = ...,
-    ) -> Tensor: ...
-    @overload
-    def norm(
-        self,
-        p: _float,
-        dim: Size | None = None,
-        keepdim: _bool = False,
-        dtype: DTypeLike | None = None,
-        *,
-        axis: Size | None = ...,
-        keepdims: _bool = ...,
+        axis: _int | Sequence[_int] | None = None,
+        keepdims: _bool = False,
     ) -> Tensor:
-        """(sum |x|^p)^(1/p) over the axes dim (None: all), of all elements of several axes as of one vector; 'fro' is p=2, whose squares are summed in float64. p=inf, -inf: the largest, the least |x|; p=0: how many are not 0."""
+        """Give (Σ |x|^p)^(1/p) over the axes dim (None: all), of all elements of several axes as of one vector.
+
+        Parameters
+        ----------
+        input : Tensor
+            Floats; squares are summed in float64.
+        p : float, 'fro' or 'nuc'
+            inf, -inf: the largest, the least |x|; 0: how many are not 0. 'fro', None: 2. 'nuc': the sum of the
+            singular values of the matrices that two axes make (`linalg.matrix_norm`).
+        dim : int or tuple of int, optional
+        keepdim : bool
+        out : Tensor, optional
+            Where the result goes.
+        dtype : dtype, optional
+            The input is cast to it before.
+        axis, keepdims
+            Other names of `dim` and `keepdim`.
+
+        Raises
+        ------
+        ShapeError
+            If 'nuc' is given for other than two axes.
+        """
 
     def normal_(self, mean: _float = 0.0, std: _float = 1.0, *, generator: Any = None) -> Tensor:
         """Fill with random numbers of the normal distribution."""
@@ -4295,7 +4306,7 @@ class ops:
     @staticmethod
     def norm(
         input: TensorLike,
-        p: Literal["fro", "nuc"] = "fro",
+        p: Literal["fro"] = "fro",
         dim: Size | None = None,
         keepdim: bool = False,
         dtype: DTypeLike | None = None,
@@ -6109,30 +6120,6 @@ def nextafter(input: TensorLike, other: TensorLike) -> Tensor:
 def node_bytes(n_inputs: int, n_outputs: int) -> int:
     """Bytes of one graph node, buffers apart."""
 
-@overload
-def norm(
-    input: TensorLike,
-    p: Literal["fro", "nuc"] = "fro",
-    dim: Size | None = None,
-    keepdim: bool = False,
-    dtype: DTypeLike | None = None,
-    *,
-    axis: Size | None = ...,
-    keepdims: bool = ...,
-) -> Tensor: ...
-@overload
-def norm(
-    input: TensorLike,
-    p: float,
-    dim: Size | None = None,
-    keepdim: bool = False,
-    dtype: DTypeLike | None = None,
-    *,
-    axis: Size | None = ...,
-    keepdims: bool = ...,
-) -> Tensor:
-    """(sum |x|^p)^(1/p) over the axes dim (None: all), of all elements of several axes as of one vector; 'fro' is p=2, whose squares are summed in float64. p=inf, -inf: the largest, the least |x|; p=0: how many are not 0."""
-
 def not_equal(input: TensorLike, other: TensorLike) -> Tensor:
     """input != other"""
 
@@ -6930,7 +6917,6 @@ __all__ = [
     "nextafter",
     "no_grad",
     "node_bytes",
-    "norm",
     "not_equal",
     "ones",
     "ones_like",

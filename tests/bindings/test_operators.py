@@ -105,7 +105,28 @@ def test_weak_numbers_keep_float64_precision():
     assert _core.where(_core.tensor([True]), 0.1, x).numpy()[0] == 0.1
     assert _core.where(_core.tensor([True]), 1, 0).dtype == "int64"
     assert _core.where(_core.tensor([True]), 1, 0.0).dtype == "float32"
-    assert _core.exp(1).dtype == "float32"
+    assert _core.bucketize(1, x).dtype == "int64"
+
+
+def test_a_number_for_the_first_tensor_is_refused_as_in_pytorch():
+    x = bs.tensor([1.0, 2.0])
+    for call, text in [
+        (lambda: bs.exp(2.0), r"^\[exp\] input is float: it must be a tensor, as in bs.tensor\(2.0\)$"),
+        (lambda: bs.maximum(2, x), r"^\[maximum\] input is int: it must be a tensor"),
+        (lambda: bs.max(True, x), r"^\[max\] input is bool: it must be a tensor"),
+        (lambda: bs.eq(input=2, other=x), r"^\[eq\] input is int"),
+        (lambda: bs.where(True, x, x), r"^\[where\] condition is bool"),
+        (lambda: bs.pow(2, 3), r"^\[pow\] input is int: it must be a tensor, .* or what stands beside it$"),
+        (lambda: bs.special.zeta(2, 3), r"^\[special_zeta\] input is int"),
+    ]:
+        with pytest.raises(TypeError, match=text):
+            call()
+        with pytest.raises(TypeError, match=text):
+            bs.compile(call)()
+    assert bs.add(2, 3).tolist() == 5 and bs.div(1, x).tolist() == [1.0, 0.5]
+    assert bs.pow(2, x).tolist() == [2.0, 4.0] and bs.special.xlog1py(2, x).shape == (2,)
+    assert bs.isin(2, x).tolist() is True and bs.maximum(x, 1.5).tolist() == [1.5, 2.0]
+    assert bs.exp([0.0, 0.0]).tolist() == bs.exp(np.zeros(2, np.float32)).tolist() == [1.0, 1.0]
 
 
 def test_numpy_operands_keep_their_dtype():
@@ -417,7 +438,7 @@ def test_errors_of_pow_called_wrongly():
     ]:
         with pytest.raises(TypeError, match=text):
             call()
-    assert bs.pow(3, 2).tolist() == 9
+    assert bs.pow(3, bs.tensor(2)).tolist() == 9
 
 
 @pytest.mark.parametrize("of", [lambda p: p**1, lambda p: p.pow(1), lambda p: bs.pow(p, 1.0)])

@@ -330,6 +330,44 @@ def test_methods_and_old_names() -> None:
     )
 
 
+def test_the_nuclear_norm() -> None:
+    x = drawn(2, 3, 4)
+    t = bs.tensor(x)
+    want = np.linalg.norm(x, "nuc", axis=(0, 2))
+    made = [bs.norm(t, "nuc", (0, 2)), t.norm(p="nuc", axis=(0, 2)), bs.linalg.norm(t, "nuc", axis=(0, 2))]
+    for m in [*made, bs.compile(lambda t: t.norm("nuc", (0, 2)))(t)]:
+        np.testing.assert_allclose(array(m), want, 1e-12)
+    kept = [bs.norm(t, "nuc", (0, 2), True), t.norm("nuc", (0, 2), keepdims=True)]
+    kept.append(bs.linalg.matrix_norm(t, "nuc", axis=(0, 2), keepdims=True))
+    assert [tuple(m.shape) for m in kept] == 3 * [(1, 3, 1)]
+    out = bs.zeros(3, dtype=bs.float64)
+    assert bs.norm(t, "nuc", (0, 2), out=out) is out
+    np.testing.assert_allclose(array(out), want, 1e-12)
+    np.testing.assert_allclose(float(t[0].norm("nuc")), np.linalg.norm(x[0], "nuc"), 1e-12)
+    assert t[0].float().norm("nuc", dtype=bs.float64).dtype == bs.float64
+    with pytest.raises(bs.ShapeError, match=r"\[norm\] input is \(2, 3, 4\), dim is None"):
+        t.norm("nuc")
+    leaf = bs.tensor(x[0], requires_grad=True)
+    assert bs.autograd.gradcheck(lambda t: t.norm("nuc"), (leaf,))
+    assert bs.autograd.gradgradcheck(lambda t: t.norm("nuc"), (leaf,))
+
+
+def test_norms_take_axes_by_either_name() -> None:
+    x = drawn(2, 3, 4)
+    t = bs.tensor(x)
+    np.testing.assert_allclose(array(t.norm(None, axis=0)), np.sqrt((x * x).sum(0)), 1e-12)
+    assert bs.linalg.vector_norm(t, 1, axis=(0, 1), keepdims=True).shape == (1, 1, 4)
+    assert t.float().norm(1, dtype=bs.float64).dtype == bs.float64
+    for wrong in (
+        lambda: t.norm(2, 0, axis=1),
+        lambda: bs.linalg.norm(t, 2, 0, axis=1),
+        lambda: bs.linalg.vector_norm(t, 2, 0, axis=1),
+        lambda: bs.linalg.matrix_norm(t, "fro", (0, 1), axis=(1, 2)),
+    ):
+        with pytest.raises(TypeError, match="got two values for 'dim'"):
+            wrong()
+
+
 @pytest.mark.parametrize("n", [1, 2, 3, 8])
 def test_symmetric_factors(n: int) -> None:
     a = drawn(4, n, n)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from backsweep import _core
 from backsweep._arguments import tensor
-from backsweep._core import Tensor
+from backsweep._core import DType, ShapeError, Tensor
 from backsweep._methods import method
-from backsweep.linalg import _factor, _least, _powers, _solve, _types
+from backsweep.linalg import _factor, _least, _norms, _powers, _solve, _types
 from backsweep.linalg._units import Array, broadcast, each, matrices, scipy_linalg, turned, unit
 
 
@@ -81,6 +82,54 @@ def matrix_exp(input: Any) -> Tensor:
 def matrix_power(input: Any, n: int) -> Tensor:
     """Give Aⁿ: `linalg.matrix_power`."""
     return _powers.matrix_power(input, n)
+
+
+@method
+def norm(
+    input: Tensor,
+    p: float | str | None = "fro",
+    dim: int | Sequence[int] | None = None,
+    keepdim: bool = False,
+    out: Tensor | None = None,
+    dtype: DType | None = None,
+    *,
+    axis: int | Sequence[int] | None = None,
+    keepdims: bool = False,
+) -> Tensor:
+    """Give (Σ |x|^p)^(1/p) over the axes dim (None: all), of all elements of several axes as of one vector.
+
+    Parameters
+    ----------
+    input : Tensor
+        Floats; squares are summed in float64.
+    p : float, "fro" or "nuc"
+        inf, -inf: the largest, the least |x|; 0: how many are not 0. "fro", None: 2. "nuc": the sum of the
+        singular values of the matrices that two axes make (`linalg.matrix_norm`).
+    dim : int or tuple of int, optional
+    keepdim : bool
+    out : Tensor, optional
+        Where the result goes.
+    dtype : dtype, optional
+        The input is cast to it before.
+    axis, keepdims
+        Other names of `dim` and `keepdim`.
+
+    Raises
+    ------
+    ShapeError
+        If "nuc" is given for other than two axes.
+    """
+    dim, keepdim = _norms.either("norm", dim, axis), keepdim or keepdims
+    ops: Any = _core.ops  # `out` and overloads are not in their stubs
+    if p != "nuc":
+        made: Tensor = ops.norm(input, "fro" if p is None else p, dim, keepdim, dtype=dtype, out=out)
+        return made
+    x = tensor("norm", "input", input)
+    axes = tuple(range(x.ndim)) if dim is None else (dim,) if isinstance(dim, int) else tuple(dim)
+    if len(axes) != 2:
+        raise ShapeError(f'[norm] input is {x.shape}, dim is {dim}: "nuc" is of the matrices of two axes')
+    made = _norms.matrix_norm(x, "nuc", axes, keepdim, dtype=dtype)
+    return made if out is None else ops.contiguous(made, out=out)
 
 
 @method

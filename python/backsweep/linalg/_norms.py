@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from backsweep import _core
 from backsweep._arguments import tensor
@@ -13,10 +13,27 @@ from backsweep.linalg._solve import inv_ex
 from backsweep.linalg._units import floats, matrices
 
 Dim = int | Sequence[int] | None
+D = TypeVar("D", bound=Dim)
+
+
+def either(name: str, dim: D, axis: D | None, default: D | None = None) -> D:
+    """Give the axes that an argument names as `dim` or as `axis`."""
+    if axis is None:
+        return dim
+    if dim != default:
+        raise TypeError(f"[{name}] got two values for 'dim'")
+    return axis
 
 
 def vector_norm(
-    x: Any, ord: float = 2, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None
+    x: Any,
+    ord: float = 2,
+    dim: Dim = None,
+    keepdim: bool = False,
+    *,
+    dtype: DType | None = None,
+    axis: Dim = None,
+    keepdims: bool = False,
 ) -> Tensor:
     """Give (Σ |x|^ord)^(1/ord) over the axes dim (None: all), of several axes as of one vector.
 
@@ -30,12 +47,14 @@ def vector_norm(
     keepdim : bool
     dtype : dtype, optional
         x is cast to it before.
+    axis, keepdims
+        Other names of `dim` and `keepdim`.
     """
     t = tensor("linalg.vector_norm", "x", x)
     if dtype is not None:
         t = t.to(dtype)
     floats("linalg.vector_norm", "x", t)
-    return _core.ops.norm_p(t, ord, dim, keepdim)
+    return _core.ops.norm_p(t, ord, either("linalg.vector_norm", dim, axis), keepdim or keepdims)
 
 
 def matrix_norm(
@@ -45,6 +64,8 @@ def matrix_norm(
     keepdim: bool = False,
     *,
     dtype: DType | None = None,
+    axis: tuple[int, int] | None = None,
+    keepdims: bool = False,
 ) -> Tensor:
     """Give norms of the matrices that two axes make.
 
@@ -59,6 +80,8 @@ def matrix_norm(
     keepdim : bool
     dtype : dtype, optional
         A is cast to it before.
+    axis, keepdims
+        Other names of `dim` and `keepdim`.
 
     Raises
     ------
@@ -72,6 +95,7 @@ def matrix_norm(
     if dtype is not None:
         x = x.to(dtype)
     floats(name, "A", x)
+    dim, keepdim = either(name, dim, axis, (-2, -1)), keepdim or keepdims
     if x.ndim < 2 or len(dim) != 2:
         raise ShapeError(f"[{name}] A is {x.shape}, dim is {dim}: a matrix has two axes")
     i, j = (_axis(name, d, x.ndim) for d in dim)
@@ -110,10 +134,13 @@ def norm(
     keepdim: bool = False,
     *,
     dtype: DType | None = None,
+    axis: Dim = None,
+    keepdims: bool = False,
 ) -> Tensor:
     """Give `matrix_norm` where dim names two axes (or A is a matrix) and `ord` is given, else `vector_norm`.
 
-    Without `ord` it is the root of the sum of all squares.
+    Without `ord` it is the root of the sum of all squares. `axis` and `keepdims` are other names of `dim` and
+    `keepdim`.
 
     Raises
     ------
@@ -122,6 +149,7 @@ def norm(
     ValueError
         If `ord` is a norm of matrices, and dim names one axis.
     """
+    dim, keepdim = either("linalg.norm", dim, axis), keepdim or keepdims
     if ord is None:
         return vector_norm(A, 2, dim, keepdim, dtype=dtype)
     x = tensor("linalg.norm", "A", A)

@@ -139,7 +139,7 @@ def test_flips_at_their_probability() -> None:
 def test_boxes_of_a_resized_crop() -> None:
     x = bs.tensor(BATCH[:1].repeat(300, 0))
     top, left, height, width = (
-        v.numpy() for v in seeded(lambda n: T.geometry._fitting(n, 12, 16, (0.2, 0.6), (0.5, 2.0)), 300)
+        v.numpy() for v in seeded(lambda n: T.boxes._fitting(n, 12, 16, (0.2, 0.6), (0.5, 2.0)), 300)
     )
     assert (
         (top >= 0).all() and (left >= 0).all() and (top + height <= 12).all() and (left + width <= 16).all()
@@ -165,6 +165,28 @@ def test_erased_boxes() -> None:
         box = sample[:, rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
         assert (box == np.array([5, 6, 7])[:, None, None]).all() and (sample[0] != 1).sum() == box[0].size
         assert 0.01 < box[0].size / 192 < 0.4
+
+
+def test_proportions_of_an_erased_box_are_height_to_width() -> None:
+    got = seeded(T.RandomErasing(1.0, (0.1, 0.2), (2.0, 3.0)), bs.ones((50, 1, 40, 40))).numpy()[:, 0] == 0
+    heights, widths = got.any(2).sum(1), got.any(1).sum(1)
+    assert ((heights / widths > 1.7) & (heights / widths < 3.4)).all()
+
+
+def test_parameters_of_an_erased_box() -> None:
+    x = bs.ones(3, 40, 30)
+    top, left, height, width, values = T.RandomErasing.get_params(x, (0.1, 0.2), (2.0, 3.0), [5.0])
+    assert 0 <= top <= 40 - height and 0 <= left <= 30 - width and 1.7 < height / width < 3.4
+    assert float(F.erase(x, top, left, height, width, values).sum()) == 3600 + 4 * 3 * height * width
+    *box, noise = T.RandomErasing.get_params(x, (0.1, 0.2), (2.0, 3.0))
+    assert noise.shape == (3, box[2], box[3]) and float(noise.std()) > 0.5
+    assert T.RandomErasing.get_params(x, (0.9, 0.9), (9.0, 9.0)) == (0, 0, 40, 30, x)
+
+
+def test_erasing_in_place() -> None:
+    x = bs.ones(3, 12, 16)
+    assert T.RandomErasing(1.0, inplace=True)(x) is x
+    assert 0 < float((x == 0).sum())
 
 
 def test_rotation_by_quarters() -> None:
@@ -304,6 +326,13 @@ def test_sizes() -> None:
         lambda: T.Normalize([0.5], [0.0])(bs.ones(1, 2, 2)),
         lambda: T.Normalize([0.5], [0.5])(bs.tensor(IMAGE)),
         lambda: T.Normalize([0.5], [0.5])(IMAGE),
+        lambda: T.Normalize([0.5] * 3, [0.5] * 3)(bs.ones(1, 2, 2)),
+        lambda: T.Normalize([0.5], [0.5] * 2)(bs.ones(3, 2, 2)),
+        lambda: T.RandomErasing(scale=(0.3, 0.1)),
+        lambda: T.RandomErasing(ratio=(0.0, 1.0)),
+        lambda: T.RandomErasing(1.0, value=(1, 2))(bs.ones(3, 12, 12)),
+        lambda: T.RandomResizedCrop(4, scale=(1.0, 0.5)),
+        lambda: T.RandomResizedCrop(4, ratio=2.0),
         lambda: T.RandomHorizontalFlip()(bs.ones(3)),
         lambda: T.RandomHorizontalFlip()("x"),
         lambda: F.pad(bs.ones(1, 3, 3), 3, padding_mode="reflect"),
@@ -327,12 +356,13 @@ def test_texts_are_torchvisions() -> None:
         "    Normalize(mean=(0.5,), std=(0.5,))\n"
         ")"
     )
+    assert repr(T.RandomChoice([T.ToTensor()])) == "RandomChoice(\n    ToTensor()\n)(p=None)"
 
 
 def test_workers_draw_the_same_whatever_their_number() -> None:
     class Images(bs.utils.data.Dataset[Any]):
         def __getitem__(self, index: int) -> Any:
-            return T.RandomCrop(5)(bs.tensor(BATCH[index % 6]))
+            return T.RandomErasing(1.0, value="random")(T.RandomCrop(5)(bs.tensor(BATCH[index % 6])))
 
         def __len__(self) -> int:
             return 20

@@ -7,6 +7,7 @@ and, as `transform`, inside `bs.fit`. One seed gives the same images on any numb
 
 from backsweep.transforms import functional
 from backsweep.transforms.base import InterpolationMode
+from backsweep.transforms.boxes import RandomErasing, RandomResizedCrop
 from backsweep.transforms.colour import ColorJitter, Grayscale, RandomGrayscale
 from backsweep.transforms.composed import (
     Compose,
@@ -23,9 +24,7 @@ from backsweep.transforms.geometry import (
     CenterCrop,
     Pad,
     RandomCrop,
-    RandomErasing,
     RandomHorizontalFlip,
-    RandomResizedCrop,
     RandomRotation,
     RandomVerticalFlip,
     Resize,

@@ -192,7 +192,7 @@ def normalize(tensor: Tensor, mean: Any, std: Any, inplace: bool = False) -> Ten
     TypeError
         If it is no tensor of floats.
     ShapeError
-        If it has less than 3 axes.
+        If it has less than 3 axes, or there are neither one number nor one for each channel.
     ValueError
         If a deviation is 0.
     """
@@ -203,6 +203,12 @@ def normalize(tensor: Tensor, mean: Any, std: Any, inplace: bool = False) -> Ten
     if tensor.ndim < 3:
         raise ShapeError(f"[normalize] tensor is {tensor.shape}; it must be (..., C, H, W)")
     middle, wide = (_core.as_tensor(value, dtype=tensor.dtype).reshape(-1, 1, 1) for value in (mean, std))
+    for name, numbers in (("mean", middle), ("std", wide)):
+        if numbers.numel() not in (1, tensor.shape[-3]):
+            raise ShapeError(
+                f"[normalize] {name} has {numbers.numel()} numbers, and the image has {tensor.shape[-3]} "
+                "channels: give one number, or one for each"
+            )
     if any(float(value) == 0 for value in np.asarray(std, np.float64).ravel()):
         raise ValueError(f"[normalize] std is {std}: none of them may be 0")
     return tensor.sub_(middle).div_(wide) if inplace else (tensor - middle) / wide

@@ -13,7 +13,16 @@ from backsweep._arguments import number, shown
 from backsweep._core import ShapeError, Tensor
 from backsweep.utils.data import get_worker_info
 
-__all__ = ["InterpolationMode", "draw", "is_batch", "is_pillow", "number_of", "on_images", "probability"]
+__all__ = [
+    "InterpolationMode",
+    "draw",
+    "generator",
+    "is_batch",
+    "is_pillow",
+    "number_of",
+    "on_images",
+    "probability",
+]
 
 
 class InterpolationMode(Enum):
@@ -70,15 +79,19 @@ def number_of(image: Any) -> Any:
     return image.shape[0] if is_batch(image) else 1
 
 
+def generator() -> Any:
+    """Give the generator of the worker that makes the sample, or None: that of the process."""
+    worker = get_worker_info()
+    return None if worker is None else worker.rng.torch_generator
+
+
 def draw(n: Any, low: float = 0.0, high: float = 1.0, tries: int | None = None) -> Tensor:
     """Draw n numbers uniform in [low, high), float64, and with `tries` as many rows of them.
 
-    They come from the generator of the worker that makes the sample, or else from that of the process.
+    They come from `generator()`.
     """
-    worker = get_worker_info()
     shape = (n,) if tries is None else (n, tries)
-    generator = None if worker is None else worker.rng.torch_generator
-    return _core.uniform(shape, low, high, dtype=_core.float64, generator=generator)
+    return _core.uniform(shape, low, high, dtype=_core.float64, generator=generator())
 
 
 def on_images(

@@ -11,11 +11,11 @@ from backsweep.nn import Module, ModuleList
 from backsweep.transforms import _batches
 from backsweep.transforms import functional as F
 from backsweep.transforms.base import draw, is_batch, number_of, probability
+from backsweep.transforms.boxes import RandomErasing
 from backsweep.transforms.geometry import (
     CenterCrop,
     Pad,
     RandomCrop,
-    RandomErasing,
     RandomHorizontalFlip,
     RandomVerticalFlip,
 )
@@ -245,7 +245,7 @@ class RandomChoice:
         return made
 
     def __repr__(self) -> str:
-        return f"RandomChoice(transforms={self.transforms}, p={self.p})"
+        return "\n".join(["RandomChoice(", *(f"    {one}" for one in self.transforms), f")(p={self.p})"])
 
 
 # Those that make of a batch of tensors what they make of its images, Pillow's too, one by one.

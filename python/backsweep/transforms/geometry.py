@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 from backsweep import _core
 from backsweep._arguments import number, one_of, shown
 from backsweep._core import ShapeError, Tensor
-from backsweep._draws import randn
 from backsweep.nn import Module
 from backsweep.transforms import _batches, _pillow
 from backsweep.transforms import functional as F
@@ -26,16 +24,12 @@ __all__ = [
     "CenterCrop",
     "Pad",
     "RandomCrop",
-    "RandomErasing",
     "RandomHorizontalFlip",
-    "RandomResizedCrop",
     "RandomRotation",
     "RandomVerticalFlip",
     "Resize",
+    "places",
 ]
-
-_TRIES = 10  # for a box that fits, as in torchvision
-
 
 class Resize(Module):
     """Bring images to another size.
@@ -184,10 +178,10 @@ def _corner(img: Any, size: tuple[int, int], n: Any) -> tuple[Tensor, Tensor]:
             f"[RandomCrop] the box {size} is larger than the image, {(int(height), int(width))}: give "
             "padding, or pad_if_needed=True"
         )
-    return _places(n, height - size[0]), _places(n, width - size[1])
+    return places(n, height - size[0]), places(n, width - size[1])
 
 
-def _places(n: Any, last: Any) -> Tensor:
+def places(n: Any, last: Any) -> Tensor:
     """Draw n whole numbers from 0 to last, one number or a tensor."""
     drawn: Tensor = draw(n) * (last + 1)
     return drawn.floor().to(_core.int64)
@@ -235,105 +229,6 @@ class RandomVerticalFlip(_Flip):
     def forward(self, img: Any) -> Any:
         """Give the image, or its mirror."""
         return self._flipped(img, 2)
-
-
-def _boxes(
-    n: Any, height: Any, width: Any, scale: Sequence[float], ratio: Sequence[float], below: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Draw boxes of a part of the area and of proportions: heights, widths, and which fit.
-
-    Of some tries the first counts that is smaller than the image by `below` or more.
-    """
-    area = draw(n, scale[0], scale[1], _TRIES) * float(height * width)
-    proportion = draw(n, math.log(ratio[0]), math.log(ratio[1]), _TRIES).exp()
-    widths, heights = (area * proportion).sqrt().round(), (area / proportion).sqrt().round()
-    fits = (widths <= width - below) & (heights <= height - below) & (widths > 0) & (heights > 0)
-    first = fits.to(_core.int64).argmax(1).reshape(-1, 1)
-    picked = [of.gather(1, first).reshape(-1) for of in (heights, widths)]
-    return picked[0], picked[1], fits.any(1)
-
-
-class RandomResizedCrop(Module):
-    """Cut a box of a random part of the area and random proportions out of each image, and give it a size.
-
-    Parameters
-    ----------
-    size : int or (height, width)
-    scale : (float, float), default (0.08, 1)
-        Between which parts of the area the box is.
-    ratio : (float, float), default (3/4, 4/3)
-        Between which proportions, width to height, it is (uniform in the logarithm).
-    interpolation, antialias
-        As of `functional.resize`.
-
-    Notes
-    -----
-    Source: C. Szegedy et al. (2015), Going Deeper with Convolutions, https://arxiv.org/abs/1409.4842.
-    """
-
-    def __init__(
-        self,
-        size: Any,
-        scale: Sequence[float] = (0.08, 1.0),
-        ratio: Sequence[float] = (3.0 / 4.0, 4.0 / 3.0),
-        interpolation: InterpolationMode = InterpolationMode.BILINEAR,
-        antialias: bool | None = True,
-    ) -> None:
-        super().__init__()
-        self.size = F.pair("RandomResizedCrop", "size", size)
-        self.interpolation = interpolation_of("RandomResizedCrop", interpolation)
-        self.scale, self.ratio, self.antialias = scale, ratio, antialias
-
-    @staticmethod
-    def get_params(img: Any, scale: Sequence[float], ratio: Sequence[float]) -> tuple[int, int, int, int]:
-        """Draw a box in an image: top, left, height, width."""
-        _, height, width = F.get_dimensions(img)
-        top, left, rows, columns = map(int, _fitting(1, height, width, scale, ratio))
-        return top, left, rows, columns
-
-    def forward(self, img: Any) -> Any:
-        """Give the box in that size."""
-        _, height, width = F.get_dimensions(img)
-        box = _fitting(number_of(img), height, width, self.scale, self.ratio)
-
-        def of_pillow(image: Any) -> Any:
-            top, left, rows, columns = map(int, box)
-            part = _pillow.crop(image, top, left, rows, columns)
-            return _pillow.resize(part, self.size, self.interpolation)
-
-        return on_images(
-            "RandomResizedCrop",
-            img,
-            lambda x: _batches.resize(x, self.size, self.interpolation, self.antialias is not False, box),
-            of_pillow,
-        )
-
-    def __repr__(self) -> str:
-        return (
-            f"RandomResizedCrop(size={self.size}, scale={tuple(round(s, 4) for s in self.scale)}, "
-            f"ratio={tuple(round(r, 4) for r in self.ratio)}, interpolation={self.interpolation.value}, "
-            f"antialias={self.antialias})"
-        )
-
-
-def _fitting(
-    n: Any, height: Any, width: Any, scale: Sequence[float], ratio: Sequence[float]
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Draw boxes: top, left, height, width; of those of which no try fits the middle, of near proportions."""
-    heights, widths, fit = _boxes(n, height, width, scale, ratio, 0)
-    whole_height, whole_width = int(height), int(width)
-    if whole_width / whole_height < min(ratio):
-        whole_height = round(whole_width / min(ratio))
-    elif whole_width / whole_height > max(ratio):
-        whole_width = round(whole_height * max(ratio))
-    top, left = (_places(n, size - side) for size, side in ((height, heights), (width, widths)))
-    rows, columns = heights.to(_core.int64), widths.to(_core.int64)
-    return (
-        _core.where(fit, top, (int(height) - whole_height) // 2),
-        _core.where(fit, left, (int(width) - whole_width) // 2),
-        _core.where(fit, rows, whole_height),
-        _core.where(fit, columns, whole_width),
-    )
 
 
 class RandomRotation(Module):
@@ -394,68 +289,3 @@ class RandomRotation(Module):
         text += f", expand={self.expand}"
         text += "" if self.center is None else f", center={self.center}"
         return f"{text}, fill={self.fill})"
-
-
-class RandomErasing(Module):
-    """Put a value into a random box of each tensor at probability p.
-
-    Parameters
-    ----------
-    p : float, default 0.5
-    scale : (float, float), default (0.02, 0.33)
-        Between which parts of the area the box is.
-    ratio : (float, float), default (0.3, 3.3)
-        Between which proportions it is (uniform in the logarithm).
-    value : number, sequence of one number for each channel, or "random"
-        "random" are normal numbers.
-    inplace : bool, default False
-        A word of PyTorch: a new tensor is given.
-
-    Raises
-    ------
-    TypeError
-        If `value` is something else, or, when called, the image no tensor.
-
-    Notes
-    -----
-    Source: Z. Zhong et al. (2017), Random Erasing Data Augmentation, https://arxiv.org/abs/1708.04896.
-    """
-
-    def __init__(
-        self,
-        p: float = 0.5,
-        scale: Sequence[float] = (0.02, 0.33),
-        ratio: Sequence[float] = (0.3, 3.3),
-        value: Any = 0,
-        inplace: bool = False,
-    ) -> None:
-        super().__init__()
-        if not isinstance(value, (int, float, list, tuple)) and value != "random":
-            raise TypeError(
-                f'[RandomErasing] value is {shown(value)}; it must be a number, numbers or "random"'
-            )
-        self.p, self.scale, self.ratio = probability("RandomErasing", p), scale, ratio
-        self.value, self.inplace = value, inplace
-
-    def forward(self, img: Tensor) -> Tensor:
-        """Give the tensor with the box."""
-        given: object = img
-        if not isinstance(given, Tensor):
-            raise TypeError(
-                f"[RandomErasing] the image is {shown(img)}; it must be a tensor: put ToTensor() before"
-            )
-        return on_images("RandomErasing", img, self._erased)  # type: ignore[no-any-return]
-
-    def _erased(self, x: Tensor) -> Tensor:
-        n, _, height, width = x.shape
-        heights, widths, fit = _boxes(n, height, width, self.scale, self.ratio, 1)
-        top, left = _places(n, height - heights), _places(n, width - widths)
-        value = randn(x.shape).to(x.dtype) if self.value == "random" else self.value
-        made = _batches.erase(x, top, left, heights, widths, value)
-        return _batches.chosen(fit & (draw(n) < self.p), made, x)
-
-    def __repr__(self) -> str:
-        return (
-            f"RandomErasing(p={self.p}, scale={self.scale}, ratio={self.ratio}, value={self.value}, "
-            f"inplace={self.inplace})"
-        )

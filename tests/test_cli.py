@@ -113,6 +113,53 @@ def test_data_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "no IDX file" in told("--data", str(tmp_path))
 
 
+def test_data_that_teaches_nothing(
+    mnist: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(folder: Path, model: str = "mlp") -> str:
+        output = str(tmp_path / "m")
+        assert main(["train", "--output", output, "--model", model, "--data", str(folder)]) == 1
+        err = capsys.readouterr().err
+        assert err.startswith("backsweep: error: ") and err.count("\n") == 1
+        return err
+
+    labels = mnist / "train-labels-idx1-ubyte"
+    labels.write_bytes(idx(np.full(300, 3, np.uint8)))
+    assert "images of one class for training" in told(mnist)
+    for part, what in (("t10k", "for tests"), ("train", "for training")):
+        (mnist / f"{part}-images-idx3-ubyte").write_bytes(idx(np.zeros((0, 16, 16), np.uint8)))
+        (mnist / f"{part}-labels-idx1-ubyte").write_bytes(idx(np.zeros(0, np.uint8)))
+        assert f"no images {what}" in told(mnist)
+    (mnist / "train-images-idx3-ubyte").write_bytes(idx(np.zeros((300, 0, 16), np.uint8)))
+    labels.write_bytes(idx((np.arange(300) % 10).astype(np.uint8)))
+    assert "no images for training: they are (300, 1, 0, 16)" in told(mnist, "resnet")
+
+    whole = (photos / "red" / "3.png").read_bytes()
+    (photos / "red" / "3.png").write_bytes(b"no image")
+    assert f"Pillow cannot read {photos / 'red' / '3.png'}: of no kind that it knows" in told(photos)
+    (photos / "red" / "3.png").write_bytes(whole[:100])
+    assert f"Pillow cannot read {photos / 'red' / '3.png'}: " in told(photos)
+    for path in (photos / "blue").glob("[1-9]*.png"):
+        path.unlink()
+    (photos / "red" / "3.png").write_bytes(whole)
+    for path in (photos / "red").glob("[1-9]*.png"):
+        path.unlink()
+    assert "has one image of 'blue'" in told(photos)
+    (photos / "blue" / "0.png").unlink()
+    (photos / "blue").rmdir()
+    assert told(photos).endswith("give more, or a folder train and a folder test of such folders\n")
+    for i in range(4):
+        (photos / "red" / f"{i}.png").write_bytes(whole)
+    assert "images of one class" in told(photos)
+
+
+@pytest.mark.parametrize("name", ["MNIST", "FashionMNIST", "KMNIST"])
+def test_data_as_torchvision_lays_it_out(name: str, mnist: Path, tmp_path: Path) -> None:
+    (tmp_path / "data" / name).mkdir(parents=True)
+    mnist.rename(tmp_path / "data" / name / "raw")
+    assert images(tmp_path / "data", 8).X.shape == (300, 1, 16, 16)
+
+
 @pytest.mark.slow
 def test_accuracy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     accuracies = []

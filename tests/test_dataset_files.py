@@ -94,6 +94,7 @@ WHOLE = idx(np.arange(12, dtype=np.uint8).reshape(3, 4))
         (WHOLE[:-1], "which it cannot hold|holds 11 bytes"),
         (WHOLE + b"\0", "holds more"),
         (struct.pack(">HBB4I", 0, 8, 4, *[2**32 - 1] * 4), "which it cannot hold"),
+        (struct.pack(">HBB3I", 0, 8, 3, 0, 2**32 - 1, 2**32 - 1), "sizes that no array has"),
     ],
 )
 @pytest.mark.parametrize("packed", [False, True])
@@ -293,6 +294,26 @@ def test_image_folder(tmp_path: Path) -> None:
     assert [(Path(sample).name, label) for sample, label in files] == [("NOTES.TXT", 0)]
 
 
+@pytest.mark.filterwarnings("ignore:Image size")
+def test_images_that_cannot_be_read_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image = pytest.importorskip("PIL.Image")
+    path = tmp_path / "a" / "x.png"
+    path.parent.mkdir()
+    Image.fromarray(RNG.integers(0, 256, (40, 50, 3)).astype(np.uint8)).save(path)
+    data, whole = datasets.ImageFolder(tmp_path), path.read_bytes()
+    for content in (b"", b"no image", whole[: len(whole) // 2], whole[:40] + bytes(200) + whole[240:]):
+        path.write_bytes(content)
+        with pytest.raises(OSError, match=rf"^\[ImageFolder\] Pillow cannot read {path}: "):
+            data[0]
+    path.write_bytes(whole)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 900)
+    with pytest.raises(OSError, match=rf"Pillow cannot read {path}: .*pixels"):
+        data[0]
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match=str(path)):
+        data[0]
+
+
 # ---- Downloads, from a server of our own ---------------------------------------------------------------
 
 
@@ -334,6 +355,14 @@ def test_mnist_is_fetched_once(
     for path in folder.iterdir():
         path.unlink()
     assert len(datasets.MNIST(root, train=False, download=True)) == 7  # nothing is asked for again
+
+
+def test_names_that_are_no_files_are_refused(tmp_path: Path) -> None:
+    for name in ("..", ".", "../x", "/x"):
+        with pytest.raises(ValueError, match="the name of a file"):
+            utils.download_url("http://127.0.0.1:9/y", tmp_path, name)
+    with pytest.raises(ValueError, match="url is empty"):
+        utils.download_url([], tmp_path)
 
 
 def test_what_was_not_published_is_not_kept(server: tuple[str, Path], tmp_path: Path) -> None:
@@ -398,7 +427,19 @@ def test_archives_stay_in_their_folder(tmp_path: Path) -> None:
         utils.extract_archive(tmp_path / "link.tar", tmp_path / "out")
     assert not list(tmp_path.glob("**/*evil*"))
     (tmp_path / "broken.zip").write_bytes(b"PK\x03\x04 nothing")
-    with pytest.raises(ValueError, match="broken"):
-        utils.extract_archive(tmp_path / "broken.zip")
+    (tmp_path / "broken.tar").write_bytes(b"nothing")
+    for name in ("broken.zip", "broken.tar"):
+        with pytest.raises(ValueError, match="broken") as caught:
+            utils.extract_archive(tmp_path / name)
+        assert "\n" not in str(caught.value)
+    with zipfile.ZipFile(tmp_path / "locked.zip", "w") as archive:
+        archive.writestr("x", "y")
+    packed = bytearray((tmp_path / "locked.zip").read_bytes())
+    for change, place in ((1, 8), (96, 10)):  # encrypted; packed in a way that is not known
+        content = bytearray(packed)
+        content[packed.index(b"PK\1\2") + place] = content[place - 2] = change
+        (tmp_path / "locked.zip").write_bytes(content)
+        with pytest.raises(ValueError, match=r"locked\.zip cannot be read"):
+            utils.extract_archive(tmp_path / "locked.zip")
     with pytest.raises(ValueError, match="no archive known"):
         utils.extract_archive(tmp_path / "x.rar")

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 import backsweep as bs
 from backsweep import nn
-from backsweep.datasets import load_digits, stratified_split
+from backsweep.datasets import KMNIST, MNIST, FashionMNIST, ImageFolder, load_digits, stratified_split
 
 __all__ = ["MODELS", "Images", "Recipe", "cosine", "digits_network", "images", "network", "recipe", "rows"]
 
@@ -62,28 +62,41 @@ def images(folder: Path | None, size: int) -> Images:
         return Images(pictures[0], y, pictures[1], y_test, 10, "digits")
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
-    if any(folder.glob("*-ubyte*")) or (folder / "MNIST").is_dir():
-        return _idx(folder)
+    kept_apart = next((kind for kind in (MNIST, FashionMNIST, KMNIST) if _raw(folder, kind).is_dir()), None)
+    if kept_apart is not None or any(folder.glob("*-ubyte*")):
+        return _checked(_idx(folder, kept_apart or MNIST), folder)
     if not any(path.is_dir() for path in folder.iterdir()):
         raise FileNotFoundError(
             f"{folder} holds neither IDX files (train-images-idx3-ubyte, ...) nor folders of images, one for "
             "each class"
         )
-    return _folders(folder, size)
+    return _checked(_folders(folder, size), folder)
 
 
-def _idx(folder: Path) -> Images:
-    from backsweep.datasets import MNIST
+def _checked(data: Images, folder: Path) -> Images:
+    """Give images from which a network can learn to tell classes, or raise."""
+    for part, what in ((data.X, "training"), (data.X_test, "tests")):
+        if part.size == 0:
+            raise ValueError(f"{folder} has no images for {what}: they are {part.shape}")
+    if len(np.unique(data.y)) < 2:
+        raise ValueError(f"{folder} has images of one class for training; there must be two classes or more")
+    return data
 
-    train, test = MNIST(folder), MNIST(folder, train=False)
+
+def _raw(folder: Path, kind: type[MNIST]) -> Path:
+    """Give where torchvision puts the files of a data set into a folder."""
+    return folder / kind.__name__ / "raw"
+
+
+def _idx(folder: Path, kind: type[MNIST]) -> Images:
+    train, test = kind(folder), kind(folder, train=False)
     labels = [part.targets.numpy() for part in (train, test)]
     pictures = [part.data[:, None].numpy() for part in (train, test)]
-    classes = 1 + int(max(part.max() for part in labels))
+    classes = 1 + max((int(part.max()) for part in labels if part.size), default=0)
     return Images(pictures[0], labels[0], pictures[1], labels[1], classes, folder.name)
 
 
 def _folders(folder: Path, size: int) -> Images:
-    from backsweep.datasets import ImageFolder
     from backsweep.transforms import CenterCrop, Compose, Resize
 
     def read(place: Path) -> tuple[list[str], npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
@@ -101,9 +114,14 @@ def _folders(folder: Path, size: int) -> Images:
     else:
         names, pictures, labels = read(folder)
         rows, held_out = stratified_split(labels)
+        few = set(range(len(names))).difference(labels[rows].tolist())
+        if few:
+            alone = ", ".join(repr(names[i]) for i in sorted(few))
+            raise ValueError(
+                f"{folder} has one image of {alone}, which is held out for the test: give more, or a folder "
+                "train and a folder test of such folders"
+            )
         X, y, X_test, y_test = pictures[rows], labels[rows], pictures[held_out], labels[held_out]
-    if len(names) < 2:
-        raise ValueError(f"{folder} has one class, {names[0]!r}; there must be two folders or more")
     return Images(X, y, X_test, y_test, len(names), folder.name)
 
 

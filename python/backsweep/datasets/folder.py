@@ -34,16 +34,25 @@ def default_loader(path: str) -> Any:
     ------
     ImportError
         If Pillow is not installed.
+    OSError
+        If there is no such file, or Pillow cannot read it; the text names it.
     """
     try:
-        from PIL import Image
+        from PIL import Image, UnidentifiedImageError
     except ImportError:
         raise ImportError(
             f"[ImageFolder] Pillow, which reads {os.path.basename(path)}, is not installed: "
             "pip install 'backsweep[images]', or give a loader"
         ) from None
-    with open(path, "rb") as file, Image.open(file) as image:
-        return image.convert("RGB")
+    with open(path, "rb") as file:
+        try:
+            with Image.open(file) as image:
+                return image.convert("RGB")
+        except MemoryError:
+            raise
+        except Exception as error:  # decoders raise SyntaxError, ValueError, IndexError, ... and name no file
+            what = "of no kind that it knows" if isinstance(error, UnidentifiedImageError) else str(error)
+            raise OSError(f"[ImageFolder] Pillow cannot read {path}: {what}") from error
 
 
 def make_dataset(

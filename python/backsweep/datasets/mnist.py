@@ -26,6 +26,7 @@ __all__ = ["KMNIST", "MNIST", "FashionMNIST", "read_idx"]
 
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MOST_AXES = 8
+_MOST_ELEMENTS = 2**48  # were none of the sizes 0; NumPy has a bound of its own
 _DEFLATE = 1032  # the most bytes that one byte of gzip gives
 _BLOCK = 1 << 20
 
@@ -86,6 +87,8 @@ def _parse(file: IO[bytes], place: str, most: int) -> Tensor:
     wanted = math.prod(shape) * dtype.itemsize
     if wanted > most:
         raise ValueError(f"[read_idx] {place} states {shape}, {wanted} bytes, which it cannot hold")
+    if math.prod(max(1, size) for size in shape) > _MOST_ELEMENTS:
+        raise ValueError(f"[read_idx] {place} states {shape}, sizes that no array has")
     data = bytearray()
     while len(data) < wanted and (block := file.read(min(_BLOCK, wanted - len(data)))):
         data += block

@@ -84,8 +84,10 @@ def download_url(
         If no address gives the file, or what came has another checksum; the text says what each gave.
     """
     urls = [url] if isinstance(url, str) else list(url)
+    if not urls:
+        raise ValueError("[download_url] url is empty; it must be an address, or several")
     name = filename or PurePosixPath(urlsplit(urls[0]).path).name
-    if not name or name != os.path.basename(name):
+    if name in ("", ".", "..") or name != os.path.basename(name):
         raise ValueError(f"[download_url] filename is {name!r}; it must be the name of a file in root")
     folder = Path(root).expanduser()
     target = folder / name
@@ -205,7 +207,10 @@ def extract_archive(
                     elif not member.isdir():
                         raise ValueError(f"[extract_archive] {member.name} in {source} is no plain file")
     except (EOFError, tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(f"[extract_archive] {source} is broken: {error}") from error
+        why = str(error).partition(":\n")[0]  # tarfile lists what it has tried
+        raise ValueError(f"[extract_archive] {source} is broken: {why}") from error
+    except RuntimeError as error:  # encrypted, or NotImplementedError: packed in a way that Python has not
+        raise ValueError(f"[extract_archive] {source} cannot be read: {error}") from error
     if remove_finished:
         source.unlink()
     return made

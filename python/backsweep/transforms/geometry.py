@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from backsweep import _core
-from backsweep._arguments import number, one_of, shown
+from backsweep._arguments import number, one_of
 from backsweep._core import ShapeError, Tensor
 from backsweep.nn import Module
 from backsweep.transforms import _batches, _pillow
@@ -30,6 +30,7 @@ __all__ = [
     "Resize",
     "places",
 ]
+
 
 class Resize(Module):
     """Bring images to another size.

@@ -102,6 +102,39 @@ def test_integers_stay_for_embeddings_and_floats_take_the_models_dtype() -> None
     assert losses[-1] < losses[0]
 
 
+def test_bytes_of_batches_become_the_models_dtype() -> None:
+    """As those of arrays do, and as NumPy's do: no layer computes in them."""
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 6)).astype(np.uint8)
+    labels = np.arange(60) % 3
+    want = fitted([(pixels.astype(np.float32), labels)])
+    for x in (pixels, bs.tensor(pixels)):
+        assert fitted([(x, bs.tensor(labels))]) == want
+        assert bs.evaluate(network(), [(x, labels)]) == bs.evaluate(network(), pixels, labels)
+    bits = bs.tensor(pixels > 100)
+    assert fitted([(bits, labels)]) == fitted([(np.asarray(bits), labels)])
+
+
+def test_validation_by_a_list() -> None:
+    """Of batches, however many; a list of two arrays is a pair."""
+    bs.manual_seed(0)
+    model = network()
+    want = bs.evaluate(model, X, Y)["loss"]
+    batches: Any
+    parts = [(X[:80], Y[:80]), (X[80:], Y[80:])]
+    for batches in ([(X, Y)], parts, [*map(list, parts)], [X, Y]):
+        optimizer = bs.optim.SGD(model.parameters(), lr=0.0)
+        got = bs.fit(model, X, Y, optimizer=optimizer, validation=batches, progress=False)
+        assert got["val_loss"] == [pytest.approx(want, rel=1e-6)]
+
+
+def test_outputs_of_other_shapes_in_each_batch() -> None:
+    batches = [(np.zeros((2, 1, n, n)), np.zeros((2, n, n), np.int64)) for n in (4, 5)]
+    model = nn.Conv2d(1, 3, 1)
+    assert len(bs.fit(model, batches, progress=False)["loss"]) == 1
+    with pytest.raises(bs.ShapeError, match=r"shapes \(3, 4, 4\) and \(3, 5, 5\)"):
+        bs.evaluate(model, batches)
+
+
 def test_ignored_labels_of_batches() -> None:
     """Batches without a label that counts are no step, and samples without one are none of theirs."""
     labels = Y.copy()
@@ -131,6 +164,7 @@ def test_what_is_no_batch_is_refused() -> None:
     for data, options, error, text in (
         (X, {}, TypeError, "y is missing"),
         (bs.tensor(X), {}, TypeError, "y is missing"),
+        (Rows(), {}, TypeError, r"y is missing.*DataLoader\(dataset\)"),
         (loader, {"batch_size": 32}, ValueError, "batch_size is for arrays"),
         (loader, {"shuffle": True}, ValueError, "shuffle is for arrays"),
         (loader, {"drop_last": False}, ValueError, "drop_last is for arrays"),
@@ -144,6 +178,8 @@ def test_what_is_no_batch_is_refused() -> None:
     ):
         with pytest.raises(error, match=rf"^\[fit\] .*{text}"):
             bs.fit(model, data, progress=False, **options)
+    with pytest.raises(ValueError, match=r"^\[fit\] the model has lazy layers"):
+        bs.fit(nn.LazyLinear(3), loader)
     with pytest.raises(bs.DTypeError, match="of type DataLoader, which gives batches of X and y by itself"):
         bs.fit(model, loader, Y)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"^\[evaluate\] y is missing"):

@@ -12,7 +12,7 @@ from backsweep._core import Tensor
 from backsweep._samples import Loss, as_data, check_finite, labelled
 from backsweep.nn import Module
 
-__all__ = ["LoopTrainer", "are_batches", "batches_of", "learned", "length", "pairs"]
+__all__ = ["LoopTrainer", "are_batches", "batches_of", "is_batch", "learned", "length", "pairs"]
 
 
 def length(batches: Any) -> int | None:
@@ -32,6 +32,11 @@ def are_batches(value: Any) -> bool:
     )
 
 
+def is_batch(value: Any) -> bool:
+    """Whether something is a pair of arrays, as a loader gives it."""
+    return isinstance(value, (tuple, list)) and len(value) == 2 and all(getattr(x, "ndim", 0) for x in value)
+
+
 def batches_of(op: str, batches: Any, given: Mapping[str, Any]) -> Iterable[Any]:
     """Give what shall give batches, or raise; of what is said of arrays besides, nothing may be given."""
     if (
@@ -40,7 +45,8 @@ def batches_of(op: str, batches: Any, given: Mapping[str, Any]) -> Iterable[Any]
         or not isinstance(batches, Iterable)
     ):
         raise TypeError(
-            f"[{op}] y is missing: give arrays X and y, or what gives batches of both, as a DataLoader does"
+            f"[{op}] y is missing: give arrays X and y, or what gives batches of both, as does "
+            "DataLoader(dataset)"
         )
     for name, value in given.items():
         if value is not None:

@@ -26,7 +26,7 @@ __all__ = [
     "samples",
     "without_ignored",
 ]
-__all__ += ["IGNORED", "as_data", "check_finite"]
+__all__ += ["IGNORED", "WHOLE", "as_data", "check_finite"]
 
 Array: TypeAlias = Tensor | npt.ArrayLike
 Loss: TypeAlias = (
@@ -40,6 +40,7 @@ _LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "logistic_loss": F.logistic_loss,
     "mse_loss": F.mse_loss,
 }
+WHOLE = (_core.int64, _core.int32)  # dtypes of what embeddings look up, which no model's dtype replaces
 IGNORED = -100  # the default ignore_index of cross_entropy
 
 
@@ -178,7 +179,7 @@ def as_data(
 ) -> tuple[Tensor, Tensor]:
     """Give samples and targets as tensors that go together, or raise.
 
-    Samples get the model's dtype; they may stay integers, or `as_is`, in any dtype.
+    Samples get the model's dtype; they may stay `integers`, int64 or int32, or `as_is`, in any dtype.
     """
     check_model(op, model)
     function_of(op, loss)
@@ -190,7 +191,7 @@ def as_data(
     if loss == "cross_entropy" and not whole:
         fix = "use y.astype(int) if they are such" if not isinstance(y, Tensor) else "use y.to(bs.int64)"
         raise DTypeError(f"[{op}] y is {y.dtype}: cross_entropy takes class numbers, so integers; {fix}")
-    if integers and isinstance(X, Tensor) and not X.dtype.is_floating_point:
+    if integers and isinstance(X, Tensor) and X.dtype in WHOLE:
         x = X.detach()
     else:
         x = samples(op, "X", X, None if as_is else dtype)

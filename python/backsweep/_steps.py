@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary, ref
 from backsweep import _core
 from backsweep._arguments import shown
 from backsweep._core import CompiledFunction, Tensor
-from backsweep._samples import Loss, dtype_of, function_of, loss_value
+from backsweep._samples import WHOLE, Loss, dtype_of, function_of, loss_value
 from backsweep.nn import Module
 from backsweep.optim import Optimizer
 
@@ -39,7 +39,7 @@ def prepared(op: str, transform: Transform | None, x: Tensor, model: Module) -> 
     made: object = transform(x)
     if not isinstance(made, Tensor):
         raise TypeError(f"[{op}] transform gives {shown(made)}; it must give a tensor for a batch of X")
-    return made if made.dtype in (_core.int64, _core.int32) else made.to(dtype_of(model))
+    return made if made.dtype in WHOLE else made.to(dtype_of(model))
 
 
 def compiled_steps(model: Module, loss: Loss, optimizer: Optimizer, transform: Transform | None) -> Steps:

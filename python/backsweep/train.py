@@ -12,7 +12,7 @@ import numpy.typing as npt
 from backsweep import _core
 from backsweep._arguments import flag, shown, whole
 from backsweep._core import CompiledFunction, ShapeError, Tensor
-from backsweep._loop import LoopTrainer, are_batches, batches_of, learned, length, pairs
+from backsweep._loop import LoopTrainer, are_batches, batches_of, is_batch, learned, length, pairs
 from backsweep._samples import (
     IGNORED,
     Array,
@@ -29,6 +29,7 @@ from backsweep._samples import (
 from backsweep._steps import Steps, Transform, compiled_forward, compiled_steps, prepared, steps_of
 from backsweep.data import Batches
 from backsweep.nn import Module
+from backsweep.nn.parameter import is_lazy
 from backsweep.optim import SGD, Optimizer
 
 __all__ = ["History", "evaluate", "fit", "predict"]
@@ -90,8 +91,8 @@ def fit(
         Trained in place, in training mode; its modes are restored at the end.
     X : Tensor or array_like, shape (n, ...), or DataLoader, or iterable of pairs
         The samples, cast to the dtype of the model's parameters. Or, without y, what gives batches (X, y) in
-        each loop over it: a `utils.data.DataLoader`, `bs.Batches`, a list. Of these tensors of integers stay
-        such, as embeddings take them.
+        each loop over it: a `utils.data.DataLoader`, `bs.Batches`, a list. Of these tensors of int64 and
+        int32 stay such, as embeddings take them.
     y : Tensor or array_like, shape (n, ...), optional
         The targets: class numbers for "cross_entropy", else numbers of the model's dtype. Samples whose class
         number is -100 (or `CrossEntropyLoss`'s ignore_index) are left out.
@@ -108,7 +109,8 @@ def fit(
         memory for one part, and added in a fixed tree: the result depends on this number, and on nothing
         that a machine has. The loss is the mean over the parts, by their samples.
     validation : (X, y), or DataLoader, or iterable of pairs, optional
-        Evaluated after each epoch. A tuple of two is a pair of arrays.
+        Evaluated after each epoch. A tuple is a pair of arrays; a list is one of batches, unless it holds
+        two arrays.
     transform : callable, optional
         What each batch of arrays X goes through before the model, for augmentation (`bs.transforms`) and
         scaling. X stays in its own dtype, as uint8, until then; what it gives is cast to the model's. It is
@@ -157,6 +159,11 @@ def fit(
     else:
         source, size = _table(model, X, y, loss, transform is not None, **given)
     held_out = _held_out(model, validation, loss, validation_transform)
+    if any(map(is_lazy, model.parameters())):
+        raise ValueError(
+            "[fit] the model has lazy layers, whose parameters its first call makes: call it once before, as "
+            "in model(X[:1])"
+        )
     if optimizer is None:
         optimizer = SGD(model.parameters(), lr=0.01, momentum=0.9)
     _check_optimizer(model, optimizer)
@@ -331,6 +338,10 @@ def _outputs(model: Module, inputs: Iterable[Tensor], compile: bool) -> npt.NDAr
     finally:
         for module, mode in modes:
             module.training = mode
+    shapes = {part.shape[1:] for part in parts}
+    if len(shapes) > 1:
+        several = " and ".join(map(str, sorted(shapes)))
+        raise ShapeError(f"[predict] the model gives samples of shapes {several}: all must be of one shape")
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
@@ -399,11 +410,12 @@ def _table(
 def _held_out(model: Module, validation: Any, loss: Loss, transform: Transform | None) -> _HeldOut | None:
     if validation is None:
         return None
-    if isinstance(validation, (tuple, list)) and len(validation) == 2:
+    arrays = isinstance(validation, (tuple, list)) and len(validation) == 2
+    if arrays and not (isinstance(validation, list) and all(map(is_batch, validation))):
         return as_data("fit", model, validation[0], validation[1], loss, as_is=transform is not None)
     if transform is not None:
         raise ValueError("[fit] validation_transform is for a pair of arrays: what gives batches has its own")
-    if isinstance(validation, (tuple, list)) or not are_batches(validation):
+    if isinstance(validation, tuple) or not are_batches(validation):
         raise ValueError("[fit] validation must be a pair (X, y), or a loader of such batches")
     if isinstance(validation, Iterator):
         raise ValueError(

@@ -12,19 +12,19 @@ namespace bs::kernels::BS_ISA {
 namespace {
 
 // Every second lane of the pair (a, b), and both by turns.
-template <class T, int... I>
+template <class T, int First, int... I>
 inline Vec<T> every_second(Vec<T> a, Vec<T> b, Indices<I...>) {
-  return __builtin_shufflevector(a, b, (2 * I)...);
+  return __builtin_shufflevector(a, b, (First + 2 * I)...);
 }
 template <class T, int First, int... I>
 inline Vec<T> by_turns(Vec<T> a, Vec<T> b, Indices<I...>) {
   return __builtin_shufflevector(a, b, (First + I / 2 + I % 2 * kLanes<T>)...);
 }
 
-// The outputs [begin, end) of n that lie in a row of `size` elements, output i over from + i step.
+// The outputs [begin, end) of `count` that lie in a row of `size` elements, output i over first + i apart.
 struct Inside {
-  int64_t from, step, n, begin, end;
-  Inside(int64_t size, int64_t first, int64_t apart, int64_t count) : from(first), step(apart), n(count) {
+  int64_t begin, end;
+  Inside(int64_t size, int64_t first, int64_t apart, int64_t count) {
     const auto steps = [apart](int64_t way) {  // divisions are what short rows would feel
       return apart == 1 ? way : apart == 2 ? (way + 1) >> 1 : ceil_div(way, apart);
     };
@@ -33,30 +33,111 @@ struct Inside {
   }
 };
 
-// to[i] = row[from + i step], 0 outside.
+// Lanes [lo, hi) of a vector, as many as it has of them.
 template <class T>
-inline void copy_row(const T* row, int64_t size, const Inside& in, T* to) {
-  constexpr int L = kLanes<T>;
-  const int64_t from = in.from, step = in.step, n = in.n, begin = in.begin, end = in.end;
-  for (int64_t i = 0; i < begin; ++i) to[i] = 0;
-  int64_t i = begin;
-  row += from;
-  if (step == 1) {
-    for (; i + L <= end; i += L) v_store(to + i, v_load(row + i));
-    if (i < end) v_store_part(to + i, v_load_part(row + i, end - i), end - i);
-  } else if (step == 2) {
-    for (; i < end; i += L) {
-      const int64_t left = size - from - 2 * i;  // elements of the row
-      const Vec<T> a = left >= L ? v_load(row + 2 * i) : v_load_part(row + 2 * i, left);
-      const Vec<T> b = left >= 2 * L ? v_load(row + 2 * i + L)
-                       : left > L    ? v_load_part(row + 2 * i + L, left - L)
-                                     : Vec<T>{};
-      v_store_part(to + i, every_second<T>(a, b, LanesOf<T>{}), min_of(L, end - i));
-    }
-  } else {
-    for (; i < end; ++i) to[i] = row[i * step];
+class LaneRange {
+ public:
+#if defined(__AVX512F__)
+  LaneRange(int64_t lo, int64_t hi) : lanes_(below(hi) & ~below(lo)) {}
+  Vec<T> load(const T* p) const {  // the others are 0, and not read
+    if constexpr (sizeof(T) == 4) return (Vec<T>)_mm512_maskz_loadu_epi32(static_cast<__mmask16>(lanes_), p);
+    if constexpr (sizeof(T) == 8) return (Vec<T>)_mm512_maskz_loadu_epi64(static_cast<__mmask8>(lanes_), p);
   }
-  for (i = end; i < n; ++i) to[i] = 0;
+
+ private:
+  static uint32_t below(int64_t n) { return (1u << most_of(min_of(n, kLanes<T>), 0)) - 1; }
+  uint32_t lanes_;
+#elif defined(__AVX2__)
+  LaneRange(int64_t lo, int64_t hi) : lanes_((__m256i)(below(hi) & ~below(lo))) {}
+  Vec<T> load(const T* p) const {
+    if constexpr (sizeof(T) == 4) return (Vec<T>)_mm256_maskload_epi32(reinterpret_cast<const int*>(p), lanes_);
+    if constexpr (sizeof(T) == 8) return (Vec<T>)_mm256_maskload_epi64(reinterpret_cast<const long long*>(p), lanes_);
+  }
+
+ private:
+  static Mask<T> below(int64_t n) {
+    return v_iota<T>() < static_cast<typename IntOf<T>::type>(most_of(min_of(n, kLanes<T>), 0));
+  }
+  __m256i lanes_;
+#else
+  LaneRange(int64_t lo, int64_t hi) : lo_(lo), hi_(hi) {}
+  Vec<T> load(const T* p) const {
+    if (lo_ <= 0 && hi_ >= kLanes<T>) return v_load(p);
+    T lanes[kLanes<T>];
+    for (int i = 0; i < kLanes<T>; ++i) lanes[i] = i >= lo_ && i < hi_ ? p[i] : T{0};
+    return v_load(lanes);
+  }
+
+ private:
+  int64_t lo_, hi_;
+#endif
+};
+
+// Lines of a window: neighbouring outputs of as many rows as are inside.
+template <class T>
+struct Lines {
+  const T* row;   // of outputs' first element, which need not be inside
+  int64_t pitch;  // between rows
+  T* to;
+  int64_t step;  // between lines
+  int64_t rows, n;
+};
+
+// to[i] = row[i] where `in` has it, else 0.
+template <class T>
+void copy_lines(Lines<T> l, const Inside& in) {
+  constexpr int L = kLanes<T>;
+  const int64_t last = l.n - L;
+  if (last < 0 || in.begin > L || in.end < last) {  // short, or with many zeros
+    for (int64_t i = 0; i < l.n; i += L) {
+      const LaneRange<T> lanes(in.begin - i, in.end - i);
+      for (int64_t j = 0; j < l.rows; ++j)
+        v_store_part(l.to + j * l.step + i, lanes.load(l.row + j * l.pitch + i), min_of(L, l.n - i));
+    }
+    return;
+  }
+  const LaneRange<T> head(in.begin, in.end), tail(in.begin - last, in.end - last);
+  for (; l.rows > 0; --l.rows, l.row += l.pitch, l.to += l.step) {
+    v_store(l.to, head.load(l.row));
+    int64_t i = L;
+    for (; i < last && i + L <= in.end; i += L) v_store(l.to + i, v_load(l.row + i));
+    if (i < last) v_store(l.to + i, v_load_part(l.row + i, in.end - i));
+    v_store(l.to + last, tail.load(l.row + last));  // may overlap the one before
+  }
+}
+
+// to[i] = row[2 i], and if kBoth to[apart + i] = row[2 i + 1], where `in`, of elements, has them, else 0.
+template <class T, bool kBoth>
+void copy_pairs(Lines<T> l, const Inside& in, int64_t apart) {
+  constexpr int L = kLanes<T>;
+  const auto lanes = [&](int64_t i) { return LaneRange<T>(in.begin - i, in.end - i); };
+  const auto put = [apart](T* to, Vec<T> a, Vec<T> b, int64_t n) __attribute__((always_inline)) {
+    v_store_part(to, every_second<T, 0>(a, b, LanesOf<T>{}), n);
+    if (kBoth) v_store_part(to + apart, every_second<T, 1>(a, b, LanesOf<T>{}), n);
+  };
+  const int64_t last = l.n - L;
+  if (last < 0 || in.begin > 2 * L || in.end < 2 * last) {
+    for (int64_t i = 0; i < l.n; i += L) {
+      const LaneRange<T> a = lanes(2 * i), b = lanes(2 * i + L);
+      const T* row = l.row + 2 * i;
+      for (int64_t j = 0; j < l.rows; ++j, row += l.pitch)
+        put(l.to + j * l.step + i, a.load(row), b.load(row + L), min_of(L, l.n - i));
+    }
+    return;
+  }
+  const LaneRange<T> head[] = {lanes(0), lanes(L)}, tail[] = {lanes(2 * last), lanes(2 * last + L)};
+  for (; l.rows > 0; --l.rows, l.row += l.pitch, l.to += l.step) {
+    const T* const row = l.row;
+    put(l.to, head[0].load(row), head[1].load(row + L), L);
+    for (int64_t i = L; i < last; i += L) {
+      const T* const p = row + 2 * i;
+      if (2 * (i + L) <= in.end)
+        put(l.to + i, v_load(p), v_load(p + L), L);
+      else
+        put(l.to + i, lanes(2 * i).load(p), lanes(2 * i + L).load(p + L), L);
+    }
+    put(l.to + last, tail[0].load(row + 2 * last), tail[1].load(row + 2 * last + L), L);
+  }
 }
 
 // to[i] = made[i % step * apart + i / step] for i < n: a row from its phases.
@@ -80,23 +161,35 @@ template <class T>
 void copy_window(const ConvSum& s, const ConvWindow& w, const ConvAxis& z, const ConvAxis& r,
                  const ConvColumns& columns, const T* x, int64_t depth, int64_t row, int64_t rows, int64_t col, T* to) {
   constexpr int L = kLanes<T>;
-  const int64_t in_rows = w.in_rows_of(r, rows), top = row * r.in_step + r.low();
+  const int64_t in_rows = w.in_rows_of(r, rows), top = row * r.in_step + r.low(), size = s.x[2], step = columns.in_step;
+  const int64_t left = col * step + columns.low;
+  const Inside down(s.x[1], top, w.pick, in_rows), all(size, left, 1, step * w.width);
   for (int64_t d = 0; d < w.slices; ++d) {
     const int64_t at_depth = depth * z.in_step + z.at + d * z.at_step;
-    const bool has = at_depth >= 0 && at_depth < s.x[0] && s.x[2] > 0;  // an empty x may be null
-    for (int64_t c = 0; c < w.channels; ++c) {                          // plane by plane, as memory has them
-      const T* const plane = has ? x + (c * s.x[0] + at_depth) * s.x[1] * s.x[2] : x;
-      for (int64_t q = 0; q < w.remainders; ++q) {
-        T* line = to + d * w.slice_step + c * w.channel_step + q * w.width;
-        const Inside inside(s.x[2], col * columns.in_step + columns.low + q, columns.in_step, w.width);
-        for (int64_t i = 0; i < in_rows; ++i, line += w.row_step) {
-          const int64_t at_row = top + i * w.pick;
-          if (has && at_row >= 0 && at_row < s.x[1])
-            copy_row(plane + at_row * s.x[2], s.x[2], inside, line);
-          else
-            for (int64_t e = 0; e < w.width; e += L) v_store_part(line + e, Vec<T>{}, min_of(L, w.width - e));
-        }
+    const bool has = at_depth >= 0 && at_depth < s.x[0] && size > 0;  // an empty x may be null
+    const int64_t begin = has ? down.begin : in_rows, end = has ? down.end : in_rows;
+    for (int64_t c = 0; c < w.channels; ++c) {  // plane by plane, as memory has them
+      T* const lines = to + d * w.slice_step + c * w.channel_step;
+      for (int64_t i = 0; i < in_rows; ++i) {
+        if (i == begin) i = end;
+        if (i < in_rows)
+          for (int64_t e = 0; e < w.channel_step; e += L)
+            v_store_part(lines + i * w.row_step + e, Vec<T>{}, min_of(L, w.channel_step - e));
       }
+      if (begin == end) continue;
+      const T* const first = x + ((c * s.x[0] + at_depth) * s.x[1] + top + begin * w.pick) * size + left;
+      const Lines<T> l = {first, w.pick * size, lines + begin * w.row_step, w.row_step, end - begin, w.width};
+      if (step == 1)
+        copy_lines(l, all);
+      else if (step == 2 && w.remainders == 1)
+        copy_pairs<T, false>(l, all, 0);
+      else if (step == 2)
+        copy_pairs<T, true>(l, all, w.width);
+      else
+        for (int64_t i = 0; i < l.rows; ++i)
+          for (int64_t q = 0; q < w.remainders; ++q)
+            for (int64_t e = 0, at = q; e < w.width; ++e, at += step)
+              l.to[i * l.step + q * w.width + e] = at >= all.begin && at < all.end ? l.row[i * l.pitch + at] : T{0};
     }
   }
 }

@@ -136,6 +136,23 @@ struct Pool {
   int64_t divisor;
 };
 
+// ---- Images at places ----------------------------------------------------------------------------------------
+
+// x (samples, channels, in[0], .. in[axes - 1]) and grid (samples, places, axes) give y (samples, channels, places). A
+// place's coordinates, that along the last axis first, are from -1 to 1 from edge to edge of the image, or between the
+// centres of its corner pixels. Its taps are the nearest pixel, 2 of each axis or, of an image, 4 (Keys' cubic with
+// a = -0.75). Outside of the image are zeros, or the nearest pixel, or the image again, turned.
+enum class GridMode : uint8_t { linear, nearest, cubic };
+enum class GridBorder : uint8_t { zeros, border, reflection };
+struct GridSample {
+  DType dtype;  // f32, f64
+  GridMode mode;
+  GridBorder border;
+  bool align_corners;
+  int axes;  // 2 or 3
+  int64_t channels, places, in[3];
+};
+
 // ---- Updates of optimizers -----------------------------------------------------------------------------------
 
 // Hyperparameters of one update, f32 or f64. g is the gradient, negated if `maximize`.

@@ -3845,6 +3845,32 @@ class ops:
     @staticmethod
     def glu(input: TensorLike, dim: int = -1, *, axis: int = ...) -> Tensor: ...
     @staticmethod
+    def grid_sample(
+        input: TensorLike,
+        grid: TensorLike,
+        mode: Literal["bilinear", "nearest", "bicubic"] = "bilinear",
+        padding_mode: Literal["zeros", "border", "reflection"] = "zeros",
+        align_corners: bool = False,
+    ) -> Tensor: ...
+    @staticmethod
+    def grid_sample_grid(
+        g: TensorLike,
+        x: TensorLike,
+        grid: TensorLike,
+        mode: Literal["bilinear", "nearest", "bicubic"] = "bilinear",
+        padding_mode: Literal["zeros", "border", "reflection"] = "zeros",
+        align_corners: bool = False,
+    ) -> Tensor: ...
+    @staticmethod
+    def grid_sample_input(
+        g: TensorLike,
+        grid: TensorLike,
+        mode: Literal["bilinear", "nearest", "bicubic"] = "bilinear",
+        padding_mode: Literal["zeros", "border", "reflection"] = "zeros",
+        align_corners: bool = False,
+        input_size: Size = ...,
+    ) -> Tensor: ...
+    @staticmethod
     def group_norm(
         input: TensorLike,
         weight: TensorLike | None = None,

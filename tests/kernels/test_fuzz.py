@@ -70,6 +70,7 @@ def run(*command: str | Path) -> str:
         ("fuzz_reductions", 600),
         ("fuzz_update", 2000),
         ("fuzz_pooling", 600),
+        ("fuzz_grid_sample", 400),
     ],
 )
 def test_kernels_equal_their_references(programs: Path, program: str, rounds: int) -> None:
@@ -114,6 +115,7 @@ def test_core(name: str, programs: Path) -> None:
         ("fuzz_reductions", 120),
         ("fuzz_update", 200),
         ("fuzz_pooling", 60),
+        ("fuzz_grid_sample", 60),
     ],
 )
 def test_aarch64(programs: Path, aarch64_programs: Path, program: str, rounds: int) -> None:

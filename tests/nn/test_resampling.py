@@ -115,7 +115,7 @@ def test_grids(mode: Any, padding: Any) -> None:
         )
         given = [x] if mode == "nearest" else [x, grid]
         check: Any = (lambda t, fn=fn: fn(t, grid.detach())) if mode == "nearest" else fn
-        assert bs.autograd.gradcheck(check, given)
+        assert bs.autograd.gradcheck(check, given) and bs.autograd.gradgradcheck(check, given)
         # The identity gives the image, with any border.
         theta = bs.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]] * 2, dtype=bs.float64)
         same = F.grid_sample(x, F.affine_grid(theta, (2, 3, 4, 5), corners), mode, padding, corners)
@@ -124,12 +124,36 @@ def test_grids(mode: Any, padding: Any) -> None:
 
 def test_grids_of_volumes() -> None:
     x = images(1, 2, 3, 4, 5)
+    leaves = [x.clone().requires_grad_(), bs.tensor(rng.uniform(-1.3, 1.3, (1, 1, 2, 2, 3))).requires_grad_()]
+    for padding in ("zeros", "reflection"):
+        fn: Any = lambda t, g, padding=padding: F.grid_sample(t, g, padding_mode=padding)  # noqa: E731
+        assert bs.autograd.gradcheck(fn, leaves) and bs.autograd.gradgradcheck(fn, leaves)
     theta = bs.tensor(
         [[[0.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]]], dtype=bs.float64
     )  # x and z exchanged
     grid = F.affine_grid(theta, (1, 2, 5, 4, 3), True)
     made = F.grid_sample(x, grid, align_corners=True)
     np.testing.assert_allclose(made.numpy(), x.numpy().transpose(0, 1, 4, 3, 2), 1e-12)
+
+
+def test_grids_of_batches() -> None:
+    x, grid = images(3, 2, 1, 4, 5), bs.tensor(rng.uniform(-1.2, 1.2, (3, 2, 2, 3, 2)))
+    each = bs.vmap(F.grid_sample)(x, grid)
+    by_grid = bs.vmap(bs.func.grad(lambda g, t: (F.grid_sample(t, g) ** 2).sum()), (0, None))(grid, x[0])
+    for i in range(3):
+        np.testing.assert_array_equal(each[i].numpy(), F.grid_sample(x[i], grid[i]).numpy())
+        g = grid[i].clone().requires_grad_()
+        (want,) = bs.grad((F.grid_sample(x[0], g) ** 2).sum(), [g])
+        np.testing.assert_allclose(by_grid[i].numpy(), want.numpy(), 1e-12, 1e-12)
+
+
+def test_what_is_outside_does_not_count() -> None:
+    x = bs.full((1, 1, 2, 2), math.inf)
+    far = bs.tensor([[[[5.0, 0.0], [-9.0, 1e30]]]])
+    assert F.grid_sample(x, far).tolist() == [[[[0.0, 0.0]]]]
+    assert (
+        F.grid_sample(bs.ones(1, 1, 2, 2), bs.full((1, 1, 1, 2), math.nan), padding_mode="border").item() == 1
+    )
 
 
 def test_threads_change_no_bit() -> None:
@@ -173,5 +197,9 @@ def test_errors() -> None:
     for call, says in calls:
         with pytest.raises(ValueError, match=says):
             call()
+    with pytest.raises(bs.DTypeError, match=r"grid is float64: cast grid with .to\(bs.float32\)"):
+        F.grid_sample(x.float(), images(1, 2, 2, 2))
+    with pytest.raises(ValueError, match=r"bicubic.* is for images"):
+        F.grid_sample(images(1, 1, 2, 2, 2), images(1, 2, 2, 2, 3), "bicubic")
     with pytest.raises(bs.DTypeError, match="int64"):
         F.interpolate(bs.ones(1, 1, 3, dtype=bs.int64), 2, mode="linear")

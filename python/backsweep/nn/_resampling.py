@@ -269,6 +269,8 @@ def grid_sample(
     ------
     ShapeError
         If the shapes do not go together.
+    DTypeError
+        If input and grid are of two dtypes.
 
     Notes
     -----
@@ -276,91 +278,6 @@ def grid_sample(
     """
     op = "grid_sample"
     input, grid = floats(op, "input", input), floats(op, "grid", grid)
-    one_of(op, "mode", mode, ("bilinear", "nearest", "bicubic"))
-    one_of(op, "padding_mode", padding_mode, ("zeros", "border", "reflection"))
     corners = align_corners is not None and flag(op, "align_corners", align_corners)
-    shape, n = input.shape, input.ndim - 2
-    if n not in (2, 3) or grid.ndim != n + 2 or grid.shape[0] != shape[0] or grid.shape[-1] != n:
-        raise ShapeError(
-            f"[{op}] input is {shape}, grid is {grid.shape}: they must be (N, C, H, W) and (N, H', W', 2), "
-            "or (N, C, D, H, W) and (N, D', H', W', 3)"
-        )
-    if mode == "bicubic" and n == 3:
-        raise ValueError(f'[{op}] mode="bicubic" is for images; input is {shape}')
-    if 0 in shape[1:]:
-        raise ShapeError(f"[{op}] input is {shape}: only the number of images may be 0")
-    samples, channels, places = shape[0], shape[1], grid.shape[1:-1]
-    # A row for each pixel; taps are rows.
-    rows = _core.reshape(_core.movedim(input, 1, -1), (-1, channels))
-    lines = [_Line(grid[..., n - 1 - d], shape[2 + d], mode, padding_mode, corners) for d in range(n)]
-    first = _core.reshape(_core.arange(samples, dtype=_core.int64), (samples, *[1] * n))
-    total: Any = None
-    for taps in _products([line.taps() for line in lines]):
-        index, weight = first, None
-        for line, (at, w) in zip(lines, taps, strict=True):
-            index = index * line.size + at
-            weight = w if weight is None or w is None else weight * w
-        found = _core.index_select(rows, 0, _core.reshape(index, (-1,)))
-        if weight is not None:
-            found = found * _core.reshape(weight, (-1, 1))
-        total = found if total is None else total + found
-    made = _core.reshape(total, (samples, *places, channels))
-    return _core.movedim(made, -1, 1)
-
-
-def _products(lists: list[list[Any]]) -> list[tuple[Any, ...]]:
-    made: list[tuple[Any, ...]] = [()]
-    for some in lists:
-        made = [(*one, tap) for one in made for tap in some]
+    made: Tensor = _core.ops.grid_sample(input, grid, mode, padding_mode, corners)
     return made
-
-
-class _Line:
-    """Places along one axis of an image."""
-
-    def __init__(self, grid: Tensor, size: int, mode: str, padding: str, corners: bool) -> None:
-        self.size, self.mode, self.padding, self.corners = size, mode, padding, corners
-        at = (grid + 1) * ((size - 1) / 2) if corners else ((grid + 1) * size - 1) / 2
-        self.at = at if mode == "bicubic" else self._inside(at)
-
-    def _inside(self, at: Tensor) -> Tensor:
-        """Give where places lie in the image that they see; on the border and beyond, the derivative is 0."""
-        if self.padding == "zeros":
-            return at
-        if self.padding == "reflection":
-            low = 0.0 if self.corners else -0.5
-            span = self.size - 1.0 if self.corners else float(self.size)
-            if span == 0:
-                return at * 0
-            away = _core.abs(at - low)
-            rest = _core.fmod(away, span)
-            back = _core.fmod(_core.floor(away / span), 2.0) != 0
-            at = _core.where(back, span - rest, rest) + low
-        return _core.ops.hardtanh(at, 0.0, self.size - 1.0)
-
-    def taps(self) -> list[tuple[Tensor, Tensor | None]]:
-        """Give the pixels that count, in range, and their weights; None for 1."""
-        if self.mode == "nearest":
-            return [self._tap(_core.round(self.at), None)]
-        near = _core.floor(self.at)
-        t = self.at - near
-        if self.mode == "bilinear":
-            return [self._tap(near, 1 - t), self._tap(near + 1, t)]
-        weights = [_beyond(t + 1), _within(t), _within(1 - t), _beyond(2 - t)]
-        return [self._tap(self._inside(near + k), w) for k, w in zip((-1, 0, 1, 2), weights, strict=True)]
-
-    def _tap(self, place: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        if self.padding == "zeros":
-            there = _core.cast((place >= 0) & (place <= self.size - 1), place.dtype)
-            weight = there if weight is None else _core.where(there != 0, weight, 0.0)
-        index = _core.cast(place.detach(), _core.int64)
-        return _core.clamp(index, 0, self.size - 1), weight
-
-
-# Keys' cubic with a = -0.75, of a distance from 0 to 1, and from 1 to 2.
-def _within(x: Tensor) -> Tensor:
-    return (1.25 * x - 2.25) * x * x + 1
-
-
-def _beyond(x: Tensor) -> Tensor:
-    return ((-0.75 * x + 3.75) * x - 6) * x + 3

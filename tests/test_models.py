@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,6 @@ from backsweep import models, nn
 # Of torchvision 0.28: how many numbers the parameters are, and the first digits of SHA-256 of the lines
 # "key [shape]" of its state_dict.
 PUBLISHED = {
-    "resnet18": (11_689_512, "66b04efc1dfd4b80"),
     "resnet34": (21_797_672, "4aa3e2bbbdc5e2fd"),
     "resnet50": (25_557_032, "614cd53ddf849669"),
     "vgg11": (132_863_336, "ddb4b3f56e9755a6"),
@@ -39,13 +39,27 @@ def test_keys_and_shapes_are_torchvisions(name: str, monkeypatch: pytest.MonkeyP
     assert hashlib.sha256(lines.encode()).hexdigest()[:16] == digest
 
 
-def test_keys_of_a_basic_block() -> None:
-    """Written out, beside the digests."""
-    keys = [key for key in models.resnet18(num_classes=2).state_dict() if key.startswith("layer2.0")]
-    norm = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
-    want = ["conv1.weight", *(f"bn1.{n}" for n in norm), "conv2.weight", *(f"bn2.{n}" for n in norm)]
-    want += ["downsample.0.weight", *(f"downsample.1.{n}" for n in norm)]
-    assert keys == [f"layer2.0.{key}" for key in want]
+def test_a_resnet18_is_torchvisions() -> None:
+    """Key by key, in their order; see interop/files/README.md."""
+    want = json.loads((Path(__file__).parent / "interop" / "files" / "resnet18.json").read_text("ascii"))
+    state = models.resnet18().state_dict()
+    assert {key: [value.dtype.name, list(value.shape)] for key, value in state.items()} == want
+    assert list(state) == list(want) and len(want) == 122
+
+
+def test_children_are_torchvisions() -> None:
+    """Programs cut networks by `list(model.children())[:-1]`."""
+    small = models.MobileNetV2(4, 0.25, [(1, 16, 1, 1)])
+    assert [name for name, _ in small.named_children()] == ["features", "classifier"]
+    assert nn.Sequential(*list(small.children())[:-1])(bs.zeros(1, 3, 32, 32)).ndim == 4
+
+
+def test_blocks_of_ones_own() -> None:
+    class Wide(models.mobilenetv2.InvertedResidual):
+        pass
+
+    made = models.MobileNetV2(4, 0.25, [(1, 16, 2, 1)], 8, Wide, None, 0.0)
+    assert [type(layer) for layer in made.features][1:-1] == [Wide, Wide]
 
 
 SMALL: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {

@@ -11,7 +11,8 @@ from typing import Any
 
 from backsweep._core import Tensor
 from backsweep.models._weights import begin, no_weights
-from backsweep.nn import AdaptiveAvgPool2d, BatchNorm2d, Conv2d, Dropout, Linear, Module, ReLU6, Sequential
+from backsweep.nn import BatchNorm2d, Conv2d, Dropout, Linear, Module, ReLU6, Sequential
+from backsweep.nn.functional import adaptive_avg_pool2d
 
 __all__ = ["InvertedResidual", "MobileNetV2", "mobilenet_v2"]
 
@@ -86,7 +87,7 @@ class InvertedResidual(Module):
 
 
 class MobileNetV2(Module):
-    """A network of `InvertedResidual` blocks, with torchvision's arguments and keys.
+    """A network of blocks as `InvertedResidual`, with torchvision's arguments and keys.
 
     Parameters
     ----------
@@ -97,6 +98,8 @@ class MobileNetV2(Module):
         The stages; by default those of the source.
     round_nearest : int, default 8
         Of which numbers of channels are multiples.
+    block : callable, optional
+        What makes a block of the arguments of `InvertedResidual`, which is taken by default.
     norm_layer : callable, optional
         From the number of channels to a layer; `BatchNorm2d` by default.
     dropout : float, default 0.2
@@ -108,28 +111,28 @@ class MobileNetV2(Module):
         width_mult: float = 1.0,
         inverted_residual_setting: Sequence[Sequence[int]] | None = None,
         round_nearest: int = 8,
+        block: Callable[..., Module] | None = None,
         norm_layer: Norm | None = None,
         dropout: float = 0.2,
     ) -> None:
         super().__init__()
-        norm = norm_layer or BatchNorm2d
+        norm, made = norm_layer or BatchNorm2d, block or InvertedResidual
         channels = _rounded(32 * width_mult, round_nearest)
         self.last_channel = _rounded(1280 * max(1.0, width_mult), round_nearest)
         features: list[Module] = [_conv_norm(3, channels, norm, stride=2)]
         for expansion, base, blocks, stride in inverted_residual_setting or _STAGES:
             outputs = _rounded(base * width_mult, round_nearest)
             for i in range(blocks):
-                features.append(InvertedResidual(channels, outputs, stride if i == 0 else 1, expansion, norm))
+                features.append(made(channels, outputs, stride if i == 0 else 1, expansion, norm))
                 channels = outputs
         features.append(_conv_norm(channels, self.last_channel, norm, kernel=1))
         self.features = Sequential(*features)
-        self.avgpool = AdaptiveAvgPool2d((1, 1))
         self.classifier = Sequential(Dropout(dropout), Linear(self.last_channel, num_classes))
         begin(self, 0.01)
 
     def forward(self, x: Tensor) -> Tensor:
         """Give the scores (N, num_classes) of images (N, 3, H, W)."""
-        scores: Tensor = self.classifier(self.avgpool(self.features(x)).flatten(1))
+        scores: Tensor = self.classifier(adaptive_avg_pool2d(self.features(x), (1, 1)).flatten(1))
         return scores
 
 

@@ -257,6 +257,9 @@ def test_dropout_of_channels() -> None:
     )
     assert abs(made.mean()) < 0.02 and abs(made.std() - 1) < 0.02
     assert F.alpha_dropout(x, 0.4) is x
+    rows = np.asarray(F.dropout2d(bs.ones(400, 20), 0.3))  # as programs do behind dense layers
+    assert set(np.unique(rows)) == {np.float32(0), np.float32(1 / 0.7)} and abs(rows.mean() - 1) < 0.05
+    assert bs.nn.Dropout2d().eval()(x[:, :, 0]).shape == (50, 20)
     with pytest.raises(bs.ShapeError, match=r"\[dropout3d\]"):
         F.dropout3d(x)
 

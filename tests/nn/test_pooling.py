@@ -204,6 +204,7 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: F.adaptive_avg_pool2d(X, (1, 2, 3)), ValueError, r"\[adaptive_avg_pool2d\] output_size"),
     (lambda: F.adaptive_avg_pool2d(X, -1), ValueError, r"output_size is -1"),
     (lambda: F.lp_pool2d(X, 2, 6), bs.ShapeError, r"window of 6"),
+    (lambda: F.lp_pool2d(X, 0, 2), ValueError, r"norm_type is 0"),
     (lambda: F.max_unpool2d(X, X, 2), bs.DTypeError, r"\[max_unpool2d\].*int64"),
     (lambda: F.max_unpool2d(X, X[:, :2].long(), 2), bs.ShapeError, r"one shape"),
     (lambda: F.max_unpool2d(X, X.long() + 80, 2), IndexError, r"80"),

@@ -99,12 +99,12 @@ def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Set whole channels of (N, C, H, W) to 0 with probability p, the others to x / (1 - p).
 
-    Three axes are (N, C, L), as in PyTorch. Its arguments and errors are those of `dropout1d`.
+    Three axes are (N, C, L), and two are channels of one number, as in PyTorch. Its arguments and errors are
+    those of `dropout1d`.
     """
-    op = "dropout2d"
-    if input.ndim == 3:
-        return _channels(op, (2, 3), input, p, training, inplace)
-    return _channels(op, (3, 4), input, p, training, inplace)
+    if input.ndim == 2:
+        return dropout(input, p, training, inplace)
+    return _channels("dropout2d", (3, 4) if input.ndim == 4 else (2, 3), input, p, training, inplace)
 
 
 def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:

@@ -147,6 +147,8 @@ def _power(
     if p in (float("inf"), -float("inf")):
         size, ones = _core.abs(planes(op, input, axes)), (1,) * axes
         return _max_pool(size, *windows, ones) if p > 0 else -_max_pool(-size, *windows, ones)
+    if p == 0:
+        raise ValueError(f"[{op}] norm_type is 0; it must be another number")
     mean = _mean(op, axes, input**p, windows)
     return (_core.sign(mean) * _core.relu(_core.abs(mean)) * prod(windows[0])) ** (1.0 / p)
 

@@ -116,7 +116,12 @@ void gather(const Taps& taps, const T* weight, int64_t to, int64_t inner, const 
     const int64_t n = each ? each : taps.first[static_cast<size_t>(i + 1)] - k;
     const int64_t* at = taps.at.data() + k;
     const T* w = weight + k;
-    if (inner == 1) {
+    if constexpr (each == 1) {  // of weight 1
+      if (inner == 1)
+        *y = x[at[0]];
+      else
+        std::copy_n(x + at[0] * inner, inner, y);
+    } else if (inner == 1) {
       T sum = w[0] * x[at[0]];
       for (int64_t j = 1; j < n; ++j) sum += w[j] * x[at[j]];
       *y = sum;
@@ -140,6 +145,12 @@ void gather(const Taps& taps, const T* weight, int64_t to, int64_t inner, const 
 template <class T>
 void scatter(const Taps& taps, const T* weight, const Axis& a, int64_t inner, const T* g, T* dx) {
   std::fill(dx, dx + a.from * inner, T(0));
+  if (inner == 1) {
+    size_t k = 0;
+    for (size_t i = 0; i < static_cast<size_t>(a.to); ++i)
+      for (; k < static_cast<size_t>(taps.first[i + 1]); ++k) dx[taps.at[k]] += weight[k] * g[i];
+    return;
+  }
   for (int64_t i = 0; i < a.to; ++i, g += inner) {
     for (int64_t k = taps.first[static_cast<size_t>(i)]; k < taps.first[static_cast<size_t>(i + 1)]; ++k) {
       T* row = dx + taps.at[static_cast<size_t>(k)] * inner;

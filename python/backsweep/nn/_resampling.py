@@ -115,8 +115,8 @@ def interpolate(
     kind = _KINDS.get(mode, mode)
     if antialias:
         kind = f"smooth-{kind}"
-    # First the axes that shrink most.
-    for i in sorted(range(axes), key=lambda i: new[i] / old[i]):
+    # First the axes that shrink most; of equal ones the last, whose elements are moved one by one.
+    for i in sorted(range(axes), key=lambda i: (new[i] / old[i], -i)):
         if corners:
             step = (old[i] - 1) / (new[i] - 1) if new[i] > 1 else 0.0
         else:

@@ -71,6 +71,7 @@ def run(*command: str | Path) -> str:
         ("fuzz_update", 2000),
         ("fuzz_pooling", 600),
         ("fuzz_grid_sample", 400),
+        ("fuzz_batch_norm", 400),
     ],
 )
 def test_kernels_equal_their_references(programs: Path, program: str, rounds: int) -> None:
@@ -116,6 +117,7 @@ def test_core(name: str, programs: Path) -> None:
         ("fuzz_update", 200),
         ("fuzz_pooling", 60),
         ("fuzz_grid_sample", 60),
+        ("fuzz_batch_norm", 60),
     ],
 )
 def test_aarch64(programs: Path, aarch64_programs: Path, program: str, rounds: int) -> None:

@@ -14,13 +14,13 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/ceil_div.h"
 #include "kernels/kernels.h"
 #include "kernels/simd.h"
 
 namespace bs::kernels::BS_ISA {
 namespace {
 
-constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 constexpr int64_t most_of(int64_t a, int64_t b) { return a < b ? b : a; }
 inline int64_t volume(const int64_t (&size)[3]) { return size[0] * size[1] * size[2]; }
 

@@ -37,7 +37,7 @@ struct Parts {
   int64_t count, size, longer;  // the first `longer` parts have size + 1
   Parts(int64_t total, int64_t most) : count(1), size(total), longer(0) {
     if (total <= most) return;  // divisions are what small products would feel
-    count = div_up(total, most);
+    count = ceil_div(total, most);
     size = total / count;
     longer = total % count;
   }
@@ -63,29 +63,29 @@ inline bool few_columns(const Gemm& g) {
 inline bool swaps(const Gemm& g) {
   if (g.a_row != 1 || g.m < 2 || g.n > kRows) return false;
   const int64_t lanes = kVecBytes / static_cast<int64_t>(size_of(g.dtype));
-  return g.k * (g.m * div_up(g.n, lanes) - g.n * div_up(g.m, lanes)) > 3 * g.m * g.n;
+  return g.k * (g.m * ceil_div(g.n, lanes) - g.n * ceil_div(g.m, lanes)) > 3 * g.m * g.n;
 }
 inline Gemm swapped(const Gemm& g) {
   return {g.dtype, g.n, g.m, g.k, g.b_col, g.b_row, g.a_col, g.a_row, min_of(g.m, kRowBlock)};
 }
 inline size_t turned_bytes(const Gemm& g) {
-  return static_cast<size_t>(div_up(g.n * min_of(g.m, kRowBlock) * static_cast<int64_t>(size_of(g.dtype)), 64) * 64);
+  return static_cast<size_t>(ceil_div(g.n * min_of(g.m, kRowBlock) * static_cast<int64_t>(size_of(g.dtype)), 64) * 64);
 }
 
 // Scratch: [strips of B | rows of A | partial sums of a block of C], each only where it may be used.
 inline size_t strip_bytes(const Gemm& g) {
   const bool pack = packs_b(g);
   if (!pack && kMaskedLoads && !few_columns(g)) return 0;
-  const int64_t vecs = div_up(g.n * static_cast<int64_t>(size_of(g.dtype)), kVecBytes);
+  const int64_t vecs = ceil_div(g.n * static_cast<int64_t>(size_of(g.dtype)), kVecBytes);
   const int64_t strip = min_of(min_of(g.k, kMaxChunk) * min_of(vecs, kMaxVecs), kStripVecs) * kVecBytes;
-  const int64_t strips = div_up(vecs, kTile.vecs);
+  const int64_t strips = ceil_div(vecs, kTile.vecs);
   const int64_t most = pack && strips > 1 ? min_of(strips, blocking(g, kTile, cache_sizes()).strips) : 1;
-  return static_cast<size_t>(most * div_up(strip, 64) * 64);
+  return static_cast<size_t>(most * ceil_div(strip, 64) * 64);
 }
 inline size_t group_bytes(const Gemm& g) {
   if (!packs_a(g)) return 0;
   const int64_t elements = min_of(g.m, blocking(g, kTile, cache_sizes()).rows) * min_of(g.k, kMaxChunk);
-  return static_cast<size_t>(div_up(elements * static_cast<int64_t>(size_of(g.dtype)) + kVecBytes, 64) * 64);
+  return static_cast<size_t>(ceil_div(elements * static_cast<int64_t>(size_of(g.dtype)) + kVecBytes, 64) * 64);
 }
 inline size_t partial_bytes(const Gemm& g) { return g.k > kRestart ? kRowBlock * kColBlock * size_of(g.dtype) : 0; }
 
@@ -110,7 +110,7 @@ struct Call {
     const int64_t first = rows * i / n;
     const char* const line = reinterpret_cast<const char*>(at + first * row);
     const int64_t offset = reinterpret_cast<intptr_t>(line) % 64;
-    return {line - offset, row * item, rows * (i + 1) / n - first, div_up(offset + (turned ? k : columns) * item, 64)};
+    return {line - offset, row * item, rows * (i + 1) / n - first, ceil_div(offset + (turned ? k : columns) * item, 64)};
   }
 
   // The strip of a tile, and with it those that follow if so many are `alike`, to scratch, `size` apart: how many.
@@ -143,11 +143,11 @@ struct Call {
   void block(const Blocking& how, int64_t row, int64_t rows, int64_t col, int64_t cols) const {
     constexpr int L = kLanes<T>;
     const bool turn = turns(rows);
-    const int64_t across = div_up(cols, L), tail = cols - (across - 1) * L;  // of the last vector
+    const int64_t across = ceil_div(cols, L), tail = cols - (across - 1) * L;  // of the last vector
     Parts groups(rows, kRows);
     if (!turn && across > max_vecs(kRows) && across <= max_vecs(kWideRows)) {
       const Parts wide(rows, kWideRows);
-      const int64_t tiles = groups.count * div_up(across, max_vecs(static_cast<int>(groups.widest())));
+      const int64_t tiles = groups.count * ceil_div(across, max_vecs(static_cast<int>(groups.widest())));
       if (wide.count < tiles || (wide.count == tiles && across % 2 == 1)) groups = wide;
     }
     const Parts strips(across, turn ? kTurnedVecs : max_vecs(static_cast<int>(groups.widest())));
@@ -241,7 +241,7 @@ struct Call {
     constexpr int64_t L = kLanes<T>;
     if (rows > kRows || cols > kMaxVecs * L || g.k > kMaxChunk) return false;
     const bool turn = turns(rows);
-    const int64_t vecs = div_up(cols, L), tail = cols - (vecs - 1) * L;
+    const int64_t vecs = ceil_div(cols, L), tail = cols - (vecs - 1) * L;
     const int most = !turn ? max_vecs(static_cast<int>(rows)) : rows == 1 ? kTurnedRowVecs : kTurnedVecs;
     if (vecs > most || g.k * vecs > kStripVecs) return false;
     if (!turn && (packs_a(g) || packs_b(g) || (!kMaskedLoads && tail < L))) return false;
@@ -265,7 +265,7 @@ struct Call {
   // on, have been made.
   int64_t narrow(int64_t row, int64_t rows, int64_t col, int64_t cols) const {
     constexpr int64_t L = kLanes<T>;
-    const int64_t vecs = div_up(cols, L);
+    const int64_t vecs = ceil_div(cols, L);
     if (vecs > 4 || g.k > kMaxChunk || g.k * vecs > kStripVecs || packs_a(g)) return 0;
     const bool few = few_columns(g) && cols > 1 && rows >= kFewColumnsRows;
     const int64_t high = few ? kRows : narrow_rows(static_cast<int>(vecs));
@@ -319,8 +319,8 @@ struct Call {
     if (rows == 0 || one_tile(row_lo, rows, col_lo, cols)) return;
     const Blocking how = blocking(g, kTile, cache_sizes());
     // Cut at multiples of the tile, so that inner blocks have no ragged edge.
-    const Parts down(div_up(rows, kRows), how.rows / kRows);
-    const Parts across(div_up(cols, kLanes<T>), g.k > kRestart ? kColBlock / kLanes<T> : cols);
+    const Parts down(ceil_div(rows, kRows), how.rows / kRows);
+    const Parts across(ceil_div(cols, kLanes<T>), g.k > kRestart ? kColBlock / kLanes<T> : cols);
     for (int64_t i = 0; i < down.count; ++i) {
       const int64_t r = down.begin(i) * kRows;
       for (int64_t j = 0; j < across.count; ++j) {

@@ -16,6 +16,7 @@
 #include <cstdint>
 
 #include "base/cpu.h"
+#include "kernels/ceil_div.h"
 #include "kernels/kernels.h"
 
 namespace bs::kernels {
@@ -51,8 +52,6 @@ constexpr int64_t kRowBlock = 256;      // rows whose part of A stays in L2; and
 constexpr int64_t kCopyForRows = 64;    // of C, to repay a copy of B
 constexpr int64_t kFarBytes = 4096;     // rows so far apart share few cache sets and need a translation each
 constexpr int64_t kManyRows = 1 << 20;  // nothing is lost by a cut after so many
-
-inline int64_t div_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 inline bool far_apart(const Gemm& g, int64_t stride, int64_t far) {
   const int64_t bytes = stride * static_cast<int64_t>(size_of(g.dtype));

@@ -8,6 +8,7 @@ digits between. On the embedded digits (8 x 8 pixels), or with --data on the IDX
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,14 @@ def load(folder: Path | None, train: bool) -> np.ndarray:
     return load_digits("train" if train else "test")[0].reshape(-1, 1, 8, 8) / 16
 
 
-def train(model: nn.Module, loss_of: nn.Module, X: np.ndarray, epochs: int, batch: int, lr: float) -> float:
+def train(
+    model: nn.Module,
+    loss_of: Callable[[bs.Tensor], bs.Tensor],
+    X: np.ndarray,
+    epochs: int,
+    batch: int,
+    lr: float,
+) -> float:
     """Train with a loss of a batch; give its mean in the last epoch."""
     optimizer = bs.optim.Adam(model.parameters(), lr=lr)
 

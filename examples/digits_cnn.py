@@ -32,8 +32,8 @@ def load(folder: Path | None) -> Data:
         (X, y), (X_test, y_test) = ((part.data[:, None].numpy(), part.targets.numpy()) for part in parts)
         return X, y, X_test, y_test
     (X, y), (X_test, y_test) = (load_digits(part) for part in ("train", "test"))
-    to_bytes = lambda x: np.round(x * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)  # noqa: E731
-    return to_bytes(X), y, to_bytes(X_test), y_test
+    X, X_test = (np.round(x * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8) for x in (X, X_test))
+    return X, y, X_test, y_test
 
 
 def main(

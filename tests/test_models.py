@@ -197,6 +197,11 @@ def test_autoencoder() -> None:
     logits, mean, _ = vae(x)
     assert logits.shape == x.shape and mean.shape == (6, 4)
     np.testing.assert_array_equal(logits.detach().numpy(), vae(x)[0].detach().numpy())  # no noise
+    again = []
+    for mode in (True, False):  # the bound is one of numbers that are drawn
+        bs.manual_seed(1)
+        again.append(float(vae.train(mode).loss(x)))
+    assert again[0] == again[1]
     images = vae.sample(5)
     assert images.shape == (5, 1, 8, 8) and 0 <= float(images.min()) <= float(images.max()) <= 1
 

@@ -94,6 +94,11 @@ def test_matrices_and_softmax() -> None:
     close(shares.numpy(), X.softmax(-1).numpy())
     close(D.SoftmaxTransform().inv(shares).softmax(-1).numpy(), shares.numpy(), rtol=1e-12)
     assert D.SoftmaxTransform() == D.SoftmaxTransform() != D.StickBreakingTransform()
+    assert D.PowerTransform(2.0) == D.PowerTransform(bs.tensor(2.0)) != D.PowerTransform(3.0)
+    line = D.AffineTransform(1.0, bs.tensor([2.0, 3.0]))
+    assert line == D.AffineTransform(bs.tensor(1.0), bs.tensor([2.0, 3.0])) != D.AffineTransform(1.0, 2.0)
+    assert D.ComposeTransform([D.ExpTransform(), line]) == D.ComposeTransform([D.ExpTransform(), line])
+    assert len({line, D.AffineTransform(1.0, bs.tensor([2.0, 3.0])), D.AffineTransform(0.0, 1.0)}) == 2
     with pytest.raises(bs.ShapeError, match=r"D \(D - 1\) / 2"):
         D.CorrCholeskyTransform().forward_shape((4,))
     with pytest.raises(bs.ShapeError, match="different numbers of elements"):

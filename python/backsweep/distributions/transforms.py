@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import log
 from typing import Any
 
+import numpy as np
+
 from backsweep import _core
 from backsweep._core import Tensor
 from backsweep._dtypes import finfo
@@ -153,6 +155,12 @@ class PowerTransform(Transform):
         super().__init__(cache_size)
         self.exponent = exponent
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PowerTransform) and np.array_equal(self.exponent, other.exponent)
+
+    def __hash__(self) -> int:
+        return hash(PowerTransform)
+
     @property
     def sign(self) -> Any:
         """The sign of the exponent."""
@@ -195,6 +203,16 @@ class AffineTransform(Transform):
         self.loc = loc
         self.scale = scale
         self._event_dim = event_dim
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, AffineTransform)
+            and np.array_equal(self.loc, other.loc)
+            and np.array_equal(self.scale, other.scale)
+        )
+
+    def __hash__(self) -> int:
+        return hash(AffineTransform)
 
     @property
     def event_dim(self) -> int:

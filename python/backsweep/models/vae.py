@@ -65,19 +65,26 @@ class ConvVAE(Module):
         )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Give the logits of the pixels of images (N, C, H, W), the mean, the logarithm of the variance."""
+        """Give the logits of the pixels of images (N, C, H, W), the mean, the logarithm of the variance.
+
+        The logits are of numbers that are drawn, and after `eval` of the mean.
+        """
+        mean, log_variance = self.encode(x)
+        return self.decoder(_drawn(mean, log_variance) if self.training else mean), mean, log_variance
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the mean and the logarithm of the variance, (N, latent) both, of images (N, C, H, W)."""
         inner = self.encoder(x)
-        mean, log_variance = self.mean(inner), self.log_variance(inner)
-        z = mean + (log_variance / 2).exp() * randn_like(mean) if self.training else mean
-        return self.decoder(z), mean, log_variance
+        return self.mean(inner), self.log_variance(inner)
 
     def loss(self, x: Tensor) -> Tensor:
         """Give the negative evidence lower bound of images between 0 and 1, the mean over them.
 
         The cross-entropy of the pixels plus the divergence from the standard normal distribution,
-        -½ Σ (1 + v - m² - eᵛ).
+        -½ Σ (1 + v - m² - eᵛ). The numbers are drawn after `eval`, too: else it would be no bound.
         """
-        logits, mean, log_variance = self(x)
+        mean, log_variance = self.encode(x)
+        logits = self.decoder(_drawn(mean, log_variance))
         pixels = binary_cross_entropy_with_logits(logits, x, reduction="sum")
         divergence = (1 + log_variance - mean.square() - log_variance.exp()).sum() / -2
         total: Tensor = (pixels + divergence) / x.shape[0]
@@ -91,3 +98,7 @@ class ConvVAE(Module):
     def sample(self, n: int, generator: Any = None) -> Tensor:
         """Give `n` new images, of numbers that `generator` draws."""
         return self.decode(randn(n, self.latent, generator=generator))
+
+
+def _drawn(mean: Tensor, log_variance: Tensor) -> Tensor:
+    return mean + (log_variance / 2).exp() * randn_like(mean)

@@ -32,12 +32,12 @@ struct ConvForm {
 constexpr int64_t tile_cost(int64_t sums, int64_t loads) { return most_of(most_of(sums, loads), 8); }
 
 template <class T>
-ConvForm form_of(const ConvSum& s, int64_t count) {
+[[gnu::noinline]] ConvForm form_of(const ConvSum& s, int64_t count) {
   constexpr int64_t L = kLanes<T>;
   const int64_t vecs = ceil_div(s.out, L),
                 steps = most_of(volume(s.c.kernel) / most_of(s.phases(1) * s.phases(2), 1) * s.in, 1);
   ConvForm best = {false, 0, 0};
-  const int64_t rows = s.out >= 8 && kConvWide ? 8 : 4;
+  const int64_t rows = s.out >= 5 && kConvWide ? 8 : 4;  // as width() takes them
   const int64_t across = ceil_div(count, L);
   const int64_t wide = min_of(across, 3);
   best.cost = ceil_div(s.out, rows) * ceil_div(across, 3) * tile_cost(rows * wide, 2 * wide + rows);
@@ -68,7 +68,7 @@ struct ConvCall {
   int64_t weights_size() const { return aligned(volume(s.c.kernel) * s.in * padded()); }
   int64_t turned_size() const { return aligned(volume(s.c.kernel) * L); }
   int64_t bias_size() const { return aligned(padded() + L); }
-  int64_t window_size() const {
+  [[gnu::noinline]] int64_t window_size() const {
     int64_t most = 0;
     for (int64_t i = 0; i < s.phases(0); ++i)
       for (int64_t j = 0; j < s.phases(1); ++j)
@@ -80,11 +80,14 @@ struct ConvCall {
     if (!form.by_channels) return aligned(8 * columns.step * ceil_div(min_of(columns.count, kWindowColumns), L) * L);
     return aligned((most_of(kTurnedPixels, block_cols()) + kConvPixels[0] * columns.step) * 2 * L);
   }
+  int64_t list_bytes() const {  // of taps and of the columns' phases
+    return ceil_div((volume(s.c.kernel) + s.phases(2)) * 8 + s.phases(2) * static_cast<int64_t>(sizeof(ConvAxis)), 64) *
+           64;
+  }
   size_t scratch() const {
-    const int64_t taps = volume(s.c.kernel) + s.phases(2);
     return static_cast<size_t>(weights_size() + turned_size() + bias_size() + window_size() + block_size()) *
                sizeof(T) +
-           static_cast<size_t>(ceil_div(taps * 8, 64) * 64);
+           static_cast<size_t>(list_bytes());
   }
 
   // ---- A call --------------------------------------------------------------------------------------------------
@@ -92,6 +95,7 @@ struct ConvCall {
   const T *x, *w, *bias;  // bias: of the part's channels
   T* y;
   T *weights, *turned, *padded_bias, *window, *block;
+  ConvAxis* cols;  // of each phase
   int64_t* at;
   int64_t first, end;  // channels out of the group that are wanted
 
@@ -100,9 +104,10 @@ struct ConvCall {
     w = static_cast<const T*>(weight);
     bias = static_cast<const T*>(z);
     y = static_cast<T*>(out);
-    at = static_cast<int64_t*>(scratch);
-    weights =
-        reinterpret_cast<T*>(static_cast<char*>(scratch) + ceil_div((volume(s.c.kernel) + s.phases(2)) * 8, 64) * 64);
+    cols = static_cast<ConvAxis*>(scratch);
+    for (int64_t p = 0; p < s.phases(2); ++p) cols[p] = s.axis(2, p);
+    at = reinterpret_cast<int64_t*>(cols + s.phases(2));
+    weights = reinterpret_cast<T*>(static_cast<char*>(scratch) + list_bytes());
     turned = weights + weights_size();
     padded_bias = turned + turned_size();
     window = padded_bias + bias_size();
@@ -123,15 +128,15 @@ struct ConvCall {
     for (int64_t i = 0; i < s.phases(0); ++i)
       for (int64_t j = 0; j < s.phases(1); ++j) {
         fn(s.axis(0, i), s.axis(1, j), weights + before * s.in * padded());
-        for (int64_t k = 0; k < s.phases(2); ++k) before += s.axis(0, i).taps * s.axis(1, j).taps * s.axis(2, k).taps;
+        for (int64_t k = 0; k < s.phases(2); ++k) before += s.axis(0, i).taps * s.axis(1, j).taps * cols[k].taps;
       }
   }
 
-  void pack_group(int64_t group) const {
+  [[gnu::noinline]] void pack_group(int64_t group) const {
     const T* const from = w + group * s.c.in * s.c.out * volume(s.c.kernel);
     for_phases([&](const ConvAxis& z, const ConvAxis& r, T* to) {
       for (int64_t p = 0; p < s.phases(2); ++p) {
-        const ConvAxis c = s.axis(2, p);
+        const ConvAxis& c = cols[p];
         const int64_t steps = z.taps * r.taps * c.taps * s.in;
         if (steps == 0) continue;
         int64_t wide;
@@ -149,13 +154,13 @@ struct ConvCall {
   }
 
   // Samples of one group, channels [first, end).
-  void samples(int64_t group, int64_t lo, int64_t hi) {
+  [[gnu::noinline]] void samples(int64_t group, int64_t lo, int64_t hi) {
     pack_group(group);
     for_phases([&](const ConvAxis& z, const ConvAxis& r, const T* packed) {
       const ConvWindow win = band_window(s, z, r, columns, sizeof(T));
       int64_t* to = at;
       for (int64_t p = 0; p < s.phases(2); ++p) {
-        const ConvAxis c = s.axis(2, p);
+        const ConvAxis& c = cols[p];
         offsets_of(win, z, r, c, columns, to);
         to += z.taps * r.taps * c.taps + 1;
       }
@@ -212,12 +217,13 @@ struct ConvCall {
 
   void band_by_channels(const ConvWindow& win, const ConvAxis& z, const ConvAxis& r, const T* packed, T* out,
                         int64_t row, int64_t rows, int64_t col) const {
-    const int64_t cols = min_of(win.cols * columns.step, s.y[2] - col * columns.step), pixels = kConvPixels[form.size];
-    const bool runs = r.step == 1 && cols == s.y[2];  // results of several rows are one run of each plane
-    int64_t group = most_of(kTurnedPixels / most_of(cols, 1), 1);
+    const int64_t wide_y = min_of(win.cols * columns.step, s.y[2] - col * columns.step);
+    const int64_t pixels = kConvPixels[form.size];
+    const bool runs = r.step == 1 && wide_y == s.y[2];  // results of several rows are one run of each plane
+    int64_t group = most_of(kTurnedPixels / most_of(wide_y, 1), 1);
     if (runs)
       for (int64_t g = group; g > group / 2; --g)
-        if (g * cols % L == 0) {
+        if (g * wide_y % L == 0) {
           group = g;
           break;
         }
@@ -233,18 +239,18 @@ struct ConvCall {
         const int64_t channels = min_of(wide, end - k);
         for (int64_t i = 0; i < here; ++i) {
           const Rows in = rows_of(r, row + g + i);
-          fetch_planes(to + i * r.step * s.y[2], cols, channels, volume(s.y));
+          fetch_planes(to + i * r.step * s.y[2], wide_y, channels, volume(s.y));
           const int64_t* of_phase = at;
           const T* weight = packed;
           for (int64_t p = 0; p < s.phases(2); ++p) {
-            const ConvAxis c = s.axis(2, p);
+            const ConvAxis& c = cols[p];
             const int64_t all = z.taps * r.taps * c.taps;
             set_taps(t, in, z, c, of_phase, weight + all * s.in * (k - first), wide);
             const int64_t count = min_of(win.cols, c.count - col);
             const T* const from = window + (g + i) * win.pitch * win.row_step;
             for (int64_t q = 0; q < count; q += pixels) {
               t.x = from + q;
-              t.out = block + (i * cols + c.first + q * c.step) * wide;
+              t.out = block + (i * wide_y + c.first + q * c.step) * wide;
               kByChannels<T>.fn[form.size][wide / L - 1](t);
             }
             weight += all * s.in * padded();
@@ -252,10 +258,10 @@ struct ConvCall {
           }
         }
         if (runs)
-          turn_block(block, wide, here * cols, channels, to, volume(s.y));
+          turn_block(block, wide, here * wide_y, channels, to, volume(s.y));
         else
           for (int64_t i = 0; i < here; ++i)
-            turn_block(block + i * cols * wide, wide, cols, channels, to + i * r.step * s.y[2], volume(s.y));
+            turn_block(block + i * wide_y * wide, wide, wide_y, channels, to + i * r.step * s.y[2], volume(s.y));
       }
     }
   }
@@ -279,7 +285,7 @@ struct ConvCall {
         T* const to = out + (k - first) * volume(s.y) + (r.first + (row + i) * r.step) * s.y[2] + col * step;
         const T* weight = packed;
         for (int64_t p = 0; p < s.phases(2); ++p) {
-          const ConvAxis c = s.axis(2, p);
+          const ConvAxis& c = cols[p];
           const int64_t all = z.taps * r.taps * c.taps;
           set_taps(t, in, z, c, of_phase, weight + all * s.in * (k - first), wide);
           row_by_pixels(t, wide, from, min_of(win.cols, c.count - col), step == 1 ? to : block + p * apart);
@@ -296,14 +302,14 @@ struct ConvCall {
   // `count` neighbouring outputs in `wide` planes from `to` on.
   void row_by_pixels(ConvTile<T>& t, int64_t wide, const T* from, int64_t count, T* to) const {
     const int64_t vecs = ceil_div(count, L), kind = wide == 8 ? 2 : wide == 4 ? 1 : 0;
-    const int* const size = kConvVectors[kind];
+    const int* const size = kConvVectors<T>[kind];
     int64_t tiles = ceil_div(vecs, size[2]);
     for (int64_t v = 0; v < vecs; v += t.vecs, --tiles) {
       t.vecs = ceil_div(vecs - v, tiles);
       t.x = from + v * L;
       t.out = to + v * L;
       t.tail = min_of(L, count - (v + t.vecs - 1) * L);
-      kByPixels<T>[kind][t.vecs <= size[0] ? 0 : t.vecs <= size[1] ? 1 : 2](t);
+      kByPixels<T>.fn[kind][t.vecs <= size[0] ? 0 : t.vecs <= size[1] ? 1 : 2](t);
     }
   }
 
@@ -337,13 +343,13 @@ Conv flat(const Conv& c) {
   return made;
 }
 
-size_t scratch_of(const Conv& given, bool gradient) {
+[[gnu::noinline]] size_t scratch_of(const Conv& given, bool gradient) {
   const Conv c = flat(given);
   return with_float(c.dtype, [&](auto zero) { return ConvCall<decltype(zero)>(c, gradient).scratch(); });
 }
 
-void run(const Conv& given, bool gradient, const void* x, const void* w, const void* bias, void* y, int64_t lo,
-         int64_t hi, void* scratch) {
+[[gnu::noinline]] void run(const Conv& given, bool gradient, const void* x, const void* w, const void* bias, void* y,
+                           int64_t lo, int64_t hi, void* scratch) {
   const Conv c = flat(given);
   if (lo >= hi || volume(gradient ? c.x : c.y) == 0) return;
   with_float(c.dtype, [&](auto zero) {

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 
 #include "kernels/convolution_plan.h"
+#include "kernels/convolution_tile.h"
 #include "kernels/gemm_pack.h"
 #include "kernels/simd.h"
 
@@ -61,7 +63,7 @@ class LaneRange {
   __m256i lanes_;
 #else
   LaneRange(int64_t lo, int64_t hi) : lo_(lo), hi_(hi) {}
-  Vec<T> load(const T* p) const {
+  [[gnu::noinline]] Vec<T> load(const T* p) const {
     if (lo_ <= 0 && hi_ >= kLanes<T>) return v_load(p);
     T lanes[kLanes<T>];
     for (int i = 0; i < kLanes<T>; ++i) lanes[i] = i >= lo_ && i < hi_ ? p[i] : T{0};
@@ -142,7 +144,7 @@ void copy_pairs(Lines<T> l, const Inside& in, int64_t apart) {
 
 // to[i] = made[i % step * apart + i / step] for i < n: a row from its phases.
 template <class T>
-inline void merge_row(const T* made, int64_t apart, int64_t step, int64_t n, T* to) {
+[[gnu::noinline]] void merge_row(const T* made, int64_t apart, int64_t step, int64_t n, T* to) {
   constexpr int L = kLanes<T>;
   if (step == 2) {
     for (int64_t i = 0; i < n; i += 2 * L) {
@@ -158,9 +160,9 @@ inline void merge_row(const T* made, int64_t apart, int64_t step, int64_t n, T* 
 
 // Output rows [row, row + rows) of depth `depth`, columns from `col` on.
 template <class T>
-void copy_window(const ConvSum& s, const ConvWindow& w, const ConvAxis& z, const ConvAxis& r,
-                 const ConvColumns& columns, const T* x, int64_t depth, int64_t row, int64_t rows, int64_t col, T* to) {
-  constexpr int L = kLanes<T>;
+[[gnu::noinline]] void copy_window(const ConvSum& s, const ConvWindow& w, const ConvAxis& z, const ConvAxis& r,
+                                   const ConvColumns& columns, const T* x, int64_t depth, int64_t row, int64_t rows,
+                                   int64_t col, T* to) {
   const int64_t in_rows = w.in_rows_of(r, rows), top = row * r.in_step + r.low(), size = s.x[2], step = columns.in_step;
   const int64_t left = col * step + columns.low;
   const Inside down(s.x[1], top, w.pick, in_rows), all(size, left, 1, step * w.width);
@@ -172,31 +174,34 @@ void copy_window(const ConvSum& s, const ConvWindow& w, const ConvAxis& z, const
       T* const lines = to + d * w.slice_step + c * w.channel_step;
       for (int64_t i = 0; i < in_rows; ++i) {
         if (i == begin) i = end;
-        if (i < in_rows)
-          for (int64_t e = 0; e < w.channel_step; e += L)
-            v_store_part(lines + i * w.row_step + e, Vec<T>{}, min_of(L, w.channel_step - e));
+        if (i < in_rows) std::memset(lines + i * w.row_step, 0, static_cast<size_t>(w.channel_step) * sizeof(T));
       }
       if (begin == end) continue;
       const T* const first = x + ((c * s.x[0] + at_depth) * s.x[1] + top + begin * w.pick) * size + left;
       const Lines<T> l = {first, w.pick * size, lines + begin * w.row_step, w.row_step, end - begin, w.width};
-      if (step == 1)
+      if (step == 1) {
         copy_lines(l, all);
-      else if (step == 2 && w.remainders == 1)
-        copy_pairs<T, false>(l, all, 0);
-      else if (step == 2)
-        copy_pairs<T, true>(l, all, w.width);
-      else
-        for (int64_t i = 0; i < l.rows; ++i)
-          for (int64_t q = 0; q < w.remainders; ++q)
-            for (int64_t e = 0, at = q; e < w.width; ++e, at += step)
-              l.to[i * l.step + q * w.width + e] = at >= all.begin && at < all.end ? l.row[i * l.pitch + at] : T{0};
+        continue;
+      }
+      if constexpr (!kConvFew<T>) {
+        if (step == 2) {
+          w.remainders == 1 ? copy_pairs<T, false>(l, all, 0) : copy_pairs<T, true>(l, all, w.width);
+          continue;
+        }
+      }
+      for (int64_t i = 0; i < l.rows; ++i)
+        for (int64_t q = 0; q < w.remainders; ++q)
+          for (int64_t e = 0, at = q; e < w.width; ++e, at += step) {
+            asm("" : "+r"(at));  // vectors are not worth their instructions
+            l.to[i * l.step + q * w.width + e] = at >= all.begin && at < all.end ? l.row[i * l.pitch + at] : T{0};
+          }
     }
   }
 }
 
 // Where the taps of a phase lie in a window, in the order of the sum; one more entry follows that a tile may read.
-inline void offsets_of(const ConvWindow& w, const ConvAxis& z, const ConvAxis& r, const ConvAxis& c,
-                       const ConvColumns& columns, int64_t* at) {
+[[gnu::noinline]] void offsets_of(const ConvWindow& w, const ConvAxis& z, const ConvAxis& r, const ConvAxis& c,
+                                  const ConvColumns& columns, int64_t* at) {
   for (int64_t i = 0; i < z.taps; ++i)
     for (int64_t j = 0; j < r.taps; ++j)
       for (int64_t k = 0; k < c.taps; ++k) {
@@ -212,8 +217,8 @@ constexpr int64_t kAheadChannels = 4;  // of weights that lie far apart
 // Weights of channels out [first, first + n), n <= lanes, and all channels in to dst[tap][channel in][width], the taps
 // of one phase, lanes beyond n padded with numbers. `turned` holds one vector per tap of the kernel.
 template <class T>
-void pack_weights(const ConvSum& s, const ConvAxis& z, const ConvAxis& r, const ConvAxis& c, const T* w, int64_t first,
-                  int64_t n, int64_t width, T* dst, T* turned) {
+[[gnu::noinline]] void pack_weights(const ConvSum& s, const ConvAxis& z, const ConvAxis& r, const ConvAxis& c,
+                                    const T* w, int64_t first, int64_t n, int64_t width, T* dst, T* turned) {
   constexpr int L = kLanes<T>;
   const int64_t* const size = s.c.kernel;
   const int64_t part = min_of(width, L);
@@ -247,7 +252,7 @@ inline void fetch_planes(T* y, int64_t n, int64_t planes, int64_t step) {
 
 // y[k * step + i] = block[i * width + k] for i < n pixels and k < channels; width is a multiple of the lanes.
 template <class T>
-void turn_block(const T* block, int64_t width, int64_t n, int64_t channels, T* y, int64_t step) {
+[[gnu::noinline]] void turn_block(const T* block, int64_t width, int64_t n, int64_t channels, T* y, int64_t step) {
   constexpr int L = kLanes<T>, E = kPiece<T>, S = kTurned<T>;
   for (int64_t i = 0; i < n; i += L) {
     const int64_t pixels = min_of(L, n - i);

@@ -50,7 +50,7 @@ struct ConvSum {
         w_out(volume(conv.kernel) * (is_gradient ? 1 : conv.in)) {}
 
   int64_t phases(int a) const { return gradient ? c.stride[a] : 1; }
-  ConvAxis axis(int a, int64_t phase) const {
+  [[gnu::noinline]] ConvAxis axis(int a, int64_t phase) const {
     const int64_t s = c.stride[a], d = c.dilation[a];
     if (!gradient) return {0, 1, y[a], c.kernel[a], 0, 1, -c.padding[a], d, s};
     int64_t every = 1;  // taps of one phase
@@ -67,7 +67,8 @@ struct ConvSum {
 // The columns of all phases.
 struct ConvColumns {
   int64_t low, span, phases, in_step, count, step;
-  explicit ConvColumns(const ConvSum& s) : low(0), span(0), phases(s.phases(2)), in_step(1), count(0), step(1) {
+  [[gnu::noinline]] explicit ConvColumns(const ConvSum& s)
+      : low(0), span(0), phases(s.phases(2)), in_step(1), count(0), step(1) {
     bool any = false;
     int64_t high = 0;
     for (int64_t p = 0; p < phases; ++p) {
@@ -94,8 +95,8 @@ struct ConvWindow {
   int64_t channel_step, row_step, slice_step;
 
   // Of so many channels; at most so many rows and columns of outputs.
-  ConvWindow(const ConvAxis& depth, const ConvAxis& row, const ConvColumns& col, int64_t of_channels, int64_t most_rows,
-             int64_t most_cols) {
+  [[gnu::noinline]] ConvWindow(const ConvAxis& depth, const ConvAxis& row, const ConvColumns& col, int64_t of_channels,
+                               int64_t most_rows, int64_t most_cols) {
     channels = of_channels;
     rows = min_of(row.count, most_rows);
     cols = min_of(col.count, most_cols);

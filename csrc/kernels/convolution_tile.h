@@ -129,13 +129,16 @@ template <class T>
 using ConvTileFn = void (*)(const ConvTile<T>&);
 
 constexpr bool kConvWide = kConvSums > 12;
-// Pixels of tiles by channels, which are two vectors of these wide, or one. float64 has the first three.
+// float64, and processors of before 2013, have few tiles: they are seldom, and each size is a kilobyte.
+template <class T>
+constexpr bool kConvFew = sizeof(T) == 8 || (kVecBytes == 16 && !kConvWide);
+// Pixels of tiles by channels, which are two vectors of these wide, or one.
 constexpr int kConvPixels[] = {kConvWide ? 14 : 6, kConvWide ? 8 : 4,  kConvWide ? 4 : 2, kConvWide ? 13 : 5,
                                kConvWide ? 12 : 3, kConvWide ? 10 : 1, kConvWide ? 7 : 1};
 template <class T>
-constexpr int kConvSizes = sizeof(T) == 8 ? 3
-                           : kConvWide    ? 7
-                                          : 6;
+constexpr int kConvSizes = kConvFew<T> ? 2
+                           : kConvWide ? 7
+                                       : 6;
 constexpr int kConvVecs = 8;  // of tiles by pixels, at most
 
 template <class T>
@@ -156,13 +159,31 @@ constexpr ByChannels<T> make_by_channels() {
 }
 template <class T>
 constexpr ByChannels<T> kByChannels = make_by_channels<T>();
-// Vectors of tiles by pixels: of one plane, of up to four, of eight. One plane's sums are few: long rows hide latency.
-constexpr int kConvVectors[3][3] = {{2, 4, 8}, {1, 2, 3}, {1, kConvWide ? 2 : 1, kConvWide ? 3 : 1}};
+// Planes of tiles by pixels, and vectors: one plane's sums are few, and long rows hide latency.
+constexpr int kConvKinds = kConvWide ? 3 : 2;
+constexpr int kConvPlanes[] = {1, 4, 8};
 template <class T>
-constexpr ConvTileFn<T> kByPixels[3][3] = {
-    {tile_by_pixels<T, 1, 2>, tile_by_pixels<T, 1, 4>, tile_by_pixels<T, 1, 8>},
-    {tile_by_pixels<T, 4, 1>, tile_by_pixels<T, 4, 2>, tile_by_pixels<T, 4, 3>},
-    {tile_by_pixels<T, 8, 1>, tile_by_pixels<T, 8, kConvVectors[2][1]>, tile_by_pixels<T, 8, kConvVectors[2][2]>}};
+constexpr int kConvVectors[3][3] = {{2, 4, 8}, {1, 2, 3}, {1, 2, 3}};
+template <class T>
+  requires kConvFew<T>
+constexpr int kConvVectors<T>[3][3] = {{8, 8, 8}, {3, 3, 3}, {1, 2, 2}};
+template <class T>
+struct ByPixels {
+  ConvTileFn<T> fn[kConvKinds][3];
+};
+template <class T, int I>
+constexpr void fill(ByPixels<T>& table) {
+  table.fn[I / 3][I % 3] = tile_by_pixels<T, kConvPlanes[I / 3], kConvVectors<T>[I / 3][I % 3]>;
+  if constexpr (I > 0) fill<T, I - 1>(table);
+}
+template <class T>
+constexpr ByPixels<T> make_by_pixels() {
+  ByPixels<T> table = {};
+  fill<T, 3 * kConvKinds - 1>(table);
+  return table;
+}
+template <class T>
+constexpr ByPixels<T> kByPixels = make_by_pixels<T>();
 
 }  // namespace
 }  // namespace bs::kernels::BS_ISA

@@ -16,7 +16,9 @@ namespace bs::kernels::BS_ISA {
 namespace {
 
 constexpr int64_t kSumPixels = 256;  // of a block
-constexpr int64_t kPairs = kConvWide ? 8 : 4, kFewPairs = kConvWide ? 4 : 2;
+constexpr int64_t kPairs = kConvWide ? 8 : 4;
+template <class T>
+constexpr int64_t kFewPairs = kConvFew<T> ? kPairs : kPairs / 2;
 constexpr int64_t kBlocksAtOnce = 4;                       // of channels out
 constexpr int64_t kSumsBytes = int64_t{512} << 10;         // of the sums of such blocks
 constexpr int64_t kBlockWindowBytes = int64_t{512} << 10;  // of a window
@@ -70,7 +72,7 @@ void weight_tile(const WeightTile<T>& t) {
 // By pairs, few or more; one vector, two, and one of a depthwise convolution.
 template <class T>
 constexpr void (*kWeightTiles[2][3])(const WeightTile<T>&) = {
-    {weight_tile<T, kFewPairs, 1>, weight_tile<T, kFewPairs, 2>, weight_tile<T, kFewPairs, 1, true>},
+    {weight_tile<T, kFewPairs<T>, 1>, weight_tile<T, kFewPairs<T>, 2>, weight_tile<T, kFewPairs<T>, 1, true>},
     {weight_tile<T, kPairs, 1>, weight_tile<T, kPairs, 2>, weight_tile<T, kPairs, 1, true>}};
 
 template <class T>
@@ -83,7 +85,7 @@ struct WeightCall {
   int64_t channels, blocks;          // in and out, at once
   bool depthwise;
 
-  explicit WeightCall(const Conv& conv)
+  [[gnu::noinline]] explicit WeightCall(const Conv& conv)
       : s(conv, false), columns(s), z(s.axis(0, 0)), r(s.axis(1, 0)), c(s.axis(2, 0)), taps(volume(conv.kernel)) {
     const int64_t plane = s.y[1] * s.y[2], item = sizeof(T);
     planes = plane > 0 && plane <= kSumPixels ? kSumPixels / plane : 1;
@@ -176,7 +178,7 @@ struct WeightCall {
     const int64_t pairs = win.channels * taps;
     int64_t channel = 0, tap = 0;
     for (int64_t j = 0, take; j < pairs; j += take) {
-      take = pairs - j > kFewPairs ? kPairs : kFewPairs;
+      take = pairs - j > kFewPairs<T> ? kPairs : kFewPairs<T>;
       for (int64_t e = 0; e < take; ++e) {
         t.x[e] = from + (channel * win.channel_step + at[tap]) * lane;
         if (j + e + 1 < pairs && ++tap == taps) tap = 0, ++channel;  // pairs beyond the last repeat it

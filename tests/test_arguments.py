@@ -190,6 +190,11 @@ def test_wrong(name: str, call: Callable[[Any], Any], wrong: tuple[Any, ...]) ->
         (lambda: bs.Buffer(v).copy_("2"), "[copy_] src is"),  # type: ignore[arg-type]
         (lambda: y + 10**5000, "an int of 16610 bits does not fit int64"),
         (lambda: bs.tensor([True]) - 1, "a ^ b"),
+        (lambda: bs.cov(x, fweights=bs.tensor([1, 2, -1])), "[cov] fweights has negative elements"),
+        (lambda: bs.cov(x, aweights=bs.tensor([1.0, -2.0, 1.0])), "[cov] aweights has negative elements"),
+        (lambda: F.pdist(x, p=-1), "[pdist] p is -1; it must not be negative"),
+        (lambda: bs.tril_indices(-1, 2), "[tril_indices] row is -1; it must be at least 0"),
+        (lambda: bs.triu_indices(1, -2), "[triu_indices] col is -2; it must be at least 0"),
         (lambda: F.gelu(bs.tensor([1])), "x.to(bs.float32)"),
         (lambda: F.silu(bs.tensor([True])), "x.to(bs.float32)"),
         (lambda: F.cross_entropy(bs.ones(2, 3), bs.tensor([0, 1]).int()), "target.to(bs.int64)"),

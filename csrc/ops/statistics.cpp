@@ -216,6 +216,7 @@ const Op cdist_op{
       if (m < 2 || n < 2 || a.shape().back() != b.shape().back())
         throw ShapeError(cat("[cdist] x1 is ", str(a.shape()), ", x2 is ", str(b.shape()),
                              ": both are rows of equally many numbers"));
+      if (!(x.number(0) >= 0)) throw ValueError(cat("[cdist] p is ", x.number(0), "; it must not be negative"));
       const int64_t rows = std::max(a.shape()[m - 2], b.shape()[n - 2]);
       if (x.number(0) == 2 && (x.integer(1) == 1 || (x.integer(1) == 0 && rows > 25))) {
         const auto squares = [](const Tensor& t) { return cast(sum_squares(t, Dims{-1}, true), t.dtype()); };

@@ -817,6 +817,8 @@ class Tensor:
         ------
         ShapeError
             If input has more than two axes, or there is not one weight for each observation.
+        ValueError
+            If a weight is negative.
         """
 
     def cpu(self, memory_format: Any = None) -> Tensor:

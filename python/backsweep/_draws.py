@@ -288,7 +288,7 @@ def normal(
     Raises
     ------
     ValueError
-        If a deviation is negative.
+        If a deviation is negative; one that a compiled function computes gives NaN.
     """
     tensors = [x.detach() for x in (mean, std) if isinstance(x, Tensor)]
     if not tensors:
@@ -309,7 +309,9 @@ def _normal(op: str, shape: Any, dtype: DType, mean: Any, std: Any, generator: A
     if not isinstance(std, Tensor):
         if not number(op, "std", std) >= 0:
             raise ValueError(f"[{op}] std is {std}; it must not be negative")
-    elif not std.is_symbolic and bool((std < 0).sum()):
+    elif std.is_symbolic:
+        std = _core.where(std >= 0, std, float("nan"))  # its values are a run's
+    elif bool((std < 0).sum()):
         raise ValueError(f"[{op}] std has negative elements")
     value: Tensor = mean + std * _gaussian(shape, dtype, generator)
     return value.to(dtype)
@@ -380,6 +382,8 @@ def cauchy_(input: Tensor, median: float = 0.0, sigma: float = 1.0, *, generator
 def log_normal_(input: Tensor, mean: float = 1.0, std: float = 2.0, *, generator: Any = None) -> Tensor:
     """Fill with exp(z), z of the normal distribution."""
     dtype = _floats("log_normal_", input.dtype)
+    if not number("log_normal_", "std", std) > 0:
+        raise ValueError(f"[log_normal_] std is {std}; it must be above 0")
     return input.copy_(_normal("log_normal_", input.shape, dtype, mean, std, generator).exp())
 
 

@@ -357,9 +357,11 @@ def repeat_interleave(
 
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype: DType = _core.int64) -> Tensor:
     """Give the places (2, n) of the lower triangle of a (row, col) matrix, row by row."""
+    row, col = (whole("tril_indices", name, n, 0) for name, n in (("row", row), ("col", col)))
     return _core.tensor(np.stack(np.tril_indices(row, offset, col)), dtype=dtype)
 
 
 def triu_indices(row: int, col: int, offset: int = 0, *, dtype: DType = _core.int64) -> Tensor:
     """Give the places (2, n) of the upper triangle of a (row, col) matrix, row by row."""
+    row, col = (whole("triu_indices", name, n, 0) for name, n in (("row", row), ("col", col)))
     return _core.tensor(np.stack(np.triu_indices(row, offset, col)), dtype=dtype)

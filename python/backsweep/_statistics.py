@@ -125,6 +125,8 @@ def cov(
     ------
     ShapeError
         If input has more than two axes, or there is not one weight for each observation.
+    ValueError
+        If a weight is negative.
     """
     if input.ndim > 2:
         raise ShapeError(f"[cov] input is {tuple(input.shape)}: variables are rows of a matrix")
@@ -139,6 +141,10 @@ def cov(
                 )
             if w.dtype.is_floating_point != (name == "aweights"):
                 raise DTypeError(f"[cov] {name} is {w.dtype}: fweights are whole numbers, aweights floats")
+            if not w.is_symbolic and bool((w < 0).any()):
+                raise ValueError(
+                    f"[cov] {name} has negative elements: no observation counts less than nothing"
+                )
             weights = w.to(x.dtype) if weights is None else weights * w
     if weights is None:
         total = norm = _core.tensor(float(x.size(1)), dtype=x.dtype)

@@ -121,6 +121,22 @@ def test_weights_of_bags() -> None:
     np.testing.assert_allclose(values(layer(flat, offsets, given)), want, 1e-12)
 
 
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+def test_what_is_in_no_bag(mode: Any) -> None:
+    """Numbers past the last bag's end count nowhere; wrong offsets that a run computes give NaN."""
+    weight, flat = bs.tensor(TABLE), bs.tensor([0, 1, 2, 3])
+
+    def bags(offsets: bs.Tensor) -> bs.Tensor:
+        return F.embedding_bag(flat, weight, offsets, mode=mode, include_last_offset=True)
+
+    want = [bag_of(TABLE[:2], mode), bag_of(TABLE[2:3], mode)]
+    compiled = bs.compile(bags)
+    for run in (bags, compiled):
+        np.testing.assert_allclose(values(run(bs.tensor([0, 2, 3]))), want, 1e-12)
+    for wrong in ([0, 3, 1], [0, 2, 9]):
+        assert np.isnan(values(compiled(bs.tensor(wrong)))).all()
+
+
 def test_bags_refuse() -> None:
     weight, flat = bs.tensor(TABLE), bs.tensor(FLAT)
     zero = bs.tensor([0])
@@ -129,6 +145,10 @@ def test_bags_refuse() -> None:
         (ValueError, "offsets must say", lambda: F.embedding_bag(flat, weight)),
         (ValueError, "one bag a row", lambda: F.embedding_bag(bs.tensor([[1]]), weight, zero)),
         (ValueError, "begin at 0", lambda: F.embedding_bag(flat, weight, bs.tensor([1]))),
+        (ValueError, "never fall", lambda: F.embedding_bag(flat, weight, bs.tensor([0, 3, 1]))),
+        (ValueError, "from 0 to 1:", lambda: F.embedding_bag(flat, weight, bs.tensor([0, 99, 1]))),
+        (ValueError, "from 0 to 99:", lambda: F.embedding_bag(flat, weight, bs.tensor([0, 99]))),
+        (bs.DTypeError, "offsets is float32", lambda: F.embedding_bag(flat, weight, bs.tensor([0.0]))),
         (ValueError, "mode", lambda: F.embedding_bag(flat, weight, zero, mode="min")),  # type: ignore[arg-type]
         (ValueError, "per_sample", lambda: F.embedding_bag(flat, weight, zero, per_sample_weights=flat)),
         (ValueError, "max", lambda: F.embedding_bag(flat, weight, zero, mode="max", scale_grad_by_freq=True)),

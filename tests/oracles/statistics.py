@@ -135,6 +135,9 @@ ORACLES: dict[str, Oracle] = {
         cdist,
         cdists,
         ulp=512,  # by squares
-        wrong=[Wrong((Z((2, 3)), Z((2, 4))), {}, "ShapeError", ("(2, 3)", "(2, 4)"))],
+        wrong=[
+            Wrong((Z((2, 3)), Z((2, 4))), {}, "ShapeError", ("(2, 3)", "(2, 4)")),
+            Wrong((Z((2, 3)), Z((2, 3))), {"p": -1.0}, "ValueError", ("p is -1",)),
+        ],
     ),
 }

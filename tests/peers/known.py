@@ -41,9 +41,7 @@ ACCEPTED: dict[str, int] = {
     "aminmax": 1,  # out= of another dtype
     "bernoulli": 1,  # out= that overlaps the input: results are whole before they are written
     "cat": 2,
-    "cov": 2,  # negative weights
     "gather": 2,
-    "log_normal": 1,
     "masked_select": 1,
     "multinomial": 1,
     "nn.functional.embedding": 1,  # of a vector, or of more than two axes

@@ -241,6 +241,11 @@ def test_shapes_dtypes_and_forms() -> None:
     assert bs.empty(2).bernoulli_(bs.tensor([0.0, 1.0])).tolist() == [0, 1]
 
 
+def test_a_negative_deviation_that_is_computed_gives_nan() -> None:
+    drawn = bs.compile(bs.normal)(bs.zeros(3), bs.tensor([1.0, -1.0, 0.0])).numpy()
+    assert np.isnan(drawn).tolist() == [False, True, False]
+
+
 def test_shapes_follow_the_sizes_of_a_compiled_call() -> None:
     @bs.compile
     def noise(x: bs.Tensor) -> bs.Tensor:
@@ -286,6 +291,8 @@ def test_steps_have_derivative_zero(draw: Callable[[bs.Tensor], bs.Tensor]) -> N
         (lambda: bs.randperm(-1), ValueError, "negative"),
         (lambda: bs.normal(0.0, -1.0, (2,)), ValueError, "std"),
         (lambda: bs.normal(bs.zeros(2), bs.tensor([1.0, -1.0])), ValueError, "negative"),
+        (lambda: bs.empty(2).normal_(0, -1), ValueError, "std"),
+        (lambda: bs.empty(2).log_normal_(0, 0), ValueError, "above 0"),
         (lambda: bs.normal(0.0, 1.0), TypeError, "size"),
         (lambda: bs.bernoulli(bs.tensor([0.5, 1.5])), ValueError, "element 1"),
         (lambda: bs.bernoulli(bs.tensor([0.5]), 1.5), ValueError, r"\[0, 1\]"),

@@ -130,10 +130,14 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     ------
     ShapeError
         If the input has not two axes.
+    ValueError
+        If p is negative.
     """
     input = floats("pdist", "input", input)
     if input.ndim != 2:
         raise ShapeError(f"[pdist] input is {input.shape}; it must be (N, D)")
+    if not number("pdist", "p", p) >= 0:
+        raise ValueError(f"[pdist] p is {p}; it must not be negative")
     first, second = (_core.tensor(i.astype(np.int64)) for i in np.triu_indices(input.shape[0], 1))
     off = _core.index_rows(input, first) - _core.index_rows(input, second)
     return length(off, number("pdist", "p", p), -1, False)

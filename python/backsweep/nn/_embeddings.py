@@ -130,14 +130,16 @@ def embedding_bag(
         B bags of N numbers, or bags one after the other.
     weight : Tensor, floats, shape (rows, D)
     offsets : Tensor, integers, shape (B,)
-        Where each bag of an input (n,) begins, the first at 0.
+        Where each bag of an input (n,) begins, the first at 0. Offsets that fall or lead outside of the input
+        raise; in a compiled function, which computes them, the results are NaN.
     max_norm, norm_type, scale_grad_by_freq, sparse
         As those of `embedding`; `scale_grad_by_freq` is not for "max".
     mode : {"mean", "sum", "max"}, default "mean"
     per_sample_weights : Tensor, floats, the input's shape, optional
         What each row is multiplied by, for "sum" alone.
     include_last_offset : bool, default False
-        Whether `offsets` ends with the end of the last bag: it has B + 1 numbers then.
+        Whether `offsets` ends with the end of the last bag: it has B + 1 numbers then. What comes after that
+        end is in no bag.
     padding_idx : int, optional
         A row that no bag counts, and whose gradient is 0.
 
@@ -149,7 +151,7 @@ def embedding_bag(
     Raises
     ------
     DTypeError
-        If the input is no integers.
+        If the input or offsets are no integers.
     IndexError
         If a number is not among the rows.
     ShapeError
@@ -187,8 +189,11 @@ def embedding_bag(
         return _of_equal_bags(rows, counted, mode)
     if offsets is None:
         raise ValueError(f"[{op}] input is {input.shape}: offsets must say where its bags begin")
-    bags, bag = _bags(op, input, offsets, flag(op, "include_last_offset", include_last_offset))
-    return _of_bags(rows, counted, mode, bags, bag)
+    with_end = flag(op, "include_last_offset", include_last_offset)
+    bags, bag, valid = _bags(op, input, offsets, with_end)
+    made = _of_bags(rows, counted, mode, bags + with_end, bag)
+    made = made[:bags] if with_end else made
+    return made if valid is None else _core.where(valid, made, float("nan"))
 
 
 def _of_equal_bags(rows: Tensor, counted: Tensor | None, mode: Mode) -> Tensor:
@@ -206,21 +211,28 @@ def _of_equal_bags(rows: Tensor, counted: Tensor | None, mode: Mode) -> Tensor:
     return total if mode == "sum" else total / _core.clamp_min(_core.sum(counted, 1), 1)
 
 
-def _bags(op: str, input: Tensor, offsets: Tensor, with_end: bool) -> tuple[int, Tensor]:
-    """Give the number of bags, and of each number its bag."""
-    begins = tensor(op, "offsets", offsets)
+def _bags(op: str, input: Tensor, offsets: Tensor, with_end: bool) -> tuple[int, Tensor, Tensor | None]:
+    """Give the number of bags, of each number its bag, and whether offsets are right where a run says it.
+
+    Numbers past the end of the last bag have the number of bags.
+    """
+    begins, n = tensor(op, "offsets", offsets), input.shape[0]
     if begins.ndim != 1 or (with_end and begins.shape[0] == 0):
         raise ShapeError(f"[{op}] offsets is {begins.shape}; it must be (B,), or (B + 1,) with its end")
-    if begins.shape[0] and not begins.is_symbolic:
-        first, last = int(begins[0]), int(begins[-1])
-        if first != 0 or last > input.shape[0]:
-            raise ValueError(
-                f"[{op}] offsets goes from {first} to {last}; it must begin at 0 and end within the "
-                f"{input.shape[0]} numbers of input"
-            )
-    begins = begins[:-1] if with_end else begins
-    places = _core.arange(input.shape[0], dtype=begins.dtype)
-    return begins.shape[0], _core.searchsorted(begins, places, right=True) - 1
+    if begins.dtype.is_floating_point or begins.dtype == _core.bool_:
+        raise DTypeError(f"[{op}] offsets is {begins.dtype.name}: cast it, as in x.to(bs.int64)")
+    bags, valid = begins.shape[0] - with_end, None
+    if begins.shape[0]:
+        valid = (begins[0] == 0) & (begins[-1] <= n) & _core.all(begins[1:] >= begins[:-1])
+        if not valid.is_symbolic:
+            if not valid:
+                first, last = int(begins[0]), int(begins[-1])
+                raise ValueError(
+                    f"[{op}] offsets go from {first} to {last}: they must begin at 0, never fall, end within "
+                    f"the {n} numbers of input"
+                )
+            valid = None
+    return bags, _core.searchsorted(begins, _core.arange(n, dtype=begins.dtype), right=True) - 1, valid
 
 
 def _of_bags(rows: Tensor, counted: Tensor | None, mode: Mode, bags: int, bag: Tensor) -> Tensor:

@@ -68,7 +68,7 @@ inline Vec<T> inside(const GridSample& s, T size, Vec<T> at, Vec<T>& turn) {
     turn = (before ^ back) ? -turn : turn;
     at = (back ? 2 * span - rest : rest) + low;
   }
-  turn = (at > T(0)) & (at < size - 1) ? turn : none;
+  turn = ((at > T(0)) & (at < size - 1)) ? turn : none;
   at = at > T(0) ? at : none;  // NaN too
   return at < size - 1 ? at : v_set(size - 1);
 }
@@ -93,7 +93,7 @@ inline Vec<T> beyond_slope(Vec<T> x) {
 
 template <class T>
 inline Mask<T> pixel(Vec<T> place, T size) {
-  const Vec<T> there = (place >= T(0)) & (place <= size - 1) ? place : v_set(T(-1));
+  const Vec<T> there = ((place >= T(0)) & (place <= size - 1)) ? place : v_set(T(-1));
   return __builtin_convertvector(there, Mask<T>);
 }
 

@@ -96,6 +96,11 @@ Block block_at(const PoolAxis& a, int64_t o) {
   return b;
 }
 
+template <class E, int odd, int... i>
+inline Vec<E> halves(Vec<E> a, Vec<E> b, Indices<i...>) {
+  return __builtin_shufflevector(a, b, (2 * i + odd)...);
+}
+
 // What one call works in, and how it sorts columns: column k of all windows begins at place[k], by window. Vectors may
 // be read and written beyond what is there.
 template <class T>
@@ -170,12 +175,6 @@ struct Room {
         for (int64_t i = 0; i < b.n; ++i) to[k * phase + i] = k < count[i] ? from[first[i] + k] : none;
     }
     return to;
-  }
-
- private:
-  template <class E, int odd, int... i>
-  static Vec<E> halves(Vec<E> a, Vec<E> b, Indices<i...>) {
-    return __builtin_shufflevector(a, b, (2 * i + odd)...);
   }
 };
 
@@ -317,19 +316,54 @@ inline void store_two(T* to, Vec<T> low, Vec<T> high, Some<T> part) {
 // Whether no element is in two windows along the axis.
 bool apart(const PoolAxis& a) { return a.kernel && a.dilation == 1 && a.stride >= a.kernel; }
 
-// Windows of two columns side by side, which share no element: their rows are written whole.
+template <class Part>
+constexpr bool kWhole = false;
 template <class T>
-inline void give_pairs(const Pool& p, const T* dy, T* dx, const Block& b, const Window& deep, const Window& high,
-                       const Room<T>& room) {
+constexpr bool kWhole<Whole<T>> = true;
+
+template <class T, class Part>
+inline void load_two(const T* from, Vec<T>& left, Vec<T>& right, Part part) {
+  constexpr typename IndicesTo<kLanes<T>>::type lanes{};
+  Vec<T> low, high = {};
+  if constexpr (kWhole<Part>) {
+    low = v_load(from), high = v_load(from + kLanes<T>);
+  } else {
+    low = v_load_part(from, min_of(2 * part.n, kLanes<T>));
+    if (2 * part.n > kLanes<T>) high = v_load_part(from + kLanes<T>, 2 * part.n - kLanes<T>);
+  }
+  left = halves<T, 0>(low, high, lanes);
+  right = halves<T, 1>(low, high, lanes);
+}
+
+// Windows of two columns side by side, which share no element: what is the largest is found by looking for it again,
+// and their rows are written whole.
+template <class T>
+inline void give_pairs(const Pool& p, const T* dy, const T* x, T* dx, const Block& b, const Window& deep,
+                       const Window& high) {
   constexpr typename IndicesTo<kLanes<T>>::type lanes{};
   each_vector<T>(0, b.n, [&](int64_t i, auto part) {
-    const Vec<T> g = part.load(dy + i);
-    const Mask<T> row = v_load(room.row_of_output + i), second = v_load(room.nth_of_output + i) == Int<T>(1);
+    const int64_t column = b.start + 2 * i;
+    Vec<T> left, right, most = v_set(kBelowAll<T>);
+    Mask<T> nans = {};  // minus how many
     each_row(p, deep, high, [&](int64_t r) {
-      const Vec<T> here = row == static_cast<Int<T>>(r) ? g : Vec<T>{};
-      const Vec<T> left = second ? Vec<T>{} : here, right = second ? here : Vec<T>{};
-      T* to = dx + r * p.axis[2].in + b.start + 2 * i;
-      store_two(to, zip_low<T>(left, right, lanes), zip_high<T>(left, right, lanes), part);
+      load_two(x + r * p.axis[2].in + column, left, right, part);
+      most = Max::of(Max::of(most, left), right);
+      nans += (left != left) + (right != right);
+    });
+    // Of those that are as large, or NaN where that is the largest, the first, or the last NaN.
+    const Mask<T> wanted = nans < Int<T>(0) ? nans : nans - Int<T>(1);
+    const Vec<T> g = part.load(dy + i);
+    Mask<T> seen = {};
+    const auto share = [&](Vec<T> v) {
+      const Mask<T> here = (v == most) | (v != v);
+      seen += here;
+      return (here & (seen == wanted)) ? g : Vec<T>{};
+    };
+    each_row(p, deep, high, [&](int64_t r) {
+      load_two(x + r * p.axis[2].in + column, left, right, part);
+      const Vec<T> first = share(left), second = share(right);
+      store_two(dx + r * p.axis[2].in + column, zip_low<T>(first, second, lanes), zip_high<T>(first, second, lanes),
+                part);
     });
   });
 }
@@ -344,10 +378,10 @@ void largest_backward(const Pool& p, const T* dy, const T* x, T* dx, int64_t lo,
   each_row_of_outputs(p, lo, hi, room, kBelowAll<T>,
                       [&](int64_t plane, const Block& b, int64_t row, const Window& deep, const Window& high) {
                         if (row == 0 && b.o == 0) clear(dx, in, plane, plane + 1);
-                        place_largest(p, x + plane * in, b, deep, high, room);
                         const T* from = dy + plane * out + row * wide.out + b.o;
                         T* to = dx + plane * in;
-                        if (pairs) return give_pairs(p, from, to, b, deep, high, room);
+                        if (pairs) return give_pairs(p, from, x + plane * in, to, b, deep, high);
+                        place_largest(p, x + plane * in, b, deep, high, room);
                         for (int64_t i = 0; i < b.n; ++i) to[place_of(p, b, room, i)] += from[i];
                       });
 }

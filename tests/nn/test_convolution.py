@@ -320,6 +320,32 @@ def test_lazy_layers(axes: int) -> None:
             lazy[axes](6, 3, groups=2)(bs.ones(2, 3, *[5] * axes))
 
 
+def test_layers_of_ones_own() -> None:
+    """By the names that programs take from PyTorch for them."""
+    from backsweep.nn.modules.conv import _ConvNd
+    from backsweep.nn.modules.utils import _ntuple, _pair
+
+    class Own(_ConvNd):
+        def __init__(self) -> None:
+            super().__init__(3, 4, _pair(3), _pair(1), _pair(1), _pair(1), False, _pair(0), 1, True, "zeros")
+
+        def forward(self, x: Any) -> Any:
+            return F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+    class Standardised(nn.Conv2d):
+        def forward(self, x: Any) -> Any:
+            weight = self.weight - self.weight.mean(dim=(1, 2, 3), keepdim=True)
+            x = F.pad(x, self._reversed_padding_repeated_twice, mode=self.padding_mode)
+            return F.conv2d(x, weight, self.bias, self.stride)
+
+    x = bs.randn(2, 3, 5, 6)
+    assert Own()(x).shape == (2, 4, 5, 6) and Own().weight.shape == (4, 3, 3, 3)
+    layer = Standardised(3, 4, 3, padding=(1, 2), padding_mode="reflect")
+    assert layer(x).shape == (2, 4, 5, 8) and layer._reversed_padding_repeated_twice == (2, 2, 1, 1)
+    assert nn.Conv2d(3, 4, (1, 3), padding="same")._reversed_padding_repeated_twice == (1, 1, 0, 0)
+    assert _ntuple(4)(2) == (2, 2, 2, 2) and _pair((1, 2)) == (1, 2) and _pair([5]) == (5,)
+
+
 def test_wrong_layers() -> None:
     for make, said in (
         (lambda: nn.Conv2d(3, 4, 3, groups=2), r"in_channels is 3; groups, 2, must divide it"),

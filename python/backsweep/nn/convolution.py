@@ -7,7 +7,7 @@ from math import sqrt
 from typing import Any, ClassVar, Literal
 
 from backsweep import _core
-from backsweep._arguments import flag, one_of, shown, whole
+from backsweep._arguments import flag, one_of, shown, sizes, whole
 from backsweep._core import DType, Parameter, Tensor
 from backsweep._device import DeviceLike
 from backsweep._formula import formula
@@ -37,13 +37,14 @@ PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
 class _ConvNd(Module):
     """What convolutions and their transposes share; a subclass states its function and its number of axes.
 
-    Its arguments are those of `Conv2d` and `ConvTranspose2d`, which say what they must be.
+    Its arguments are those of `Conv2d` and `ConvTranspose2d`, which say what they must be. A user's class
+    with a `forward` of its own need not state the axes: it gives `kernel_size` once for each.
     """
 
     weight: Parameter
     bias: Parameter | None
     _function: ClassVar[Callable[..., Tensor]]
-    _axes: ClassVar[int]
+    _axes: int
 
     def __init__(
         self,
@@ -63,6 +64,8 @@ class _ConvNd(Module):
     ) -> None:
         super().__init__()
         name = type(self).__name__
+        if not hasattr(self, "_axes"):
+            self._axes = len(sizes(name, "kernel_size", kernel_size))
         self.groups = whole(name, "groups", groups)
         self.in_channels = self._divided("in_channels", in_channels)
         self.out_channels = self._divided("out_channels", out_channels)
@@ -86,7 +89,7 @@ class _ConvNd(Module):
             name, "padding_mode", padding_mode, ("zeros", "reflect", "replicate", "circular")
         )
         self.transposed = transposed
-        self._border = reversed_border(border)
+        self._reversed_padding_repeated_twice = tuple(reversed_border(border))  # PyTorch's name
         shape = self._weight_shape()
         self.weight = Parameter(_core.zeros(shape, device=device, dtype=dtype))
         has_bias = flag(name, "bias", bias)
@@ -168,7 +171,7 @@ class _Conv(_ConvNd):
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         padding = self.padding
         if self.padding_mode != "zeros":
-            input = F.pad(input, self._border, self.padding_mode)
+            input = F.pad(input, self._reversed_padding_repeated_twice, self.padding_mode)
             padding = (0,) * self._axes
         return type(self)._function(input, weight, bias, self.stride, padding, self.dilation, self.groups)
 

@@ -1,5 +1,5 @@
 """PyTorch's path to what modules share; the layers themselves are in `backsweep.nn`."""
 
-from backsweep.nn.modules import batchnorm, conv, module
+from backsweep.nn.modules import batchnorm, conv, module, utils
 
-__all__ = ["batchnorm", "conv", "module"]
+__all__ = ["batchnorm", "conv", "module", "utils"]

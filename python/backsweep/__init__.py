@@ -120,6 +120,7 @@ from backsweep._selection import (
     unravel_index,
 )
 from backsweep._shapes import (
+    as_strided,
     atleast_1d,
     atleast_2d,
     atleast_3d,
@@ -269,6 +270,7 @@ __all__ = [
     "angle",
     "arange",
     "are_deterministic_algorithms_enabled",
+    "as_strided",
     "as_tensor",
     "asarray",
     "atleast_1d",
@@ -487,6 +489,7 @@ newaxis = None
 half, double, short, long = float16, float64, int16, int64
 float, int, bool = float32, int32, bool_
 dtype, Size = DType, tuple
+OutOfMemoryError = MemoryError
 
 # The public ops of the registry, which names them.
 if TYPE_CHECKING:

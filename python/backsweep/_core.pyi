@@ -509,6 +509,29 @@ class Tensor:
     def argwhere(self) -> Tensor:
         """The places of all elements that are not 0, in row-major order: an int64 matrix with a row for each. Not in a capture."""
 
+    def as_strided(
+        self, size: Sequence[_int], stride: Sequence[_int], storage_offset: _int | None = None
+    ) -> Tensor:
+        """Show the elements of a tensor, counted in row-major order, that lie `stride` apart along each axis.
+
+        A view: what is written to it is seen in the input. Gradients of an element that it shows more than once
+        add up.
+
+        Parameters
+        ----------
+        input : Tensor
+            Contiguous.
+        size, stride : sequence of int
+            Those of the result.
+        storage_offset : int, default 0
+            Which element comes first.
+
+        Raises
+        ------
+        ShapeError
+            If the input is not contiguous, or an element would lie outside of it.
+        """
+
     def asin(self) -> Tensor:
         """the angle in [-pi/2, pi/2] whose sine is x"""
 

@@ -14,6 +14,7 @@ from backsweep._core import DType, ShapeError, Tensor
 from backsweep._methods import method
 
 __all__ = [
+    "as_strided",
     "atleast_1d",
     "atleast_2d",
     "atleast_3d",
@@ -45,6 +46,38 @@ def _all(op: str, tensors: Sequence[Tensor | Sequence[Tensor]]) -> list[Tensor]:
     single = len(tensors) == 1 and not isinstance(tensors[0], Tensor)
     items = cast(Sequence[Tensor], tensors[0] if single else tensors)
     return [tensor(op, f"tensors[{i}]", t) for i, t in enumerate(items)]
+
+
+@method
+def as_strided(
+    input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None
+) -> Tensor:
+    """Show the elements of a tensor, counted in row-major order, that lie `stride` apart along each axis.
+
+    A view: what is written to it is seen in the input. Gradients of an element that it shows more than once
+    add up.
+
+    Parameters
+    ----------
+    input : Tensor
+        Contiguous.
+    size, stride : sequence of int
+        Those of the result.
+    storage_offset : int, default 0
+        Which element comes first.
+
+    Raises
+    ------
+    ShapeError
+        If the input is not contiguous, or an element would lie outside of it.
+    """
+    x = tensor("as_strided", "input", input)
+    if not x.is_contiguous():
+        raise ShapeError(
+            f"[as_strided] input is {tuple(x.shape)} with strides {x.stride()}: it must be contiguous, as "
+            "x.contiguous() is"
+        )
+    return _core.ops.as_strided(x, tuple(size), tuple(stride), storage_offset or 0)
 
 
 def broadcast_shapes(*shapes: Sequence[int] | int) -> tuple[int, ...]:

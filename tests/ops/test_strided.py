@@ -90,3 +90,25 @@ def test_a_program_writes_over_the_buffer_that_it_fills(n: int) -> None:
     np.testing.assert_array_equal(f(x).numpy(), 2 * x.numpy())
     whole = n * 64 * 4
     assert f.programs[0].memory.arena <= 2.2 * whole  # the rows besides
+
+
+def test_as_strided_is_a_view() -> None:
+    def windows(x: bs.Tensor) -> bs.Tensor:
+        return x.as_strided((3, 3), (3, 2), 1)
+
+    x = bs.arange(12.0).view(3, 4)
+    want = [[1 + 3 * i + 2 * j for j in range(3)] for i in range(3)]
+    assert windows(x).tolist() == bs.compile(windows)(x).tolist() == want
+    assert bs.as_strided(x[1:], (2,), (1,)).tolist() == [4.0, 5.0]
+    bs.as_strided(x, (3,), (5,)).fill_(-1)
+    assert [x[i, i].item() for i in range(3)] == [-1.0, -1.0, -1.0]
+    leaf = bs.tensor(np.arange(12.0), requires_grad=True)
+    assert bs.autograd.gradcheck(lambda t: windows(t) ** 2, (leaf,))
+    assert bs.autograd.gradgradcheck(lambda t: windows(t) ** 2, (leaf,))
+    for wrong, text in (
+        (lambda: x.t().as_strided((2,), (1,)), r"\[as_strided\] input is \(4, 3\) with strides \(1, 4\)"),
+        (lambda: x.as_strided((4, 4), (3, 2)), r"\[as_strided\]"),
+        (lambda: x.as_strided((2,), (1,), -1), r"\[as_strided\]"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            wrong()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 KNOWN: dict[str, str] = {
+    "as_strided[partial_views]": "strides count in the elements of a view, not in the memory of its base",
     "cdist": "p=0 counts: its result requires no gradient",
     "cholesky_inverse": "the half of the factor that is not read has derivative 0",
     "cholesky_solve": "the half of the factor that is not read has derivative 0",

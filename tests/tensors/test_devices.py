@@ -29,6 +29,18 @@ def test_the_usual_lines_of_a_program() -> None:
     assert not bs.backends.mps.is_available()
     assert not bs.accelerator.is_available()
     assert bs.accelerator.current_accelerator() is None
+    with bs.accelerator.device_index(None):
+        pass
+    for ask in (
+        bs.accelerator.current_device_index,
+        bs.accelerator.synchronize,
+        lambda: bs.accelerator.set_device_index(0),
+        bs.accelerator.device_index(0).__enter__,
+    ):
+        with pytest.raises(RuntimeError, match="there is no accelerator"):
+            ask()
+    with pytest.raises(bs.OutOfMemoryError):
+        bs.empty(2**46)
     assert (x.is_cuda, x.is_cpu, x.is_mps, x.is_sparse, x.get_device()) == (False, True, False, False, -1)
     import backsweep.backends.cudnn as cudnn
 

@@ -180,6 +180,18 @@ def test_batches_are_those_of_samples(mnist: Path, shuffle: bool) -> None:
     part = bs.utils.data.Subset(at_once, [3, 1])
     assert next(iter(DataLoader(part, batch_size=2)))[1].tolist() == [3, 1]
 
+    class Marked(datasets.MNIST):
+        def __getitem__(self, index: Any) -> Any:
+            return super().__getitem__(index)[0], 7
+
+    class MarkedAtOnce(datasets.MNIST):
+        def __getitems__(self, indices: Any) -> Any:
+            return [(self[i][0], 7) for i in indices]
+
+    for kind in (Marked, MarkedAtOnce):
+        marked = kind(mnist / "MNIST" / "raw", transform=transform)
+        assert next(iter(DataLoader(marked, batch_size=2)))[1].tolist() == [7, 7]
+
 
 def test_augmented_batches_repeat_by_their_seed(mnist: Path) -> None:
     dataset = datasets.MNIST(mnist, transform=Compose([RandomCrop(28, padding=4), ToTensor()]))

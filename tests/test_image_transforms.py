@@ -334,6 +334,8 @@ def test_sizes() -> None:
         lambda: T.RandomResizedCrop(4, scale=(1.0, 0.5)),
         lambda: T.RandomResizedCrop(4, ratio=2.0),
         lambda: T.RandomHorizontalFlip()(bs.ones(3)),
+        lambda: T.CenterCrop(2)(bs.ones(3)),
+        lambda: T.Resize(2)(bs.ones(())),
         lambda: T.RandomHorizontalFlip()("x"),
         lambda: F.pad(bs.ones(1, 3, 3), 3, padding_mode="reflect"),
         lambda: F.pad(bs.ones(1, 3, 3), 3, fill=(1, 2)),

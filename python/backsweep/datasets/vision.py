@@ -130,7 +130,8 @@ class ImagesInMemory(VisionDataset):
         """Give the function of an index tensor to a batch, or None where samples are made one by one."""
         from backsweep.transforms.composed import takes_batches  # whoever has a transform has imported it
 
-        own = type(self).__getitem__ is ImagesInMemory.__getitem__
+        kind = type(self)
+        own = kind.__getitem__ is ImagesInMemory.__getitem__ and not hasattr(kind, "__getitems__")
         if not (own and self.target_transform is None and takes_batches(self.transform)):
             return None
         images, targets = table(self.data), _core.as_tensor(self.targets, dtype=_core.int64)

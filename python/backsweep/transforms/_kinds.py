@@ -26,7 +26,7 @@ _OF_MODES = {"1": np.uint8, "I": np.int32, "I;16": np.int16, "F": np.float32}
 
 def get_dimensions(img: Any) -> list[int]:
     """Give [channels, height, width] of the image `img`."""
-    if isinstance(img, Tensor):
+    if isinstance(img, Tensor) and img.ndim > 1:
         return [1 if img.ndim == 2 else img.shape[-3], img.shape[-2], img.shape[-1]]
     if is_pillow(img):
         return [len(img.getbands()), img.height, img.width]

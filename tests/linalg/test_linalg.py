@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -261,6 +262,27 @@ def test_errors_in_programs() -> None:
     with pytest.raises(linalg.LinAlgError):
         f(bs.ones(2, 2))
     assert f(bs.eye(2)).tolist() == [[1, 0], [0, 1]]
+
+
+def test_cofactors_of_a_batch_that_is_partly_singular() -> None:
+    a = np.stack([np.eye(3) + np.arange(9.0).reshape(3, 3), np.arange(9.0).reshape(3, 3)])
+    x = bs.tensor(a, requires_grad=True)
+    linalg.det(x).sum().backward()
+    minors = [[[np.delete(np.delete(m, i, 0), j, 1) for j in range(3)] for i in range(3)] for m in a]
+    want = np.linalg.det(minors) * (-1.0) ** np.add.outer(range(3), range(3))
+    np.testing.assert_allclose(x.grad.numpy(), want, atol=1e-12)
+    regular = bs.tensor(a[0], requires_grad=True)
+    linalg.det(regular).backward()
+    np.testing.assert_allclose(regular.grad.numpy(), want[0], rtol=1e-12)
+
+
+def test_determinants_beyond_float32_are_infinite_without_a_warning() -> None:
+    x = bs.tensor(np.eye(40, dtype=np.float32) * 1e3, requires_grad=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        y = linalg.det(x)
+        y.backward()
+    assert y.item() == np.inf and np.isinf(np.diagonal(x.grad.numpy())).all()
 
 
 def test_wrong_arguments() -> None:

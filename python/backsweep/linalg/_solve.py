@@ -28,6 +28,9 @@ from backsweep.linalg._units import (
 
 SINGULAR = "the matrix is singular"
 
+# Below this square of the condition number cofactors are det(A) A⁻ᵀ to ten digits in float64.
+_FAR_FROM_SINGULAR = 1e10
+
 
 def inv(A: Any) -> Tensor:
     """Invert matrices: A⁻¹ of (..., n, n), float32 or float64.
@@ -229,22 +232,40 @@ def triangular(name: str, a: Tensor, b: Tensor, upper: bool, unit_diagonal: bool
 def det(A: Any) -> Tensor:
     """Give the determinants of matrices (..., n, n).
 
-    The derivative is the cofactor matrix, det(A) A⁻ᵀ, computed from singular values: so it is right, and
-    has a derivative, where A is singular, too. The third derivative needs A to be regular.
+    The derivative is the cofactor matrix, det(A) A⁻ᵀ, computed from singular values where A is close to a
+    singular matrix: so it is right, and has a derivative, there too. The third one needs A to be regular.
     """
     a = matrices("linalg.det", "A", A, square=True)
 
     def rule(g: Sequence[Any], given: Sequence[Tensor], made: Sequence[Tensor]) -> list[Tensor | None]:
         return [g[0][..., None, None] * _cofactors(given[0])]
 
-    return unit(lambda x: [np.linalg.det(x)], rule, [a], [(a.shape[:-2], a.dtype)])[0]
+    def forward(x: Array) -> list[Array]:
+        with np.errstate(over="ignore"):
+            return [np.linalg.det(x)]
+
+    return unit(forward, rule, [a], [(a.shape[:-2], a.dtype)])[0]
 
 
 def _cofactors(a: Tensor) -> Tensor:
     def rule(g: Sequence[Any], given: Sequence[Tensor], made: Sequence[Tensor]) -> list[Tensor | None]:
         return [_cofactors_of_cofactors(given[0], g[0])]
 
-    return unit(lambda x: [_with_svd(x)], rule, [a], [(a.shape, a.dtype)])[0]
+    return unit(lambda x: [_cofactors_of(x)], rule, [a], [(a.shape, a.dtype)])[0]
+
+
+def _cofactors_of(a: Array) -> Array:
+    """Give det(a) a⁻ᵀ, in float64, of what is far from singular; of the rest by singular values."""
+    x = a.astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is no finite number is not far from singular
+        try:
+            inverse, d = np.linalg.inv(x), np.linalg.det(x)
+        except np.linalg.LinAlgError:
+            return _with_svd(a)
+        squares = np.einsum("...ij,...ij->...", x, x) * np.einsum("...ij,...ij->...", inverse, inverse)
+        if not ((squares < _FAR_FROM_SINGULAR) & np.isfinite(d) & (d != 0)).all():
+            return _with_svd(a)
+        return np.asarray(d[..., None, None] * np.swapaxes(inverse, -1, -2), a.dtype)
 
 
 def _cofactors_of_cofactors(a: Tensor, g: Tensor) -> Tensor:

@@ -127,8 +127,9 @@ struct ConvCall {
     int64_t before = 0;  // taps
     for (int64_t i = 0; i < s.phases(0); ++i)
       for (int64_t j = 0; j < s.phases(1); ++j) {
-        fn(s.axis(0, i), s.axis(1, j), weights + before * s.in * padded());
-        for (int64_t k = 0; k < s.phases(2); ++k) before += s.axis(0, i).taps * s.axis(1, j).taps * cols[k].taps;
+        const ConvAxis z = s.axis(0, i), r = s.axis(1, j);
+        fn(z, r, weights + before * s.in * padded());
+        before += z.taps * r.taps * columns.taps;
       }
   }
 

@@ -22,6 +22,8 @@ namespace bs::kernels::BS_ISA {
 namespace {
 
 constexpr int64_t most_of(int64_t a, int64_t b) { return a < b ? b : a; }
+// The greatest common divisor.
+constexpr int64_t common(int64_t a, int64_t b) { return b == 0 ? a : common(b, a % b); }
 inline int64_t volume(const int64_t (&size)[3]) { return size[0] * size[1] * size[2]; }
 
 struct ConvAxis {
@@ -49,32 +51,34 @@ struct ConvSum {
         w_in(volume(conv.kernel) * (is_gradient ? conv.in : 1)),
         w_out(volume(conv.kernel) * (is_gradient ? 1 : conv.in)) {}
 
-  int64_t phases(int a) const { return gradient ? c.stride[a] : 1; }
+  // Outputs that lie side by side and have other taps each: no more than there are.
+  int64_t phases(int a) const { return gradient ? min_of(c.stride[a], most_of(y[a], 1)) : 1; }
   [[gnu::noinline]] ConvAxis axis(int a, int64_t phase) const {
     const int64_t s = c.stride[a], d = c.dilation[a];
     if (!gradient) return {0, 1, y[a], c.kernel[a], 0, 1, -c.padding[a], d, s};
-    int64_t every = 1;  // taps of one phase
-    while (every * d % s != 0) ++every;
+    const int64_t every = s / common(s, d), most = min_of(every, c.kernel[a]);  // from tap to tap of one phase
     int64_t tap = 0;
-    while (tap < every && (phase + c.padding[a] - tap * d) % s != 0) ++tap;
-    const int64_t taps = tap < every && tap < c.kernel[a] ? ceil_div(c.kernel[a] - tap, every) : 0;
-    return {phase, s,     ceil_div(most_of(y[a] - phase, 0), s),           taps,
-            tap,   every, taps ? (phase + c.padding[a] - tap * d) / s : 0, -(every * d / s),
+    for (int64_t left = (phase + c.padding[a]) % s; left != 0 && tap < most; ++tap)
+      left += left < d % s ? s - d % s : -(d % s);
+    const int64_t taps = tap < most ? ceil_div(c.kernel[a] - tap, every) : 0;
+    return {phase, phases(a), ceil_div(most_of(y[a] - phase, 0), phases(a)),   taps,
+            tap,   every,     taps ? (phase + c.padding[a] - tap * d) / s : 0, -(every * d / s),
             1};
   }
 };
 
 // The columns of all phases.
 struct ConvColumns {
-  int64_t low, span, phases, in_step, count, step;
+  int64_t low, span, phases, in_step, count, step, taps;
   [[gnu::noinline]] explicit ConvColumns(const ConvSum& s)
-      : low(0), span(0), phases(s.phases(2)), in_step(1), count(0), step(1) {
+      : low(0), span(0), phases(s.phases(2)), in_step(1), count(0), step(1), taps(0) {
     bool any = false;
     int64_t high = 0;
     for (int64_t p = 0; p < phases; ++p) {
       const ConvAxis a = s.axis(2, p);
       in_step = a.in_step;
       step = a.step;
+      taps += a.taps;
       count = most_of(count, a.count);
       if (a.taps == 0) continue;
       low = any ? min_of(low, a.low()) : a.low();

@@ -92,9 +92,8 @@ void check_image(const char* name, const std::string& shapes, const char* what, 
     if (s < 1 || s >= kMostSize) refuse(name, shapes, cat(what, " has an image of ", shown(spatial(image, axes))));
 }
 
-// `image` meets the axis of filters that has `wanted` channels; `bias` has `channels`.
-void check_tensors(const char* name, const Specs& in, const ConvSetting& s, int axes, int64_t wanted,
-                   int64_t channels) {
+// Of images and filters that are applied, or transposed.
+void check_tensors(const char* name, const Specs& in, const ConvSetting& s, int axes, bool transposed) {
   const Dims &image = in[0].shape, &w = in[1].shape;
   const std::string shapes = shapes_of(in, {"input", "weight", "bias"});
   check_image(name, shapes, "input", image, axes);
@@ -102,6 +101,7 @@ void check_tensors(const char* name, const Specs& in, const ConvSetting& s, int 
     if (k < 1 || k >= kMostSize) refuse(name, shapes, cat("filters of ", shown(spatial(w, axes)), " are none"));
   if (w[0] < 1 || w[0] % s.groups != 0)
     refuse(name, shapes, cat("groups, ", s.groups, ", must divide axis 0 of weight, of at least 1"));
+  const int64_t all = w[1] * s.groups, wanted = transposed ? w[0] : all, channels = transposed ? all : w[0];
   if (const int64_t given = image[image.size() - axes - 1]; given != wanted)
     refuse(
         name, shapes,
@@ -230,7 +230,7 @@ const Op convolution_op{
           const ConvSetting s = setting_of(*a);
           const int axes = axes_of(name, w);
           check_setting(name, s, axes);
-          check_tensors(name, in, s, axes, w[1] * s.groups, w[0]);
+          check_tensors(name, in, s, axes, false);
           check_dtypes(name, in, {"input", "weight", "bias"});
           if (a->has(SIZE)) check_numbers(name, "size", a->get<Integers>(SIZE), axes, 1);
           out[0].dtype = in[0].dtype;
@@ -283,7 +283,7 @@ const Op convolution_input_op{
           const ConvSetting s = setting_of(*a);
           const int axes = axes_of(name, w);
           check_setting(name, s, axes);
-          check_tensors(name, in, s, axes, w[0], w[1] * s.groups);
+          check_tensors(name, in, s, axes, true);
           check_dtypes(name, in, {"input", "weight", "bias"});
           check_numbers(name, "size", a->get<Integers>(SIZE), axes, 1);
           out[0].dtype = in[0].dtype;

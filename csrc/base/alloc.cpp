@@ -1,6 +1,7 @@
 #include "base/alloc.h"
 
 #include <atomic>
+#include <cstdio>
 #include <cstdlib>
 #include <mutex>
 #include <new>
@@ -35,9 +36,22 @@ size_t class_bytes(int c) {
   return kAlign * quarter * static_cast<size_t>(c % 4 + 5);
 }
 
+// Says how much was asked for.
+class NoMemory : public std::bad_alloc {
+ public:
+  explicit NoMemory(size_t bytes) noexcept {
+    std::snprintf(text_, sizeof(text_), "no memory for %.4g GiB: take smaller batches or sizes",
+                  static_cast<double>(bytes) * 0x1p-30);
+  }
+  const char* what() const noexcept override { return text_; }
+
+ private:
+  char text_[80];
+};
+
 void* system_allocate(size_t bytes) {
   void* p = std::aligned_alloc(kAlign, bytes);
-  if (!p) throw std::bad_alloc();
+  if (!p) throw NoMemory(bytes);
   return p;
 }
 

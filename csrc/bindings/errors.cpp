@@ -1,6 +1,7 @@
 #include "bindings/errors.h"
 
 #include <new>
+#include <typeinfo>
 
 #include "base/error.h"
 #include "bindings/gil.h"
@@ -123,8 +124,8 @@ void set_python_error() noexcept {
     PyErr_SetString(PyExc_IndexError, e.what());
   } catch (const ValueError& e) {
     PyErr_SetString(PyExc_ValueError, e.what());
-  } catch (const std::bad_alloc&) {
-    PyErr_NoMemory();
+  } catch (const std::bad_alloc& e) {
+    PyErr_SetString(PyExc_MemoryError, typeid(e) == typeid(std::bad_alloc) ? "" : e.what());
   } catch (const std::exception& e) {
     PyErr_SetString(PyExc_RuntimeError, e.what());
   } catch (...) {

@@ -196,3 +196,9 @@ def test_any_reading_of_rows() -> None:
                 bs.nn.functional.cross_entropy(bs.zeros(n, 3), bs.tensor(index))
             with pytest.raises(IndexError, match=r"^\[index_rows_backward\]"):
                 _core.ops.index_rows_backward(bs.zeros(n, 2), bs.tensor(index), rows=3)
+
+
+def test_memory_that_is_not_there() -> None:
+    for call in (lambda: bs.zeros(2**46), lambda: bs.ones(1).expand(2**46) + 1):
+        with pytest.raises(MemoryError, match="no memory for 2.621e\\+05 GiB: take smaller"):
+            call()

@@ -293,13 +293,16 @@ def test_errors() -> None:
         (lambda: F.batch_norm(bs.ones(3), None, None, training=True), r"\(N, C, ...\)"),
         (lambda: F.batch_norm(x, None, None), "running_mean and running_var must be given"),
         (lambda: F.batch_norm(x, None, None, training=True, eps=0.0), "eps is 0.0; it must be above 0"),
-        (lambda: F.batch_norm(x, bs.zeros(3), bs.ones(3), eps=-1.0), "eps is -1.0"),
+        (lambda: F.batch_norm(x, None, None, training=True, eps=-1.0), "eps is -1.0"),
         (lambda: F.instance_norm(bs.ones(2, 3, 1)), "one value per channel of a sample"),
         (lambda: nn.InstanceNorm1d(3)(x), r"^\[InstanceNorm1d\] .* it must be \(N, C, L\) or \(C, L\)"),
         (lambda: nn.InstanceNorm2d(4, affine=True)(x), "of 3 channels; num_features is 4"),
     ):
         with pytest.raises(ValueError, match=says):
             call()
-    with pytest.raises(bs.DTypeError, match="weight is float32"):
-        nn.BatchNorm2d(3)(x)
+    for layer in (nn.BatchNorm2d(3), nn.BatchNorm2d(3, affine=False), nn.BatchNorm2d(3, affine=False).eval()):
+        with pytest.raises(bs.DTypeError, match=r"^\[batch_norm\] input is float64, running_mean is float32"):
+            layer(x)
+        assert layer.running_mean is not None
+        assert (layer.running_mean == 0).all()
     assert F.batch_norm(bs.ones(0, 3), bs.zeros(3), bs.ones(3), training=True).shape == (0, 3)

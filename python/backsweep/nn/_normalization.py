@@ -7,7 +7,7 @@ from math import prod
 
 from backsweep import _core
 from backsweep._arguments import flag, floats, number, sizes, tensor, whole
-from backsweep._core import ShapeError, Tensor
+from backsweep._core import DTypeError, ShapeError, Tensor
 from backsweep._dtypes import finfo
 from backsweep._formula import formula
 
@@ -317,9 +317,17 @@ def group_norm(
 
 
 def _check_channels(op: str, input: Tensor, **given: Tensor | None) -> None:
-    """Raise unless what is given has one number per channel (axis 1) of the input."""
+    """Raise unless what is given has one number per channel (axis 1) of the input, of its dtype."""
     for name, factor in given.items():
-        if factor is not None and tensor(op, name, factor).shape != input.shape[1:2]:
+        if factor is None:
+            continue
+        if tensor(op, name, factor).shape != input.shape[1:2]:
             raise ShapeError(
                 f"[{op}] {name} is {factor.shape}, input is {input.shape}: it must be ({input.shape[1]},)"
+            )
+        if factor.dtype != input.dtype:
+            dtype = factor.dtype.name
+            raise DTypeError(
+                f"[{op}] input is {input.dtype.name}, {name} is {dtype}: cast input with .to(bs.{dtype}), "
+                "or the layer"
             )

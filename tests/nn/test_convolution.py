@@ -77,6 +77,7 @@ def test_errors_say_what_to_do() -> None:
         (lambda: F.conv2d(bs.zeros(8, 8), w), r"4 axes, \(N, C, ...\), or 3 without a batch$"),
         (lambda: F.conv2d(x, bs.zeros(4, 3, 9, 3)), r"kernel, \(9, 3\), is larger .* give more padding"),
         (lambda: F.conv2d(x, w, groups=3), r"groups, 3, must divide axis 0 of weight"),
+        (lambda: F.conv2d(x, w, groups=2**62), r"must divide axis 0 of weight"),
         (lambda: F.conv2d(x, w, bs.zeros(3)), r"bias is \(3,\): bias must be \(4,\)$"),
         (lambda: F.conv2d(x, w, padding=-1), r"padding is -1; it must be at least 0"),
         (lambda: F.conv2d(x, w, padding=2**62), r"padding is 4611686018427387904; .* below 2\^31"),
@@ -95,6 +96,25 @@ def test_errors_say_what_to_do() -> None:
         F.conv_transpose2d(bs.zeros(1, 1, 2, 8), bs.zeros(1, 1, 1, 1), stride=(2**31 - 1, 1))
     with pytest.raises(bs.ShapeError, match=r"^\[conv_transpose2d\] .*too large"):
         F.conv_transpose2d(bs.zeros(1, 1, 2, 2), bs.zeros(1, 1, 1, 1), stride=2**31 - 2)
+
+
+def test_strides_beyond_the_image() -> None:
+    """One result is left, however far the next one would be; gradients cost what the image does."""
+    for stride in (8, 1000, 2**31 - 1):
+        x = bs.randn(2, 3, 8, 8, requires_grad=True)
+        w = bs.randn(4, 3, 3, 3, requires_grad=True)
+        y = F.conv2d(x, w, stride=stride)
+        assert y.shape == (2, 4, 1, 1)
+        dx, dw = bs.grad(y.sum(), [x, w])
+        want = bs.zeros(2, 3, 8, 8)
+        want[:, :, :3, :3] = w.detach().sum(0)
+        np.testing.assert_allclose(dx.numpy(), want.numpy(), rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(
+            dw[1].numpy(), x.detach()[:, :, :3, :3].sum(0).numpy(), rtol=1e-6, atol=1e-6
+        )
+    spread = F.conv_transpose2d(bs.ones(1, 1, 2, 2), bs.ones(1, 1, 1, 1), stride=(5, 700))
+    assert spread.shape == (1, 1, 6, 701)
+    assert spread.sum() == spread[:, :, ::5, ::700].sum() == 4
 
 
 def test_nothing_to_convolve() -> None:

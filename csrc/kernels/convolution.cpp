@@ -6,6 +6,7 @@
 //       for rows: for tiles of pixels       pixels by channels; the block is turned to planes
 //
 // or, where rows are long or channels few, tiles of channels by pixels write planes at once.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -56,15 +57,26 @@ struct ConvCall {
   ConvSum s;
   ConvColumns columns;
   ConvForm form;
+  bool
+      once;  // one window is all there is: weights are used once, and each tile's channels packed when their turn comes
 
   ConvCall(const Conv& c, bool gradient)
-      : s(c, gradient), columns(s), form(form_of<T>(s, min_of(columns.count, kWindowColumns))) {}
+      : s(c, gradient), columns(s), form(form_of<T>(s, min_of(columns.count, kWindowColumns))), once(false) {
+    if (c.samples != 1 || s.phases(0) * s.phases(1) != 1) return;
+    const ConvAxis z = s.axis(0, 0), r = s.axis(1, 0);
+    const ConvWindow win = band_window(s, z, r, columns, sizeof(T));
+    once = z.count == 1 && win.rows == r.count && win.cols == columns.count;
+  }
 
   // ---- Scratch -------------------------------------------------------------------------------------------------
 
   static int64_t aligned(int64_t elements) { return ceil_div(elements * sizeof(T), 64) * 64 / sizeof(T); }
 
-  int64_t padded() const { return form.by_channels ? ceil_div(s.out, L) * L : s.out + 7; }
+  int64_t most_width() const { return form.by_channels ? 2 * L : 8; }
+  int64_t padded() const {
+    if (once) return most_width();
+    return form.by_channels ? ceil_div(s.out, L) * L : s.out + 7;
+  }
   int64_t weights_size() const { return aligned(volume(s.c.kernel) * s.in * padded()); }
   int64_t turned_size() const { return aligned(volume(s.c.kernel) * L); }
   int64_t bias_size() const { return aligned(padded() + L); }
@@ -154,8 +166,15 @@ struct ConvCall {
     for (int64_t k = first; k < end + L; ++k) padded_bias[k - first] = k < end ? bias[group * s.out + k] : T{0};
   }
 
-  // Samples of one group, channels [first, end).
-  [[gnu::noinline]] void samples(int64_t group, int64_t lo, int64_t hi) {
+  // Rows of outputs, from `out` on in the first plane, that no tap meets.
+  void fill_rows(const ConvAxis& r, T* out) const {
+    for (int64_t k = first; k < end; ++k, out += volume(s.y))
+      for (int64_t i = 0; i < r.count; ++i)
+        std::fill_n(out + (r.first + i * r.step) * s.y[2], s.y[2], bias ? T{0} + padded_bias[k - first] : T{0});
+  }
+
+  // Samples of one group, channels [first, end); `fresh` unless the window is there.
+  [[gnu::noinline]] void samples(int64_t group, int64_t lo, int64_t hi, bool fresh) {
     pack_group(group);
     for_phases([&](const ConvAxis& z, const ConvAxis& r, const T* packed) {
       const ConvWindow win = band_window(s, z, r, columns, sizeof(T));
@@ -169,17 +188,22 @@ struct ConvCall {
         const int64_t part = n * s.c.groups + group;
         const T* const from = x + part * s.in * volume(s.x);
         T* const result = y + (part * s.out + first) * volume(s.y);
-        for (int64_t i = 0; i < z.count; ++i)
+        for (int64_t i = 0; i < z.count; ++i) {
+          if (z.taps * r.taps == 0) {
+            fill_rows(r, result + (z.first + i * z.step) * s.y[1] * s.y[2]);
+            continue;
+          }
           for (int64_t row = 0; row < r.count; row += win.rows)
             for (int64_t col = 0; col < columns.count; col += win.cols) {
               const int64_t rows = min_of(win.rows, r.count - row);
-              copy_window(s, win, z, r, columns, from, i, row, rows, col, window);
+              if (fresh) copy_window(s, win, z, r, columns, from, i, row, rows, col, window);
               T* const out = result + (z.first + i * z.step) * s.y[1] * s.y[2];
               if (form.by_channels)
                 band_by_channels(win, z, r, packed, out, row, rows, col);
               else
                 band_by_pixels(win, z, r, packed, out, row, rows, col);
             }
+        }
       }
     });
   }
@@ -314,16 +338,20 @@ struct ConvCall {
     }
   }
 
+  // Channels [k0, k1) of samples and groups [from, to).
+  [[gnu::noinline]] void channels(int64_t from, int64_t to, int64_t k0, int64_t k1) {
+    for (int64_t group = 0; group < s.c.groups; ++group) {
+      const int64_t a = most_of(ceil_div(from - group, s.c.groups), 0), b = ceil_div(to - group, s.c.groups);
+      for (int64_t k = k0, step = once ? most_width() : k1 - k0; a < b && k < k1; k += step) {
+        first = k;
+        end = min_of(k + step, k1);
+        samples(group, a, b, k == k0);
+      }
+    }
+  }
+
   // Planes [lo, hi) of all samples and groups.
   void part(int64_t lo, int64_t hi) {
-    const auto channels = [&](int64_t from, int64_t to, int64_t k0, int64_t k1) {  // of samples and groups [from, to)
-      first = k0;
-      end = k1;
-      for (int64_t group = 0; group < s.c.groups; ++group) {
-        const int64_t a = ceil_div(from - group, s.c.groups), b = ceil_div(to - group, s.c.groups);
-        if (most_of(a, 0) < b) samples(group, most_of(a, 0), b);
-      }
-    };
     int64_t at_lo = lo / s.out, at_hi = hi / s.out;
     if (at_lo == at_hi) return channels(at_lo, at_lo + 1, lo % s.out, hi % s.out);
     if (lo % s.out != 0) {

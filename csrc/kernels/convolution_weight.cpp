@@ -1,6 +1,7 @@
 // The gradient of a convolution by its weights. An element sums over pixels, in blocks (kernels.def): for each block
 // the window of x is copied (convolution_plan.h) and dy turned to [pixel][channel out], which stays in L1 while tiles
-// of J pairs (channel in, tap), by broadcast, times V vectors of channels out pass over it.
+// of J pairs (channel in, tap), by broadcast, times V vectors of channels out pass over it. Of a depthwise convolution,
+// lanes are groups: x is turned too.
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -31,6 +32,7 @@ struct WeightTile {
   const T* dy;  // [pixel][V vectors]
   T* sum;       // [pair][channel out]
   int64_t sum_step;
+  int64_t step;  // of x from pixel to pixel, if depthwise
 };
 
 template <class T, int J, int V, bool kDepthwise = false>
@@ -41,10 +43,10 @@ void weight_tile(const WeightTile<T>& t) {
   BS_UNROLL
   for (int j = 0; j < J; ++j) x[j] = t.x[j];
   const T* dy = t.dy;
-  const int64_t cols = t.cols;
+  const int64_t step = kDepthwise ? t.step : 1, span = t.cols * step;
   for (int64_t i = 0; i < t.n_lines; ++i) {
-    const int64_t begin = t.lines[i], end = begin + cols;
-    for (int64_t at = begin; at < end; ++at) {
+    const int64_t begin = t.lines[i], end = begin + span;
+    for (int64_t at = begin; at < end; at += step) {
       Vec<T> g[V];
       BS_UNROLL
       for (int v = 0; v < V; ++v) g[v] = v_load(dy + v * L);
@@ -58,12 +60,12 @@ void weight_tile(const WeightTile<T>& t) {
     }
   }
   T* const sum = t.sum;
-  const int64_t step = t.sum_step;
+  const int64_t sum_step = t.sum_step;
   BS_UNROLL
   for (int j = 0; j < J; ++j) {
     BS_UNROLL
     for (int v = 0; v < V; ++v) {
-      T* const to = sum + j * step + v * L;
+      T* const to = sum + j * sum_step + v * L;
       v_store(to, v_load(to) + acc[j][v]);
     }
   }
@@ -82,6 +84,7 @@ struct WeightCall {
   ConvColumns columns;
   ConvAxis z, r, c;
   int64_t taps, planes, rows, cols;  // of a block: planes of y, or rows, or columns
+  int64_t cols_in;                   // columns of a window but for the kernel's span
   int64_t channels, blocks;          // in and out, at once
   bool depthwise;
 
@@ -90,20 +93,25 @@ struct WeightCall {
     const int64_t plane = s.y[1] * s.y[2], item = sizeof(T);
     planes = plane > 0 && plane <= kSumPixels ? kSumPixels / plane : 1;
     rows = plane <= kSumPixels ? s.y[1] : s.y[2] <= kSumPixels ? kSumPixels / s.y[2] : 1;
-    cols = min_of(s.y[2], kSumPixels);
+    cols = cols_in = min_of(s.y[2], kSumPixels);
     planes = min_of(planes, most_of(conv.samples * s.y[0], 1));
     channels = min_of(s.in, most_of(kBlockWindowBytes / most_of(window_of(1).size() * planes * item, 1), 1));
     depthwise = conv.in == 1 && conv.out == 1 && conv.groups > 1;
-    if (depthwise) channels = L;
+    if (depthwise) {  // whole rows of x
+      channels = 1;
+      columns.count = (columns.count - 1) * columns.in_step + 1;
+      cols_in = (cols - 1) * columns.in_step + 1;
+      columns.in_step = 1;
+    }
     blocks = kSumsBytes / most_of(channels * taps * kConvBlock * item, 1);
     blocks = min_of(most_of(min_of(blocks, kBlocksAtOnce), 1), ceil_div(s.out, kConvBlock));
   }
-  ConvWindow window_of(int64_t n) const { return {z, r, columns, n, rows, cols}; }
+  ConvWindow window_of(int64_t n) const { return {z, r, columns, n, rows, cols_in}; }
 
   static int64_t aligned(int64_t elements) { return ceil_div(elements * sizeof(T), 64) * 64 / sizeof(T); }
   int64_t lines_size() const { return ceil_div(planes * rows + taps + 1, 8) * 8; }  // and offsets of taps
   int64_t sums_size() const { return aligned((channels * taps + kPairs) * blocks * kConvBlock); }
-  int64_t window_size() const { return aligned(planes * window_of(channels).size()); }
+  int64_t window_size() const { return depthwise ? 0 : aligned(planes * window_of(channels).size()); }
   int64_t turned_size() const { return aligned(planes * rows * cols * blocks * kConvBlock); }
   int64_t lanes_size() const { return depthwise ? planes * window_of(1).size() * L : 0; }
   size_t scratch() const {
@@ -148,16 +156,16 @@ struct WeightCall {
   int64_t sample_of(const Block& b, int64_t i) const { return (b.plane + i) / s.y[0]; }
   int64_t depth_of(const Block& b, int64_t i) const { return (b.plane + i) % s.y[0]; }
 
-  // x's windows, from its channel `channel` of all on, and where rows of the block begin in windows like `lined`.
-  void load_x(const Block& b, const ConvWindow& win, const ConvWindow& lined, int64_t channel) const {
+  // x's windows, from its channel `channel` of all on, and where rows of the block begin in them.
+  void load_x(const Block& b, const ConvWindow& win, int64_t channel) const {
     for (int64_t i = 0; i < b.planes; ++i) {
       const T* const from = x + (sample_of(b, i) * s.c.groups * s.in + channel) * volume(s.x);
       copy_window(s, win, z, r, columns, from, depth_of(b, i), b.row, b.rows, b.col, window + i * win.size());
-      for (int64_t j = 0; j < b.rows; ++j) lines[i * b.rows + j] = i * lined.size() + j * lined.pitch * lined.row_step;
+      for (int64_t j = 0; j < b.rows; ++j) lines[i * b.rows + j] = i * win.size() + j * win.pitch * win.row_step;
     }
   }
   // dy's channels [k, k + n) of all, n <= lanes, to to[pixel][step].
-  void turn_dy(const Block& b, int64_t k, int64_t n, T* to, int64_t step) const {
+  [[gnu::noinline]] void turn_dy(const Block& b, int64_t k, int64_t n, T* to, int64_t step) const {
     const int64_t runs = b.cols == s.y[2] ? 1 : b.rows, run = b.rows * b.cols / runs;
     for (int64_t i = 0; i < b.planes; ++i) {
       const T* const from = dy + (sample_of(b, i) * s.c.groups * s.out + k) * volume(s.y) +
@@ -175,6 +183,7 @@ struct WeightCall {
     t.cols = b.cols;
     t.dy = turned_dy;
     t.sum_step = sum_step;
+    t.step = c.in_step;
     const int64_t pairs = win.channels * taps;
     int64_t channel = 0, tap = 0;
     for (int64_t j = 0, take; j < pairs; j += take) {
@@ -189,13 +198,13 @@ struct WeightCall {
   }
 
   // Channels in [c0, c1) times channels out [k0, k1) of a group, which are as many as sums have room for.
-  void sum(int64_t group, int64_t c0, int64_t c1, int64_t k0, int64_t k1) const {
+  [[gnu::noinline]] void sum(int64_t group, int64_t c0, int64_t c1, int64_t k0, int64_t k1) const {
     const ConvWindow win = window_of(c1 - c0);
     const int64_t step = blocks * kConvBlock, pairs = (c1 - c0) * taps, n = k1 - k0;
     offsets_of(win, z, r, c, columns, at);
     std::memset(sums, 0, static_cast<size_t>((pairs + kPairs) * step) * sizeof(T));
     for_blocks([&](const Block& b) {
-      load_x(b, win, win, group * s.in + c0);
+      load_x(b, win, group * s.in + c0);
       for (int64_t k = 0, vecs; k < n; k += vecs * L) {
         vecs = n - k > L ? 2 : 1;
         T* const to = turned + b.pixels() * k;
@@ -207,18 +216,41 @@ struct WeightCall {
     turn_block(sums, step, pairs, n, dw + ((group * s.out + k0) * s.in + c0) * taps, s.in * taps);
   }
 
+  // Windows of x's channels [g, g + n), n <= lanes, as [row][column][lane].
+  void load_lanes(const Block& b, const ConvWindow& win, int64_t g, int64_t n) const {
+    const int64_t left = b.col * c.in_step + columns.low, top = b.row * r.in_step + r.low();
+    const Inside in(s.x[2], left, 1, win.width);
+    const auto zero = [](T* to, int64_t pixels) { std::memset(to, 0, static_cast<size_t>(pixels * L) * sizeof(T)); };
+    for (int64_t i = 0; i < b.planes; ++i) {
+      for (int64_t d = 0; d < win.slices; ++d) {
+        const int64_t depth = depth_of(b, i) * z.in_step + z.at + d * z.at_step;
+        T* to = lanes + (i * win.size() + d * win.slice_step) * L;
+        for (int64_t j = 0; j < win.in_rows_of(r, b.rows); ++j, to += win.row_step * L) {
+          const int64_t row = top + j * win.pick;
+          if (depth < 0 || depth >= s.x[0] || row < 0 || row >= s.x[1] || in.begin == in.end) {
+            zero(to, win.width);
+            continue;
+          }
+          const T* const from =
+              x + (sample_of(b, i) * s.c.groups + g) * volume(s.x) + (depth * s.x[1] + row) * s.x[2] + left + in.begin;
+          zero(to, in.begin);
+          pack_transposed(from, volume(s.x), n, in.end - in.begin, to + in.begin * L, L);
+          zero(to + in.end * L, win.width - in.end);
+        }
+      }
+      for (int64_t j = 0; j < b.rows; ++j) lines[i * b.rows + j] = i * win.size() + j * win.pitch * win.row_step;
+    }
+  }
+
   // Groups [g, g + n), n <= lanes, of one channel each.
-  void sum_depthwise(int64_t g, int64_t n) const {
-    const ConvWindow win = window_of(n), one = window_of(1);
-    offsets_of(one, z, r, c, columns, at);
+  [[gnu::noinline]] void sum_depthwise(int64_t g, int64_t n) const {
+    const ConvWindow win = window_of(1);
+    offsets_of(win, z, r, c, columns, at);
     std::memset(sums, 0, static_cast<size_t>((taps + kPairs) * L) * sizeof(T));
     for_blocks([&](const Block& b) {
-      load_x(b, win, one, g);
-      for (int64_t i = 0; i < b.planes * win.slices * win.in_rows; ++i)
-        pack_transposed(window + i * win.row_step, win.channel_step, n, win.channel_step, lanes + i * one.row_step * L,
-                        L);
+      load_lanes(b, win, g, n);
       turn_dy(b, g, n, turned, L);
-      tiles(b, one, lanes, L, turned, 2, sums, L);
+      tiles(b, win, lanes, L, turned, 2, sums, L);
     });
     turn_block(sums, L, taps, n, dw + g * taps, taps);
   }

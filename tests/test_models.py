@@ -225,6 +225,11 @@ def test_a_state_goes_to_a_file_and_back(tmp_path: Path) -> None:
         lambda: models.Generator(size=12),
         lambda: models.Discriminator(size=4),
         lambda: models.ConvVAE(size=6),
+        lambda: models.SmallResNet(8.0),  # type: ignore[arg-type]
+        lambda: models.ResNet(models.resnet.BasicBlock, [1, 1]),
+        lambda: models.MLP(4, [3.5], 2),  # type: ignore[list-item]
+        lambda: models.Generator(size="8"),  # type: ignore[arg-type]
+        lambda: models.UNet(1, 1, 2, 2)(bs.zeros(1, 8, 8)),
         lambda: models.UNet(1, 1, 2, 2)(bs.zeros(1, 1, 8, 6)),
         lambda: models.resnet.BasicBlock(4, 4, groups=2),
         lambda: models.mobilenetv2.InvertedResidual(4, 4, 3, 1),
@@ -233,5 +238,5 @@ def test_a_state_goes_to_a_file_and_back(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_arguments_are_named(make: Callable[[], Any]) -> None:
-    with pytest.raises(ValueError, match=r"^\[\w+\] "):
+    with pytest.raises((TypeError, ValueError), match=r"^\[\w+\] "):
         make()

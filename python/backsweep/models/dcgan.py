@@ -6,6 +6,7 @@ Generative Adversarial Networks, https://arxiv.org/abs/1511.06434.
 
 from __future__ import annotations
 
+from backsweep._arguments import whole
 from backsweep._core import Tensor
 from backsweep.nn import (
     BatchNorm2d,
@@ -24,7 +25,7 @@ __all__ = ["Discriminator", "Generator"]
 
 def _levels(op: str, size: int) -> int:
     """Give how often 4 x 4 pixels are doubled."""
-    levels = size.bit_length() - 3
+    levels = whole(op, "size", size).bit_length() - 3
     if size < 8 or size != 4 << levels:
         raise ValueError(f"[{op}] size is {size}; it must be a power of two from 8 on")
     return levels

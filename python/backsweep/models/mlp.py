@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from backsweep._arguments import sizes
 from backsweep._core import Tensor
 from backsweep.nn import Dropout, Flatten, Linear, Module, ReLU, Sequential
 
@@ -35,7 +36,7 @@ class MLP(Module):
         super().__init__()
         layers: list[Module] = [Flatten()]
         size = in_features
-        for hidden in hidden_sizes:
+        for hidden in sizes("MLP", "hidden_sizes", hidden_sizes):
             layers += [Linear(size, hidden), ReLU()]
             if dropout:
                 layers.append(Dropout(dropout))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from backsweep._arguments import whole
 from backsweep._core import Tensor
 from backsweep.models._weights import begin, no_weights
 from backsweep.nn import (
@@ -163,7 +164,7 @@ class ResNet(Module):
     Raises
     ------
     ValueError
-        If `replace_stride_with_dilation` does not have three elements.
+        If `layers` does not have four numbers, or `replace_stride_with_dilation` three.
     """
 
     def __init__(
@@ -178,6 +179,8 @@ class ResNet(Module):
         norm_layer: Norm | None = None,
     ) -> None:
         super().__init__()
+        if len(layers) != 4:
+            raise ValueError(f"[ResNet] layers has {len(layers)} numbers; there are four stages")
         dilate = replace_stride_with_dilation or (False, False, False)
         if len(dilate) != 3:
             raise ValueError(f"[ResNet] replace_stride_with_dilation has {len(dilate)} elements, not 3")
@@ -283,7 +286,7 @@ class SmallResNet(Module):
 
     def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 3, width: int = 16) -> None:
         super().__init__()
-        blocks, rest = divmod(depth - 2, 6)
+        blocks, rest = divmod(whole("SmallResNet", "depth", depth) - 2, 6)
         if rest or blocks < 1:
             raise ValueError(f"[SmallResNet] depth is {depth}; it must be 6n + 2: 8, 14, 20, 26, 32, ...")
         self.conv1 = _conv3x3(in_channels, width)

@@ -42,7 +42,7 @@ class UNet(Module):
     Raises
     ------
     ShapeError
-        When called, if height or width is no multiple of 2^depth.
+        When called, if images have another number of axes, or height or width is no multiple of 2^depth.
     """
 
     def __init__(self, in_channels: int = 3, out_channels: int = 1, width: int = 64, depth: int = 4) -> None:
@@ -57,6 +57,8 @@ class UNet(Module):
     def forward(self, x: Tensor) -> Tensor:
         """Give scores (N, out_channels, H, W) of images (N, in_channels, H, W)."""
         step = 2 ** len(self.up)
+        if x.ndim != 4:
+            raise ShapeError(f"[UNet] images are {x.shape}; they must be (N, channels, H, W)")
         if x.shape[2] % step or x.shape[3] % step:
             raise ShapeError(
                 f"[UNet] images are {x.shape[2:]}: each side must be a multiple of {step}, as they are "

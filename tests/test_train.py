@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -145,7 +146,7 @@ def test_fit_casts_and_takes_any_loss() -> None:
 
 
 def test_fit_compiles_once() -> None:
-    captures = []
+    captures: deque[tuple[int, ...]] = deque()
 
     class Model(nn.Linear):
         def forward(self, x: bs.Tensor) -> bs.Tensor:
@@ -156,7 +157,7 @@ def test_fit_compiles_once() -> None:
     optimizer = bs.optim.SGD(model.parameters(), lr=0.1)
     for _ in range(3):
         bs.fit(model, X[:96], Y[:96], optimizer=optimizer, epochs=2, batch_size=32, progress=False)
-    assert captures == [(32, 6)]
+    assert list(captures) == [(32, 6)]
 
 
 def test_callbacks_and_learning_rates() -> None:

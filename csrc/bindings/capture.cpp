@@ -271,20 +271,24 @@ std::shared_ptr<Entry> run_once(Compiled* self, py::handle args, py::handle kwar
     try {
       result = owned(unless_python_ends([&] { return PyObject_Call(self->fn, call_args.ptr(), call_kwargs.ptr()); }));
     } catch (py::error_already_set& error) {
-      watch.undo(with_symbols(watch.assigned()));
-      if (!fallback.takes(error)) throw;
+      const py::list assigned = watch.assigned();
+      if (!fallback.takes(error)) {
+        watch.undo(with_symbols(assigned));
+        throw;
+      }
+      watch.undo(assigned);  // as the function runs again
       entry->eager = true;
       return entry;
     }
-    const py::list assigned = watch.assigned(), stored = with_symbols(assigned);
-    if (find_hidden(unknown(stored, hidden), hidden) || cap.again) {
+    const py::list assigned = watch.assigned();
+    if (find_hidden(unknown(with_symbols(assigned), hidden), hidden) || cap.again) {
       watch.undo(assigned);
       return nullptr;
     }
-    watch.undo(stored);
+    watch.undo(assigned);
     py::list inputs;
     for (const Hidden& h : hidden) inputs.append(h.assigned);
-    watch.given(inputs, stored);
+    watch.given(inputs, assigned);
     watch.take(entry->guards, entry->structure);
     entry->structure.push_back(guard_of_hooks());
     auto take = [&](py::handle o) -> py::object {
@@ -317,17 +321,18 @@ std::shared_ptr<Entry> run_once(Compiled* self, py::handle args, py::handle kwar
       self->writes = true;
       if (!aliased.empty()) {
         nesting += aliased;
-        watch.undo(assigned);
         return nullptr;
       }
     }
-    for (py::handle a : stored) {
+    auto as_is = [](py::handle o) { return without_size(o.ptr()); };
+    for (py::handle a : assigned) {
       Store& store = entry->stores.emplace_back();
       store.object = a.attr("object");
       store.kind = PyCell_Check(store.object.ptr()) ? Store::Kind::cell : Store::Kind::item;
       store.name = a.attr("name");
       store.structure = a.attr("structure");
-      store.value = map_leaves(a.attr("value"), take);
+      const py::object value = a.attr("value");
+      store.value = holds_symbol(value) ? map_leaves(value, take) : map_leaves(value, as_is);
     }
     recorded.tape->results(outputs);
     cap.tape = nullptr;

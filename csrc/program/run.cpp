@@ -18,7 +18,7 @@ constexpr double kBurstNanoseconds = 50e3;
   throw GraphError(
       "[compile] the compiled function adds to a .grad that is not empty when it begins: start the step with "
       "optimizer.zero_grad(), or model.zero_grad() where the optimizer has not all parameters, inside the function; to "
-      "add up over several calls, give all parts to one call, or return the gradients and add them up outside");
+      "add up over several calls, give all parts to one call, or return the loss and call its backward() outside");
 }
 
 // fork() waits for runs to end, and runs for fork(): a child must not find slots locked by threads that it has not.

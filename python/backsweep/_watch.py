@@ -11,14 +11,26 @@ from __future__ import annotations
 
 import functools
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Set
 from enum import Enum
 from types import CodeType, FrameType, FunctionType, MethodType, ModuleType, SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from backsweep import _core
+from backsweep._changes import (
+    Assigned,
+    Others,
+    Seen,
+    assigned_items,
+    container_of,
+    copied,
+    never,
+    of_item,
+    undo,
+)
 from backsweep._code import library_module, of_library, reads_of, watchable
 from backsweep._core import Tensor
 from backsweep._recompute import Recomputing
@@ -29,31 +41,11 @@ __all__ = ["Watch", "watch_modules", "watching"]
 # Larger ones are told apart by identity alone: they would be compared at each call.
 _MOST_ITEMS, _MOST_ITEMS_IN_ALL = 256, 1024
 _MOST_BYTES, _MOST_BYTES_IN_ALL = 1 << 16, 1 << 18
+_MOST_BYTES_COPIED = 1 << 24  # of larger arrays no change is seen
+_NAMES = {"list": "a list", "dict": "a dict", "set": "a set", "array": "an array"}
 _CONSTANTS = (int, float, complex, str, bytes, type(None), Tensor, np.generic, np.dtype, Enum, BaseException)
 _HOOKS = ("__getattribute__", "__setattr__")
 _STRUCTURAL = {"training", "_parameters", "_buffers", "_modules", "_transient", "__dict__"}
-
-
-class Seen(NamedTuple):
-    """What must be the same when the program runs again; see `Guard::Kind` in the core."""
-
-    kind: str
-    object: Any
-    name: str
-    value: Any
-    where: str  # and the name are its text in a warning
-
-
-class Assigned(NamedTuple):
-    """What the captured code has set; see `Store` in the core."""
-
-    kind: str  # "item": object[name], "kept": the same, for the library, "cell": what a closure holds
-    object: Any
-    name: Any
-    value: Any  # as the code left it
-    before: Any  # as it was, or ABSENT
-    read: bool  # before it was set
-    structure: Structure | None  # of a module whose attribute it is
 
 
 class _Local(threading.local):
@@ -65,6 +57,8 @@ _local = _Local()
 
 class Watch:
     """What one capture has seen."""
+
+    undo = staticmethod(undo)
 
     def __init__(self, fn: Any, constants: Iterable[Any]) -> None:
         self.seen: list[Seen] = []  # compared at each call
@@ -83,6 +77,8 @@ class Watch:
         self._set: dict[tuple[int, str], tuple[Any, Any, Structure | None]] = {}
         self._kept: set[int] = set()  # the tables among them that the library keeps
         self._items_left, self._bytes_left = _MOST_ITEMS_IN_ALL, _MOST_BYTES_IN_ALL
+        self._large: list[Seen] = []  # looked at for changes by the code alone
+        self._path = ""  # where it has found what it meets
         self._every_module = False  # whether a module was met, and with it what concerns all of them
         self.busy = False  # looking itself
         self._before = _local.watch
@@ -108,62 +104,56 @@ class Watch:
     # ---- What the code has set -----------------------------------------------------------------------------
 
     def assigned(self) -> list[Assigned]:
-        """Give attributes, globals, variables of closures and items that have another value than before."""
+        """Give attributes, globals, variables of closures, items and contents that are others than before."""
         read = {(id(s.object), s.name): s for s in self.seen if s.kind in ("item", "cell")}
         read |= {(id(s.object), s.name): s for s in self.structure if s.kind == "item"}
-        made = []
+        made: list[Assigned] = []
+        done = {(id(table), name) for (_, name), (table, _, _) in self._set.items()}
+
+        def note(
+            kind: str, table: Any, name: Any, value: Any, before: Any, read: bool, of: Structure | None
+        ) -> None:
+            if value is not before and value is not ABSENT:
+                made.append(of_item(Assigned(kind, table, name, value, before, read, of), self._met))
+
         for (_, name), (table, before, structure) in self._set.items():
             seen = (id(table), name) in read or (structure and (id(structure.watched), name) in read)
-            value = table.get(name, ABSENT)
             kind = "kept" if id(table) in self._kept else "item"
-            made.append(Assigned(kind, table, name, value, before, bool(seen), structure))
+            note(kind, table, name, table.get(name, ABSENT), before, bool(seen), structure)
         for s in self.seen:
-            if s.kind == "item" and (id(s.object), s.name) not in self._set:
-                made.append(
-                    Assigned("item", s.object, s.name, s.object.get(s.name, ABSENT), s.value, True, None)
-                )
+            if s.kind == "item" and (id(s.object), s.name) not in done:
+                done.add((id(s.object), s.name))
+                note("item", s.object, s.name, s.object.get(s.name, ABSENT), s.value, True, None)
             elif s.kind == "cell":
-                made.append(Assigned("cell", s.object, s.name, _content(s.object), s.value, True, None))
-            elif s.kind == "dict":
-                for key, before in s.value.items():
-                    made.append(
-                        Assigned("item", s.object, key, s.object.get(key, ABSENT), before, True, None)
-                    )
-            elif s.kind == "list" and len(s.object) == len(s.value):
-                for i, before in enumerate(s.value):
-                    made.append(Assigned("item", s.object, i, s.object[i], before, True, None))
-        return [a for a in made if a.value is not a.before and a.value is not ABSENT]
-
-    def undo(self, assigned: Iterable[Assigned]) -> None:
-        """Set back what the captured code has set."""
-        for a in assigned:
-            if a.kind == "cell":
-                a.object.cell_contents = a.before
-            elif a.before is ABSENT:
-                a.object.pop(a.name, None)
-            else:
-                a.object[a.name] = a.before
-            if a.structure is not None:
-                a.structure.note(a.name, a.before)
+                note("cell", s.object, s.name, _content(s.object), s.value, True, None)
+        for s in (*self.seen, *self._large):
+            if s.kind in ("list", "dict", "set", "array"):
+                made += [
+                    a
+                    for a in assigned_items(s, self._met)
+                    if a.kind == "contents" or (id(s.object), a.name) not in done
+                ]
+        return made
 
     def given(self, inputs: Iterable[Assigned], stored: Iterable[Assigned]) -> None:
-        """Do not compare what a program reads anew at each call, and containers that it writes to."""
+        """Do not compare what a program reads anew at each call."""
         names = {(id(a.object), a.name) for a in inputs}
         names |= {(id(a.structure.watched), a.name) for a in inputs if a.structure is not None}
-        names |= {(id(a.object), "") for a in (*inputs, *stored)}
+        parts: dict[int, set[Any]] = {}
         for a in inputs:
+            if a.kind != "cell":
+                parts.setdefault(id(a.object), set()).add(a.name)
             if a.structure is not None:
                 a.structure.watched.pop(a.name, None)
-        written = {(id(a.object), a.name) for a in stored}
-        for s in tuple(self.seen):
-            if s.kind == "dict" and (id(s.object), "") in names:  # its other items are
-                self.seen += [
-                    Seen("item", s.object, key, value, s.where)
-                    for key, value in s.value.items()
-                    if (id(s.object), key) not in written and s.object.get(key) is value
-                ]
+        for i, s in enumerate(self.seen):
+            # Of a dict of this kind the core does not see the order.
+            if s.kind in ("list", "dict") and (id(s.object) in parts or isinstance(s.object, OrderedDict)):
+                others = Others(s.object, parts.get(id(s.object), ()))
+                self.seen[i] = Seen("member", others, "items", others.items, s.where + ", its ")
         for seen in (self.seen, self.structure):
             seen[:] = [s for s in seen if (id(s.object), s.name) not in names]
+        changed = {id(container_of(a.object)) for a in stored}
+        self.seen += [never(s) for s in self._large if id(s.object) in changed]
 
     # ---- What the code can reach ---------------------------------------------------------------------------
 
@@ -188,9 +178,10 @@ class Watch:
             for part in (value.func, *value.args, *value.keywords.values()):
                 self.meet(part)
         elif isinstance(value, np.ndarray):
-            if value.nbytes <= min(_MOST_BYTES, self._bytes_left) and not value.dtype.hasobject:
-                self._bytes_left -= value.nbytes
-                self._compare("array", value, value.tobytes(), "an array")
+            if value.nbytes <= _MOST_BYTES_COPIED and not value.dtype.hasobject:
+                small = value.nbytes <= min(_MOST_BYTES, self._bytes_left)
+                self._bytes_left -= value.nbytes if small else 0
+                self._compare(value, small)
         elif isinstance(value, SimpleNamespace):
             self._meet_items(vars(value))
         elif isinstance(value, ModuleType):
@@ -234,23 +225,23 @@ class Watch:
 
     def _meet_items(self, value: Any) -> None:
         self._met[id(value)] = value
-        if len(value) > min(_MOST_ITEMS, self._items_left):
-            return
-        self._items_left -= len(value)
-        if isinstance(value, dict):
-            self._compare("dict", value, dict(dict.items(value)), "a dict")
-            items = list(dict.values(value))
-        else:
-            items = list(value)
-            if isinstance(value, list):
-                self._compare("list", value, tuple(items), "a list")
-            elif isinstance(value, set):
-                self._compare("set", value, frozenset(items), "a set")
-        for item in items:
-            self.meet(item)
+        small = len(value) <= min(_MOST_ITEMS, self._items_left)
+        if isinstance(value, (list, dict, set)):
+            self._compare(value, small)
+        if small:
+            self._items_left -= len(value)
+            for item in list(dict.values(value) if isinstance(value, dict) else value):
+                self.meet(item)
 
-    def _compare(self, kind: str, value: Any, copy: Any, where: str) -> None:
-        self.seen.append(Seen(kind, value, "", copy, where))
+    def _compare(self, value: Any, small: bool) -> None:
+        kind, copy = copied(value)
+        seen = Seen(kind, value, "", copy, _NAMES[kind] + self._path)
+        (self.seen if small else self._large).append(seen)
+
+    def _meet_at(self, where: str, value: Any) -> None:
+        before, self._path = self._path, " in " + where
+        self.meet(value)
+        self._path = before
 
     # ---- Globals and closures ------------------------------------------------------------------------------
 
@@ -292,7 +283,7 @@ class Watch:
                 continue
             self._met[id(cell)] = cell
             self.seen.append(Seen("cell", cell, name, value, "the enclosing function's "))
-            self.meet(value)
+            self._meet_at("the enclosing function's " + name, value)
 
     def _meet_owner(self, owner: Any) -> None:
         """Take in a module, a class or a function of users: code reads its attributes without our notice."""
@@ -322,7 +313,7 @@ class Watch:
             self._met.setdefault(id(table), table)
             self.seen.append(Seen("item", table, name, value, where))
             if value is not ABSENT:
-                self.meet(value)
+                self._meet_at(where + name, value)
 
     # ---- Attributes ----------------------------------------------------------------------------------------
 
@@ -348,7 +339,7 @@ class Watch:
             if structure is not None:
                 _core.guard(structure, "key")
             elif table is not None:
-                self._meet_items(table)
+                self._meet_at(f"{type(owner).__name__}.{name}", table)
             return
         cls = type(owner)
         known = self._found.get((cls, name))
@@ -375,7 +366,7 @@ class Watch:
         if structure is not None and cls not in self._classes:
             self._meet_class(cls)
         if value is not ABSENT:
-            self.meet(value)
+            self._meet_at(f"{cls.__name__}.{name}", value)
 
     def write(self, owner: Any, name: str) -> None:
         """Note that the captured code sets an attribute: what it reads there later is its own."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -185,7 +186,7 @@ def test_new_sizes_need_no_new_capture() -> None:
         drawn = squashed.rsample()
         return policy.log_prob(policy.sample()) + squashed.log_prob(drawn) + policy.entropy()
 
-    calls: list[int] = []
+    calls: deque[int] = deque()
     compiled = bs.compile(log_prob)
     for n in (3, 5, 8):
         assert compiled(bs.zeros(n, 4)).shape == (n,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from itertools import product
 from typing import Any
@@ -231,7 +232,7 @@ def test_layers_hand_parts_of_a_batch_on() -> None:
 
 def test_other_sizes_are_replayed() -> None:
     """Of batches and of images: the sizes of gradients are found anew."""
-    captures: list[None] = []
+    captures: deque[None] = deque()
     w = draw(4, 3, 3, 2).requires_grad_()
 
     def step(x: bs.Tensor) -> tuple[bs.Tensor, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -448,7 +448,7 @@ def test_compiled_steps_write_in_place() -> None:
 def test_hyperparameters_reach_compiled_steps() -> None:
     p = nn.Parameter(bs.zeros(1, dtype=bs.float64))
     optimizer = Adam([p], lr=0.5, eps=0.0)
-    captures = []
+    captures: deque[int] = deque()
 
     @bs.compile
     def step(g: bs.Tensor) -> None:

@@ -6,6 +6,7 @@ import copy
 import math
 import pickle
 import warnings
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -134,7 +135,7 @@ OWN: list[tuple[type[Any], int]] = [  # and captures in six steps, of which one 
 def run(cls: type[Any], compiled: bool, plan: bool = False) -> tuple[list[Any], int, Any]:
     p = nn.Parameter(bs.tensor([1.0, 2.0]))
     frozen = nn.Parameter(bs.ones(1))
-    opt, calls = cls([p], lr=0.1), []
+    opt, calls = cls([p], lr=0.1), deque[int]()
 
     def step() -> bs.Tensor:
         calls.append(1)

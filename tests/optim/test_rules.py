@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -289,7 +290,7 @@ def test_compiled_and_threads_change_no_bit(
         sizes = ((), (0,), (17,), (70_001,))
         ps = [nn.Parameter(bs.tensor(draws(s, 4)[0].astype(np.float32))) for s in sizes]
         opt = getattr(optim, name)(ps, **config)
-        captures = []
+        captures: deque[int] = deque()
 
         def step(*gradients: bs.Tensor) -> None:
             captures.append(1)
@@ -343,7 +344,7 @@ def test_compiled_steps_write_in_place(name: str) -> None:
 def test_structure_leads_to_a_new_capture() -> None:
     p = nn.Parameter(bs.ones(2))
     opt = optim.RMSprop([p], lr=0.1)
-    captures = []
+    captures: deque[int] = deque()
 
     @bs.compile
     def step(g: bs.Tensor) -> None:

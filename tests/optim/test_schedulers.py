@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -235,7 +236,7 @@ def test_a_schedule_of_ones_own() -> None:
 
 
 def test_compiled_steps_read_the_rate_when_they_run() -> None:
-    captures = []
+    captures: deque[int] = deque()
     p = nn.Parameter(bs.zeros(1, dtype=bs.float64))
     opt = SGD([p], lr=1.0)
     schedule = lr_scheduler.StepLR(opt, 1, 0.5)

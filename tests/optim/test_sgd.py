@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import pickle
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -120,7 +121,7 @@ def test_groups_and_hyperparameters() -> None:
 
 
 def step_of(model: nn.Module, optimizer: SGD) -> Any:
-    captures = []
+    captures: deque[int] = deque()
 
     def step(x: bs.Tensor) -> bs.Tensor:
         captures.append(1)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections import deque
 
 import numpy as np
 import pytest
@@ -93,7 +94,7 @@ def test_random_numbers_are_those_of_eager_calls() -> None:
 
 
 def test_a_compiled_function_inside_another() -> None:
-    inner_calls = []
+    inner_calls: deque[int] = deque()
 
     @bs.compile
     def inner(x: bs.Tensor) -> bs.Tensor:

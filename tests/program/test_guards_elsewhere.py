@@ -13,6 +13,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,10 @@ SETTINGS = {"shift": 0.0}
 
 class Config:
     power = 1.0
+
+
+def same_bits(a: bs.Tensor, b: bs.Tensor) -> None:
+    assert a.numpy().tobytes() == b.numpy().tobytes()
 
 
 def scaled(x: bs.Tensor) -> bs.Tensor:
@@ -228,19 +233,81 @@ def test_large_things_are_told_apart_by_identity() -> None:
 # ---- What the function itself changes ----------------------------------------------------------------------
 
 
-def test_a_list_that_the_function_changes_is_its_own() -> None:
+def test_containers_that_the_function_changes_are_changed_at_each_call() -> None:
+    """Python runs each time: a program that would leave the change out is used for no call."""
     log: list[int] = []
-    stats = {"calls": 0}
+    stats, seen, counts = {"calls": 0}, set[int](), np.zeros(1)
 
-    def fn(x: bs.Tensor) -> bs.Tensor:
-        log.append(1)
+    def fn(x: bs.Tensor, n: int) -> bs.Tensor:
+        log.append(n)
         stats["calls"] += 1
-        return x * 2.0
+        seen.add(n)
+        counts[0] += 1
+        return x * float(len(log))
 
     f = bs.compile(fn)
-    for _ in range(3):
-        f(X)
-    assert len(log) == stats["calls"] == len(f.programs) == 1
+    for n in range(3):
+        same_bits(f(X, n), X * float(n + 1))
+    assert (log, stats, seen, counts.tolist()) == ([0, 1, 2], {"calls": 3}, {0, 1, 2}, [3.0])
+    log.clear()  # what a program was made for is there again
+    same_bits(f(X, 7), X * 1.0)
+    assert log == [7] and counts.tolist() == [4.0]
+
+
+def test_a_cache_that_the_function_fills_leads_to_one_more_capture() -> None:
+    made: list[int] = []
+    scales: dict[Any, Any] = {"unused": None}
+
+    def fn(x: bs.Tensor, n: int) -> bs.Tensor:
+        if n not in scales:
+            scales[n] = float(n)
+            made.append(n)
+        return x * scales[n]
+
+    f = bs.compile(fn)
+    for n in (3, 3, 3, 4, 4, 4, 3, 3):
+        same_bits(f(X, n), X * float(n))
+    assert made == [3, 4]
+    programs = len(f.programs)
+    f(X, 4)
+    f(X, 3)
+    assert len(f.programs) == programs
+    scales[3] = 5.0
+    same_bits(f(X, 3), X * 5.0)
+
+
+def test_tensors_that_come_into_a_dict() -> None:
+    """A new item is put there after the run, and read as the tensor that it is afterwards."""
+    cache: dict[Any, Any] = {"n": 1}
+
+    def fn(x: bs.Tensor) -> bs.Tensor:
+        if 7 not in cache:
+            cache[7] = x + 1.0
+            cache["n"] += 1
+        return x * cache[7]
+
+    f = bs.compile(fn)
+    same_bits(f(X), X * (X + 1.0))
+    same_bits(cache[7], X + 1.0)
+    for k in (2.0, 3.0):
+        same_bits(f(X * k), X * k * (X + 1.0))
+    del cache[7]
+    same_bits(f(X * 2.0), X * 2.0 * (X * 2.0 + 1.0))
+    assert cache["n"] == 3
+
+
+def test_a_second_run_of_the_capture_adds_nothing_twice() -> None:
+    state = SimpleNamespace(h=bs.zeros(2), log=[])
+
+    def fn(x: bs.Tensor) -> bs.Tensor:
+        state.log.append(1)
+        state.h = state.h + x  # read and set: the capture runs once more
+        return state.h
+
+    f = bs.compile(fn)
+    for k in range(1, 4):
+        f(bs.ones(2))
+        assert state.log == [1] * k and state.h.tolist() == [float(k)] * 2
 
 
 def test_a_number_that_the_function_changes_is_right_and_warns() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ def test_shapes_dtypes_and_gradients_make_signatures() -> None:
 
 
 def test_static_arguments() -> None:
-    calls = []
+    calls: deque[Any] = deque()
 
     @bs.compile
     def f(x: bs.Tensor, k: Any) -> bs.Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -151,9 +152,9 @@ def leaves(value: Any) -> list[Any]:
     return [(value.shape, value.dtype, value.numpy().tobytes()) if isinstance(value, Tensor) else value]
 
 
-def counted(fn: Callable[..., Any]) -> tuple[Callable[..., Any], list[None]]:
-    """The function compiled, and a list that grows with each capture."""
-    captures: list[None] = []
+def counted(fn: Callable[..., Any]) -> tuple[Callable[..., Any], deque[None]]:
+    """The function compiled, and what grows with each capture: no list, a change of which is seen."""
+    captures: deque[None] = deque()
 
     def run(*args: Any) -> Any:
         captures.append(None)
@@ -337,7 +338,7 @@ def test_sizes_are_integral_numbers_inside_and_ints_outside() -> None:
     import numbers
     import pickle
 
-    kept = []
+    kept: deque[int] = deque()
 
     @bs.compile
     def fn(x: Tensor) -> Tensor:
@@ -378,7 +379,7 @@ class Grows(nn.Module):
 
 
 class First(nn.Module):
-    """Keeps the first size that it has met where no guard looks: in a list that it changes itself."""
+    """Keeps the first size that it has met, in a list that it changes itself."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -59,6 +59,23 @@ def test_gradients_that_wait_between_compiled_calls_are_refused() -> None:
         part(bs.tensor(X), bs.tensor(Y))
 
 
+def test_gradients_of_compiled_losses_add_up_between_calls() -> None:
+    """As the refusal says: the loss is compiled, backward() and the step are outside."""
+    models = [nn.Linear(3, 1), nn.Linear(3, 1)]
+    models[1].load_state_dict(models[0].state_dict())
+    opts = [bs.optim.Adam(model.parameters(), lr=0.1) for model in models]
+    losses = [lambda x, y, m=model: F.mse_loss(m(x), y) for model in models]
+    losses[1] = bs.compile(losses[1])
+    for i in range(6):
+        for opt, loss in zip(opts, losses, strict=True):
+            loss(bs.tensor(X) * float(i + 1), bs.tensor(Y)).backward()
+            if i % 3 == 2:
+                opt.step()
+                opt.zero_grad()
+    for p, q in zip(models[0].parameters(), models[1].parameters(), strict=True):
+        np.testing.assert_allclose(p.detach(), q.detach(), rtol=1e-6)
+
+
 def test_the_old_name_of_retain_graph() -> None:
     x = bs.ones(2, requires_grad=True)
     with pytest.raises(TypeError, match=r"no argument 'retain_variables' in .*retain_graph"):

@@ -18,7 +18,7 @@ from backsweep.nn.activation import (
     Softsign,
     Tanh,
 )
-from backsweep.nn.adaptive import AdaptiveLogSoftmaxWithLoss
+from backsweep.nn.adaptive import AdaptiveLogSoftmaxWithLoss, LinearCrossEntropyLoss
 from backsweep.nn.batchnorm import (
     BatchNorm1d,
     BatchNorm2d,
@@ -236,6 +236,7 @@ __all__ = [
     "LazyLinear",
     "LeakyReLU",
     "Linear",
+    "LinearCrossEntropyLoss",
     "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",

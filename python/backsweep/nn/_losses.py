@@ -18,11 +18,13 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "cross_entropy",
     "kl_div",
+    "linear_cross_entropy",
     "logistic_loss",
     "nll_loss",
 ]
 
 _cross_entropy = _core.ops.cross_entropy
+_linear = _core.ops.linear
 
 
 @formula(_cross_entropy)
@@ -81,6 +83,81 @@ def cross_entropy(
     return _cross_entropy_of(
         op, input, target, weight, ignore_index, word(op, size_average, reduce, reduction), label_smoothing
     )
+
+
+def linear_cross_entropy(
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Tensor | npt.ArrayLike,
+    *,
+    linear_bias: Tensor | None = None,
+    weight: Tensor | None = None,
+    reduction: Reduction = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    options: None = None,
+) -> Tensor:
+    """Softmax cross entropy of the scores of a linear layer: cross_entropy(linear(input, W, b), target).
+
+    Parameters
+    ----------
+    input : Tensor, float32 or float64, shape (N, in) or (in,)
+    linear_weight : Tensor, shape (C, in), or (C, d1, ..., dk, in) with an input of (N, in)
+    target : Tensor or array_like
+        Class numbers, int64, of shape (N,), () or (N, d1, ..., dk); or the probability of each class, floats
+        of shape (N, C), (C,) or (N, C, d1, ..., dk).
+    linear_bias : Tensor, shape (C,) or (C, d1, ..., dk), optional
+    weight : Tensor, shape (C,), optional
+        Multiplies the loss of the samples of each class.
+    reduction : {"mean", "sum", "none"}, default "mean"
+    ignore_index : int, optional
+        Samples with this target count as none; by default -100. Not with probabilities.
+    label_smoothing : float, default 0
+    options : None
+        PyTorch's way to compute parts of the batch one after another, which is not here.
+
+    Returns
+    -------
+    Tensor
+        A scalar, or the shape of the class numbers with "none".
+
+    Raises
+    ------
+    ShapeError
+        If the shapes do not go together.
+    ValueError
+        If `ignore_index` is given with probabilities.
+    NotImplementedError
+        If `options` is given; `bs.compile(fn, recompute=BYTES)` lets a function keep to a budget.
+
+    Notes
+    -----
+    The other arguments, derivatives and errors are those of `cross_entropy`.
+    """
+    op = "linear_cross_entropy"
+    if options is not None:
+        raise NotImplementedError(
+            f"[{op}] options must be None; for less memory: bs.compile(fn, recompute=BYTES)"
+        )
+    x, w = floats(op, "input", input), floats(op, "linear_weight", linear_weight)
+    if x.ndim not in (1, 2) or w.ndim < 2 or x.shape[-1] != w.shape[-1] or (w.ndim > 2 and x.ndim == 1):
+        raise ShapeError(
+            f"[{op}] input is {x.shape}, linear_weight is {w.shape}: they are (N, in) or (in,) and (C, in), "
+            "or (N, in) and (C, d1, ..., in)"
+        )
+    outputs = w.shape[:-1]
+    if linear_bias is not None and linear_bias.shape != outputs:
+        raise ShapeError(
+            f"[{op}] linear_bias is {linear_bias.shape}, linear_weight is {w.shape}: it is {outputs}"
+        )
+    target = tensor(op, "target", target)
+    if target.dtype.is_floating_point and ignore_index is not None:
+        raise ValueError(f"[{op}] ignore_index is {ignore_index}; with probabilities it must be None")
+    rows = _core.reshape(w, (prod(outputs), w.shape[-1]))
+    bias = None if linear_bias is None else _core.reshape(linear_bias, (prod(outputs),))
+    scores = _core.reshape(_linear(x, rows, bias), (*x.shape[:-1], *outputs))
+    ignored = -100 if ignore_index is None else ignore_index
+    return _cross_entropy_of(op, scores, target, weight, ignored, reduction, label_smoothing)
 
 
 def _cross_entropy_of(

@@ -1,20 +1,25 @@
-"""Softmax over very many classes, most of them rare."""
+"""Losses with the linear layer that makes their scores, for very many classes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import prod
 from typing import NamedTuple
 
 from backsweep import _core
-from backsweep._arguments import flag, floats, kept, tensor, whole
+from backsweep._arguments import flag, floats, kept, number, tensor, whole
 from backsweep._core import DType, ShapeError, Tensor
 from backsweep._device import DeviceLike
+from backsweep._formula import formula
+from backsweep.nn import functional as F
+from backsweep.nn._reduction import Reduction
 from backsweep.nn.container import ModuleList, Sequential
 from backsweep.nn.linear import Linear
+from backsweep.nn.loss import WeightedLoss
 from backsweep.nn.module import Module
 
-__all__ = ["AdaptiveLogSoftmaxWithLoss"]
+__all__ = ["AdaptiveLogSoftmaxWithLoss", "LinearCrossEntropyLoss"]
 
 
 class _Result(NamedTuple):
@@ -152,3 +157,100 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     def predict(self, input: Tensor) -> Tensor:
         """Give the most probable class of each row, (N,)."""
         return _core.argmax(self.log_prob(input), 1)
+
+
+@formula(F.linear_cross_entropy)
+class LinearCrossEntropyLoss(WeightedLoss):
+    """Softmax cross entropy of the scores of a linear layer: `functional.linear_cross_entropy`.
+
+    Parameters
+    ----------
+    in_features : int
+        Size of the input's last axis.
+    num_classes : int
+        C, the classes.
+    out_features : tuple of int, default ()
+        d1, ..., dk: as many losses for each sample.
+    bias : bool, default False
+        Whether the layer has a bias.
+    device : device, optional
+        The CPU.
+    dtype : DType, optional
+        float32 or float64.
+    reduction : {"mean", "sum", "none"}, default "mean"
+    weight : Tensor, shape (C,), optional
+        Multiplies the loss of the samples of each class.
+    ignore_index : int, optional
+        Samples with this target count as none; by default -100.
+    label_smoothing : float, default 0
+        How much of each sample's probability is spread evenly over all classes.
+    options : None
+        PyTorch's way to compute parts of the batch one after another, which is not here.
+
+    Attributes
+    ----------
+    linear : Linear
+        From `in_features` to C d1 ... dk.
+
+    Raises
+    ------
+    ShapeError
+        If `weight` is not of shape (C,).
+    ValueError
+        If `label_smoothing` is not between 0 and 1.
+    """
+
+    linear: Linear
+
+    def __init__(
+        self,
+        in_features: int,
+        num_classes: int,
+        *,
+        out_features: tuple[int, ...] = (),
+        bias: bool = False,
+        device: DeviceLike = None,
+        dtype: DType | None = None,
+        reduction: Reduction = "mean",
+        weight: Tensor | None = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+        options: None = None,
+    ) -> None:
+        name = "LinearCrossEntropyLoss"
+        super().__init__(weight, None, None, reduction)
+        self.num_classes = whole(name, "num_classes", num_classes)
+        self.out_features = tuple(whole(name, "out_features", n) for n in out_features)
+        if weight is not None and weight.shape != (self.num_classes,):
+            raise ShapeError(f"[{name}] weight is {weight.shape}; it must be {(self.num_classes,)}")
+        self.ignore_index = None if ignore_index is None else whole(name, "ignore_index", ignore_index, None)
+        self.label_smoothing = number(name, "label_smoothing", label_smoothing)
+        if not 0.0 <= self.label_smoothing <= 1.0:
+            raise ValueError(f"[{name}] label_smoothing is {label_smoothing}; it must be between 0 and 1")
+        outputs = self.num_classes * prod(self.out_features)
+        self.linear = Linear(whole(name, "in_features", in_features), outputs, bias, device, dtype)
+        self.options = options
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """Give the loss of inputs (N, in) against class numbers (N,), or probabilities (N, C)."""
+        outputs, bias = (self.num_classes, *self.out_features), self.linear.bias
+        return F.linear_cross_entropy(
+            input,
+            self.linear.weight.reshape((*outputs, self.linear.in_features)),
+            target,
+            linear_bias=None if bias is None else bias.reshape(outputs),
+            weight=self._buffers["weight"],
+            reduction=self.reduction,
+            ignore_index=self.ignore_index,
+            label_smoothing=self.label_smoothing,
+            options=self.options,
+        )
+
+    def extra_repr(self) -> str:
+        """Give what printing shows."""
+        return (
+            f"in_features={self.linear.in_features}, num_classes={self.num_classes}, "
+            f"out_features={self.out_features}, bias={self.linear.bias is not None}, "
+            f"reduction={self.reduction}, ignore_index={self.ignore_index}, "
+            f"label_smoothing={self.label_smoothing}, options={self.options}"
+        )

@@ -77,6 +77,7 @@ from backsweep.nn._losses import (
     binary_cross_entropy_with_logits,
     cross_entropy,
     kl_div,
+    linear_cross_entropy,
     logistic_loss,
     nll_loss,
 )
@@ -216,6 +217,7 @@ __all__ = [
     "leaky_relu",
     "leaky_relu_",
     "linear",
+    "linear_cross_entropy",
     "local_response_norm",
     "log_softmax",
     "logistic_loss",

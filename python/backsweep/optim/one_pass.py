@@ -151,11 +151,15 @@ class OnePass(Optimizer):
                     f"{where} {name} of parameter {i} is {kind}, not an array of numbers that NumPy has "
                     f"(bfloat16: convert it to float32 first): {e}"
                 ) from e
-            shape = () if name in self.counters else p.shape
+            shape = self._state_shape(name, p)
             if value.shape != shape:
                 raise ShapeError(f"{where} {name} of parameter {i} is {value.shape}; it must be {shape}")
             state[name] = value
         return state
+
+    def _state_shape(self, name: str, p: Tensor) -> tuple[int, ...]:
+        """Give the shape of what is remembered of p by this name."""
+        return () if name in self.counters else tuple(p.shape)
 
     def _load_state(self, p: Tensor, values: Mapping[str, Tensor]) -> None:
         """Write one parameter's saved state; what was not saved starts anew."""

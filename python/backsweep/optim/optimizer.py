@@ -67,8 +67,9 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
         self._stepped = True
         if _is_capturing():
             self._check_known()
-        own = vars(self)  # a wrapper of another optimizer may not have called __init__
-        before, after = own.get("_before_step", _before_steps), own.get("_after_step", _after_steps)
+        # A wrapper of another optimizer may not have called __init__.
+        before = getattr(self, "_before_step", _before_steps)
+        after = getattr(self, "_after_step", _after_steps)
         if _before_steps.functions or before.functions:
             args, kwargs = self._arguments_by_hooks(before, args, kwargs)
         result = step(self, *args, **kwargs)
@@ -260,7 +261,7 @@ class Optimizer:
 
     def _check_known(self) -> None:
         """Raise if a capture would not see what is in `state`, for want of `__init__`."""
-        if "_structure" not in vars(self):
+        if not hasattr(self, "_structure"):
             raise _core.GraphError(
                 f"[{self._name}] Optimizer.__init__ was not called, so a compiled function cannot know this "
                 "optimizer's state: call super().__init__(params, defaults), or step outside of bs.compile"

@@ -196,8 +196,9 @@ Placement place_planes(int64_t samples, int64_t channels) {
   place.granule = std::max<int64_t>(channels, 1);
   if (samples >= kEnoughSamples)
     place.aligned = IN_0;
-  else if (const int64_t together = samples == 1 ? kernels::kConvBlock : std::gcd(channels, kernels::kConvBlock);
-           2 * together >= kernels::kConvBlock)
+  else if (samples == 1)  // of one block, halves: their tiles are slower, but two threads have one each
+    place.granule = channels > kernels::kConvBlock ? kernels::kConvBlock : kernels::kConvBlock / 2;
+  else if (const int64_t together = std::gcd(channels, kernels::kConvBlock); 2 * together >= kernels::kConvBlock)
     place.granule = together;
   return place;
 }

@@ -1,11 +1,12 @@
 """Time layers of convolutional networks beside PyTorch's: forward, and the gradients by input and weights.
 
-usage: python bench/convolution.py [--threads N] [--only TEXT,..] [--seconds S] [--json FILE]
+usage: python bench/convolution.py [--threads N] [--only TEXT,..] [--seconds S] [--json FILE] [--keep]
 
 Ours are compiled programs of one op. PyTorch's are the very calls that autograd makes (`aten`), with
 contiguous tensors and with channels last: the faster one counts. All take turns, and the shortest time of
-each counts: on a machine that others use, only ratios within one run mean anything. bench/convolution.cpp
-has the kernels alone, as fractions of the processor's peak.
+each counts: on a machine that others use, only ratios within one run mean anything. --keep writes the rows
+into bench/results, for this processor. bench/convolution.cpp has the kernels alone, as fractions of the
+processor's peak.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from run import commit_now, keep_results, kept_results
 from steps import installed, measure, micro, pin
 
 # Samples, channels, size, channels out, size of the kernel, stride, padding, groups.
@@ -108,6 +110,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="layers whose names hold one of these, by commas")
     parser.add_argument("--seconds", type=float, default=0.3, help="for each time")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
     if installed("torch") is None:
         parser.error("needs PyTorch: pip install torch")
@@ -140,6 +143,16 @@ def main() -> None:
             )
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    if options.keep:
+        path, kept = kept_results()
+        table = kept.setdefault("convolutions", {}).setdefault(f"{options.threads} threads", {})
+        table["commit"] = commit_now()
+        table["versions"] = {"backsweep": installed("backsweep"), "torch": installed("torch")}
+        known = table.setdefault("us: ours, PyTorch, last", {})
+        for name, least in rows.items():
+            known[name] = [round(1e6 * least[who], 1) for who in ("ours", "PyTorch", "last")]
+        keep_results(path, kept)
+        print(f"kept in {path}")
 
 
 if __name__ == "__main__":

@@ -199,6 +199,6 @@ def test_any_reading_of_rows() -> None:
 
 
 def test_memory_that_is_not_there() -> None:
-    for call in (lambda: bs.zeros(2**46), lambda: bs.ones(1).expand(2**46) + 1):
+    for ask in (lambda: bs.zeros(2**46), lambda: bs.ones(1).expand(2**46) + 1):
         with pytest.raises(MemoryError, match=r"^no memory for [23].*e.05 GiB: take smaller"):
-            call()
+            ask()

@@ -110,7 +110,8 @@ struct Call {
     const int64_t first = rows * i / n;
     const char* const line = reinterpret_cast<const char*>(at + first * row);
     const int64_t offset = reinterpret_cast<intptr_t>(line) % 64;
-    return {line - offset, row * item, rows * (i + 1) / n - first, ceil_div(offset + (turned ? k : columns) * item, 64)};
+    return {line - offset, row * item, rows * (i + 1) / n - first,
+            ceil_div(offset + (turned ? k : columns) * item, 64)};
   }
 
   // The strip of a tile, and with it those that follow if so many are `alike`, to scratch, `size` apart: how many.

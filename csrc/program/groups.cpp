@@ -28,6 +28,10 @@ Groups::Groups(Ir& ir) : registers(ir.values.size()), last_uses(ir.values.size()
     place_.push_back(s);
   }
   seen_.assign(groups_.size(), 0);
+  for (int s = 0; s < n; ++s) {
+    const int v = step(s).writes_part() ? ir.root(step(s).in[0]) : -1;
+    written_over_.push_back(v >= 0 && value(v).home == Home::arena && readers(v).back() == s ? v : -1);
+  }
 }
 
 DType Groups::compute(int s) {

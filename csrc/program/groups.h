@@ -60,10 +60,14 @@ class Groups {
   const std::vector<int>& readers(int v) const { return readers_[static_cast<size_t>(v)]; }
   bool writes_slot(const Group& g);
 
-  // Calls fn(step) for those that must come before step s: they make what it reads, or have an effect before its own.
+  // Calls fn(step) for those that must come before step s: they make what it reads, have an effect before its own, or
+  // read what it writes over.
   template <class Fn>
   void each_source(int s, Fn fn) {
     if (const int b = effect_before_[static_cast<size_t>(s)]; b >= 0) fn(b);
+    if (const int v = written_over_[static_cast<size_t>(s)]; v >= 0)
+      for (int reader : readers(v))
+        if (reader != s) fn(reader);
     for (int v : step(s).in)
       if (const int maker = root(v).maker; maker >= 0) fn(maker);
   }
@@ -83,6 +87,7 @@ class Groups {
   std::vector<int> group_of_;              // of steps
   std::vector<std::vector<int>> readers_;  // of values
   std::vector<int> effect_before_;         // of a step with an effect: the last such step before it
+  std::vector<int> written_over_;          // of a step, the last to read a value, that changes part of it: the value
   // The order: a group comes after all that it depends on. -1 where groups have gone.
   std::vector<int> order_;
   std::vector<int> place_;      // of groups: where in order_

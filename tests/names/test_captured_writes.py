@@ -283,6 +283,21 @@ def test_a_buffer_that_is_filled_lies_once_in_a_program(derivative: bool) -> Non
     assert large <= 8 * 40 * 64 * 4
 
 
+def test_what_a_filled_buffer_was_is_read_before_it_is_written_over() -> None:
+    """The parts of a gradient are not added up in one list, which would need all that the buffer has been."""
+
+    def f(v: Any) -> Any:
+        h = bs.zeros(64, 64)
+        for i in range(64):
+            h[i] = v
+        return bs.grad((h * h).sum(), [v])[0]
+
+    v = bs.ones(64, requires_grad=True)
+    compiled = bs.compile(f)
+    assert compiled(v).tolist() == [128.0] * 64
+    assert compiled.programs[0].memory.arena <= 2.2 * 64 * 64 * 4  # the rows besides
+
+
 WHOLE = {
     "zero_": lambda b: b.zero_(),
     "fill_": lambda b: b.fill_(2.0),

@@ -34,6 +34,7 @@ KNOWN_MODULES: dict[str, str] = {
     "LPPool2d": "what no window has keeps its zero derivative through a power of a negative number",
     "LPPool3d": "what no window has keeps its zero derivative through a power of a negative number",
     "CTCLoss": "PyTorch's derivative is that of log_softmax of the input, whatever the input is",
+    "LinearCrossEntropyLoss": "options, PyTorch's way to compute parts of the batch one by one, are refused",
 }
 ACCEPTED: dict[str, int] = {
     # A number for the second tensor.

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from networks import ResNet
 from run import commit_now, keep_results, kept_results
 from steps import installed, measure, pin
 
@@ -32,28 +33,7 @@ def lenet(nn: Any) -> Any:
     )
 
 
-def resnet8(nn: Any) -> Any:
-    def unit(inputs: int, outputs: int, size: int, stride: int = 1) -> list[Any]:
-        convolution = nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False)
-        return [convolution, nn.BatchNorm2d(outputs)]
-
-    class Block(nn.Module):  # type: ignore[misc]
-        def __init__(self, inputs: int, outputs: int, stride: int) -> None:
-            super().__init__()
-            self.inner = nn.Sequential(
-                *unit(inputs, outputs, 3, stride), nn.ReLU(), *unit(outputs, outputs, 3)
-            )
-            self.beside = nn.Sequential(*unit(inputs, outputs, 1, stride) if stride > 1 else ())
-
-        def forward(self, x: Any) -> Any:
-            return (self.inner(x) + self.beside(x)).relu()
-
-    blocks = [Block(16, 16, 1), Block(16, 32, 2), Block(32, 64, 2)]
-    last = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10)]
-    return nn.Sequential(*unit(1, 16, 3), nn.ReLU(), *blocks, *last)
-
-
-NETWORKS = {"lenet": lenet, "resnet8": resnet8}
+NETWORKS = {"lenet": lenet, "resnet8": lambda nn: ResNet(inputs=1).module(nn, nn.functional)}
 Calls = dict[str, tuple[Callable[[], Any], int]]
 
 

@@ -8,7 +8,7 @@ same step inside lax.scan. Engines take turns within a row, and the median of th
 --least the shortest: on a machine that others use, only ratios within one run mean anything. Peers that are
 not installed are left out. --keep writes the table into bench/results, for this processor.
 
-A new row is one entry of ROWS; a new kind of network is one class beside Mlp.
+A new row is one entry of ROWS; a new kind of network is one class of networks.py.
 """
 
 from __future__ import annotations
@@ -16,98 +16,21 @@ from __future__ import annotations
 import argparse
 import functools
 import json
-import math
 import os
 import platform
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
+from networks import Cnn, Mlp, Network, ResMlp, ResNet
 from run import commit_now, keep_results, kept_results
 
 LR, ADAM_LR = 0.01, 0.001
 LOOP_STEPS = 200  # of engines that do not return to Python between steps
 Call = Callable[[], Any]
-
-
-# ---- Networks: once with PyTorch's names (which backsweep shares), once as a function of parameters ------
-
-
-class Network(Protocol):
-    def module(self, nn: Any, functional: Any) -> Any:
-        """Give the network as a Module of PyTorch or backsweep."""
-
-    def function(self, jax: Any, rng: np.random.Generator) -> tuple[Any, Callable[[Any, Any], Any]]:
-        """Give parameters and f(parameters, x) for JAX."""
-
-
-def dense(rng: np.random.Generator, inputs: int, outputs: int) -> tuple[Any, Any]:
-    weight = rng.standard_normal((inputs, outputs)) / math.sqrt(inputs)
-    return weight.astype(np.float32), np.zeros(outputs, np.float32)
-
-
-@dataclass(frozen=True)
-class Mlp:
-    """Dense layers with an activation between them."""
-
-    sizes: tuple[int, ...]
-    activation: str = "relu"
-
-    def module(self, nn: Any, functional: Any) -> Any:
-        unit = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}[self.activation]
-        layers = []
-        for a, b in zip(self.sizes, self.sizes[1:], strict=False):
-            layers += [nn.Linear(a, b), unit()]
-        return nn.Sequential(*layers[:-1])
-
-    def function(self, jax: Any, rng: np.random.Generator) -> tuple[Any, Callable[[Any, Any], Any]]:
-        unit = {"relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid, "tanh": jax.numpy.tanh}[self.activation]
-
-        def apply(layers: Any, x: Any) -> Any:
-            *inner, (weight, bias) = layers
-            for w, b in inner:
-                x = unit(x @ w + b)
-            return x @ weight + bias
-
-        return [dense(rng, a, b) for a, b in zip(self.sizes, self.sizes[1:], strict=False)], apply
-
-
-@dataclass(frozen=True)
-class ResMlp:
-    """x + relu(W x + b), `depth` times, then a dense layer: many small operations."""
-
-    width: int
-    depth: int
-    outputs: int
-
-    def module(self, nn: Any, functional: Any) -> Any:
-        width, depth, outputs = self.width, self.depth, self.outputs
-
-        class Model(nn.Module):  # type: ignore[misc]
-            def __init__(self) -> None:
-                super().__init__()
-                self.inner = nn.ModuleList([nn.Linear(width, width) for _ in range(depth)])
-                self.last = nn.Linear(width, outputs)
-
-            def forward(self, x: Any) -> Any:
-                for layer in self.inner:
-                    x = x + functional.relu(layer(x))
-                return self.last(x)
-
-        return Model()
-
-    def function(self, jax: Any, rng: np.random.Generator) -> tuple[Any, Callable[[Any, Any], Any]]:
-        def apply(layers: Any, x: Any) -> Any:
-            *inner, (weight, bias) = layers
-            for w, b in inner:
-                x = x + jax.nn.relu(x @ w + b)
-            return x @ weight + bias
-
-        sizes = [(self.width, self.width)] * self.depth + [(self.width, self.outputs)]
-        return [dense(rng, *size) for size in sizes], apply
 
 
 # ---- Rows ------------------------------------------------------------------------------------------------
@@ -117,7 +40,7 @@ class ResMlp:
 class Row:
     network: Network
     batch: int
-    inputs: int
+    inputs: int | tuple[int, ...]  # features; or the shape of an image
     classes: int = 10  # 0: one score, labels 0 and 1; below: minus the number of outputs, squared errors
     infer: bool = False  # a forward pass instead of a step
     loop: bool = False  # also inside bs.fit and lax.scan
@@ -127,7 +50,8 @@ class Row:
     def data(self, batches: int = 1) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng(0)
         n = self.batch * batches
-        x = (0.1 * rng.standard_normal((n, self.inputs))).astype(np.float32)
+        shape = self.inputs if isinstance(self.inputs, tuple) else (self.inputs,)
+        x = (0.1 * rng.standard_normal((n, *shape))).astype(np.float32)
         if self.classes < 0:
             return x, (0.1 * rng.standard_normal((n, -self.classes))).astype(np.float32)
         if self.classes:
@@ -143,6 +67,8 @@ ROWS = {
     "mlp_784_512_512_10_b128": Row(Mlp((784, 512, 512, 10)), 128, 784),
     "mlp_2048x4_b256": Row(Mlp((2048, 2048, 2048, 2048, 10)), 256, 2048),
     "resmlp_64x50_b64": Row(ResMlp(64, 50, 10), 64, 64),
+    "lenet_28_b64": Row(Cnn(), 64, (1, 28, 28)),
+    "resnet8_32_b32": Row(ResNet(), 32, (3, 32, 32)),
     # The matrix exponential of SimpleChains.jl's example; the actor of PPO on CartPole.
     "expm_4_32_16_4_b10000": Row(Mlp((4, 32, 16, 4), "tanh"), 10_000, 4, classes=-4, adam=True),
     "ppo_4_64_64_2_b64": Row(Mlp((4, 64, 64, 2), "tanh"), 64, 4, classes=2, adam=True, clip=0.5),
@@ -208,6 +134,8 @@ def torch_step(row: Row, how: str, threads: int) -> tuple[Call, int]:
     torch.manual_seed(0)
     model = row.network.module(nn, nn.functional)
     x, y = (torch.from_numpy(a) for a in row.data())
+    if x.ndim == 4:  # its faster layout of images
+        model, x = (a.to(memory_format=torch.channels_last) for a in (model, x))
     if row.infer:
         model.eval()
         forward = torch.compile(model) if how == "compiled" else model

@@ -38,7 +38,6 @@ DIFFERENT: dict[str, Names] = {
     "min": (["input"], []),
     "mode": (["input", "dim", "keepdim"], []),
     "nanmedian": (["input"], []),
-    "norm": (["input", "p", "dim", "keepdim", "dtype"], []),
     "repeat": (["input", "repeats"], []),
     "reshape_as": (["input", "other"], []),
     "rot90": (["input", "k", "dims"], []),
@@ -77,6 +76,9 @@ DIFFERENT: dict[str, Names] = {
     "rsub": (["input", "other"], ["alpha"]),
     "selu": (["input"], []),
     "threshold": (["input", "threshold", "value"], []),
+    "functional.upsample": (["input", "size", "scale_factor", "mode", "align_corners"], []),
+    "functional.upsample_bilinear": (["input", "size", "scale_factor"], []),
+    "functional.upsample_nearest": (["input", "size", "scale_factor"], []),
     "functional.conv_tbc": (["input", "weight", "bias", "pad"], []),
     "functional.logsigmoid": (["input"], []),
     "functional.triplet_margin_with_distance_loss": (

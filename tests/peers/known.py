@@ -19,6 +19,8 @@ KNOWN: dict[str, str] = {
     "nextafter": "not differentiable",
     "nn.functional.ctc_loss": "second derivatives, which PyTorch refuses",
     "nn.functional.gaussian_nll_loss": "a target without axes does not broadcast",
+    "nn.functional.linear_cross_entropy[chunked]": "options are refused",
+    "nn.functional.linear_cross_entropy[chunked_none]": "options are refused",
     "nn.functional.max_unpool1d": "of values that go to one place the last one alone has the derivative",
     "nn.functional.max_unpool2d": "of values that go to one place the last one alone has the derivative",
     "nn.functional.max_unpool3d": "of values that go to one place the last one alone has the derivative",

@@ -196,6 +196,7 @@ void sample(const GridSample& s, const T* x, const T* grid, T* y, int64_t lo, in
 template <class T>
 void give_back(const GridSample& s, const T* g, const T* grid, T* dx, int64_t lo, int64_t hi) {
   const int64_t pixels = pixels_of(s);
+  if (lo == hi || pixels == 0) return;  // no memory, which memset must not be given
   memset(dx + lo * pixels, 0, static_cast<size_t>((hi - lo) * pixels) * sizeof(T));
   each_vector_of_planes(s, grid, lo, hi, [&](int64_t plane, int64_t p, int64_t n, const Taps<T>& taps) {
     T* to = dx + plane * pixels;

@@ -7,7 +7,7 @@ from typing import Any
 
 from backsweep import _core
 from backsweep._arguments import number
-from backsweep._core import Buffer, Tensor
+from backsweep._core import Tensor
 from backsweep._dtypes import finfo
 from backsweep.optim.groups import ParamGroup
 from backsweep.optim.one_pass import OnePass, as_dtype
@@ -110,14 +110,8 @@ class Adafactor(OnePass):
             return {"variance": tuple(p.shape)}
         return {"row_var": (*p.shape[:-1], 1), "col_var": (*p.shape[:-2], 1, p.shape[-1])}
 
-    def _prepare(self, group: ParamGroup) -> None:
-        """Make the state of each parameter."""
-        for p in group.values_now.params:
-            state = self._buffers.setdefault(p, {})
-            if "step" not in state:
-                state["step"] = Buffer(_core.tensor(0.0, dtype=_core.float32))
-                for name, shape in self._shapes(p).items():
-                    state[name] = Buffer(_core.zeros(shape, dtype=p.dtype))
+    def _state_names(self, p: Tensor) -> tuple[str, ...]:
+        return ("step", *self._shapes(p))
 
     def _state_shape(self, name: str, p: Tensor) -> tuple[int, ...]:
         return self._shapes(p).get(name, ())

@@ -8,7 +8,7 @@ from typing import Any
 
 from backsweep import _core
 from backsweep._arguments import number, shown
-from backsweep._core import Buffer, Tensor
+from backsweep._core import Tensor
 from backsweep.optim.groups import ParamGroup
 from backsweep.optim.one_pass import OnePass, as_dtype
 from backsweep.optim.optimizer import Params
@@ -112,13 +112,6 @@ class Muon(OnePass):
                     f"[Muon] a parameter is of shape {tuple(p.shape)}; it must be a matrix: give biases, "
                     "norms and the like to another optimizer, as AdamW"
                 )
-
-    def _prepare(self, group: ParamGroup) -> None:
-        """Make the state of each parameter."""
-        for p in group.values_now.params:
-            state = self._buffers.setdefault(p, {})
-            if "momentum_buffer" not in state:
-                state["momentum_buffer"] = Buffer(_core.zeros(p.shape, dtype=p.dtype))
 
     def _update(self, group: ParamGroup) -> None:
         lr, weight_decay, momentum = group.slots()

@@ -23,7 +23,7 @@ class OnePass(Optimizer):
     """What the optimizers of this package share.
 
     A subclass names its hyperparameters in `numbers` (floats, or pairs of them) and `flags` (booleans), and
-    in `deciding` the numbers of which 0 means less state. It makes its state in `_prepare` and states its
+    in `deciding` the numbers of which 0 means less state. Its state is made in `_prepare`; it states its
     update in `_update`, in ops on parameters and buffers. `saved` names the state that state dicts hold.
 
     Attributes
@@ -156,6 +156,19 @@ class OnePass(Optimizer):
                 raise ShapeError(f"{where} {name} of parameter {i} is {value.shape}; it must be {shape}")
             state[name] = value
         return state
+
+    def _state_names(self, p: Tensor) -> tuple[str, ...]:
+        """Give the names of what is remembered of p."""
+        return self.saved
+
+    def _prepare(self, group: ParamGroup) -> None:
+        """Make the state of each parameter, zeros; steps in float32, as PyTorch keeps them."""
+        for p in group.values_now.params:
+            state = self._buffers.setdefault(p, {})
+            for name in self._state_names(p):
+                if name not in state:
+                    dtype = _core.float32 if name in self.counters else p.dtype
+                    state[name] = Buffer(_core.zeros(self._state_shape(name, p), dtype=dtype))
 
     def _state_shape(self, name: str, p: Tensor) -> tuple[int, ...]:
         """Give the shape of what is remembered of p by this name."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from backsweep import _core
-from backsweep._core import Buffer
 from backsweep.optim.groups import ParamGroup
 from backsweep.optim.one_pass import OnePass, as_dtype
 from backsweep.optim.optimizer import Params
@@ -67,15 +66,6 @@ class SparseAdam(OnePass):
             if not values[name] > 0.0:
                 raise ValueError(f"[SparseAdam] {name} is {values[name]}; it must be a number above 0")
         self._below_one(values, "betas")
-
-    def _prepare(self, group: ParamGroup) -> None:
-        """Make the state of each parameter."""
-        for p in group.values_now.params:
-            state = self._buffers.setdefault(p, {})
-            if "step" not in state:
-                state["step"] = Buffer(_core.tensor(0.0, dtype=_core.float32))
-                for name in ("exp_avg", "exp_avg_sq"):
-                    state[name] = Buffer(_core.zeros(p.shape, dtype=p.dtype))
 
     def _update(self, group: ParamGroup) -> None:
         lr, beta1, beta2, eps = group.slots()
